@@ -1,0 +1,64 @@
+"""The Note RNN: an LSTM that gives log p(next token | tokens so far).
+
+Shapes: B melodies, T steps, A = 38 tokens, H hidden units, L layers.
+"""
+
+from typing import NamedTuple
+
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from note_rnn.vocabulary import VOCABULARY_SIZE, check_tokens
+
+
+class LSTMState(NamedTuple):
+    """What the network remembers of B melodies: hidden and cell activations, each [L, B, H]."""
+
+    hidden: Tensor
+    cell: Tensor
+
+
+class NoteRNN(nn.Module):
+    """One-hot tokens in, `num_layers` LSTM layers of `hidden_size` units, logits of the next token out.
+
+    The network of Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 4, where H is 100 and L is 1.
+    """
+
+    def __init__(self, hidden_size: int = 100, num_layers: int = 1):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.lstm = nn.LSTM(VOCABULARY_SIZE, hidden_size, num_layers)
+        self.head = nn.Linear(hidden_size, VOCABULARY_SIZE)
+
+    def forward(self, tokens: Tensor, state: LSTMState | None = None) -> tuple[Tensor, LSTMState]:
+        """Return logits [T, B, A] of the token after each of `tokens` [T, B] (integers), and the state after the last.
+
+        `state` None is the zero state.
+        """
+        inputs = functional.one_hot(tokens, VOCABULARY_SIZE).to(self.head.weight.dtype)
+        outputs, (hidden, cell) = self.lstm(inputs, state)
+        return self.head(outputs), LSTMState(hidden, cell)
+
+    def zero_state(self, batch_size: int) -> LSTMState:
+        """Return the state of `batch_size` melodies of which nothing has been heard."""
+        zeros = self.head.weight.new_zeros(self.num_layers, batch_size, self.hidden_size)
+        return LSTMState(zeros, zeros)
+
+    @torch.no_grad()
+    def log_probs(self, tokens: npt.ArrayLike) -> Tensor:
+        """Return log p [B, T, A] of the token after each of `tokens` [B, T], from the zero state; without gradient.
+
+        Raises VocabularyError for tokens outside 0..37 or another shape.
+        """
+        batch = torch.from_numpy(check_tokens(tokens, ndim=2)).to(self.head.weight.device)
+        logits, _ = self(batch.T)
+        return functional.log_softmax(logits, dim=-1).transpose(0, 1)
+
+    @torch.no_grad()
+    def step(self, tokens: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
+        """Return log p [B, A] of the token after `tokens` [B] (int64, unchecked) given `state`, and the state after it."""
+        logits, state = self(tokens[None], state)
+        return functional.log_softmax(logits[0], dim=-1), state
