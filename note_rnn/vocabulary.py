@@ -14,6 +14,7 @@ MIN_PITCH = 48
 MAX_PITCH = 83
 VOCABULARY_SIZE = FIRST_PITCH_TOKEN + MAX_PITCH - MIN_PITCH + 1
 STEPS_PER_QUARTER = 4
+VOCABULARY = "0 note off, 1 no event, 2..37 MIDI pitch 48..83, one token per sixteenth"
 
 Tokens = npt.NDArray[np.int64]
 

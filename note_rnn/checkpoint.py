@@ -1,0 +1,97 @@
+"""Note RNNs on disk: `<name>.safetensors` holds the weights and, in its header, the model card; `<name>.json` is the same card for people.
+
+The card is a JSON object: `architecture`, `vocabulary`, `checksum` (of the weights), and what the trainer adds: corpus, recipe, metrics.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from note_rnn.files import replacing
+from note_rnn.model import NoteRNN
+from note_rnn.vocabulary import VOCABULARY
+
+DEFAULT = "default"
+_SHIPPED = Path(__file__).parent / "weights"
+
+
+class CheckpointError(ValueError):
+    """A file of weights that is missing, damaged or of another kind."""
+
+
+def weights_checksum(weights: dict[str, Tensor]) -> str:
+    """Return the SHA-256, in hex, of named tensors: their names, shapes and bytes, in order of name."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        array = weights[name].detach().cpu().contiguous().numpy()
+        digest.update(f"{name}{array.shape}{array.dtype}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def save_note_rnn(model: NoteRNN, path: str | Path, card: dict[str, Any] | None = None) -> Path:
+    """Write `model` and its `card` to `path` (suffix .safetensors added if missing) and return that path.
+
+    Each file replaces its predecessor only when complete. Raises OSError where it cannot be written.
+    """
+    target = _with_suffix(path)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    whole_card = {
+        "architecture": {"hidden_size": model.hidden_size, "num_layers": model.num_layers},
+        "vocabulary": VOCABULARY,
+        "checksum": weights_checksum(weights),
+        **(card or {}),
+    }
+    with replacing(target) as temporary:
+        save_file(weights, temporary, metadata={"card": json.dumps(whole_card)})
+    with replacing(target.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(whole_card, indent=2) + "\n", encoding="utf-8")
+    return target
+
+
+def load_note_rnn(source: str | Path = DEFAULT) -> NoteRNN:
+    """Return the Note RNN saved at `source` (a path, or "default": the one shipped), frozen, in evaluation mode.
+
+    Raises CheckpointError if the file is missing, damaged or not a Note RNN of this vocabulary.
+    """
+    path, card, weights = _read(source)
+    if card.get("vocabulary") != VOCABULARY:
+        raise CheckpointError(f"{path} was trained on another vocabulary than {VOCABULARY!r}: retrain or convert it.")
+    if card.get("checksum") != weights_checksum(weights):
+        raise CheckpointError(f"{path} is damaged: its weights do not match their checksum; fetch or train it again.")
+    try:
+        model = NoteRNN(**card["architecture"])
+        model.load_state_dict(weights)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise CheckpointError(f"{path} holds no Note RNN: its weights do not fit the architecture it names.") from error
+    return model.eval().requires_grad_(False)
+
+
+def read_model_card(source: str | Path = DEFAULT) -> dict[str, Any]:
+    """Return the model card saved with the Note RNN at `source`; raises CheckpointError as `load_note_rnn` does."""
+    return _read(source)[1]
+
+
+def _read(source: str | Path) -> tuple[Path, dict[str, Any], dict[str, Tensor]]:
+    path = _with_suffix(_SHIPPED / DEFAULT if source == DEFAULT else source)
+    if not path.is_file():
+        raise CheckpointError(f"No Note RNN at {path}: give {DEFAULT!r} or a .safetensors file that pretraining wrote.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            card = json.loads((file.metadata() or {}).get("card", "null"))
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is no readable safetensors file ({error}); fetch or train it again.") from error
+    if not isinstance(card, dict):
+        raise CheckpointError(f"{path} has no model card in its header: it was not written by save_note_rnn.")
+    return path, card, weights
+
+
+def _with_suffix(path: str | Path) -> Path:
+    path = Path(path).expanduser()
+    return path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")

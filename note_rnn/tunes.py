@@ -1,0 +1,193 @@
+"""A music21 stream in, token arrays out: the monophonic melody of a tune on a grid of sixteenths.
+
+A tune is read once through as written: where it has a first and a second ending, the second. Ties are merged, grace notes
+left out, of a chord the top note is kept. It is transposed by its key signature to the notes of C major (so A minor, D dorian ...
+stay what they are), then by octaves into the vocabulary. Notes that do not last a whole number of sixteenths
+(triplets, thirty-seconds) and changes of key cut the tune into segments, each a token array [T].
+Times and durations are in sixteenths.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from note_rnn.vocabulary import (
+    FIRST_PITCH_TOKEN,
+    MAX_PITCH,
+    MIN_PITCH,
+    NO_EVENT,
+    NOTE_OFF,
+    STEPS_PER_QUARTER,
+)
+
+if TYPE_CHECKING:
+    from music21.stream import Stream
+
+MIN_SEGMENT_STEPS = 32
+MAX_REST_STEPS = 16
+"""A longer rest cuts the tune."""
+
+Segment = npt.NDArray[np.int8]
+
+
+class TuneError(ValueError):
+    """A tune from which no melody can be taken; the message is the reason, without the tune's name."""
+
+
+class Event(NamedTuple):
+    """A note (MIDI `pitch`) or a rest (None) under a key signature of `sharps` (negative: flats)."""
+
+    start: Fraction
+    duration: Fraction
+    pitch: int | None
+    sharps: int
+
+
+def tune_segments(tune: "Stream", min_steps: int = MIN_SEGMENT_STEPS) -> list[Segment]:
+    """Return the melody of a music21 `tune` as token arrays of at least `min_steps`, each starting with a note.
+
+    The melody is the tune's first part. Raises TuneError where nothing is left, with the reason.
+    """
+    events = tune_events(tune)
+    if all(event.pitch is None for event in events):
+        raise TuneError("no notes")
+    events = transposed(events)
+    segments = [run_tokens(run) for run in aligned_runs(events)]
+    segments = [segment for segment in segments if len(segment) >= min_steps]
+    if not segments:
+        raise TuneError(f"no run of {min_steps} sixteenths on the grid")
+    return segments
+
+
+def tune_events(tune: "Stream") -> list[Event]:
+    """Return the notes and rests of a music21 `tune`'s first part in order, without gaps or overlaps."""
+    from music21 import stream
+
+    part = next(iter(tune[stream.Part]), tune)
+    return without_gaps(_top_line(part, _first_endings(part)))
+
+
+def _top_line(part: "Stream", skipped: Sequence[tuple[Fraction, Fraction]]) -> list[Event]:
+    """Return the highest note at each onset of `part`, tied notes as one; what lies in the `skipped` spans is cut out."""
+    from music21 import chord, harmony, key, note
+
+    events: list[Event] = []
+    sharps, tied = 0, False
+    for element in part.flatten():
+        if isinstance(element, key.KeySignature):
+            sharps = element.sharps
+        if not isinstance(element, note.Note | chord.Chord) or isinstance(element, harmony.Harmony):
+            continue
+        start, duration = _sixteenths(element.offset), _sixteenths(element.quarterLength)
+        if duration <= 0 or any(lo <= start < hi for lo, hi in skipped):
+            continue
+        start -= sum(hi - lo for lo, hi in skipped if hi <= start)
+        pitch = max(p.midi for p in element.pitches)
+        last = events[-1] if events else None
+        continues = element.tie is not None and element.tie.type in ("stop", "continue")
+        if last and tied and continues and last.pitch == pitch and last.start + last.duration == start:
+            events[-1] = last._replace(duration=last.duration + duration)
+        elif last and last.start == start:
+            events[-1] = max(last, Event(start, duration, pitch, sharps), key=lambda event: event.pitch or 0)
+        else:
+            events.append(Event(start, duration, pitch, sharps))
+        tied = element.tie is not None and element.tie.type in ("start", "continue")
+    return events
+
+
+def _first_endings(part: "Stream") -> list[tuple[Fraction, Fraction]]:
+    """Return the spans (start, end) of those first endings of `part` that a second ending follows at once."""
+    from music21 import spanner
+
+    spans: dict[str, list[tuple[Fraction, Fraction]]] = {"1": [], "2": []}
+    for bracket in part[spanner.RepeatBracket]:
+        first, last = bracket.getFirst(), bracket.getLast()
+        span = _sixteenths(first.offset), _sixteenths(last.offset + last.quarterLength)
+        spans.setdefault(str(bracket.number), []).append(span)
+    second_starts = {start for start, _ in spans["2"]}
+    return [span for span in spans["1"] if span[1] in second_starts]
+
+
+def _sixteenths(quarters: float | Fraction) -> Fraction:
+    """Return music21's `quarters` (exact fractions, or floats where these are exact) in sixteenths."""
+    return Fraction(quarters).limit_denominator(1 << 10) * STEPS_PER_QUARTER
+
+
+def without_gaps(notes: Sequence[Event]) -> list[Event]:
+    """Return `notes` in order of their starts, cut where the next one starts, with rests in the gaps between them."""
+    events: list[Event] = []
+    notes = sorted(notes, key=lambda event: event.start)
+    for current, following in pairwise(notes):
+        gap = following.start - current.start
+        events.append(current._replace(duration=min(current.duration, gap)))
+        if current.duration < gap:
+            rest = current.start + current.duration
+            events.append(Event(rest, following.start - rest, None, current.sharps))
+    return events + list(notes[-1:])
+
+
+def transposed(events: Sequence[Event]) -> list[Event]:
+    """Return `events` moved from their key signatures to none, then by octaves to the middle of the vocabulary.
+
+    A section under another signature moves by the interval nearest to that of the first section.
+    Raises TuneError where the tune is wider than the vocabulary.
+    """
+    first = _shift_to_no_sharps(events[0].sharps)
+    shifts = [first + (_shift_to_no_sharps(event.sharps) - first + 6) % 12 - 6 for event in events]
+    pitches = [event.pitch + shift for event, shift in zip(events, shifts, strict=True) if event.pitch is not None]
+    low, high = min(pitches), max(pitches)
+    octaves = [
+        octave for octave in range(-120, 121, 12) if MIN_PITCH <= low + octave and high + octave <= MAX_PITCH
+    ]
+    if not octaves:
+        raise TuneError("wider than the vocabulary")
+    octave = min(octaves, key=lambda octave: abs(low + high + 2 * octave - MIN_PITCH - MAX_PITCH))
+    return [
+        event if event.pitch is None else event._replace(pitch=event.pitch + shift + octave)
+        for event, shift in zip(events, shifts, strict=True)
+    ]
+
+
+def _shift_to_no_sharps(sharps: int) -> int:
+    """Return the semitones (-6..5) from the major tonic of a signature of `sharps` to C."""
+    return (6 - 7 * sharps) % 12 - 6
+
+
+def aligned_runs(events: Sequence[Event]) -> Iterator[list[Event]]:
+    """Yield the longest runs of `events` of whole sixteenths under one key signature; rests at their ends are left out."""
+    run: list[Event] = []
+    for event in [*events, None]:
+        breaks = (
+            event is None
+            or event.duration.denominator != 1
+            or (event.pitch is None and event.duration > MAX_REST_STEPS)
+        )
+        if run and (event is None or breaks or event.sharps != run[0].sharps):
+            while run and run[-1].pitch is None:
+                run.pop()
+            yield run
+            run = []
+        if event is not None and not breaks and (run or event.pitch is not None):
+            run.append(event)
+
+
+def run_tokens(run: Sequence[Event]) -> Segment:
+    """Return the tokens of a `run` of whole-sixteenth events: a pitch or a note off, then no events."""
+    steps = [int(event.duration) for event in run]
+    tokens = np.full(sum(steps), NO_EVENT, np.int8)
+    onsets = np.cumsum([0, *steps[:-1]])
+    tokens[onsets] = [
+        NOTE_OFF if event.pitch is None else event.pitch - MIN_PITCH + FIRST_PITCH_TOKEN for event in run
+    ]
+    return tokens
+
+
+def split_abc(text: str) -> list[str]:
+    """Return the ABC of each tune in `text` (each starts at a line `X:`), with what stands before the first."""
+    header, *tunes = re.split(r"(?m)^(?=X:)", text)
+    return [header + tune for tune in tunes]
