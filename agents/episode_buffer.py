@@ -1,0 +1,111 @@
+"""Replay of whole episodes, so that a recurrent network is always unrolled from the start: no stored states to go stale.
+
+Shapes: T steps (of the longest episode in a batch), B episodes, N environments.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.vec_env import VecNormalize
+from torch import Tensor
+
+
+class EpisodeBatch(NamedTuple):
+    """B whole episodes, time first; past its end an episode repeats its last step, where `mask` is 0."""
+
+    observations: Tensor
+    """[T + 1, B, ...]: what was seen before each action, then what was seen after the last."""
+    actions: Tensor
+    """[T, B], integers."""
+    rewards: Tensor
+    """[T, B]."""
+    terminated: Tensor
+    """[T, B], 1 where the episode reached an end of its own (a time limit is none), else 0."""
+    mask: Tensor
+    """[T, B], 1 where the episode goes on, 0 in the padding."""
+
+
+class EpisodeBuffer(ReplayBuffer):
+    """SB3's ring of transitions with an index of the episodes that lie whole in it; `sample` draws from that index.
+
+    Episodes of the N environments may have any lengths; one longer than the ring (`buffer_size` / N steps) is never sampled.
+    """
+
+    def __init__(
+        self,
+        buffer_size: int,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        device: torch.device | str = "auto",
+        n_envs: int = 1,
+        optimize_memory_usage: bool = False,
+    ):
+        if optimize_memory_usage:
+            raise ValueError("EpisodeBuffer keeps the last observation of each episode: optimize_memory_usage must be False.")
+        super().__init__(buffer_size, observation_space, action_space, device, n_envs)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        super().reset()
+        self._steps = 0
+        self._open_since = np.zeros(self.n_envs, dtype=np.int64)
+        self._episodes = np.zeros((0, 3), dtype=np.int64)  # environment, first step, length; steps count from the reset
+
+    @property
+    def num_episodes(self) -> int:
+        """Episodes that can be sampled."""
+        return len(self._episodes)
+
+    def add(
+        self,
+        obs: npt.NDArray[Any],
+        next_obs: npt.NDArray[Any],
+        action: npt.NDArray[Any],
+        reward: npt.NDArray[Any],
+        done: npt.NDArray[Any],
+        infos: list[dict[str, Any]],
+    ) -> None:
+        """Store one transition of each environment; arguments [N, ...] as in SB3's ReplayBuffer."""
+        super().add(obs, next_obs, action, reward, done, infos)
+        self._steps += 1
+        ended = np.flatnonzero(done)
+        if ended.size:
+            first = self._open_since[ended]
+            closed = np.stack([ended, first, self._steps - first], axis=1)
+            self._episodes = np.concatenate([self._episodes, closed])
+            self._open_since[ended] = self._steps
+        overwritten = self._episodes[:, 1] < self._steps - self.buffer_size
+        if overwritten.any():
+            self._episodes = self._episodes[~overwritten]
+
+    def abandon_open_episodes(self) -> None:
+        """Leave the episodes in progress out of the index, as when the environments were reset from outside."""
+        self._open_since[:] = self._steps
+
+    def sample_episodes(
+        self, batch_size: int, rng: np.random.Generator, env: VecNormalize | None = None
+    ) -> EpisodeBatch:
+        """Return `batch_size` episodes drawn uniformly with replacement; raises ValueError if there is none yet."""
+        if not self.num_episodes:
+            raise ValueError("No episode has ended yet: collect at least one before sampling.")
+        environment, first, length = self._episodes[rng.integers(self.num_episodes, size=batch_size)].T
+        step = np.arange(length.max() + 1)[:, None]
+        row = (first + np.minimum(step, length - 1)) % self.buffer_size
+        observations = self.observations[row, environment]
+        observations[length, np.arange(batch_size)] = self.next_observations[row[-1], environment]
+        if isinstance(self.observation_space, spaces.Discrete):
+            observations = observations.squeeze(-1)
+        row, mask = row[:-1], (step < length)[:-1]
+        terminated = self.dones[row, environment] * (1 - self.timeouts[row, environment])
+        return EpisodeBatch(
+            observations=self.to_torch(self._normalize_obs(observations, env)),
+            actions=self.to_torch(self.actions[row, environment, 0]).long(),
+            rewards=self.to_torch(self._normalize_reward(self.rewards[row, environment], env)),
+            terminated=self.to_torch(terminated),
+            mask=self.to_torch(mask.astype(np.float32)),
+        )
