@@ -139,7 +139,9 @@ def transposed(events: Sequence[Event]) -> list[Event]:
     """
     first = _shift_to_no_sharps(events[0].sharps)
     shifts = [first + (_shift_to_no_sharps(event.sharps) - first + 6) % 12 - 6 for event in events]
-    pitches = [event.pitch + shift for event, shift in zip(events, shifts, strict=True) if event.pitch is not None]
+    pitches = [
+        event.pitch + shift for event, shift in zip(events, shifts, strict=True) if event.pitch is not None
+    ]
     low, high = min(pitches), max(pitches)
     octaves = [
         octave for octave in range(-120, 121, 12) if MIN_PITCH <= low + octave and high + octave <= MAX_PITCH
