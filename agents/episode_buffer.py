@@ -1,4 +1,5 @@
-"""Replay of whole episodes, so that a recurrent network is always unrolled from the start: no stored states to go stale.
+"""Replay of whole episodes, so that a recurrent network is always unrolled from the start: no stored states to go
+stale.
 
 Shapes: T steps (of the longest episode in a batch), B episodes, N environments.
 """
@@ -32,7 +33,8 @@ class EpisodeBatch(NamedTuple):
 class EpisodeBuffer(ReplayBuffer):
     """SB3's ring of transitions with an index of the episodes that lie whole in it; `sample` draws from that index.
 
-    Episodes of the N environments may have any lengths; one longer than the ring (`buffer_size` / N steps) is never sampled.
+    Episodes of the N environments may have any lengths; one longer than the ring (`buffer_size` / N steps) is never
+    sampled.
     """
 
     def __init__(
@@ -45,7 +47,9 @@ class EpisodeBuffer(ReplayBuffer):
         optimize_memory_usage: bool = False,
     ):
         if optimize_memory_usage:
-            raise ValueError("EpisodeBuffer keeps the last observation of each episode: optimize_memory_usage must be False.")
+            raise ValueError(
+                "EpisodeBuffer keeps the last observation of each episode: optimize_memory_usage must be False."
+            )
         super().__init__(buffer_size, observation_space, action_space, device, n_envs)
         self.reset()
 
@@ -100,10 +104,12 @@ class EpisodeBuffer(ReplayBuffer):
         observations[length, np.arange(batch_size)] = self.next_observations[row[-1], environment]
         if isinstance(self.observation_space, spaces.Discrete):
             observations = observations.squeeze(-1)
+        observations = self._normalize_obs(observations, env)
+        assert isinstance(observations, np.ndarray)
         row, mask = row[:-1], (step < length)[:-1]
         terminated = self.dones[row, environment] * (1 - self.timeouts[row, environment])
         return EpisodeBatch(
-            observations=self.to_torch(self._normalize_obs(observations, env)),
+            observations=self.to_torch(observations),
             actions=self.to_torch(self.actions[row, environment, 0]).long(),
             rewards=self.to_torch(self._normalize_reward(self.rewards[row, environment], env)),
             terminated=self.to_torch(terminated),

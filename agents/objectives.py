@@ -1,7 +1,7 @@
 """What an agent learns: the value of the next state, and the policy that its scores define, as pure functions.
 
-Time indices as in Sutton & Barto: at time t-1 (`tm1`) the agent scores and acts, at time t it receives `r_t` and scores again.
-Shapes: T steps, B melodies, A actions; every function takes any leading shape [...], in learning [T, B].
+Time indices as in Sutton & Barto: at time t-1 (`tm1`) the agent scores and acts, at time t it receives `r_t` and
+scores again. Shapes: T steps, B melodies, A actions; every function takes any leading shape [...], in learning [T, B].
 Equations are those of Jaques et al. 2017, https://arxiv.org/abs/1611.02796.
 """
 

@@ -11,7 +11,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.policies import BaseModel, BasePolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, FlattenExtractor, create_mlp
-from stable_baselines3.common.type_aliases import Schedule
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
 from note_rnn import LSTMState, NoteRNN
@@ -44,7 +44,9 @@ class RecurrentQNetwork(BaseModel):
             normalize_images=normalize_images,
         )
         self.lstm = nn.LSTM(features_dim, lstm_hidden_size, n_lstm_layers)
-        self.head = nn.Sequential(*create_mlp(lstm_hidden_size, int(action_space.n), net_arch, activation_fn))
+        self.head: nn.Sequential = nn.Sequential(
+            *create_mlp(lstm_hidden_size, int(action_space.n), net_arch, activation_fn)
+        )
 
     def forward(self, observations: Tensor, state: LSTMState | None = None) -> tuple[Tensor, LSTMState]:
         """Return scores [T, B, A] after each of `observations` [T, B, ...], and the state after the last.
@@ -59,12 +61,13 @@ class RecurrentQNetwork(BaseModel):
 
     def zero_state(self, batch_size: int) -> LSTMState:
         """Return the state of `batch_size` episodes of which nothing has been seen."""
-        zeros = self.lstm.weight_hh_l0.new_zeros(self.lstm.num_layers, batch_size, self.lstm.hidden_size)
+        zeros = torch.zeros(self.lstm.num_layers, batch_size, self.lstm.hidden_size, device=self.device)
         return LSTMState(zeros, zeros)
 
     @torch.no_grad()
     def start_from(self, prior: NoteRNN) -> None:
-        """Take over the weights of `prior`, so that the scores are its logits; what else is observed starts without effect.
+        """Take over the weights of `prior`, so that the scores are its logits; what else is observed starts without
+        effect.
 
         Raises ValueError if the observation does not begin with the token, or the networks differ in size.
         """
@@ -84,7 +87,7 @@ class RecurrentQNetwork(BaseModel):
                 "set lstm_hidden_size, n_lstm_layers and an empty net_arch to match."
             )
         weights = prior.lstm.state_dict()
-        inputs = torch.zeros_like(self.lstm.weight_ih_l0)
+        inputs = torch.zeros_like(self.lstm.get_parameter("weight_ih_l0"))
         inputs[:, :heard] = weights["weight_ih_l0"]
         self.lstm.load_state_dict({**weights, "weight_ih_l0": inputs})
         self.head[0].load_state_dict(prior.head.state_dict())
@@ -136,7 +139,11 @@ class RecurrentDQNPolicy(BasePolicy):
         self.q_net_target = self._make_q_net()
         self.copy_to_target()
         self.q_net_target.set_training_mode(False)
-        self.optimizer = self.optimizer_class(self.q_net.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
+        self.optimizer = self.optimizer_class(
+            self.q_net.parameters(),
+            lr=lr_schedule(1),  # type: ignore[call-arg]
+            **self.optimizer_kwargs,
+        )
 
     def copy_to_target(self) -> None:
         """Make the target network equal to the online one."""
@@ -171,7 +178,7 @@ class RecurrentDQNPolicy(BasePolicy):
 
     @torch.no_grad()
     def step(self, observation: Tensor, state: LSTMState, episode_start: Tensor) -> tuple[Tensor, LSTMState]:
-        """Return scores [B, A] after `observation` [B, ...] and the state after it; where `episode_start` [B], from zero."""
+        """Return scores [B, A] after `observation` [B, ...], and the state; where `episode_start` [B], from zero."""
         going_on = (~episode_start).to(state.hidden.dtype)[None, :, None]
         scores, state = self.q_net(observation[None], LSTMState(state.hidden * going_on, state.cell * going_on))
         return scores[0], state
@@ -180,7 +187,8 @@ class RecurrentDQNPolicy(BasePolicy):
         """Return actions [B] for `observation` [B, ...] as the first of an episode."""
         return self._predict(observation, deterministic)
 
-    def _predict(self, observation: Tensor, deterministic: bool = False) -> Tensor:
+    def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
+        assert isinstance(observation, Tensor)
         batch = observation.shape[0]
         start = torch.ones(batch, dtype=torch.bool, device=observation.device)
         scores, _ = self.step(observation, self.q_net.zero_state(batch), start)
@@ -195,8 +203,8 @@ class RecurrentDQNPolicy(BasePolicy):
     ) -> tuple[npt.NDArray[Any], State | None]:
         """Return actions and the next state (hidden, cell: each [L, B, H]).
 
-        `state` None is the zero state; `episode_start` [B] tells which episodes begin anew. Deterministic actions have the best score,
-        others are drawn with probability softmax(scores), as the original RL Tuner composes.
+        `state` None is the zero state; `episode_start` [B] tells which episodes begin anew. Deterministic actions
+        have the best score, others are drawn with probability softmax(scores), as the original RL Tuner composes.
         """
         self.set_training_mode(False)
         tensor, vectorized = self.obs_to_tensor(observation)

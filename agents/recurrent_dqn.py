@@ -14,7 +14,6 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
 from stable_baselines3.common.utils import LinearSchedule, polyak_update
-from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
 from agents.episode_buffer import EpisodeBatch, EpisodeBuffer
@@ -29,9 +28,10 @@ Exploration = Literal["epsilon_greedy", "boltzmann"]
 class RecurrentDQN(OffPolicyAlgorithm):
     """Q-learning of a recurrent network on whole episodes, for any environment with discrete actions.
 
-    Each minibatch holds whole episodes, unrolled from the zero state by both networks, so that no stored state is ever stale.
-    With a `prior`, online and target network start as that Note RNN: the three-fold use of Jaques et al. 2017
-    (https://arxiv.org/abs/1611.02796), section 3; the third, fixed copy is the reward's and lives in the environment.
+    Each minibatch holds whole episodes, unrolled from the zero state by both networks, so that no stored state is
+    ever stale. With a `prior`, online and target network start as that Note RNN: the three-fold use of Jaques et al.
+    2017 (https://arxiv.org/abs/1611.02796), section 3; the third, fixed copy is the reward's and lives in the
+    environment.
 
     :param objective: what the scores mean; "q": expected discounted reward (Eq. 4).
     :param learning_starts: environment steps before the first update.
@@ -39,11 +39,14 @@ class RecurrentDQN(OffPolicyAlgorithm):
     :param tau: share of the online weights that each update mixes into the target (the paper's eta).
     :param train_freq: steps of every environment between trainings.
     :param gradient_steps: updates per training.
-    :param exploration: "epsilon_greedy": random with probability epsilon, drawn for each environment by itself, else the best;
-        "boltzmann": drawn with probability softmax(scores / temperature).
-    :param exploration_fraction: share of the training over which epsilon falls linearly from its initial to its final value.
-    :param double_q: the online network chooses the next action, the target network scores it; else the target does both.
-    :param prior: start as this Note RNN; `policy_kwargs` take over its size. Not saved: the weights that grew out of it are.
+    :param exploration: "epsilon_greedy": random with probability epsilon, drawn for each environment by itself, else
+        the best; "boltzmann": drawn with probability softmax(scores / temperature).
+    :param exploration_fraction: share of the training over which epsilon falls linearly from its initial to its
+        final value.
+    :param double_q: the online network chooses the next action, the target network scores it; else the target does
+        both.
+    :param prior: start as this Note RNN; `policy_kwargs` take over its size. Not saved: the weights that grew out of
+        it are.
 
     The other parameters are those of SB3's DQN.
     """
@@ -189,7 +192,7 @@ class RecurrentDQN(OffPolicyAlgorithm):
         for _ in range(gradient_steps):
             loss = self.loss(self.replay_buffer.sample_episodes(batch_size, self.rng, self._vec_normalize_env))
             self.policy.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             torch.nn.utils.clip_grad_norm_(self.policy.q_net.parameters(), self.max_grad_norm)
             self.policy.optimizer.step()
             polyak_update(self.policy.q_net.parameters(), self.policy.q_net_target.parameters(), self.tau)
@@ -237,7 +240,7 @@ class RecurrentDQN(OffPolicyAlgorithm):
             self._logged_at = self.num_timesteps
             super().dump_logs()
 
-    def set_env(self, env: VecEnv, force_reset: bool = True) -> None:
+    def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
         """Change the environment, as in SB3; the memory of the old one's episodes goes."""
         super().set_env(env, force_reset)
         self._acting_state = None

@@ -1,6 +1,8 @@
-"""Note RNNs on disk: `<name>.safetensors` holds the weights and, in its header, the model card; `<name>.json` is the same card for people.
+"""Note RNNs on disk: `<name>.safetensors` holds the weights and, in its header, the model card; `<name>.json` is the
+same card for people.
 
-The card is a JSON object: `architecture`, `vocabulary`, `checksum` (of the weights), and what the trainer adds: corpus, recipe, metrics.
+The card is a JSON object: `architecture`, `vocabulary`, `checksum` (of the weights), and what the trainer adds:
+corpus, recipe, metrics.
 """
 
 import hashlib
@@ -12,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from note_rnn.errors import InputError
 from note_rnn.files import replacing
 from note_rnn.model import NoteRNN
 from note_rnn.vocabulary import VOCABULARY
@@ -20,7 +23,7 @@ DEFAULT = "default"
 _SHIPPED = Path(__file__).parent / "weights"
 
 
-class CheckpointError(ValueError):
+class CheckpointError(InputError):
     """A file of weights that is missing, damaged or of another kind."""
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`, made if need be; on success it takes the place of `path`.
 
-    On an exception the temporary file goes and `path` stays as it was. Raises OSError where the folder cannot be written.
+    On an exception the temporary file goes and `path` stays as it was. Raises OSError where the folder cannot be
+    written.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)

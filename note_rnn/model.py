@@ -59,6 +59,6 @@ class NoteRNN(nn.Module):
 
     @torch.no_grad()
     def step(self, tokens: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
-        """Return log p [B, A] of the token after `tokens` [B] (int64, unchecked) given `state`, and the state after it."""
+        """Return log p [B, A] of the token after `tokens` [B] (int64, unchecked), and the state; from `state` on."""
         logits, state = self(tokens[None], state)
         return functional.log_softmax(logits[0], dim=-1), state

@@ -1,7 +1,7 @@
 """Training the Note RNN by maximum likelihood, and its score on held-out tunes.
 
-Shapes: B melodies, T steps, A = 38 tokens. A tune is a 1-D token array; the network hears NO_EVENT before its first token,
-or, in a crop that starts inside the tune, the token before the crop.
+Shapes: B melodies, T steps, A = 38 tokens. A tune is a 1-D token array; the network hears NO_EVENT before its first
+token, or, in a crop that starts inside the tune, the token before the crop.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -47,10 +47,11 @@ class Recipe:
     """Tokens at the start of each crop that do not count in the loss."""
 
 
-# "trained for 30,000 iterations with a batch size of 128 ... gradients were clipped to ensure the L2 norm was less than 5
-# ... learning rate was initially set to .5, and a momentum of 0.85 was used to exponentially decay the learning rate every
-# 1000 steps ... a penalty of beta = 2.5e-5 was applied to the L2 norm ... the losses for the first 8 notes of each
-# sequence were not used". The length of its sequences is not given; 32 is that of its compositions.
+# "trained for 30,000 iterations with a batch size of 128 ... gradients were clipped to ensure the L2 norm was less
+# than 5 ... learning rate was initially set to .5, and a momentum of 0.85 was used to exponentially decay the
+# learning rate every 1000 steps ... a penalty of beta = 2.5e-5 was applied to the L2 norm ... the losses for the
+# first 8 notes of each sequence were not used". The length of its sequences is not given; 32 is that of its
+# compositions.
 PAPER = Recipe(
     updates=30_000,
     batch_size=128,
@@ -65,16 +66,16 @@ PAPER = Recipe(
 )
 
 
-class Progress(NamedTuple):
+class Update(NamedTuple):
     """What `train` tells after an update: its number (from 1), the loss in nats per token, and the learning rate."""
 
-    update: int
+    number: int
     loss: float
     learning_rate: float
 
 
 class HeldOut(NamedTuple):
-    """Score on held-out tunes, the first 8 tokens of each unscored: mean nats per token, share predicted right (0..1), tokens."""
+    """Score on held-out tunes, the first 8 tokens of each unscored: nats per token, share right (0..1), tokens."""
 
     nats: float
     accuracy: float
@@ -86,14 +87,14 @@ def train(
     tunes: Sequence[Tokens],
     recipe: Recipe,
     rng: np.random.Generator,
-    on_update: Callable[[Progress], None] = lambda progress: None,
+    on_update: Callable[[Update], None] = lambda update: None,
 ) -> None:
     """Train `model` in place on crops of `tunes`. Exceptions from `on_update` end the training and pass through."""
     crops = crop_batches(tunes, recipe.batch_size, recipe.crop_length, rng)
     optimizer = torch.optim.Adam(model.parameters(), weight_decay=recipe.weight_decay)
     device = model.head.weight.device
-    for update in range(1, recipe.updates + 1):
-        rate = learning_rate(recipe, update)
+    for number in range(1, recipe.updates + 1):
+        rate = learning_rate(recipe, number)
         for group in optimizer.param_groups:
             group["lr"] = rate
         inputs, targets = (array.to(device) for array in next(crops))
@@ -104,7 +105,7 @@ def train(
         loss.backward()
         clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
         optimizer.step()
-        on_update(Progress(update, loss.item(), rate))
+        on_update(Update(number, loss.item(), rate))
 
 
 def learning_rate(recipe: Recipe, update: int) -> float:
@@ -122,8 +123,8 @@ def crop_batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield endless batches (inputs [T, B], targets [T, B]) of random crops; targets past a tune's end are IGNORED.
 
-    A tune is drawn in proportion to its length. Half of the crops start with the tune (after NO_EVENT), half anywhere in it,
-    so that the network meets every token as the first that it hears.
+    A tune is drawn in proportion to its length. Half of the crops start with the tune (after NO_EVENT), half
+    anywhere in it, so that the network meets every token as the first that it hears.
     """
     lengths = np.array([len(tune) for tune in tunes])
     starts = np.concatenate([[0], np.cumsum(lengths + 1)[:-1]])

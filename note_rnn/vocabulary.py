@@ -1,11 +1,13 @@
 """The 38 tokens of a melody, one per sixteenth note.
 
-0 is note off, 1 is no event (whatever sounds goes on), 2..37 start MIDI pitch 48..83 (C3..B5, middle C = 60 = token 14).
-Shapes: B melodies, T steps, A = 38 tokens.
+0 is note off, 1 is no event (whatever sounds goes on), 2..37 start MIDI pitch 48..83 (C3..B5, middle C = 60 = token
+14). Shapes: B melodies, T steps, A = 38 tokens.
 """
 
 import numpy as np
 import numpy.typing as npt
+
+from note_rnn.errors import InputError
 
 NOTE_OFF = 0
 NO_EVENT = 1
@@ -19,7 +21,7 @@ VOCABULARY = "0 note off, 1 no event, 2..37 MIDI pitch 48..83, one token per six
 Tokens = npt.NDArray[np.int64]
 
 
-class VocabularyError(ValueError):
+class VocabularyError(InputError):
     """A token or pitch outside the vocabulary."""
 
 
