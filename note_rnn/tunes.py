@@ -191,5 +191,15 @@ def run_tokens(run: Sequence[Event]) -> Segment:
 
 def split_abc(text: str) -> list[str]:
     """Return the ABC of each tune in `text` (each starts at a line `X:`), with what stands before the first."""
-    header, *tunes = re.split(r"(?m)^(?=X:)", text)
-    return [header + tune for tune in tunes]
+    preamble, *tunes = re.split(r"(?m)^(?=X:)", text)
+    return [preamble + _with_visible_key_changes(tune) for tune in tunes]
+
+
+def _with_visible_key_changes(abc: str) -> str:
+    """Return `abc` with each change of key on its own line before a bar line: music21 overlooks any other."""
+    first_key = re.search(r"(?m)^K:.*$", abc)
+    if first_key is None:
+        return abc
+    header, body = abc[: first_key.end()], abc[first_key.end() :]
+    body = re.sub(r"\[(K:[^\]]*)\]", r"\n\1\n", body)
+    return header + re.sub(r"(?m)^(K:.*)$", r"\1\n|", body)
