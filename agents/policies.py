@@ -43,7 +43,7 @@ class RecurrentQNetwork(BaseModel):
             features_extractor=features_extractor,
             normalize_images=normalize_images,
         )
-        self.lstm = nn.LSTM(features_dim, lstm_hidden_size, n_lstm_layers)
+        self.lstm = nn.LSTM(int(features_dim), lstm_hidden_size, n_lstm_layers)
         self.head: nn.Sequential = nn.Sequential(
             *create_mlp(lstm_hidden_size, int(action_space.n), net_arch, activation_fn)
         )

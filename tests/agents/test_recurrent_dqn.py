@@ -1,0 +1,182 @@
+"""RecurrentDQN is a Stable-Baselines3 citizen that learns what needs memory."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.callbacks import CheckpointCallback, EvalCallback
+from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.logger import Logger
+
+from agents import RecurrentDQN
+from note_rnn import NoteRNN
+
+
+class RememberFirst(gym.Env):
+    """Show a bit, then a blank for two steps; reward 1 for naming the bit at the last. Needs memory: else 1/2."""
+
+    observation_space = spaces.Discrete(3)
+    action_space = spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.bit, self.step_number = int(self.np_random.integers(2)), 0
+        return self.bit, {}
+
+    def step(self, action):
+        self.step_number += 1
+        last = self.step_number == 3
+        return 2, float(last and action == self.bit), last, False, {}
+
+
+class Token(gym.Env):
+    """One step of an environment that speaks the Note RNN's tokens."""
+
+    observation_space = spaces.MultiDiscrete([38, 3])
+    action_space = spaces.Discrete(38)
+
+    def reset(self, *, seed=None, options=None):
+        return np.array([14, 0]), {}
+
+    def step(self, action):
+        return np.array([14, 1]), 1.0, True, False, {}
+
+
+def make_model(env=None, **arguments) -> RecurrentDQN:
+    settings = {
+        "learning_rate": 5e-3,
+        "learning_starts": 100,
+        "batch_size": 16,
+        "tau": 0.05,
+        "exploration_fraction": 0.7,
+        "policy_kwargs": {"lstm_hidden_size": 16},
+        "seed": 0,
+        "device": "cpu",
+    }
+    return RecurrentDQN("MlpLstmPolicy", env or make_vec_env(RememberFirst, 8, seed=0), **(settings | arguments))
+
+
+def weights(model: RecurrentDQN) -> torch.Tensor:
+    return torch.cat([parameter.flatten() for parameter in model.policy.parameters()])
+
+
+def test_learns_what_needs_memory():
+    model = make_model().learn(12_000)
+    mean, _ = evaluate_policy(model, model.get_env(), n_eval_episodes=40)
+    assert mean == 1.0
+
+
+def test_boltzmann_exploration_learns_too():
+    model = make_model(exploration="boltzmann", temperature=0.1).learn(12_000)
+    assert evaluate_policy(model, model.get_env(), n_eval_episodes=40)[0] == 1.0
+
+
+def test_same_seed_same_weights():
+    first, second = (weights(make_model().learn(1_000)) for _ in range(2))
+    assert first.equal(second)
+    assert not first.equal(weights(make_model(seed=1).learn(1_000)))
+
+
+def test_one_environment_and_episode_frequency():
+    model = make_model(RememberFirst(), train_freq=(2, "episode")).learn(300)
+    assert model._n_updates > 0
+
+
+def test_loaded_model_acts_the_same_and_trains_on(tmp_path):
+    model = make_model(exploration_final_eps=0.2).learn(1_000)
+    model.save(tmp_path / "model")
+    model.save_replay_buffer(tmp_path / "buffer")
+    loaded = RecurrentDQN.load(tmp_path / "model", env=make_vec_env(RememberFirst, 8, seed=1), device="cpu")
+    loaded.load_replay_buffer(tmp_path / "buffer")
+    observation = np.array([0, 1, 2, 2])
+    state = tuple(np.random.default_rng(0).normal(size=(1, 4, 16)).astype(np.float32) for _ in range(2))
+    for one, other in zip(
+        *(m.predict(observation, state, deterministic=True)[1] for m in (model, loaded)), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    assert weights(loaded).equal(weights(model))
+    loaded.learn(1_000, reset_num_timesteps=False)
+    assert loaded.num_timesteps == 2_000
+    assert loaded.exploration_rate == pytest.approx(0.2)
+    assert RecurrentDQN.load(tmp_path / "model").predict(0)[0] in (0, 1)
+
+
+def test_state_carries_over_and_episode_start_clears_it():
+    model = make_model()
+    observation = np.array([0, 1])
+    _, first = model.predict(observation, None, np.array([True, True]))
+    _, kept = model.predict(observation, first, np.array([False, False]))
+    _, cleared = model.predict(observation, first, np.array([True, True]))
+    for before, after, again in zip(first, kept, cleared, strict=True):
+        assert not np.array_equal(before, after)
+        np.testing.assert_allclose(before, again)
+
+
+def test_unvectorised_observation_gives_one_action():
+    action, state = make_model().predict(1)
+    assert np.shape(action) == ()
+    assert state is not None
+    assert state[0].shape == (1, 1, 16)
+
+
+def test_stochastic_actions_follow_the_softmax_of_the_scores():
+    model = make_model()
+    observation = np.zeros(4_000, dtype=int)
+    with torch.no_grad():
+        scores, _ = model.policy.q_net(torch.zeros(1, 1, dtype=torch.long))
+    actions, _ = model.predict(observation)
+    assert actions.mean() == pytest.approx(scores.softmax(-1)[0, 0, 1].item(), abs=0.03)
+
+
+def test_epsilon_is_drawn_for_each_environment_by_itself():
+    model = make_model()
+    model.exploration_rate = 0.5
+    best = np.tile([0.0, 1.0], (4_000, 1)).astype(np.float32)
+    assert model._explore(best).mean() == pytest.approx(0.75, abs=0.03)
+
+
+def test_works_with_sb3_callbacks(tmp_path):
+    callbacks = [
+        EvalCallback(make_vec_env(RememberFirst, 2, seed=9), eval_freq=50, n_eval_episodes=4, verbose=0),
+        CheckpointCallback(save_freq=50, save_path=str(tmp_path)),
+    ]
+    make_model().learn(800, callback=callbacks)
+    assert len(list(tmp_path.glob("*.zip"))) == 2
+
+
+def test_lockstep_environments_log_once_a_step(monkeypatch):
+    model = make_model()
+    dumps = []
+    logger = Logger(folder=None, output_formats=[])
+    monkeypatch.setattr(logger, "dump", lambda step: dumps.append(step))
+    model.set_logger(logger)
+    model.learn(8 * 9, log_interval=1)
+    assert dumps == [24, 48, 72]
+
+
+def test_starts_as_the_prior_whatever_the_position():
+    torch.manual_seed(0)
+    prior = NoteRNN(hidden_size=12)
+    model = RecurrentDQN("MlpLstmPolicy", Token(), prior=prior, device="cpu")
+    tokens = torch.randint(38, (5, 3))
+    positions = torch.randint(3, (5, 3))
+    expected, _ = prior(tokens)
+    for network in (model.policy.q_net, model.policy.q_net_target):
+        scores, _ = network(torch.stack([tokens, positions], dim=-1))
+        torch.testing.assert_close(scores, expected)
+
+
+def test_a_prior_that_does_not_fit_is_refused():
+    prior = NoteRNN(hidden_size=12)
+    with pytest.raises(ValueError, match="leave out the prior"):
+        make_model(RememberFirst(), prior=prior)
+    with pytest.raises(ValueError, match="set lstm_hidden_size"):
+        RecurrentDQN("MlpLstmPolicy", Token(), prior=prior, policy_kwargs={"lstm_hidden_size": 13})
+
+
+@pytest.mark.parametrize("argument", ["objective", "exploration"])
+def test_unknown_choice_names_the_known_ones(argument):
+    with pytest.raises(ValueError, match=rf"Unknown {argument} 'psy': choose one of '"):
+        make_model(**{argument: "psy"})
