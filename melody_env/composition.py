@@ -1,0 +1,85 @@
+"""B melodies composed in lockstep, and what the rules remember of them.
+
+Shapes: B melodies, T steps, t the step of a token (0-based). Everything inside is time-major, [T, B], so that a
+step is a row.
+"""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE
+
+Tokens8 = npt.NDArray[np.int8]
+Floats = npt.NDArray[np.float64]
+
+NO_PITCH = 0
+"""In `previous_pitches`: nothing but note offs and holds so far (token 0 is no pitch)."""
+
+
+class Memory(Protocol):
+    """What rules remember of a composition, kept up to date token by token with O(1) or O(T) array work.
+
+    Built as `kind(composition, *parameters)`, as of an empty composition.
+    """
+
+    def update(self, composition: "Composition", t: int) -> None:
+        """Take in token `t` of every melody; later tokens, if there are any, must not be looked at."""
+
+
+M = TypeVar("M", bound=Memory)
+
+
+class Composition:
+    """The tokens that B melodies of T steps have so far, all of them at the same step."""
+
+    def __init__(self, batch_size: int, length: int):
+        self.batch_size = batch_size
+        self.length = length
+        self.position = 0
+        """Number of tokens composed so far, 0..T; the newest token is that of step t = position - 1."""
+        self.tokens: Tokens8 = np.zeros((length, batch_size), np.int8)
+        """[T, B]; rows from `position` on mean nothing yet."""
+        self.previous_pitches: Tokens8 = np.zeros((length + 1, batch_size), np.int8)
+        """[T + 1, B]; row t is the last pitch token before step t, NO_PITCH where there is none."""
+        self._memories: dict[tuple[object, ...], Memory] = {}
+
+    @property
+    def newest(self) -> Tokens8:
+        """The tokens [B] appended last."""
+        return cast(Tokens8, self.tokens[self.position - 1])
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all T steps are composed."""
+        return self.position == self.length
+
+    def append(self, tokens: npt.NDArray[np.integer]) -> None:
+        """Add one token (0..37, unchecked) to each melody: `tokens` [B]."""
+        t = self.position
+        self.tokens[t] = tokens
+        pitches = self.previous_pitches
+        pitches[t + 1] = pitches[t]
+        np.copyto(pitches[t + 1], self.tokens[t], where=self.tokens[t] >= FIRST_PITCH_TOKEN)
+        self.position = t + 1
+        for memory in self._memories.values():
+            memory.update(self, t)
+
+    def memory(self, kind: Callable[..., M], *parameters: int) -> M:
+        """Return the memory of that kind with these parameters, up to date; built when first asked for."""
+        key = (kind, *parameters)
+        memory = self._memories.get(key)
+        if memory is None:
+            memory = self._memories[key] = kind(self, *parameters)
+            for t in range(self.position):
+                memory.update(self, t)
+        return cast(M, memory)
+
+    def pitch_pairs(self, t: int) -> npt.NDArray[np.intp]:
+        """Return, for tables over pairs, `38 * previous pitch + token` [B] at step `t`."""
+        pairs = self.previous_pitches[t].astype(np.intp)
+        pairs *= VOCABULARY_SIZE
+        pairs += self.tokens[t]
+        return pairs
