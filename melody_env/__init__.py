@@ -1,16 +1,37 @@
 """What melodies are worth: rules of music theory, reward profiles, statistics, and the environment to compose in."""
 
+from gymnasium.envs.registration import register
+
+from melody_env.engine import FinishedPieces, MelodyEngine
+from melody_env.env import MelodyCompositionEnv
+from melody_env.pictures import melody_text, piano_roll_figure, piano_roll_image
 from melody_env.profile import ProfileError, RewardProfile, WeightedRule, load_profile
 from melody_env.scoring import MelodyScores, score_melodies
 from melody_env.statistics import MelodyStatistics, melody_statistics
+from melody_env.vec_env import MelodyVecEnv
+from melody_env.vector_env import MelodyCompositionVectorEnv
 
 __all__ = [
+    "FinishedPieces",
+    "MelodyCompositionEnv",
+    "MelodyCompositionVectorEnv",
+    "MelodyEngine",
     "MelodyScores",
     "MelodyStatistics",
+    "MelodyVecEnv",
     "ProfileError",
     "RewardProfile",
     "WeightedRule",
     "load_profile",
     "melody_statistics",
+    "melody_text",
+    "piano_roll_figure",
+    "piano_roll_image",
     "score_melodies",
 ]
+
+register(
+    id="MelodyComposition-v0",
+    entry_point="melody_env.env:MelodyCompositionEnv",
+    vector_entry_point="melody_env.vector_env:MelodyCompositionVectorEnv",
+)

@@ -1,0 +1,194 @@
+"""The engine under the environment's three faces: B pieces in lockstep, rewarded by rules and Note RNN.
+
+Shapes: B pieces, T steps, A = 38 tokens, R rules.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from gymnasium import Space, spaces
+from gymnasium.error import ResetNeeded
+from gymnasium.utils.seeding import np_random
+
+from melody_env.composition import Composition, Floats
+from melody_env.profile import RewardProfile, load_profile
+from note_rnn.checkpoint import load_note_rnn
+from note_rnn.model import NoteRNN
+from note_rnn.vocabulary import NO_EVENT, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens
+
+Floats32 = npt.NDArray[np.float32]
+
+OBSERVATIONS = ("position", "token")
+PRIMINGS = ("random_note", "none")
+
+
+@dataclass(frozen=True)
+class FinishedPieces:
+    """B whole pieces and what they earned, summed over their T steps."""
+
+    melodies: Tokens
+    """[B, T]; without the priming note."""
+    rules: dict[str, Floats]
+    """Per rule the sum [B] of its values, unscaled."""
+    music_theory: Floats
+    """Sum of r_MT [B], the weighted rules, not yet divided by c."""
+    log_prob: Floats
+    """Sum of log p(a|s) [B] of the Note RNN."""
+    returns: Floats
+    """Sum of the rewards [B], undiscounted."""
+
+    def infos(self) -> list[dict[str, Any]]:
+        """Return for each piece the `info` of its last step."""
+        sums = np.array(list(self.rules.values())).reshape(len(self.rules), len(self.melodies)).T.tolist()
+        return [
+            {
+                "melody": melody,
+                "rules": dict(zip(self.rules, values, strict=True)),
+                "music_theory": music_theory,
+                "log_prob": log_prob,
+            }
+            for melody, values, music_theory, log_prob in zip(
+                self.melodies.copy(), sums, self.music_theory.tolist(), self.log_prob.tolist(), strict=True
+            )
+        ]
+
+
+class MelodyEngine:
+    """B pieces of T steps, all at the same step; the Note RNN is evaluated once per step for all of them.
+
+    The reward of token a is log p(a|s) + r_MT(s, a) / c (paper, equation 3). The Note RNN has heard the priming
+    token and the piece so far; the rules see the piece alone. Raises ValueError, ProfileError or CheckpointError
+    for arguments that cannot be used.
+    """
+
+    def __init__(
+        self,
+        num_pieces: int,
+        *,
+        observation: str = "position",
+        reward: str | Path | RewardProfile = "paper",
+        length: int = 32,
+        prior: str | Path | NoteRNN = "default",
+        priming: str = "random_note",
+    ):
+        self.num_pieces = check_count("num_envs", num_pieces)
+        self.length = check_count("length", length)
+        self.observation = check_choice("observation", observation, OBSERVATIONS)
+        self.priming = check_choice("priming", priming, PRIMINGS)
+        self.profile = load_profile(reward)
+        self.prior = prior if isinstance(prior, NoteRNN) else load_note_rnn(prior)
+        self.rngs = [np_random()[0] for _ in range(num_pieces)]
+        """One generator for each piece; it draws the priming tokens."""
+        self.composition: Composition | None = None
+        """The pieces so far; None before the first reset."""
+        self.last_tokens: Tokens
+        """What was heard last [B]: the priming tokens at the start, then the newest tokens."""
+        self.prior_log_probs: Floats32
+        """log p [B, A] of each token that could come next."""
+        self.log_prob: Floats32
+        """log p(a|s) [B] of the newest tokens."""
+        self.rule_values: Floats
+        """What each rule says of the newest tokens [R, B], unscaled."""
+        self.music_theory: Floats
+        """r_MT [B] of the newest tokens."""
+        self.finished: FinishedPieces | None = None
+        """The pieces that were completed last; a reset leaves them."""
+
+    @property
+    def observation_space(self) -> Space[Any]:
+        """The space of one piece's observation."""
+        if self.observation == "token":
+            return spaces.Discrete(VOCABULARY_SIZE)
+        return spaces.MultiDiscrete([VOCABULARY_SIZE, self.length + 1])
+
+    @property
+    def action_space(self) -> spaces.Discrete:
+        """The space of one piece's action."""
+        return spaces.Discrete(VOCABULARY_SIZE)
+
+    def seed(self, seeds: Sequence[int | None]) -> None:
+        """Seed the generator of piece i with `seeds[i]`, as Gymnasium seeds an environment; None leaves it as it is."""
+        self.rngs = [rng if seed is None else np_random(seed)[0] for rng, seed in zip(self.rngs, seeds, strict=True)]
+
+    def reset(self) -> None:
+        """Start B new pieces: draw the priming tokens and let the Note RNN hear them."""
+        if self.priming == "random_note":
+            primers = np.array([rng.integers(VOCABULARY_SIZE) for rng in self.rngs])
+        else:
+            primers = np.full(self.num_pieces, NO_EVENT)
+        self.composition = Composition(self.num_pieces, self.length)
+        self._rule_sums = np.zeros((len(self.profile.rules), self.num_pieces))
+        self._sums = np.zeros((3, self.num_pieces))
+        self._state = self.prior.zero_state(self.num_pieces)
+        self._hear(primers)
+
+    def step(self, actions: npt.ArrayLike) -> tuple[Floats32, FinishedPieces | None]:
+        """Append `actions` [B] to the pieces; return the rewards [B] and, after the last step, the whole pieces.
+
+        Raises VocabularyError if the actions are not B tokens, ResetNeeded if there are no pieces to go on with.
+        """
+        if self.composition is None or self.composition.is_complete:
+            raise ResetNeeded("There is no piece to go on with: call reset() to start one.")
+        tokens = check_tokens(actions, ndim=1)
+        if len(tokens) != self.num_pieces:
+            raise VocabularyError(f"Expected one token for each of {self.num_pieces} pieces, got {len(tokens)}.")
+        self.log_prob = self.prior_log_probs[np.arange(self.num_pieces), tokens]
+        self.composition.append(tokens)
+        self.rule_values = self.profile.score(self.composition)
+        self.music_theory = self.profile.music_theory(self.rule_values)
+        total = self.music_theory / self.profile.c
+        if self.profile.log_prior:
+            total += self.log_prob
+        rewards = total.astype(np.float32)
+        self._rule_sums += self.rule_values
+        self._sums += (self.music_theory, self.log_prob, rewards)
+        if self.composition.is_complete:
+            self.last_tokens = tokens
+            self.finished = self._whole_pieces(self.composition)
+            return rewards, self.finished
+        self._hear(tokens)
+        return rewards, None
+
+    def observations(self) -> npt.NDArray[np.int64]:
+        """Return the observations: [B, 2] (last token, number of tokens composed), or [B] for `observation="token"`."""
+        if self.observation == "token":
+            return self.last_tokens.copy()
+        position = 0 if self.composition is None else self.composition.position
+        return np.stack([self.last_tokens, np.full(self.num_pieces, position)], axis=1)
+
+    def melody(self, piece: int) -> Tokens:
+        """Return the tokens that one piece has so far."""
+        if self.composition is None:
+            return np.zeros(0, np.int64)
+        return self.composition.tokens[: self.composition.position, piece].astype(np.int64)
+
+    @torch.inference_mode()
+    def _hear(self, tokens: Tokens) -> None:
+        """Let the Note RNN hear `tokens` [B] and say what it expects next."""
+        device = self.prior.head.weight.device
+        log_probs, self._state = self.prior.step(torch.from_numpy(tokens).to(device), self._state)
+        self.last_tokens = tokens
+        self.prior_log_probs = log_probs.cpu().numpy()
+
+    def _whole_pieces(self, composition: Composition) -> FinishedPieces:
+        rules = dict(zip(self.profile.rule_names, self._rule_sums, strict=True))
+        return FinishedPieces(composition.tokens.T.astype(np.int64), rules, *self._sums)
+
+
+def check_choice(argument: str, value: str, choices: Sequence[str]) -> str:
+    """Return `value` if it is one of `choices`; raises ValueError naming the argument and the choices."""
+    if value not in choices:
+        raise ValueError(f"{argument} must be one of {', '.join(map(repr, choices))}, not {value!r}.")
+    return value
+
+
+def check_count(argument: str, value: int) -> int:
+    """Return `value` if it is a whole number above 0; raises ValueError naming the argument."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{argument} must be a whole number above 0, not {value!r}.")
+    return value

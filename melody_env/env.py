@@ -1,0 +1,151 @@
+"""The environment as Gymnasium knows it: one piece at a time."""
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from melody_env.engine import MelodyEngine, check_choice
+from melody_env.pictures import melody_text, piano_roll_image
+from melody_env.profile import RewardProfile
+from note_rnn.model import NoteRNN
+
+RENDER_MODES = ("ansi", "rgb_array")
+STEPS_PER_SECOND = 8
+"""Sixteenths in a second, at 120 quarter notes a minute."""
+
+Observation = npt.NDArray[np.int64] | np.int64
+Frame = str | npt.NDArray[np.uint8]
+
+
+class MelodyCompositionEnv(gym.Env[Observation, np.int64]):
+    """
+    ## Description
+
+    Compose a melody note by note. A trained Note RNN says how likely each note is, rules of music theory say how
+    good it is. This is the environment of Jaques et al. 2017, "Tuning Recurrent Neural Networks with Reinforcement
+    Learning" (https://arxiv.org/abs/1611.02796), section 3.
+
+    ## Action Space
+
+    `Discrete(38)`: the token of the next sixteenth note.
+
+    | Token | Meaning |
+    | --- | --- |
+    | 0 | note off: what sounds ends |
+    | 1 | no event: what sounds goes on, silence stays |
+    | 2..37 | a note starts, of MIDI pitch 48 (C3) to 83 (B5); middle C is 14 |
+
+    ## Observation Space
+
+    | `observation` | Space | Meaning |
+    | --- | --- | --- |
+    | `"position"` (default) | `MultiDiscrete([38, length + 1])` | the last token, and the number of tokens composed |
+    | `"token"` | `Discrete(38)` | the last token, which is all that the paper's network is given |
+
+    Neither is a Markov state: the reward depends on the whole piece, so an agent with memory can do better than one
+    without.
+
+    ## Rewards
+
+    The reward of a token is log p of the Note RNN, which has heard the priming token and the piece so far, plus the
+    weighted sum of the rules over c (paper, equation 3). Rules, weights and c are those of the reward profile. The
+    nine rules of profile `"paper"` see the piece alone; they are key, tonic, repetition, autocorrelation, motif,
+    repeated_motif, interval, leap and extrema.
+
+    The `info` of a piece's last step has `melody` (its tokens, `[length]`), `rules` (per rule the sum of its values
+    over the piece, neither weighted nor divided by c), `music_theory` (their weighted sum) and `log_prob` (the sum
+    of log p).
+
+    ## Starting State
+
+    With `priming="random_note"` the first observation is one of the 38 tokens at random; the Note RNN has heard it,
+    but it is no part of the piece. With `priming="none"` it is token 1: nothing has sounded.
+
+    ## Episode End
+
+    `terminated` at the last of `length` tokens. Never truncated.
+
+    ## Arguments
+
+    ```python
+    >>> import gymnasium as gym
+    >>> import melody_env
+    >>> env = gym.make("MelodyComposition-v0", length=64, priming="none", render_mode="ansi")
+
+    ```
+
+    | Parameter | Type | Default | Description |
+    | --- | --- | --- | --- |
+    | `observation` | str | `"position"` | `"position"` or `"token"`, as above |
+    | `reward` | str, path or `RewardProfile` | `"paper"` | name of a reward profile, or its YAML file |
+    | `length` | int | `32` | sixteenth notes in a piece; 16 are a bar |
+    | `prior` | str, path or `NoteRNN` | `"default"` | the Note RNN: the shipped one, or a file of weights |
+    | `priming` | str | `"random_note"` | `"random_note"` or `"none"`, as above |
+    | `render_mode` | str | `None` | `"ansi"`: text, a bar a line; `"rgb_array"`: a piano roll |
+
+    ## Vectorized
+
+    `gym.make_vec("MelodyComposition-v0", num_envs=64)` gives a `MelodyCompositionVectorEnv`: the same pieces, rewards
+    and infos as 64 of these, a hundred times faster. For Stable-Baselines3 there is `melody_env.MelodyVecEnv`.
+
+    ## Version History
+
+    * v0: initial version
+    """
+
+    metadata = {"render_modes": list(RENDER_MODES), "render_fps": STEPS_PER_SECOND}  # noqa: RUF012
+
+    def __init__(
+        self,
+        *,
+        observation: str = "position",
+        reward: str | Path | RewardProfile = "paper",
+        length: int = 32,
+        prior: str | Path | NoteRNN = "default",
+        priming: str = "random_note",
+        render_mode: str | None = None,
+    ):
+        self.render_mode = check_render_mode(render_mode)
+        self.engine = MelodyEngine(
+            1, observation=observation, reward=reward, length=length, prior=prior, priming=priming
+        )
+        self.observation_space = self.engine.observation_space
+        self.action_space = self.engine.action_space
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Start a new piece; there are no `options`."""
+        super().reset(seed=seed)
+        self.engine.rngs = [self.np_random]
+        self.engine.reset()
+        return self.engine.observations()[0], {}
+
+    def step(self, action: np.int64) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Append `action` to the piece; raises VocabularyError if it is no token, ResetNeeded after the last one."""
+        rewards, finished = self.engine.step(np.asarray(action)[None])
+        info = finished.infos()[0] if finished else {}
+        return self.engine.observations()[0], float(rewards[0]), finished is not None, False, info
+
+    def render(self) -> Frame | None:
+        """Return the piece so far, as text or as an image [36 * 8, length * 8, 3]."""
+        if self.render_mode is None:
+            gym.logger.warn(f"Nothing is rendered: make the environment with a render_mode, one of {RENDER_MODES}.")
+            return None
+        return render_pieces(self.engine, self.render_mode)[0]
+
+
+def check_render_mode(mode: str | None) -> str | None:
+    """Return `mode` if it is one of RENDER_MODES or None; raises ValueError."""
+    return None if mode is None else check_choice("render_mode", mode, RENDER_MODES)
+
+
+def render_pieces(engine: MelodyEngine, mode: str) -> list[Frame]:
+    """Return each of the engine's pieces so far as text ("ansi") or image ("rgb_array")."""
+    melodies = [engine.melody(piece) for piece in range(engine.num_pieces)]
+    if mode == "ansi":
+        return [melody_text(melody) for melody in melodies]
+    return [piano_roll_image(melody, engine.length) for melody in melodies]
