@@ -1,29 +1,21 @@
 """A music21 stream in, token arrays out: the monophonic melody of a tune on a grid of sixteenths.
 
-A tune is read once through as written: where it has a first and a second ending, the second. Ties are merged, grace notes
-left out, of a chord the top note is kept. It is transposed by its key signature to the notes of C major (so A minor, D dorian ...
-stay what they are), then by octaves into the vocabulary. Notes that do not last a whole number of sixteenths
-(triplets, thirty-seconds) and changes of key cut the tune into segments, each a token array [T].
+A tune is read once through as written, without repeats: where it has a first and a second ending, the second. Ties are
+merged, grace notes left out, of a chord the top note is kept. It is transposed by its key signature to the notes of C
+major (A minor, D dorian ... stay what they are), then by octaves into the vocabulary. Notes that do not last a whole
+number of sixteenths (triplets, thirty-seconds) and changes of key cut the tune into segments, each a token array [T].
 Times and durations are in sixteenths.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from note_rnn.vocabulary import (
-    FIRST_PITCH_TOKEN,
-    MAX_PITCH,
-    MIN_PITCH,
-    NO_EVENT,
-    NOTE_OFF,
-    STEPS_PER_QUARTER,
-)
+from note_rnn.notes import Notes, notes_to_tokens
+from note_rnn.vocabulary import MAX_PITCH, MIN_PITCH, STEPS_PER_QUARTER, Tokens
 
 if TYPE_CHECKING:
     from music21.stream import Stream
@@ -31,8 +23,6 @@ if TYPE_CHECKING:
 MIN_SEGMENT_STEPS = 32
 MAX_REST_STEPS = 16
 """A longer rest cuts the tune."""
-
-Segment = npt.NDArray[np.int8]
 
 
 class TuneError(ValueError):
@@ -48,7 +38,7 @@ class Event(NamedTuple):
     sharps: int
 
 
-def tune_segments(tune: "Stream", min_steps: int = MIN_SEGMENT_STEPS) -> list[Segment]:
+def tune_segments(tune: "Stream[Any]", min_steps: int = MIN_SEGMENT_STEPS) -> list[Tokens]:
     """Return the melody of a music21 `tune` as token arrays of at least `min_steps`, each starting with a note.
 
     The melody is the tune's first part. Raises TuneError where nothing is left, with the reason.
@@ -64,7 +54,7 @@ def tune_segments(tune: "Stream", min_steps: int = MIN_SEGMENT_STEPS) -> list[Se
     return segments
 
 
-def tune_events(tune: "Stream") -> list[Event]:
+def tune_events(tune: "Stream[Any]") -> list[Event]:
     """Return the notes and rests of a music21 `tune`'s first part in order, without gaps or overlaps."""
     from music21 import stream
 
@@ -72,8 +62,8 @@ def tune_events(tune: "Stream") -> list[Event]:
     return without_gaps(_top_line(part, _first_endings(part)))
 
 
-def _top_line(part: "Stream", skipped: Sequence[tuple[Fraction, Fraction]]) -> list[Event]:
-    """Return the highest note at each onset of `part`, tied notes as one; what lies in the `skipped` spans is cut out."""
+def _top_line(part: "Stream[Any]", skipped: Sequence[tuple[Fraction, Fraction]]) -> list[Event]:
+    """Return the highest note at each onset of `part`, tied notes as one, without what lies in the `skipped` spans."""
     from music21 import chord, harmony, key, note
 
     events: list[Event] = []
@@ -100,7 +90,7 @@ def _top_line(part: "Stream", skipped: Sequence[tuple[Fraction, Fraction]]) -> l
     return events
 
 
-def _first_endings(part: "Stream") -> list[tuple[Fraction, Fraction]]:
+def _first_endings(part: "Stream[Any]") -> list[tuple[Fraction, Fraction]]:
     """Return the spans (start, end) of those first endings of `part` that a second ending follows at once."""
     from music21 import spanner
 
@@ -139,13 +129,9 @@ def transposed(events: Sequence[Event]) -> list[Event]:
     """
     first = _shift_to_no_sharps(events[0].sharps)
     shifts = [first + (_shift_to_no_sharps(event.sharps) - first + 6) % 12 - 6 for event in events]
-    pitches = [
-        event.pitch + shift for event, shift in zip(events, shifts, strict=True) if event.pitch is not None
-    ]
+    pitches = [event.pitch + shift for event, shift in zip(events, shifts, strict=True) if event.pitch is not None]
     low, high = min(pitches), max(pitches)
-    octaves = [
-        octave for octave in range(-120, 121, 12) if MIN_PITCH <= low + octave and high + octave <= MAX_PITCH
-    ]
+    octaves = [octave for octave in range(-120, 121, 12) if low + octave >= MIN_PITCH and high + octave <= MAX_PITCH]
     if not octaves:
         raise TuneError("wider than the vocabulary")
     octave = min(octaves, key=lambda octave: abs(low + high + 2 * octave - MIN_PITCH - MAX_PITCH))
@@ -161,7 +147,7 @@ def _shift_to_no_sharps(sharps: int) -> int:
 
 
 def aligned_runs(events: Sequence[Event]) -> Iterator[list[Event]]:
-    """Yield the longest runs of `events` of whole sixteenths under one key signature; rests at their ends are left out."""
+    """Yield the longest runs of `events` of whole sixteenths under one signature, without rests at their ends."""
     run: list[Event] = []
     for event in [*events, None]:
         breaks = (
@@ -178,28 +164,9 @@ def aligned_runs(events: Sequence[Event]) -> Iterator[list[Event]]:
             run.append(event)
 
 
-def run_tokens(run: Sequence[Event]) -> Segment:
-    """Return the tokens of a `run` of whole-sixteenth events: a pitch or a note off, then no events."""
-    steps = [int(event.duration) for event in run]
-    tokens = np.full(sum(steps), NO_EVENT, np.int8)
-    onsets = np.cumsum([0, *steps[:-1]])
-    tokens[onsets] = [
-        NOTE_OFF if event.pitch is None else event.pitch - MIN_PITCH + FIRST_PITCH_TOKEN for event in run
-    ]
-    return tokens
-
-
-def split_abc(text: str) -> list[str]:
-    """Return the ABC of each tune in `text` (each starts at a line `X:`), with what stands before the first."""
-    preamble, *tunes = re.split(r"(?m)^(?=X:)", text)
-    return [preamble + _with_visible_key_changes(tune) for tune in tunes]
-
-
-def _with_visible_key_changes(abc: str) -> str:
-    """Return `abc` with each change of key on its own line before a bar line: music21 overlooks any other."""
-    first_key = re.search(r"(?m)^K:.*$", abc)
-    if first_key is None:
-        return abc
-    header, body = abc[: first_key.end()], abc[first_key.end() :]
-    body = re.sub(r"\[(K:[^\]]*)\]", r"\n\1\n", body)
-    return header + re.sub(r"(?m)^(K:.*)$", r"\1\n|", body)
+def run_tokens(run: Sequence[Event]) -> Tokens:
+    """Return the tokens of a `run` of whole-sixteenth events, which starts and ends with a note."""
+    notes = [(event.start - run[0].start, event.duration, event.pitch) for event in run if event.pitch is not None]
+    starts, durations, pitches = np.array(notes, np.int64).T
+    ends = starts + durations
+    return notes_to_tokens(Notes(starts, ends, pitches), int(ends[-1]))

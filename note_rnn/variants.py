@@ -1,7 +1,10 @@
 """Which tunes are variants of one another: the same title, or many of the same runs of intervals.
 
-A shingle is `SHINGLE_INTERVALS` successive intervals between the notes of a tune, whatever their lengths; two tunes are variants
-where their shared shingles are at least `MIN_OVERLAP` of the shingles of the poorer of the two.
+A shingle is `SHINGLE_INTERVALS` successive intervals between notes, whatever their lengths. Two tunes are variants
+where the shingles that they share are at least `MIN_OVERLAP` of those of the tune that has fewer. Measured on the two
+default books: the longest run of intervals common to two tunes is 10 (median) where the overlap is below .1, which
+scales and arpeggios explain; 14 at .15 to .2; 16, about four bars, at .2 to .25; 27 above .4. Links from .15 on chain
+110 tunes together, links from .2 on no more than 46.
 """
 
 import re
@@ -58,7 +61,7 @@ def shared_shingles(
 
 
 def normalised_title(title: str) -> str:
-    """Return the letters that identify `title`, without accents, articles, kinds of dance and what stands in brackets."""
+    """Return the letters of `title` without accents, articles, kinds of dance and what stands in brackets."""
     ascii_title = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
     words = re.sub("[^a-z ]+", "", re.sub(r"[-.,]|\(.*?\)", " ", ascii_title))
     return _NOT_A_TITLE.sub("", words).replace(" ", "")

@@ -1,0 +1,37 @@
+"""The terms under which music21 distributes its collections, quoted from it: for the model card of what learns them."""
+
+MUSIC21_TERMS = (
+    '"distributed with the permission of the encoders (and, where needed, the composers or arrangers) and where '
+    "permitted under United States copyright law ... each piece of music in the corpus is either out of copyright in "
+    "the United States or is licensed for use, though there may be restrictions on commercial use. The encodings may "
+    'be under copyright but have been licensed for use, though there may be restrictions on commercial use" '
+    "(music21, corpus/license.txt)"
+)
+
+_OWN_TERMS = {
+    "oneills1850": (
+        "F. O'Neill, Music of Ireland: 1850 Melodies, Chicago 1903, public domain as printed; transcribed to ABC by "
+        "volunteers named in each tune; the files state no terms of their own."
+    ),
+    "ryansMammoth": (
+        "Ryan's Mammoth Collection, Boston 1883, public domain as printed; transcribed to ABC by volunteers named in "
+        "each tune; the files state no terms of their own."
+    ),
+    "airdsAirs": (
+        '"A Selection of Scotch, English, Irish and Foreign Airs adapted to the Fife, Violin, or German-Flute", James '
+        "Aird, Glasgow, from 1778 on, public domain as printed; transcribed to ABC by Jack Campin, 2009; the files state "
+        "no terms of their own."
+    ),
+    "miscFolk": (
+        "American fife music and tunes of Bruce and Stokoe, Northumbrian Minstrelsy, 1882, public domain as printed; "
+        "transcribed or edited by Jack Campin; the files state no terms of their own."
+    ),
+    "essenFolksong": (
+        '"The legal status of the Essen folksong database is unclear, as the data has been input by many people ... '
+        "Prof. AMU Dr. Habil. Ewa Dahlig-Turek ... has given permission for non-commercial distribution and use of "
+        'these files in music21" (corpus/essenFolksong/license.txt). Not for commercial use.'
+    ),
+}
+
+COLLECTION_TERMS = {name: f"{terms} All of music21's corpus is {MUSIC21_TERMS}." for name, terms in _OWN_TERMS.items()}
+"""What is known of the terms of each collection by name; of those not listed, `MUSIC21_TERMS` is all."""
