@@ -54,7 +54,7 @@ class Corpus:
     sources: list[str]
     """Where each tune stands [N], as `collection/file#number`."""
     provenance: list[dict[str, Any]] = field(default_factory=list)
-    """Of each collection its name, files, versions, and how many tunes were read, kept, cut, and dropped why."""
+    """Of each collection its name, versions, and how many tunes were read, kept, cut, and dropped why."""
 
     @property
     def num_tokens(self) -> int:
@@ -142,7 +142,7 @@ def parse_collection(name: str, num_workers: int | None = None) -> Corpus:
         "collection": name,
         "music21": importlib.metadata.version("music21"),
         "extraction": EXTRACTION_VERSION,
-        "files": [path.name for path in files],
+        "files": len(files),
         "tunes_read": len(tunes),
         "tunes_kept": len(kept),
         "tunes_cut": sum(len(tune.segments) > 1 for tune in kept),

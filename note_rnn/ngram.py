@@ -69,7 +69,7 @@ def score_ngrams(train: Segments, held_out: Segments, max_order: int = MAX_ORDER
 
 
 def _contexts(segments: Segments, max_length: int, unscored: int) -> tuple[list[Hashes], npt.NDArray[np.int64]]:
-    """Return the contexts of 0..`max_length` tokens of all but the first `unscored` tokens of segments; these tokens."""
+    """Return all tokens but the first `unscored` of segments, after their contexts of 0..`max_length` tokens."""
     before = np.full(max_length, _BEFORE_START)
     padded = np.concatenate([np.concatenate([before, segment]) for segment in segments]).astype(np.int64)
     scored = np.concatenate([np.arange(len(segment) + max_length) >= max_length + unscored for segment in segments])

@@ -19,8 +19,8 @@ _OWN_TERMS = {
     ),
     "airdsAirs": (
         '"A Selection of Scotch, English, Irish and Foreign Airs adapted to the Fife, Violin, or German-Flute", James '
-        "Aird, Glasgow, from 1778 on, public domain as printed; transcribed to ABC by Jack Campin, 2009; the files state "
-        "no terms of their own."
+        "Aird, Glasgow, from 1778 on, public domain as printed; transcribed to ABC by Jack Campin, 2009; the files "
+        "state no terms of their own."
     ),
     "miscFolk": (
         "American fife music and tunes of Bruce and Stokoe, Northumbrian Minstrelsy, 1882, public domain as printed; "
