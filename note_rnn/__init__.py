@@ -1,19 +1,36 @@
 """What is known of melodies: their 38 tokens, files in and out, corpora, and the LSTM that predicts them."""
 
-from note_rnn.checkpoint import CheckpointError, load_note_rnn, read_model_card, save_note_rnn
+from note_rnn.checkpoint import CheckpointError, load_note_rnn, read_model_card, save_note_rnn, weights_checksum
+from note_rnn.errors import InputError, run_command
+from note_rnn.files import replacing
+from note_rnn.midi import MelodyFileError, read_midi, write_midi
 from note_rnn.model import LSTMState, NoteRNN
-from note_rnn.vocabulary import NO_EVENT, NOTE_OFF, VOCABULARY_SIZE, VocabularyError, check_tokens
+from note_rnn.progress import Progress
+from note_rnn.sound import SAMPLE_RATE, synthesize, write_wav
+from note_rnn.vocabulary import NO_EVENT, NOTE_OFF, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens
 
 __all__ = [
     "NOTE_OFF",
     "NO_EVENT",
+    "SAMPLE_RATE",
     "VOCABULARY_SIZE",
     "CheckpointError",
+    "InputError",
     "LSTMState",
+    "MelodyFileError",
     "NoteRNN",
+    "Progress",
+    "Tokens",
     "VocabularyError",
     "check_tokens",
     "load_note_rnn",
+    "read_midi",
     "read_model_card",
+    "replacing",
+    "run_command",
     "save_note_rnn",
+    "synthesize",
+    "weights_checksum",
+    "write_midi",
+    "write_wav",
 ]

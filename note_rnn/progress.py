@@ -37,16 +37,19 @@ class Progress:
     ) -> None:
         self.close()
 
-    def advance(self, units: int = 1, note: str | None = None) -> None:
-        """Count `units` more as done; `note` is shown beside the figures from now on."""
+    def advance(self, units: int = 1) -> None:
+        """Count `units` more as done."""
         self.done += units
-        self._note = self._note if note is None else note
         if self._bar is not None:
-            if note is not None:
-                self._bar.set_postfix_str(note, refresh=False)
             self._bar.update(units)
         elif time.monotonic() - self._told > _SECONDS_BETWEEN_LINES:
             self._tell()
+
+    def note(self, text: str) -> None:
+        """Show `text` beside the figures from now on."""
+        self._note = text
+        if self._bar is not None:
+            self._bar.set_postfix_str(text)
 
     def close(self) -> None:
         """Show the last figures."""

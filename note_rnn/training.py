@@ -25,7 +25,7 @@ IGNORED = -100
 class Recipe:
     """How a Note RNN is trained. The defaults are the strong recipe; `PAPER` is Jaques et al. 2017, section 4."""
 
-    updates: int = 6000
+    updates: int = 4500
     """Gradient updates."""
     batch_size: int = 64
     """Crops of tunes per update."""

@@ -1,0 +1,163 @@
+"""What happens while an agent learns: it is listened to, saved, shown in TensorBoard, and can be stopped cleanly.
+
+Shapes: N pieces, T steps, A = 38 tokens.
+"""
+
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import TensorBoardOutputFormat
+from torch.utils.tensorboard import SummaryWriter
+
+from agents.composing import Pieces, compose_pieces
+from agents.evaluation import learning_metrics
+from agents.recurrent_dqn import RecurrentDQN
+from melody_env import piano_roll_figure, score_melodies
+from note_rnn import SAMPLE_RATE, Progress, synthesize
+
+_HEARD = 2
+"""Pieces whose picture and sound go to TensorBoard."""
+
+
+class EveryCallback(BaseCallback):
+    """Call `act` whenever another `interval` environment steps have passed."""
+
+    def __init__(self, interval: int):
+        super().__init__()
+        self.interval = max(interval, 1)
+        self._next = 0
+
+    def _on_training_start(self) -> None:
+        self._next = self.num_timesteps + self.interval
+
+    def _on_step(self) -> bool:
+        if self.num_timesteps >= self._next:
+            self._next += self.interval
+            self.act()
+        return True
+
+    def act(self) -> None:
+        """Do what is done from time to time."""
+        raise NotImplementedError
+
+
+class ListenCallback(EveryCallback):
+    """Let the agent compose, and log what its pieces are like: scalars always, pictures and sound every few times.
+
+    The pieces start from the same priming tokens each time. `tell` is given a line of the main figures.
+    """
+
+    model: RecurrentDQN
+
+    def __init__(
+        self,
+        interval: int,
+        environment: dict[str, Any],
+        num_pieces: int = 256,
+        pictures_every: int = 4,
+        seed: int = 0,
+        tell: Callable[[str], None] = lambda line: None,
+    ):
+        super().__init__(interval)
+        self.environment = environment
+        self.num_pieces = num_pieces
+        self.pictures_every = pictures_every
+        self.seed = seed
+        self.tell = tell
+        self._times = 0
+
+    def _on_training_start(self) -> None:
+        super()._on_training_start()
+        if self.num_timesteps == 0:
+            self.act()
+
+    def act(self) -> None:
+        """Compose, score, log."""
+        pieces = compose_pieces(
+            self.model.policy, self.num_pieces, self.seed, self.environment, num_probabilities=_HEARD
+        )
+        metrics = learning_metrics(pieces)
+        for name, value in metrics.items():
+            self.logger.record(name if "/" in name else f"melody/{name}", value)
+        self.model.dump_logs()
+        writer = self._tensorboard()
+        if writer is not None and self._times % self.pictures_every == 0:
+            show_pieces(writer, pieces, self.environment, self.num_timesteps)
+        self._times += 1
+        self.tell(f"r_MT {metrics['music_theory']:.2f}, log p {metrics['log_prob']:.2f}, KL {metrics['kl']:.1f}")
+
+    def _tensorboard(self) -> SummaryWriter | None:
+        for output in self.logger.output_formats:
+            if isinstance(output, TensorBoardOutputFormat):
+                return output.writer
+        return None
+
+
+def show_pieces(writer: SummaryWriter, pieces: Pieces, environment: dict[str, Any], step: int) -> None:
+    """Write picture and sound of the first pieces to TensorBoard: those that have kept their probabilities."""
+    heard = pieces.melodies[: len(pieces.probabilities)]
+    rewards = score_melodies(heard, environment.get("reward", "paper")).music_theory
+    for number, (melody, chances, reward) in enumerate(zip(heard, pieces.probabilities, rewards, strict=True), start=1):
+        figure = piano_roll_figure(melody, chances, reward, title=f"piece {number} at step {step:,}")
+        figure.canvas.draw()
+        image = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
+        writer.add_image(f"piece/{number}", image, step, dataformats="HWC")
+        writer.add_audio(f"piece/{number}", synthesize(melody)[None], step, SAMPLE_RATE)
+    writer.flush()
+
+
+class SaveCallback(EveryCallback):
+    """Call `save` with the model from time to time."""
+
+    model: RecurrentDQN
+
+    def __init__(self, interval: int, save: Callable[[RecurrentDQN], None]):
+        super().__init__(interval)
+        self.save = save
+
+    def act(self) -> None:
+        """Save the model."""
+        self.save(self.model)
+
+
+class ProgressCallback(BaseCallback):
+    """Show how far the training is; `progress` counts environment steps."""
+
+    def __init__(self, progress: Progress):
+        super().__init__()
+        self.progress = progress
+
+    def _on_step(self) -> bool:
+        self.progress.advance(self.training_env.num_envs)
+        return True
+
+
+class StopCallback(BaseCallback):
+    """End the training after the current step on Ctrl-C or SIGTERM; a second one ends the program at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requested = False
+        self._handlers: dict[int, Any] = {}
+
+    def _on_training_start(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._handlers[number] = signal.signal(number, self._request)
+
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+        self._restore()
+
+    def _restore(self) -> None:
+        while self._handlers:
+            signal.signal(*self._handlers.popitem())
+
+    def _on_step(self) -> bool:
+        return not self.requested
+
+    def _on_training_end(self) -> None:
+        self._restore()

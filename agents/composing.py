@@ -1,0 +1,185 @@
+"""Composing: many pieces in lockstep by an agent, or by the Note RNN itself.
+
+Shapes: N pieces, T steps, A = 38 tokens.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from gymnasium import spaces
+
+from agents.policies import RecurrentDQNPolicy
+from agents.recurrent_dqn import RecurrentDQN
+from agents.run_directory import RunDirectory
+from melody_env import FinishedPieces, MelodyEngine
+from note_rnn import CheckpointError, NoteRNN, Tokens, load_note_rnn
+
+Floats = npt.NDArray[np.floating]
+
+_BATCH = 512
+"""Pieces in lockstep: about where a step of the small networks is cheapest per piece."""
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """N finished pieces, what the environment says of them, and how sure their composer was."""
+
+    finished: FinishedPieces
+    """Melodies [N, T] and sums [N] of rules, r_MT, log p and reward."""
+    primers: Tokens
+    """[N]; the token heard before each piece, not part of it."""
+    entropy: Floats
+    """[N]; mean over a piece's steps of the policy's entropy, in nats."""
+    kl: Floats
+    """[N]; sum over a piece's steps of KL(policy || Note RNN), in nats."""
+    probabilities: Floats
+    """[K, T, A]; the policy at each step of the first K pieces."""
+
+    @property
+    def melodies(self) -> Tokens:
+        """The pieces [N, T]."""
+        return self.finished.melodies
+
+
+def compose_pieces(
+    policy: RecurrentDQNPolicy | None,
+    n: int,
+    seed: int,
+    environment: dict[str, Any],
+    temperature: float = 1.0,
+    num_probabilities: int = 0,
+) -> Pieces:
+    """Return `n` pieces drawn from softmax(scores / temperature) of `policy`; None lets the Note RNN compose.
+
+    `environment` holds the keyword arguments of the environment, `prior` a NoteRNN among them; the first
+    `num_probabilities` pieces keep the policy's probabilities. The same arguments give the same pieces.
+    """
+    rng = np.random.default_rng(seed)
+    parts = []
+    for first in range(0, n, _BATCH):
+        size = min(_BATCH, n - first)
+        engine = MelodyEngine(size, **environment)
+        engine.seed(rng.integers(2**31, size=size).tolist())
+        kept = min(max(num_probabilities - first, 0), size)
+        parts.append(_compose_batch(policy, engine, rng, temperature, kept))
+    return _joined(parts)
+
+
+def _compose_batch(
+    policy: RecurrentDQNPolicy | None, engine: MelodyEngine, rng: np.random.Generator, temperature: float, kept: int
+) -> Pieces:
+    engine.reset()
+    primers = engine.last_tokens
+    entropy, kl = np.zeros((2, engine.num_pieces))
+    probabilities = []
+    for scores in _scores(policy, engine):
+        log_policy = _log_softmax(scores / temperature)
+        policy_probabilities = np.exp(log_policy)
+        entropy -= (policy_probabilities * log_policy).sum(-1)
+        kl += (policy_probabilities * (log_policy - engine.prior_log_probs)).sum(-1)
+        probabilities.append(policy_probabilities[:kept])
+        _, finished = engine.step((log_policy + rng.gumbel(size=log_policy.shape)).argmax(-1))
+    assert finished is not None
+    return Pieces(finished, primers, entropy / engine.length, kl, np.stack(probabilities, axis=1))
+
+
+def _joined(parts: list[Pieces]) -> Pieces:
+    """Return the pieces of all `parts` as one."""
+
+    def join(values: Iterable[npt.NDArray[Any]]) -> Any:
+        return np.concatenate(list(values))
+
+    finished = [part.finished for part in parts]
+    return Pieces(
+        FinishedPieces(
+            join(part.melodies for part in finished),
+            {name: join(part.rules[name] for part in finished) for name in finished[0].rules},
+            join(part.music_theory for part in finished),
+            join(part.log_prob for part in finished),
+            join(part.returns for part in finished),
+        ),
+        join(part.primers for part in parts),
+        join(part.entropy for part in parts),
+        join(part.kl for part in parts),
+        join(part.probabilities for part in parts),
+    )
+
+
+def _scores(policy: RecurrentDQNPolicy | None, engine: MelodyEngine) -> Iterator[Floats]:
+    """Yield the scores [N, A] of each next token, as often as the pieces of `engine` have steps."""
+    if policy is not None:
+        policy.set_training_mode(False)
+        state = policy.q_net.zero_state(engine.num_pieces)
+        start = torch.ones(engine.num_pieces, dtype=torch.bool, device=policy.device)
+    for _ in range(engine.length):
+        if policy is None:
+            yield engine.prior_log_probs
+        else:
+            scores, state = policy.step(torch.as_tensor(engine.observations(), device=policy.device), state, start)
+            start = torch.zeros_like(start)
+            yield scores.cpu().numpy()
+
+
+def _log_softmax(scores: Floats) -> Floats:
+    shifted = scores - scores.max(-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+
+
+def compose(
+    model: RecurrentDQN | NoteRNN | str | Path,
+    n: int,
+    seed: int = 0,
+    temperature: float = 1.0,
+    **environment: Any,
+) -> Tokens:
+    """Return `n` melodies [n, T] by an agent, a run's newest agent (its folder), a saved agent (.zip) or a Note RNN.
+
+    `environment` are keyword arguments of `MelodyComposition-v0` that differ from those the agent was trained with.
+    The same arguments give the same melodies. Raises RunError or CheckpointError where there is nothing to load.
+    """
+    policy, trained_with = _composer(model)
+    return compose_pieces(policy, n, seed, {**trained_with, **environment}, temperature).melodies
+
+
+def _composer(model: RecurrentDQN | NoteRNN | str | Path) -> tuple[RecurrentDQNPolicy | None, dict[str, Any]]:
+    """Return the policy of `model` (None for a Note RNN) and the environment it belongs to."""
+    if isinstance(model, NoteRNN):
+        return None, {"prior": model}
+    if isinstance(model, RecurrentDQN):
+        return model.policy, {"prior": load_note_rnn(), **_environment_of(model)}
+    if Path(model).is_dir():
+        return load_run(model)
+    if Path(model).suffix == ".zip":
+        return _composer(load_agent(model))
+    return None, {"prior": load_note_rnn(model)}
+
+
+def load_run(path: str | Path) -> tuple[RecurrentDQNPolicy, dict[str, Any]]:
+    """Return the newest policy of the run in the folder `path`, and the environment it was trained in."""
+    run = RunDirectory.open(path)
+    environment = run.read_json("config.json")["environment"]
+    environment["prior"] = load_note_rnn(environment["prior"])
+    return load_agent(run.newest_checkpoint()).policy, environment
+
+
+def load_agent(path: str | Path, **arguments: Any) -> RecurrentDQN:
+    """Return the agent saved in the file `path`, given further `arguments` of `RecurrentDQN.load`.
+
+    Raises CheckpointError if the file is missing or damaged.
+    """
+    try:
+        return RecurrentDQN.load(path, **arguments)
+    except Exception as error:  # unpickling a damaged file can raise anything
+        raise CheckpointError(f"{path} holds no agent that can be loaded: {error}") from error
+
+
+def _environment_of(model: RecurrentDQN) -> dict[str, Any]:
+    """Return the arguments of the environment that can be read off what `model` observes."""
+    if isinstance(model.observation_space, spaces.MultiDiscrete):
+        return {"observation": "position", "length": int(model.observation_space.nvec[1]) - 1}
+    return {"observation": "token"}

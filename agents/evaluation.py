@@ -1,0 +1,82 @@
+"""What composed pieces are like: a handful of numbers to watch while learning, and the table of the paper.
+
+Shapes: N pieces, T steps.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from rich.table import Table
+
+from agents.composing import Pieces
+from melody_env import melody_statistics
+
+
+class Row(NamedTuple):
+    """A line of the table: the metric's name, what it is called, how it is written, and the paper's Note RNN and Q."""
+
+    metric: str
+    label: str
+    form: str
+    paper_note_rnn: float | None = None
+    paper_q: float | None = None
+
+
+# The published values are those of Table 1.
+ROWS = (
+    Row("notes_excessively_repeated", "Notes excessively repeated", ".2%", 0.633, 0.0),
+    Row("autocorrelation_lag1", "Mean autocorrelation, lag 1", ".2f", -0.16, -0.11),
+    Row("autocorrelation_lag2", "Mean autocorrelation, lag 2", ".2f", 0.14, 0.03),
+    Row("autocorrelation_lag3", "Mean autocorrelation, lag 3", ".2f", -0.13, 0.03),
+    Row("notes_not_in_key", "Notes not in key", ".2%", 0.0009, 0.01),
+    Row("compositions_starting_with_tonic", "Compositions starting with tonic", ".1%", 0.0086, 0.288),
+    Row("leaps_resolved", "Leaps resolved", ".1%", 0.772, 0.911),
+    Row("compositions_with_unique_max_note", "Compositions with unique max note", ".1%", 0.647, 0.564),
+    Row("compositions_with_unique_min_note", "Compositions with unique min note", ".1%", 0.494, 0.519),
+    Row("notes_in_motif", "Notes in motif", ".1%", 0.0585, 0.757),
+    Row("notes_in_repeated_motif", "Notes in repeated motif", ".2%", 0.00007, 0.0011),
+    Row("music_theory", "r_MT per step", ".2f"),
+    Row("log_prob", "log p(a|s) per step, nats", ".2f"),
+    Row("entropy", "Policy entropy per step, nats", ".2f"),
+    Row("kl", "KL from the Note RNN per piece, nats", ".1f"),
+    Row("distinct_compositions", "Distinct compositions", ".1%"),
+)
+
+
+def learning_metrics(pieces: Pieces) -> dict[str, float]:
+    """Return the means of `pieces` to watch while learning.
+
+    Per step: total reward, r_MT, log p, entropy and each rule ("rule/<name>"). Per piece: KL from the Note RNN.
+    """
+    finished, length = pieces.finished, pieces.melodies.shape[1]
+    return {
+        "reward": float(finished.returns.mean()) / length,
+        "music_theory": float(finished.music_theory.mean()) / length,
+        "log_prob": float(finished.log_prob.mean()) / length,
+        "entropy": float(pieces.entropy.mean()),
+        "kl": float(pieces.kl.mean()),
+        "distinct_compositions": melody_statistics(pieces.melodies).as_dict()["distinct_compositions"],
+        **{f"rule/{name}": float(sums.mean()) / length for name, sums in finished.rules.items()},
+    }
+
+
+def table_metrics(pieces: Pieces) -> dict[str, float]:
+    """Return all that is known of `pieces`: `learning_metrics` and the statistics of the paper's Table 1."""
+    statistics = melody_statistics(pieces.melodies)
+    return {**statistics.as_dict(), **statistics.mean_absolute_autocorrelations(), **learning_metrics(pieces)}
+
+
+def metrics_table(columns: Mapping[str, Mapping[str, float]], title: str) -> Table:
+    """Return the table of `columns` (composer -> `table_metrics`), the published Note RNN and Q beside them."""
+    table = Table("", *columns, "paper: Note RNN", "paper: Q", title=title)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in ROWS:
+        values = [metrics[row.metric] for metrics in columns.values()]
+        table.add_row(row.label, *(_written(value, row.form) for value in (*values, row.paper_note_rnn, row.paper_q)))
+    return table
+
+
+def _written(value: float | None, form: str) -> str:
+    return "-" if value is None or math.isnan(value) else format(value, form)

@@ -1,0 +1,99 @@
+"""The folder of a run: its configuration, checkpoints, melodies and metrics, each written whole or not at all."""
+
+import json
+import platform
+import sys
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Self
+
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+
+from note_rnn import InputError, replacing
+
+_PACKAGES = ("melody-rl", "gymnasium", "numpy", "pretty_midi", "stable-baselines3", "tensorboard", "torch")
+
+
+class RunError(InputError):
+    """A run directory that cannot be made, or does not hold what is looked for."""
+
+
+class RunDirectory:
+    """A folder `path` with `config.json`, `metrics.json`, `checkpoints/`, `melodies/` and TensorBoard events."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.melodies = self.path / "melodies"
+        self.checkpoints = self.path / "checkpoints"
+
+    @classmethod
+    def create(cls, path: str | Path, record: dict[str, Any]) -> Self:
+        """Make the folder with `record` and all versions in `config.json`; raises RunError if it holds a run already."""
+        run = cls(path)
+        if (run.path / "config.json").exists():
+            raise RunError(
+                f"{run.path} already holds a run: choose another --run-dir, or go on with it: --resume {run.path}"
+            )
+        try:
+            run.melodies.mkdir(parents=True, exist_ok=True)
+            run.checkpoints.mkdir(exist_ok=True)
+            run.write_json(
+                "config.json",
+                {
+                    **record,
+                    "command": sys.argv,
+                    "versions": {name: version(name) for name in _PACKAGES},
+                    "python": platform.python_version(),
+                    "machine": f"{platform.system()} {platform.machine()}",
+                },
+            )
+        except OSError as error:
+            raise RunError(f"Cannot write to the run directory {run.path}: {error.strerror or error}.") from error
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Return the run in the folder `path`; raises RunError if there is none."""
+        run = cls(path)
+        if not (run.path / "config.json").is_file():
+            raise RunError(f"{run.path} holds no run: there is no config.json in it.")
+        return run
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Return the JSON object in the file `name`; raises RunError if it is missing or damaged."""
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.path / name} cannot be read: {error}") from error
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write a JSON object to the file `name`."""
+        with replacing(self.path / name) as temporary:
+            temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+
+    def save(self, model: OffPolicyAlgorithm) -> None:
+        """Save `model` as a checkpoint named for its steps, and the replay buffer that belongs to the newest."""
+        with replacing(self.checkpoints / "replay_buffer.pkl") as temporary:
+            model.save_replay_buffer(temporary)
+        with replacing(self._checkpoint(model.num_timesteps)) as temporary:
+            model.save(temporary)
+
+    def newest_checkpoint(self) -> Path:
+        """Return the checkpoint with most steps; raises RunError if there is none."""
+        found = sorted(self.checkpoints.glob("model_*.zip"))
+        if not found:
+            raise RunError(f"{self.path} holds no checkpoint yet: start the run again in another folder.")
+        return found[-1]
+
+    def load_replay_buffer(self, model: OffPolicyAlgorithm) -> None:
+        """Give `model` the replay buffer of the newest checkpoint."""
+        path = self.checkpoints / "replay_buffer.pkl"
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                model.load_replay_buffer(path)
+        except Exception as error:  # unpickling a damaged file can raise anything
+            raise RunError(f"{path} is damaged ({error}): delete it to go on with an empty replay buffer.") from error
+
+    def _checkpoint(self, steps: int) -> Path:
+        return self.checkpoints / f"model_{steps:012d}.zip"
