@@ -1,7 +1,20 @@
 """What learns to compose: the recurrent Q-network, its replay of whole episodes, and what is measured of it."""
 
-from agents.episode_buffer import EpisodeBuffer
-from agents.policies import MlpLstmPolicy
+from agents.composing import Pieces, compose, compose_pieces
+from agents.episode_buffer import EpisodeBatch, EpisodeBuffer
+from agents.policies import MlpLstmPolicy, RecurrentDQNPolicy
 from agents.recurrent_dqn import RecurrentDQN
+from agents.run_directory import RunDirectory, RunError
 
-__all__ = ["EpisodeBuffer", "MlpLstmPolicy", "RecurrentDQN"]
+__all__ = [
+    "EpisodeBatch",
+    "EpisodeBuffer",
+    "MlpLstmPolicy",
+    "Pieces",
+    "RecurrentDQN",
+    "RecurrentDQNPolicy",
+    "RunDirectory",
+    "RunError",
+    "compose",
+    "compose_pieces",
+]

@@ -3,7 +3,7 @@
 Shapes: N pieces, T steps, A = 38 tokens.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,11 +53,13 @@ def compose_pieces(
     environment: dict[str, Any],
     temperature: float = 1.0,
     num_probabilities: int = 0,
+    on_composed: Callable[[int], None] = lambda pieces: None,
 ) -> Pieces:
     """Return `n` pieces drawn from softmax(scores / temperature) of `policy`; None lets the Note RNN compose.
 
     `environment` holds the keyword arguments of the environment, `prior` a NoteRNN among them; the first
-    `num_probabilities` pieces keep the policy's probabilities. The same arguments give the same pieces.
+    `num_probabilities` pieces keep the policy's probabilities. `on_composed` is told how many pieces were finished.
+    The same arguments give the same pieces.
     """
     rng = np.random.default_rng(seed)
     parts = []
@@ -67,6 +69,7 @@ def compose_pieces(
         engine.seed(rng.integers(2**31, size=size).tolist())
         kept = min(max(num_probabilities - first, 0), size)
         parts.append(_compose_batch(policy, engine, rng, temperature, kept))
+        on_composed(size)
     return _joined(parts)
 
 
@@ -156,7 +159,12 @@ def _composer(model: RecurrentDQN | NoteRNN | str | Path) -> tuple[RecurrentDQNP
         return load_run(model)
     if Path(model).suffix == ".zip":
         return _composer(load_agent(model))
-    return None, {"prior": load_note_rnn(model)}
+    try:
+        return None, {"prior": load_note_rnn(model)}
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{model} is no folder of a run, no saved agent (.zip) and no Note RNN: {error}"
+        ) from error
 
 
 def load_run(path: str | Path) -> tuple[RecurrentDQNPolicy, dict[str, Any]]:

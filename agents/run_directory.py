@@ -29,7 +29,7 @@ class RunDirectory:
 
     @classmethod
     def create(cls, path: str | Path, record: dict[str, Any]) -> Self:
-        """Make the folder with `record` and all versions in `config.json`; raises RunError if it holds a run already."""
+        """Make the folder, with `record` and all versions in `config.json`; raises RunError if a run is there."""
         run = cls(path)
         if (run.path / "config.json").exists():
             raise RunError(

@@ -1,0 +1,67 @@
+"""`python -m agents.compose RUN --out melody.mid`: let a run's agent compose melodies to hear."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+
+from agents.composing import compose
+from melody_env import melody_text, piano_roll_figure
+from note_rnn import InputError, Tokens, replacing, run_command, write_midi, write_wav
+
+
+@dataclass(frozen=True)
+class ComposeConfig:
+    """Compose melodies and write them as MIDI, sound or pictures."""
+
+    model: Annotated[Path, tyro.conf.Positional]
+    """Folder of a run, a saved agent (.zip), or a Note RNN ("default", or a .safetensors file)."""
+    out: Path = Path("melody.mid")
+    """File to write; its suffix says what: .mid, .wav or .png. Several melodies are numbered."""
+    n: int = 1
+    """Melodies."""
+    seed: int = 0
+    """Seed; the same seed gives the same melodies."""
+    temperature: float = 1.0
+    """Below 1 the agent plays what it likes best, above 1 it dares more."""
+    bpm: float = 120.0
+    """Tempo, quarter notes a minute."""
+
+
+def compose_files(config: ComposeConfig) -> list[Path]:
+    """Compose and write as `config` says; return the files. Raises InputError for what cannot be used."""
+    if config.out.suffix not in (".mid", ".wav", ".png"):
+        raise InputError(f"--out must end in .mid, .wav or .png, not {config.out.suffix or config.out.name!r}.")
+    if config.n < 1 or config.temperature <= 0:
+        raise InputError("--n must be at least 1 and --temperature above 0.")
+    torch.set_num_threads(1)
+    model = str(config.model) if str(config.model) == "default" else config.model
+    melodies = compose(model, config.n, config.seed, config.temperature)
+    written = []
+    for number, melody in enumerate(melodies, start=1):
+        path = config.out if config.n == 1 else config.out.with_stem(f"{config.out.stem}_{number}")
+        _write(melody, path, config.bpm)
+        print(f"{path}\n{melody_text(melody)}")
+        written.append(path)
+    return written
+
+
+def _write(melody: Tokens, path: Path, bpm: float) -> None:
+    if path.suffix == ".mid":
+        write_midi(melody, path, bpm)
+    elif path.suffix == ".wav":
+        write_wav(melody, path, bpm)
+    else:
+        with replacing(path) as temporary:
+            piano_roll_figure(melody).savefig(temporary, dpi=100)
+
+
+def main() -> None:
+    """Run the command line."""
+    compose_files(tyro.cli(ComposeConfig))
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,57 @@
+"""`python -m agents.evaluate RUN`: count the paper's statistics over many compositions of a run's agent."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+from rich.console import Console
+
+from agents.composing import compose_pieces, load_run
+from agents.evaluation import metrics_table, table_metrics
+from agents.run_directory import RunDirectory
+from note_rnn import InputError, Progress, run_command
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Let the newest agent of a run, and the Note RNN that it started from, compose; print the table of the paper.
+
+    The figures also go to evaluation.json in the folder of the run.
+    """
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Folder of the run."""
+    compositions: int = 100_000
+    """Pieces of each; the paper has 100,000."""
+    seed: int = 0
+    """Seed of the pieces."""
+
+
+def evaluate_run(config: EvaluateConfig) -> dict[str, dict[str, float]]:
+    """Return the metrics of Note RNN and agent; print and save them. Raises RunError where there is no run."""
+    if config.compositions < 1:
+        raise InputError(f"--compositions must be at least 1, not {config.compositions}.")
+    torch.set_num_threads(1)
+    policy, environment = load_run(config.run)
+    columns = {}
+    with Progress(2 * config.compositions, "composing", "pieces") as progress:
+        for name, composer in (("Note RNN", None), ("agent", policy)):
+            pieces = compose_pieces(
+                composer, config.compositions, config.seed, environment, on_composed=progress.advance
+            )
+            columns[name] = table_metrics(pieces)
+    record = {"compositions": config.compositions, "seed": config.seed, **columns}
+    RunDirectory.open(config.run).write_json("evaluation.json", record)
+    Console().print(metrics_table(columns, f"{config.run}: {config.compositions:,} compositions each"))
+    return columns
+
+
+def main() -> None:
+    """Run the command line."""
+    evaluate_run(tyro.cli(EvaluateConfig))
+
+
+if __name__ == "__main__":
+    run_command(main)
