@@ -3,8 +3,6 @@
 Shapes: T steps, A = 38 tokens.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
@@ -13,6 +11,7 @@ from matplotlib.colors import PowerNorm, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
+from note_rnn.notes import tokens_to_notes
 from note_rnn.vocabulary import (
     FIRST_PITCH_TOKEN,
     MAX_PITCH,
@@ -23,8 +22,9 @@ from note_rnn.vocabulary import (
     VOCABULARY_SIZE,
     Tokens,
     check_tokens,
-    token_to_pitch,
 )
+
+Values = npt.NDArray[np.floating]
 
 STEPS_PER_BAR = 4 * STEPS_PER_QUARTER
 _PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -33,26 +33,6 @@ _WHITE_KEYS = frozenset({0, 2, 4, 5, 7, 9, 11})
 _NOTE = "#2563a8"
 _OUTLINE = "#e4572e"
 _PAPER, _BLACK_KEY, _LINE, _BAR, _LABEL = "#ffffff", "#eef1f5", "#c3cad4", "#7d8794", "#8a93a0"
-
-
-class Note(NamedTuple):
-    """A note as it sounds: MIDI pitch, first step, number of steps."""
-
-    pitch: int
-    start: int
-    steps: int
-
-
-def sounding_notes(melody: npt.ArrayLike) -> list[Note]:
-    """Return the notes of `melody` [T], each held until the next note or note off; raises VocabularyError."""
-    tokens = check_tokens(melody, ndim=1)
-    changes = [int(t) for t in np.flatnonzero(tokens != NO_EVENT)]
-    ends = [*changes[1:], len(tokens)]
-    return [
-        Note(token_to_pitch(int(tokens[start])), start, end - start)
-        for start, end in zip(changes, ends, strict=False)
-        if tokens[start] != NOTE_OFF
-    ]
 
 
 def pitch_name(pitch: int) -> str:
@@ -64,8 +44,8 @@ def melody_text(melody: npt.ArrayLike) -> str:
     """Return `melody` [T] as text, a bar a line: the name of a note, `-` while it sounds, `.` for silence."""
     tokens = check_tokens(melody, ndim=1)
     cells = ["."] * len(tokens)
-    for note in sounding_notes(tokens):
-        cells[note.start : note.start + note.steps] = [pitch_name(note.pitch), *["-"] * (note.steps - 1)]
+    for start, end, pitch in zip(*tokens_to_notes(tokens), strict=True):
+        cells[start:end] = [pitch_name(pitch), *["-"] * (end - start - 1)]
     lines = []
     for start in range(0, len(cells), STEPS_PER_BAR):
         bar = [cell.ljust(3) for cell in cells[start : start + STEPS_PER_BAR]]
@@ -85,22 +65,23 @@ def piano_roll_image(melody: npt.ArrayLike, length: int, cell: int = 8) -> npt.N
     image[cell - 1 :: cell][pitches % 12 == 0] = _rgb(_LINE)
     image[:, :: STEPS_PER_QUARTER * cell] = _rgb(_LINE)
     image[:, :: STEPS_PER_BAR * cell] = _rgb(_BAR)
-    for note in sounding_notes(melody):
-        top, left = (MAX_PITCH - note.pitch) * cell, note.start * cell
-        image[top + 1 : top + cell - 1, left + 1 : left + note.steps * cell - 1] = _rgb(_NOTE)
+    for start, end, pitch in zip(*tokens_to_notes(melody), strict=True):
+        top = (MAX_PITCH - pitch) * cell
+        image[top + 1 : top + cell - 1, start * cell + 1 : end * cell - 1] = _rgb(_NOTE)
     return image
 
 
 def piano_roll_figure(
     melody: npt.ArrayLike,
-    probabilities: npt.NDArray[np.floating] | None = None,
-    rewards: npt.NDArray[np.floating] | None = None,
+    probabilities: npt.ArrayLike | None = None,
+    rewards: npt.ArrayLike | None = None,
     title: str = "",
 ) -> Figure:
     """Draw `melody` [T] as a piano roll and, below it, what is given: note probabilities [T, A] and rewards [T].
 
     Row t of `probabilities` is the distribution that token t was drawn from; the played tokens are outlined in it.
-    Nothing is shown on a screen: save the figure, or hand it to TensorBoard. Raises VocabularyError for bad tokens.
+    Nothing is shown on a screen: save the figure, or hand it to TensorBoard. Raises VocabularyError for bad
+    tokens, ValueError for probabilities or rewards of another shape.
     """
     tokens = check_tokens(melody, ndim=1)
     heights = [4.0, *([4.4] if probabilities is not None else []), *([1.3] if rewards is not None else [])]
@@ -110,9 +91,9 @@ def piano_roll_figure(
     panels[0].set_title(title, loc="left", fontsize=11)
     _draw_notes(panels[0], tokens)
     if probabilities is not None:
-        _draw_probabilities(panels[1], tokens, np.asarray(probabilities))
+        _draw_probabilities(panels[1], tokens, _checked("probabilities", probabilities, (len(tokens), VOCABULARY_SIZE)))
     if rewards is not None:
-        _draw_rewards(panels[-1], np.asarray(rewards))
+        _draw_rewards(panels[-1], _checked("rewards", rewards, (len(tokens),)))
     _draw_bars(panels, len(tokens))
     return figure
 
@@ -121,10 +102,10 @@ def _draw_notes(axes: Axes, tokens: Tokens) -> None:
     for pitch in range(MIN_PITCH, MAX_PITCH + 1):
         if pitch % 12 not in _WHITE_KEYS:
             axes.axhspan(pitch - 0.5, pitch + 0.5, color=_BLACK_KEY, lw=0, zorder=0)
-    for note in sounding_notes(tokens):
+    for start, end, pitch in zip(*tokens_to_notes(tokens), strict=True):
         block = FancyBboxPatch(
-            (note.start + 0.09, note.pitch - 0.45),
-            note.steps - 0.18,
+            (start + 0.09, pitch - 0.45),
+            end - start - 0.18,
             0.9,
             boxstyle="round,pad=0,rounding_size=0.18",
             mutation_aspect=1.6,
@@ -137,7 +118,7 @@ def _draw_notes(axes: Axes, tokens: Tokens) -> None:
     _label_pitches(axes, shift=0)
 
 
-def _draw_probabilities(axes: Axes, tokens: Tokens, probabilities: npt.NDArray[np.floating]) -> None:
+def _draw_probabilities(axes: Axes, tokens: Tokens, probabilities: Values) -> None:
     picture = axes.imshow(
         probabilities.T,
         origin="lower",
@@ -148,7 +129,9 @@ def _draw_probabilities(axes: Axes, tokens: Tokens, probabilities: npt.NDArray[n
         norm=PowerNorm(0.45, vmin=0.0, vmax=1.0),
     )
     for t, token in enumerate(tokens):
-        axes.add_patch(Rectangle((t, token - 0.5), 1, 1, fill=False, edgecolor=_OUTLINE, lw=1.4, zorder=3))
+        axes.add_patch(
+            Rectangle((t, token - 0.5), 1, 1, fill=False, edgecolor=_OUTLINE, lw=1.4, zorder=3, clip_on=False)
+        )
     axes.axhline(FIRST_PITCH_TOKEN - 0.5, color=_BAR, lw=0.8)
     axes.set_ylim(-0.5, VOCABULARY_SIZE - 0.5)
     _label_pitches(axes, shift=FIRST_PITCH_TOKEN - MIN_PITCH, names={NOTE_OFF: "off", NO_EVENT: "hold"})
@@ -157,7 +140,7 @@ def _draw_probabilities(axes: Axes, tokens: Tokens, probabilities: npt.NDArray[n
     bar.set_label("probability", fontsize=8)
 
 
-def _draw_rewards(axes: Axes, rewards: npt.NDArray[np.floating]) -> None:
+def _draw_rewards(axes: Axes, rewards: Values) -> None:
     colours = [_NOTE if reward >= 0 else _OUTLINE for reward in rewards]
     axes.bar(np.arange(len(rewards)) + 0.5, rewards, width=0.8, color=colours, zorder=3)
     axes.axhline(0, color=_BAR, lw=0.8)
@@ -188,6 +171,13 @@ def _draw_bars(panels: list[Axes], length: int) -> None:
     panels[-1].set_xlim(0, length)
     bars = range(0, length, STEPS_PER_BAR)
     panels[-1].set_xticks(list(bars), [f"bar {start // STEPS_PER_BAR + 1}" for start in bars], ha="left")
+
+
+def _checked(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> Values:
+    array = np.asarray(values)
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape} to go with the melody, not {array.shape}.")
+    return array
 
 
 def _rgb(colour: str) -> npt.NDArray[np.uint8]:

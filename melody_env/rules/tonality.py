@@ -39,12 +39,11 @@ def tonic(composition: Composition) -> Floats:
     """
     t, newest = composition.position - 1, composition.newest
     steps_left = composition.length - 1 - t
+    value = np.zeros(composition.batch_size)
     if t == 0 or steps_left == 3:
-        paid = newest == TONIC_TOKEN
-    elif steps_left == 2:
-        paid = newest == NO_EVENT
-    elif steps_left < 2:
-        paid = newest < FIRST_PITCH_TOKEN
-    else:
-        return np.zeros(composition.batch_size)
-    return paid * 3.0
+        value[newest == TONIC_TOKEN] = 3.0
+    if steps_left == 2:
+        value[newest == NO_EVENT] = 3.0
+    if steps_left < 2:
+        value[newest < FIRST_PITCH_TOKEN] = 3.0
+    return value

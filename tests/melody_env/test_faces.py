@@ -1,0 +1,227 @@
+"""The three faces of the environment: each as its library wants it, and all of them the same."""
+
+import copy
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import stable_baselines3.common.env_checker
+from gymnasium.utils.env_checker import check_env, data_equivalence
+from gymnasium.vector import AutoresetMode
+from gymnasium.wrappers.vector import RecordEpisodeStatistics
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
+
+from melody_env import MelodyCompositionEnv, MelodyCompositionVectorEnv, MelodyVecEnv
+from note_rnn import VocabularyError
+
+ID = "MelodyComposition-v0"
+B = 3
+
+
+def same_step_environments(prior, **keywords):
+    """Return Gymnasium's own vector environment, made of `B` scalar ones."""
+    return gym.make_vec(
+        ID,
+        num_envs=B,
+        vectorization_mode="sync",
+        vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
+        prior=prior,
+        **keywords,
+    )
+
+
+@pytest.mark.parametrize("observation", ["position", "token"])
+@pytest.mark.parametrize("render_mode", [None, "ansi", "rgb_array"])
+def test_gymnasium_and_sb3_find_nothing_to_complain_about(prior, observation, render_mode):
+    env = gym.make(ID, prior=prior, observation=observation, render_mode=render_mode)
+    check_env(env.unwrapped)
+    stable_baselines3.common.env_checker.check_env(env.unwrapped)
+
+
+def test_observations_are_last_token_and_position(prior):
+    env = gym.make(ID, prior=prior, length=2)
+    assert env.observation_space == gym.spaces.MultiDiscrete([38, 3])
+    assert env.action_space == gym.spaces.Discrete(38)
+    assert env.reset(seed=0)[0][1] == 0
+    observation, reward, terminated, truncated, info = env.step(14)
+    assert (observation.tolist(), terminated, truncated, info) == ([14, 1], False, False, {})
+    assert type(reward) is float
+    observation, _, terminated, truncated, info = env.step(16)
+    assert (observation.tolist(), terminated, truncated) == ([16, 2], True, False)
+    assert info["melody"].tolist() == [14, 16]
+
+
+def test_token_observations_are_the_last_token(prior):
+    env = gym.make(ID, prior=prior, observation="token", priming="none")
+    assert env.observation_space == gym.spaces.Discrete(38)
+    assert env.reset()[0] == 1
+    assert env.step(14)[0] == 14
+
+
+def test_the_last_info_has_the_piece_and_its_rewards_in_plain_numbers(prior):
+    env = gym.make(ID, prior=prior, length=3)
+    env.reset(seed=0)
+    rewards = [env.step(token)[1] for token in (14, 15)]
+    _, reward, _, _, info = env.step(16)
+    assert set(info) == {"melody", "rules", "music_theory", "log_prob"}
+    assert info["rules"]["key"] == -1.0
+    assert all(type(value) is float for value in (*info["rules"].values(), info["music_theory"], info["log_prob"]))
+    assert info["music_theory"] == pytest.approx(sum(info["rules"].values()))
+    assert sum([*rewards, reward]) == pytest.approx(info["log_prob"] + info["music_theory"] / 0.5, rel=1e-5)
+
+
+@pytest.mark.parametrize("keywords", [{}, {"observation": "token", "priming": "none"}, {"length": 5}])
+def test_vector_environment_is_gymnasiums_own_vector_of_scalar_ones(prior, keywords):
+    ours = gym.make_vec(ID, num_envs=B, prior=prior, **keywords)
+    theirs = same_step_environments(prior, **keywords)
+    assert isinstance(ours, MelodyCompositionVectorEnv)
+    assert ours.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
+    assert ours.single_observation_space == theirs.single_observation_space
+    assert ours.observation_space == theirs.observation_space
+    assert ours.action_space == theirs.action_space
+    for seed in (7, [5, 5, 99]):
+        (first, infos), (expected, expected_infos) = ours.reset(seed=seed), theirs.reset(seed=seed)
+        np.testing.assert_array_equal(first, expected)
+        assert infos == expected_infos == {}
+        for _ in range(70):
+            actions = theirs.action_space.sample()
+            *step, infos = ours.step(actions)
+            *expected, expected_infos = theirs.step(actions)
+            for mine, other in zip(step, expected, strict=True):
+                np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-4)
+            assert step[0] in ours.observation_space
+            assert data_equivalence(infos, expected_infos)
+
+
+def test_sb3_environment_is_the_vector_environment(prior):
+    vector, sb3 = MelodyCompositionVectorEnv(B, prior=prior), MelodyVecEnv(B, prior=prior)
+    sb3.seed(7)
+    np.testing.assert_array_equal(sb3.reset(), vector.reset(seed=7)[0])
+    for t in range(1, 65):
+        actions = vector.action_space.sample()
+        observations, rewards, terminated, _, final = vector.step(actions)
+        sb3_observations, sb3_rewards, dones, infos = sb3.step(actions)
+        np.testing.assert_array_equal(sb3_observations, observations)
+        np.testing.assert_array_equal(sb3_rewards, rewards)
+        np.testing.assert_array_equal(dones, terminated)
+        assert dones.all() == (t % 32 == 0)
+        for i, info in enumerate(infos):
+            assert bool(info) == dones[i]
+            if info:
+                np.testing.assert_array_equal(info["terminal_observation"], final["final_obs"][i])
+                np.testing.assert_array_equal(info["melody"], final["final_info"]["melody"][i])
+                assert info["music_theory"] == final["final_info"]["music_theory"][i]
+                assert info["rules"]["key"] == final["final_info"]["rules"]["key"][i]
+                assert info["TimeLimit.truncated"] is False
+
+
+def test_sb3_environment_is_sb3s_own_vector_of_scalar_ones(prior):
+    ours = MelodyVecEnv(B, prior=prior)
+    theirs = DummyVecEnv([lambda: Monitor(MelodyCompositionEnv(prior=prior))] * B)
+    ours.seed(7)
+    theirs.seed(7)
+    np.testing.assert_array_equal(ours.reset(), theirs.reset())
+    for _ in range(40):
+        actions = np.array([ours.action_space.sample() for _ in range(B)])
+        (*step, infos), (*expected, expected_infos) = ours.step(actions), theirs.step(actions)
+        for mine, other in zip(step, expected, strict=True):
+            np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-4)
+            assert mine.dtype == other.dtype
+        for info, expected_info in zip(infos, expected_infos, strict=True):
+            assert info.keys() | {"TimeLimit.truncated"} == expected_info.keys()
+            if "episode" in info:
+                assert info["episode"].keys() == expected_info["episode"].keys()
+                assert info["episode"]["r"] == pytest.approx(expected_info["episode"]["r"], rel=1e-4)
+                assert info["episode"]["l"] == 32
+
+
+def test_seeds_repeat_and_unseeded_resets_go_on(prior):
+    env = MelodyCompositionVectorEnv(B, prior=prior)
+    first = [env.reset(seed=3)[0], env.reset()[0], env.reset()[0]]
+    again = [env.reset(seed=3)[0], env.reset()[0], env.reset()[0]]
+    np.testing.assert_array_equal(first, again)
+    assert not (first[0] == first[1]).all()
+    scalar = MelodyCompositionEnv(prior=prior)
+    np.testing.assert_array_equal([scalar.reset(seed=4)[0], scalar.reset()[0]], [first[0][1], first[1][1]])
+
+
+def test_what_is_returned_is_not_touched_again(prior):
+    env = MelodyVecEnv(B, prior=prior, length=4)
+    kept = [env.reset()]
+    for _ in range(8):
+        kept.append(env.step(np.array([14, 1, 0])))
+        copies = copy.deepcopy(kept)
+    env.step(np.array([2, 2, 2]))
+    for mine, other in zip(kept[1:], copies[1:], strict=True):
+        np.testing.assert_array_equal(mine[0], other[0])
+        np.testing.assert_array_equal(mine[1], other[1])
+        assert data_equivalence(mine[3], other[3], exact=True)
+
+
+def test_gymnasiums_and_sb3s_statistics_wrappers_work(prior):
+    recorded = RecordEpisodeStatistics(gym.make_vec(ID, num_envs=B, prior=prior))
+    recorded.reset(seed=0)
+    monitored = VecMonitor(MelodyVecEnv(B, prior=prior))
+    monitored.seed(0)
+    monitored.reset()
+    for _ in range(32):
+        actions = np.array([14, 16, 1])
+        recorded_infos, infos = recorded.step(actions)[-1], monitored.step(actions)[-1]
+    for i, info in enumerate(infos):
+        assert info["episode"]["l"] == recorded_infos["episode"]["l"][i] == 32
+        assert info["episode"]["r"] == pytest.approx(recorded_infos["episode"]["r"][i], rel=1e-4)
+
+
+def test_sb3s_questions_about_single_environments_are_answered(prior):
+    env = MelodyVecEnv(B, prior=prior, render_mode="ansi")
+    assert env.get_attr("render_mode", indices=[0, 2]) == ["ansi", "ansi"]
+    assert not env.has_attr("action_masks")
+    assert env.env_is_wrapped(Monitor) == [False] * B
+    env.set_attr("note", 1)
+    assert env.get_attr("note") == [1] * B
+    with pytest.raises(ValueError, match="All pieces share 'note'"):
+        env.set_attr("note", 2, indices=0)
+    env.reset()
+    env.step(np.array([14, 16, 1]))
+    assert [text.split()[2] for text in env.env_method("render", indices=[0, 1])] == ["C4", "D4"]
+    with pytest.raises(AttributeError, match="no method 'fly'"):
+        env.env_method("fly")
+
+
+def test_pictures_of_the_pieces_so_far(prior):
+    env = gym.make(ID, prior=prior, render_mode="rgb_array")
+    env.reset()
+    empty = env.render()
+    assert (empty.shape, empty.dtype) == ((36 * 8, 32 * 8, 3), np.uint8)
+    env.step(14)
+    assert (env.render() != empty).any()
+    vector = MelodyCompositionVectorEnv(B, prior=prior, render_mode="ansi")
+    vector.reset()
+    vector.step(np.array([14, 16, 1]))
+    assert [text.split()[2] for text in vector.render()] == ["C4", "D4", "."]
+    tiled = MelodyVecEnv(4, prior=prior, render_mode="rgb_array")
+    tiled.reset()
+    assert tiled.render().shape == (2 * 36 * 8, 2 * 32 * 8, 3)
+
+
+@pytest.mark.parametrize("face", [MelodyCompositionEnv, MelodyCompositionVectorEnv, MelodyVecEnv])
+def test_every_face_refuses_an_unknown_render_mode(prior, face):
+    with pytest.raises(ValueError, match="render_mode must be one of 'ansi', 'rgb_array', not 'human'"):
+        face(prior=prior, render_mode="human")
+
+
+@pytest.mark.parametrize("action", [38, -1, 1.5, [14, 14]])
+def test_scalar_face_refuses_what_is_no_token(prior, action):
+    env = gym.make(ID, prior=prior)
+    env.reset()
+    with pytest.raises(VocabularyError):
+        env.step(action)
+
+
+def test_vector_face_refuses_seeds_and_masks_that_do_not_fit(prior):
+    env = MelodyCompositionVectorEnv(B, prior=prior)
+    with pytest.raises(ValueError, match="Expected 3 seeds, one for each piece, got 2"):
+        env.reset(seed=[1, 2])
+    with pytest.raises(ValueError, match="lockstep"):
+        env.reset(options={"reset_mask": np.array([True, False, False])})
