@@ -134,7 +134,8 @@ def parse_collection(name: str, num_workers: int | None = None) -> Corpus:
     with Progress(len(files), f"Parsing {name} (once)", "files") as progress:
         for tunes_of_file in _tunes_of_files(files, num_workers or os.cpu_count() or 1):
             tunes += tunes_of_file
-            progress.advance(note=f"{len(tunes)} tunes")
+            progress.note(f"{len(tunes)} tunes")
+            progress.advance()
     kept = [tune for tune in tunes if tune.segments]
     if not kept:
         raise CorpusError(f"Collection {name} has no tune on a grid of sixteenths: choose another.")

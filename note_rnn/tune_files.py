@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from music21.stream import Stream
 
 
+_ACCIDENTALS_LAST_A_BAR = "%abc-2.1\n%%propagate-accidentals octave\n"
+
+
 class Tune(NamedTuple):
     """A tune's title, its place (`file#number`), its segments, and, where it has none, why it was `dropped`."""
 
@@ -46,7 +49,7 @@ def _tune(source: str, parse: "Callable[[], Stream[Any]]") -> Tune:
     title = source
     try:
         stream = parse()
-        title = (stream.metadata and stream.metadata.title) or source
+        title = (stream.metadata and stream.metadata.bestTitle) or source
         return Tune(title, source, tune_segments(stream), "")
     except TuneError as error:
         return Tune(title, source, [], str(error))
@@ -62,9 +65,12 @@ def _text(path: Path) -> str:
 
 
 def split_abc(text: str) -> list[str]:
-    """Return the ABC of each tune in `text` (each starts at a line `X:`), with what stands before the first."""
+    """Return the ABC of each tune in `text` (each starts at a line `X:`), with what stands before the first.
+
+    Written such that music21 reads accidentals as the books print them: they last to the end of the bar.
+    """
     preamble, *tunes = re.split(r"(?m)^(?=X:)", text)
-    return [preamble + _with_visible_key_changes(tune) for tune in tunes]
+    return [_ACCIDENTALS_LAST_A_BAR + preamble + _with_visible_key_changes(tune) for tune in tunes]
 
 
 def _with_visible_key_changes(abc: str) -> str:
