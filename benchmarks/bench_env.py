@@ -1,0 +1,114 @@
+"""How many steps a second the rules and the environment make on one core, beside what the processor allows.
+
+The limit is the time of the two matrix products that a Note RNN of 100 units cannot do without for B pieces:
+[B, 138] x [138, 400] (input and state to gates) and [B, 100] x [100, 38] (state to logits), measured in the same run.
+Tokens and the Note RNN's weights are random: the speed does not depend on them.
+
+    taskset -c 0 python benchmarks/bench_env.py
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from melody_env import (
+    MelodyCompositionEnv,
+    MelodyCompositionVectorEnv,
+    MelodyEngine,
+    MelodyVecEnv,
+    RewardProfile,
+    load_profile,
+)
+from melody_env.composition import Composition
+from note_rnn import VOCABULARY_SIZE, NoteRNN
+
+T = 32
+
+
+def matrix_products(size: int) -> Callable[[], object]:
+    """Return the products of one piece of `T` steps."""
+    inputs, gates = torch.randn(size, 138), torch.randn(138, 400)
+    hidden, logits = torch.randn(size, 100), torch.randn(100, VOCABULARY_SIZE)
+    return lambda: [(inputs @ gates, hidden @ logits) for _ in range(T)]
+
+
+@torch.inference_mode()
+def hear(prior: NoteRNN, tokens: torch.Tensor) -> None:
+    """Let `prior` hear `tokens` [T, B] one by one."""
+    state = prior.zero_state(tokens.shape[1])
+    for row in tokens:
+        _, state = prior.step(row, state)
+
+
+def score(profile: RewardProfile, actions: npt.NDArray[np.int64]) -> None:
+    """Compose `actions` [T, B] and score every token."""
+    composition = Composition(actions.shape[1], T)
+    for row in actions:
+        composition.append(row)
+        profile.music_theory(profile.score(composition))
+
+
+def play(
+    step: Callable[..., object], actions: npt.NDArray[np.int64], reset: Callable[[], object] | None = None
+) -> None:
+    """Compose one piece of `actions` [T, ...]; without `reset` where the environment starts anew by itself."""
+    if reset:
+        reset()
+    for action in actions:
+        step(action)
+
+
+def subjects(size: int) -> dict[str, tuple[int, Callable[[], object]]]:
+    """Return what is measured: by name, the pieces composed at a time and a function that composes them once."""
+    actions = np.random.default_rng(0).integers(VOCABULARY_SIZE, size=(T, size))
+    prior, profile = NoteRNN().eval().requires_grad_(False), load_profile("paper")
+    tokens = torch.from_numpy(actions)
+    engine, scalar = MelodyEngine(size, prior=prior), MelodyCompositionEnv(prior=prior)
+    vector, sb3 = MelodyCompositionVectorEnv(size, prior=prior), MelodyVecEnv(size, prior=prior)
+    vector.reset()
+    sb3.reset()
+    return {
+        "matrix products (the limit)": (size, matrix_products(size)),
+        "Note RNN": (size, lambda: hear(prior, tokens)),
+        "nine rules": (size, lambda: score(profile, actions)),
+        "engine: rules and log p": (size, lambda: play(engine.step, actions, engine.reset)),
+        "MelodyCompositionVectorEnv": (size, lambda: play(vector.step, actions)),
+        "MelodyVecEnv": (size, lambda: play(sb3.step, actions)),
+        "MelodyCompositionEnv, one piece": (1, lambda: play(scalar.step, actions[:, 0], scalar.reset)),
+    }
+
+
+def best_time(compose: Callable[[], object], repeats: int) -> float:
+    """Return the shortest of `repeats` times of `compose`, in seconds."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        compose()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def main() -> None:
+    """Print for each subject the microseconds for a step of all pieces, and steps a second beside the limit."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--num-envs", type=int, default=256, metavar="B", help="pieces in lockstep (default 256)")
+    parser.add_argument("--repeats", type=int, default=50, help="the best of so many pieces counts (default 50)")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    print(f"B = {arguments.num_envs}, T = {T}, one thread, torch {torch.__version__}, numpy {np.__version__}\n")
+    print(f"{'':32}{'us / step of all':>18}{'steps / s':>14}{'/ limit':>14}")
+    limit = 0.0
+    for name, (pieces, compose) in subjects(arguments.num_envs).items():
+        seconds = best_time(compose, arguments.repeats) / T
+        speed = pieces / seconds
+        limit = limit or speed
+        print(f"{name:32}{1e6 * seconds:18,.0f}{speed:14,.0f}{speed / limit:13.2g}x", flush=True)
+
+
+if __name__ == "__main__":
+    main()
