@@ -15,9 +15,6 @@ from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE
 Tokens8 = npt.NDArray[np.int8]
 Floats = npt.NDArray[np.float64]
 
-NO_PITCH = 0
-"""In `previous_pitches`: nothing but note offs and holds so far (token 0 is no pitch)."""
-
 
 class Memory(Protocol):
     """What rules remember of a composition, kept up to date token by token with O(1) or O(T) array work.
@@ -43,7 +40,7 @@ class Composition:
         self.tokens: Tokens8 = np.zeros((length, batch_size), np.int8)
         """[T, B]; rows from `position` on mean nothing yet."""
         self.previous_pitches: Tokens8 = np.zeros((length + 1, batch_size), np.int8)
-        """[T + 1, B]; row t is the last pitch token before step t, NO_PITCH where there is none."""
+        """[T + 1, B]; row t is the last pitch token (2..37) before step t, 0 where there is none."""
         self._memories: dict[tuple[object, ...], Memory] = {}
 
     @property

@@ -41,9 +41,8 @@ class MelodyStatistics:
     counts: dict[str, npt.NDArray[np.int64]]
     """Per melody [B]. Steps: notes_not_in_key, notes_excessively_repeated, notes_in_motif, notes_in_repeated_motif,
     leaps_resolved, leaps_doubled (a leap that is neither counts nowhere). 1 or 0: compositions_starting_with_tonic,
-    compositions_with_unique_max_note, compositions_with_unique_min_note. Kinds of step: interval_second and so on,
-    one for
-    each `Interval`."""
+    compositions_with_unique_max_note, compositions_with_unique_min_note. Steps again: interval_second and so
+    on, one for each `Interval`."""
     autocorrelations: Floats
     """[3, B]; of the tokens as numbers, at lags 1, 2 and 3; nan for a constant melody."""
     distinct: int

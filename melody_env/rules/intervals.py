@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from melody_env.composition import Composition, Floats
-from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MIN_PITCH, NO_EVENT, NOTE_OFF, VOCABULARY_SIZE
+from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT, NOTE_OFF, VOCABULARY_SIZE, token_to_pitch
 
 _C, _E, _G = 0, 4, 7
 
@@ -64,7 +64,7 @@ _VALUE = {
 def _classify(previous: int, token: int) -> Interval:
     if previous < FIRST_PITCH_TOKEN:
         return Interval.OTHER
-    pitch_class = (previous - FIRST_PITCH_TOKEN + MIN_PITCH) % 12
+    pitch_class = token_to_pitch(previous) % 12
     if token == NO_EVENT:
         return Interval.HOLD_OF_C_OR_G if pitch_class in (_C, _G) else Interval.HOLD
     if token == NOTE_OFF:
@@ -89,7 +89,7 @@ _VALUE_OF_PAIR = np.array([5.0 * _VALUE[Interval(interval)] for interval in INTE
 
 
 def interval_kinds(composition: Composition) -> npt.NDArray[np.int8]:
-    """Return the `Interval` that each token so far makes, [T, B] of a complete composition."""
+    """Return the `Interval` that each of the n tokens so far makes, [n, B]."""
     n = composition.position
     pairs = composition.previous_pitches[:n].astype(np.intp) * VOCABULARY_SIZE + composition.tokens[:n]
     return INTERVAL_OF_PAIR[pairs]

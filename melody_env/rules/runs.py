@@ -5,9 +5,12 @@ code.
 """
 
 import numpy as np
+import numpy.typing as npt
 
 from melody_env.composition import Composition, Floats
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT, NOTE_OFF
+
+Flags = npt.NDArray[np.bool_]
 
 
 class Runs:
@@ -47,7 +50,7 @@ class Runs:
             count += is_counted
             count *= ~is_pitch
 
-    def _exceeds(self, count: np.ndarray, has_gaps: np.ndarray) -> np.ndarray:
+    def _exceeds(self, count: npt.NDArray[np.int32], has_gaps: Flags) -> Flags:
         return (count > self.limit_with_gaps) | ((count > self.limit) & ~has_gaps)
 
 
