@@ -162,9 +162,7 @@ def _composer(model: RecurrentDQN | NoteRNN | str | Path) -> tuple[RecurrentDQNP
     try:
         return None, {"prior": load_note_rnn(model)}
     except CheckpointError as error:
-        raise CheckpointError(
-            f"{model} is no folder of a run, no saved agent (.zip) and no Note RNN: {error}"
-        ) from error
+        raise CheckpointError(f"{model} is no run's folder, no saved agent (.zip) and no Note RNN: {error}") from error
 
 
 def load_run(path: str | Path) -> tuple[RecurrentDQNPolicy, dict[str, Any]]:

@@ -226,13 +226,23 @@ class RecurrentDQN(OffPolicyAlgorithm):
         self,
         total_timesteps: int,
         callback: MaybeCallback = None,
-        log_interval: int = 4,
+        log_interval: int | None = 4,
         tb_log_name: str = "RecurrentDQN",
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
     ) -> Self:
-        """Train for `total_timesteps` environment steps; arguments as in SB3. `log_interval` counts episodes."""
-        return super().learn(total_timesteps, callback, log_interval, tb_log_name, reset_num_timesteps, progress_bar)
+        """Train for `total_timesteps` environment steps; arguments as in SB3. `log_interval` counts episodes.
+
+        None leaves logging to the callbacks.
+        """
+        return super().learn(
+            total_timesteps,
+            callback,
+            log_interval,  # type: ignore[arg-type]
+            tb_log_name,
+            reset_num_timesteps,
+            progress_bar,
+        )
 
     def dump_logs(self) -> None:
         """Write the log, once a step: environments in lockstep end many episodes at the same step."""

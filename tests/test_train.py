@@ -1,0 +1,191 @@
+"""A run from the command line: what it writes, how it stops and goes on, and what it says of bad input."""
+
+import json
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import train
+from agents import compose
+from agents.callbacks import ListenCallback
+from agents.evaluate import EvaluateConfig, evaluate_run
+from agents.evaluation import ROWS
+from note_rnn import read_midi, run_command
+
+RULES = ("key", "tonic", "repetition", "autocorrelation", "motif", "repeated_motif", "interval", "leap", "extrema")
+
+
+def small_config(prior: Path, run_dir: Path, **arguments) -> train.TrainConfig:
+    settings = {
+        "prior": str(prior),
+        "run_dir": run_dir,
+        "total_timesteps": 1_024,
+        "n_envs": 8,
+        "learning_starts": 256,
+        "batch_size": 4,
+        "evaluations": 2,
+        "checkpoints": 2,
+        "compositions": 20,
+        "device": "cpu",
+    }
+    return train.TrainConfig(**(settings | arguments))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_pictures():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "WRITTEN_PIECES", 2)
+        yield
+
+
+@pytest.fixture(scope="module")
+def finished_run(small_prior_file, tmp_path_factory) -> Path:
+    return train.train(small_config(small_prior_file, tmp_path_factory.mktemp("runs") / "first"))
+
+
+def run_main(monkeypatch, *arguments: str) -> int:
+    """Run `python train.py ARGUMENTS` in this process; return the exit status."""
+    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+    with pytest.raises(SystemExit) as exit_info:
+        run_command(train.main)
+    assert isinstance(exit_info.value.code, int)
+    return exit_info.value.code
+
+
+def test_run_records_all_that_is_needed_to_repeat_it(finished_run, small_prior_file):
+    record = json.loads((finished_run / "config.json").read_text())
+    assert record["config"]["seed"] == 0
+    assert record["config"]["total_timesteps"] == 1_024
+    assert record["environment"]["prior"] == str(small_prior_file)
+    assert len(record["prior_checksum"]) == 64
+    assert {"torch", "stable-baselines3", "gymnasium", "numpy"} <= record["versions"].keys()
+
+
+def test_metrics_hold_the_table_for_the_note_rnn_and_the_agent(finished_run):
+    metrics = json.loads((finished_run / "metrics.json").read_text())
+    for composer in ("Note RNN", "agent"):
+        assert {row.metric for row in ROWS} <= metrics[composer].keys()
+    assert metrics["Note RNN"]["kl"] == pytest.approx(0.0, abs=1e-6)
+    assert metrics["agent"]["kl"] > 0.0
+
+
+def test_tensorboard_has_curves_pictures_and_sound(finished_run):
+    events = EventAccumulator(str(finished_run), size_guidance={"scalars": 0, "images": 0, "audio": 0})
+    events.Reload()
+    tags = events.Tags()
+    melody = {f"melody/{name}" for name in ("reward", "music_theory", "log_prob", "entropy", "kl", "distinct_compositions")}
+    assert melody | {f"rule/{name}" for name in RULES} | {"train/loss", "time/fps"} <= set(tags["scalars"])
+    assert {"piece/1", "piece/2"} <= set(tags["images"])
+    assert {"piece/1", "piece/2"} <= set(tags["audio"])
+    assert [event.step for event in events.Scalars("melody/kl")] == [0, 512, 1_024]
+    assert events.Scalars("melody/kl")[0].value == pytest.approx(0.0, abs=1e-5)  # starts as the prior
+
+
+def test_melodies_of_both_can_be_heard_and_seen(finished_run):
+    for composer in ("agent", "note_rnn"):
+        for suffix in ("mid", "wav", "png"):
+            assert len(list((finished_run / "melodies").glob(f"{composer}_*.{suffix}"))) == train.WRITTEN_PIECES
+    assert len(read_midi(finished_run / "melodies" / "agent_1.mid")) == 32
+
+
+def test_nothing_temporary_is_left_behind(finished_run):
+    assert not [path for path in finished_run.rglob("*") if path.name.startswith(".")]
+
+
+def test_agent_of_a_run_composes_again(finished_run):
+    melodies = compose(finished_run, 5, seed=3)
+    assert melodies.shape == (5, 32)
+    np.testing.assert_array_equal(melodies, compose(finished_run, 5, seed=3))
+    assert not np.array_equal(melodies, compose(finished_run, 5, seed=4))
+    assert compose(finished_run, 2, length=16, observation="position").shape == (2, 16)
+
+
+def test_evaluation_of_a_run_is_written_beside_it(finished_run, capsys):
+    columns = evaluate_run(EvaluateConfig(finished_run, compositions=30))
+    assert json.loads((finished_run / "evaluation.json").read_text())["agent"] == columns["agent"]
+    assert "Notes in motif" in capsys.readouterr().out
+
+
+def test_same_seed_same_metrics(finished_run, small_prior_file, tmp_path):
+    again = train.train(small_config(small_prior_file, tmp_path / "again"))
+    assert (again / "metrics.json").read_text() == (finished_run / "metrics.json").read_text()
+
+
+def test_stopped_run_is_saved_and_goes_on(small_prior_file, tmp_path, monkeypatch, capsys):
+    act = ListenCallback.act
+
+    def act_then_interrupt(self):
+        act(self)
+        if self.num_timesteps == 512:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(ListenCallback, "act", act_then_interrupt)
+    config = small_config(small_prior_file, tmp_path / "run")
+    with pytest.raises(SystemExit, match="Stopped at step 5..; go on with"):
+        train.train(config)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    run = train.train(train.TrainConfig(resume=tmp_path / "run"))
+    assert (run / "metrics.json").exists()
+    newest = sorted((run / "checkpoints").glob("model_*.zip"))[-1]
+    assert newest.name == "model_000000001024.zip"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--algo", "psy"], "psy"),
+        (["--reward", "nonsense"], "No reward profile nonsense"),
+        (["--prior", "missing"], "No Note RNN at missing.safetensors"),
+        (["--resume", "nowhere"], "nowhere holds no run"),
+        (["--n-envs", "0"], "--n-envs must be at least 1, not 0."),
+    ],
+)
+def test_bad_input_is_told_in_a_sentence_and_nothing_is_written(
+    arguments, sentence, small_prior_file, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    prior = [] if "--prior" in arguments else ["--prior", str(small_prior_file)]
+    assert run_main(monkeypatch, *prior, *arguments) == 2
+    told = capsys.readouterr().err
+    assert sentence in told
+    assert "Traceback" not in told
+    assert not list(tmp_path.iterdir())
+
+
+def test_unknown_key_of_a_profile_is_named(small_prior_file, tmp_path, monkeypatch, capsys):
+    (tmp_path / "my.yaml").write_text("c: 0.5\nrules:\n  motiv: {weight: 1}\n")
+    assert run_main(monkeypatch, "--prior", str(small_prior_file), "--reward", str(tmp_path / "my.yaml")) == 2
+    assert "'motiv'" in capsys.readouterr().err
+
+
+def test_corrupt_weights_are_told(tmp_path, monkeypatch, capsys):
+    (tmp_path / "bad.safetensors").write_bytes(b"no weights at all")
+    assert run_main(monkeypatch, "--prior", str(tmp_path / "bad")) == 2
+    assert "is no readable safetensors file" in capsys.readouterr().err
+
+
+def test_a_folder_with_a_run_is_not_overwritten(finished_run, small_prior_file, monkeypatch, capsys):
+    before = (finished_run / "config.json").read_bytes()
+    assert run_main(monkeypatch, "--prior", str(small_prior_file), "--run-dir", str(finished_run)) == 2
+    assert "already holds a run" in capsys.readouterr().err
+    assert (finished_run / "config.json").read_bytes() == before
+
+
+def test_run_directory_that_cannot_be_written(small_prior_file, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "run"
+    assert run_main(monkeypatch, "--prior", str(small_prior_file), "--run-dir", str(path)) == 2
+    assert f"Cannot write to the run directory {path}" in capsys.readouterr().err
+
+
+def test_damaged_checkpoint_is_told(small_prior_file, tmp_path, monkeypatch, capsys):
+    run = train.train(small_config(small_prior_file, tmp_path / "run", total_timesteps=512))
+    for path in (run / "checkpoints").glob("model_*.zip"):
+        path.write_bytes(path.read_bytes()[:1000])
+    assert run_main(monkeypatch, "--resume", str(run)) == 2
+    assert "holds no agent that can be loaded" in capsys.readouterr().err
