@@ -112,16 +112,17 @@ def split(corpus: Corpus, validation: float = 0.05, test: float = 0.05) -> Split
     """Return `corpus` split by groups of variant tunes; `validation` and `test` are the shares of groups held out.
 
     A hash of its melodies decides where a group goes, so neither the order of the tunes nor the other groups matter.
+    Raises CorpusError where a part would be empty.
     """
     groups = variant_groups(corpus.segments, corpus.tune_of_segment, corpus.titles)
     hashes = np.zeros(len(groups), np.uint64)
     np.add.at(hashes, groups, _melody_hashes(corpus))  # modulo 2^64, so uniform and the same in any order
     position = hashes[groups] / 2.0**64
-    return Split(
-        corpus.of_tunes(position >= test + validation),
-        corpus.of_tunes((position >= test) & (position < test + validation)),
-        corpus.of_tunes(position < test),
-    )
+    part = np.where(position < test, 2, np.where(position < test + validation, 1, 0))
+    parts = Split(*(corpus.of_tunes(part == number) for number in range(3)))
+    if not all(each.segments for each in parts):
+        raise CorpusError(f"{len(corpus.titles)} tunes are too few to hold some out: add a collection.")
+    return parts
 
 
 def parse_collection(name: str, num_workers: int | None = None) -> Corpus:
@@ -188,7 +189,7 @@ def _load_collection(name: str, folder: Path, num_workers: int | None) -> Corpus
 def _read_cache(path: Path) -> Corpus | None:
     """Return the corpus cached at `path`; None where there is none, it is damaged, or made by other versions."""
     try:
-        with np.load(path) as data:
+        with path.open("rb") as file, np.load(file) as data:
             provenance = json.loads(str(data["provenance"]))
             if (provenance["music21"], provenance["extraction"]) != (
                 importlib.metadata.version("music21"),

@@ -103,9 +103,12 @@ def _discounted(contexts: Hashes, tokens: npt.NDArray[np.int64], asked: Hashes, 
 
 
 def _discounts(counts: npt.NDArray[np.int64]) -> Floats:
-    """Return what to take from n-grams seen 0, 1, 2, and 3 or more times, given the `counts` of all n-grams."""
+    """Return what to take from n-grams seen 0, 1, 2, and 3 or more times, given the `counts` of all n-grams.
+
+    Where too few n-grams are rare to tell, as among unigrams, it is one discount for all.
+    """
     once, twice, thrice, fourfold = (int(np.count_nonzero(counts == n)) for n in (1, 2, 3, 4))
-    discount = once / max(once + 2 * twice, 1)
+    discount = once / (once + 2 * twice) if once else 0.5
     if min(once, twice, thrice) == 0:
         return np.array([0.0, discount, discount, discount])
     modified = [

@@ -17,9 +17,8 @@ def test_the_new_content_takes_the_place_of_the_old(tmp_path):
 def test_on_an_exception_everything_stays_as_it_was(tmp_path):
     target = tmp_path / "model.json"
     target.write_text("old")
-    with pytest.raises(KeyError), replacing(target) as temporary:
-        temporary.write_text("half")
-        raise KeyError
+    with pytest.raises(ZeroDivisionError), replacing(target) as temporary:
+        temporary.write_text(f"half of {1 / 0}")
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 

@@ -1,3 +1,4 @@
+import contextlib
 import warnings
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from note_rnn.errors import InputError
 from note_rnn.midi import MelodyFileError, read_midi, write_midi
 from note_rnn.notes import without_redundant_note_offs
-from note_rnn.vocabulary import VocabularyError
+from note_rnn.vocabulary import VocabularyError, check_tokens
 
 MELODIES = st.lists(st.sampled_from([0, 1]) | st.integers(2, 37), max_size=70)
 
@@ -133,10 +134,8 @@ def test_a_damaged_file_is_read_or_refused_in_a_sentence(tmp_path_factory, data)
     path.write_bytes(content)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        try:
-            read_midi(path)
-        except MelodyFileError as error:
-            assert str(path) in str(error)
+        with contextlib.suppress(MelodyFileError):
+            check_tokens(read_midi(path), ndim=1)
 
 
 def test_a_file_that_is_not_there(tmp_path):
@@ -148,8 +147,16 @@ def test_a_file_that_is_not_there(tmp_path):
 
 @pytest.mark.parametrize(
     ("argument", "value"),
-    [("bpm", 0), ("bpm", -120), ("bpm", 2000), ("bpm", float("nan")), ("velocity", 0), ("velocity", 128)]
-    + [("program", -1), ("program", 128)],
+    [
+        ("bpm", 0),
+        ("bpm", -120),
+        ("bpm", 2000),
+        ("bpm", float("nan")),
+        ("velocity", 0),
+        ("velocity", 128),
+        ("program", -1),
+        ("program", 128),
+    ],
 )
 def test_arguments_out_of_range_leave_no_file(tmp_path, argument, value):
     with pytest.raises(InputError, match=rf"^{argument} must be within .*, got {value}\.$"):

@@ -32,20 +32,26 @@ def segments(music, key="C", length="1/16", meter="4/4", min_steps=1):
 @pytest.mark.parametrize(
     ("music", "expected"),
     [
-        ("C4 D2 E F G8|", "C4 . . . D4 . E4 F4 G4 . . . . . . ."),
-        ("C4 z2 D2 E4 z4|C4", "C4 . . . z . D4 . E4 . . . z . . . C4 . . ."),
-        ("C3D EF3 G2A2 B2c2|", "C4 . . D4 E4 F4 . . G4 . A4 . B4 . C5 ."),
-        ("E2|C8 D8|", "E4 . C4 . . . . . . . D4 . . . . . . ."),
-        ("C8- C4 D4|", "C4 . . . . . . . . . . . D4 . . ."),
-        ("C8 C8-|C4 D4-|D4 E4|", "C4 . . . . . . . C4 . . . . . . . . . . . D4 . . . . . . . E4 . . ."),
-        ("C4-D4 E8|", "C4 . . . D4 . . . E4 . . . . . . ."),
-        ("{ab}C4 {/c}D4 E8|", "C4 . . . D4 . . . E4 . . . . . . ."),
-        ("[CEG]4 [Ac]4 F8|", "G4 . . . C5 . . . F4 . . . . . . ."),
-        ('"Am"C4 !fermata!D4 "^hey"E8|', "C4 . . . D4 . . . E4 . . . . . . ."),
-        ("^C4 C4 D8|C16|", "C#4 . . . C#4 . . . D4 . . . . . . . C4 . . . . . . . . . . . . . . ."),
+        pytest.param("C4 D2 E F G8|", "C4 . . . D4 . E4 F4 G4 . . . . . . .", id="lengths"),
+        pytest.param("C4 z2 D2 E4 z4|C4", "C4 . . . z . D4 . E4 . . . z . . . C4 . . .", id="rests"),
+        pytest.param("C3D EF3 G2A2 B2c2|", "C4 . . D4 E4 F4 . . G4 . A4 . B4 . C5 .", id="dotted"),
+        pytest.param("E2|C8 D8|", "E4 . C4 . . . . . . . D4 . . . . . . .", id="pickup"),
+        pytest.param("C8- C4 D4|", "C4 . . . . . . . . . . . D4 . . .", id="tie"),
+        pytest.param(
+            "C8 C8-|C4 D4-|D4 E4|",
+            "C4 . . . . . . . C4 . . . . . . . . . . . D4 . . . . . . . E4 . . .",
+            id="tie over the bar",
+        ),
+        pytest.param("C4-D4 E8|", "C4 . . . D4 . . . E4 . . . . . . .", id="slur written as a tie"),
+        pytest.param("{ab}C4 {/c}D4 E8|", "C4 . . . D4 . . . E4 . . . . . . .", id="grace notes"),
+        pytest.param("[CEG]4 [Ac]4 F8|", "G4 . . . C5 . . . F4 . . . . . . .", id="chords"),
+        pytest.param('"Am"C4 !fermata!D4 "^hey"E8|', "C4 . . . D4 . . . E4 . . . . . . .", id="decorations"),
+        pytest.param(
+            "^C4 C4 D8|C16|",
+            "C#4 . . . C#4 . . . D4 . . . . . . . C4 . . . . . . . . . . . . . . .",
+            id="accidental lasts a bar",
+        ),
     ],
-    ids=["lengths", "rests", "dotted", "pickup", "tie", "tie over the bar", "slur written as a tie"]
-    + ["grace notes", "chords", "decorations", "accidental lasts a bar"],
 )
 def test_notes_become_tokens(music, expected):
     assert segments(music) == [table(expected)]

@@ -1,0 +1,95 @@
+"""Weights and model card survive the disk; what is damaged or foreign is refused in a sentence."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from note_rnn import CheckpointError, NoteRNN, load_note_rnn, read_model_card, save_note_rnn, weights_checksum
+
+
+def test_round_trip_gives_the_same_network_frozen(small_prior, tmp_path):
+    path = save_note_rnn(small_prior, tmp_path / "prior", {"corpus": "mine"})
+    assert path == tmp_path / "prior.safetensors"
+    loaded = load_note_rnn(tmp_path / "prior")
+    tokens = [[14, 1, 0, 20]]
+    torch.testing.assert_close(loaded.log_probs(tokens), small_prior.log_probs(tokens), rtol=0, atol=0)
+    assert not loaded.training
+    assert not any(parameter.requires_grad for parameter in loaded.parameters())
+
+
+def test_card_tells_size_checksum_and_what_the_trainer_adds(small_prior, tmp_path):
+    path = save_note_rnn(small_prior, tmp_path / "prior", {"corpus": "mine"})
+    card = read_model_card(path)
+    assert card["architecture"] == {"hidden_size": 12, "num_layers": 1}
+    assert card["corpus"] == "mine"
+    assert card["checksum"] == weights_checksum(small_prior.state_dict())
+    assert json.loads(path.with_suffix(".json").read_text()) == card
+
+
+def test_checksum_follows_every_weight(small_prior):
+    weights = {name: tensor.clone() for name, tensor in small_prior.state_dict().items()}
+    before = weights_checksum(weights)
+    weights["head.bias"][3] += 1e-6
+    assert weights_checksum(weights) != before
+
+
+def test_default_ships_with_the_package():
+    assert load_note_rnn().hidden_size == 100
+    card = read_model_card()
+    assert set(card["corpus"]["collections"]) == {"oneills1850", "ryansMammoth"}
+    test, references = card["metrics"]["test"], {row["name"]: row["nats"] for row in card["references"]}
+    assert test["nats"] <= 1.05
+    assert test["accuracy"] >= 0.66
+    assert test["nats"] <= min(references.values()) - 0.1
+
+
+def test_flipped_bit_is_noticed(small_prior, tmp_path):
+    path = save_note_rnn(small_prior, tmp_path / "prior")
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="is damaged: its weights do not match their checksum"):
+        load_note_rnn(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "No Note RNN at"),
+        (b"", "is no readable safetensors file"),
+        (b"x" * 500, "is no readable safetensors file"),
+    ],
+)
+def test_missing_or_foreign_file(content, sentence, tmp_path):
+    path = tmp_path / "prior.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=sentence):
+        load_note_rnn(path)
+
+
+def test_truncated_file(small_prior, tmp_path):
+    path = save_note_rnn(small_prior, tmp_path / "prior")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="is no readable safetensors file"):
+        load_note_rnn(path)
+
+
+def test_safetensors_of_something_else(tmp_path):
+    save_file({"a": torch.zeros(2)}, tmp_path / "other.safetensors")
+    with pytest.raises(CheckpointError, match="has no model card"):
+        load_note_rnn(tmp_path / "other.safetensors")
+
+
+def test_weights_of_another_architecture(small_prior, tmp_path):
+    path = save_note_rnn(small_prior, tmp_path / "prior", {"architecture": {"hidden_size": 13, "num_layers": 1}})
+    with pytest.raises(CheckpointError, match="do not fit the architecture"):
+        load_note_rnn(path)
+
+
+def test_another_vocabulary(tmp_path):
+    path = save_note_rnn(NoteRNN(4), tmp_path / "prior", {"vocabulary": "88 keys"})
+    with pytest.raises(CheckpointError, match="another vocabulary"):
+        load_note_rnn(path)

@@ -1,0 +1,97 @@
+"""Crops, learning rates and scores by hand; a small network learns a small tune."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from note_rnn import NO_EVENT, NoteRNN
+from note_rnn.training import IGNORED, PAPER, UNSCORED, Recipe, crop_batches, evaluate, learning_rate, train
+
+TUNES = [np.arange(2, 22), np.arange(30, 37), np.array([5] * 40)]
+
+
+def crops(batch_size=512, length=12):
+    return next(crop_batches(TUNES, batch_size, length, np.random.default_rng(0)))
+
+
+def test_targets_are_the_next_inputs_and_come_from_one_tune():
+    inputs, targets = crops()
+    for heard, said in zip(inputs.T.tolist(), targets.T.tolist(), strict=True):
+        said = [token for token in said if token != IGNORED]
+        tune = next(tune.tolist() for tune in TUNES if said[0] in tune.tolist())
+        if heard[0] == NO_EVENT:
+            assert said == tune[: len(said)]
+        else:
+            assert "|".join(map(str, [heard[0], *said])) in "|".join(map(str, tune))
+        assert heard[1 : len(said)] == said[:-1]
+
+
+def test_half_of_the_crops_start_with_a_tune_and_long_tunes_come_more_often():
+    inputs, targets = crops(batch_size=4000)
+    starts = (inputs[0] == NO_EVENT).float().mean().item()
+    assert 0.5 <= starts <= 0.75  # half, and those that start there by chance
+    share = (targets[0] == 5).float().mean().item()
+    assert share == pytest.approx(40 / 67, abs=0.03)
+
+
+def test_padding_behind_a_short_tune_is_ignored():
+    _, targets = crops()
+    short = targets[:, (targets[0] == 30)]
+    assert (short[7:] == IGNORED).all()
+    assert (short[:7] != IGNORED).all()
+
+
+def test_cosine_rate_rises_then_falls_to_zero():
+    recipe = Recipe(updates=300, warmup=100, learning_rate=1.0)
+    assert [learning_rate(recipe, update) for update in (1, 50, 100, 200, 300)] == pytest.approx([0.01, 0.5, 1, 0.5, 0])
+
+
+def test_paper_rate_decays_by_a_factor_each_thousand_updates():
+    assert learning_rate(PAPER, 1000) == pytest.approx(0.5 * 0.85)
+    assert learning_rate(PAPER, 3000) == pytest.approx(0.5 * 0.85**3)
+
+
+def test_score_of_an_ignorant_network_is_that_of_guessing():
+    model = NoteRNN(4)
+    torch.nn.init.zeros_(model.head.weight)
+    torch.nn.init.zeros_(model.head.bias)
+    score = evaluate(model, TUNES, batch_size=2)
+    assert score.nats == pytest.approx(math.log(38))
+    assert score.tokens == sum(max(len(tune) - UNSCORED, 0) for tune in TUNES)
+
+
+def test_score_is_that_of_log_probs_after_silence():
+    torch.manual_seed(1)
+    model = NoteRNN(6)
+    tune = np.random.default_rng(0).integers(38, size=20)
+    log_probs = model.log_probs([[NO_EVENT, *tune[:-1]]])[0]
+    expected = -log_probs[np.arange(20), tune][UNSCORED:]
+    score = evaluate(model, [tune])
+    assert score.nats == pytest.approx(expected.mean().item(), rel=1e-5)
+    assert score.accuracy == pytest.approx((log_probs.argmax(-1).numpy() == tune)[UNSCORED:].mean())
+
+
+def test_a_tune_can_be_learned_and_the_seed_decides_all():
+    recipe = Recipe(updates=150, batch_size=8, crop_length=20, warmup=10, learning_rate=0.02)
+    scores, losses = [], []
+    for _ in range(2):
+        torch.manual_seed(0)
+        model = NoteRNN(16)
+        train(model, TUNES, recipe, np.random.default_rng(0), lambda update: losses.append(update.loss))
+        scores.append(evaluate(model, TUNES))
+    assert scores[0].nats < 0.2
+    assert scores[0].accuracy > 0.95
+    assert scores[0] == scores[1]
+    assert losses[0] == pytest.approx(math.log(38), abs=0.2)
+
+
+def test_unscored_tokens_do_not_count_in_the_loss():
+    losses = []
+    recipe = Recipe(updates=1, batch_size=4, crop_length=6, unscored=6)
+    train(NoteRNN(4), TUNES, recipe, np.random.default_rng(0), lambda update: losses.append(update.loss))
+    assert math.isnan(losses[0])  # nothing is left to score
+    train(NoteRNN(4), TUNES, replace(recipe, unscored=5), np.random.default_rng(0), lambda u: losses.append(u.loss))
+    assert losses[1] == pytest.approx(math.log(38), abs=0.5)
