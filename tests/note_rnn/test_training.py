@@ -10,7 +10,7 @@ import torch
 from note_rnn import NO_EVENT, NoteRNN
 from note_rnn.training import IGNORED, PAPER, UNSCORED, Recipe, crop_batches, evaluate, learning_rate, train
 
-TUNES = [np.arange(2, 22), np.arange(30, 37), np.array([5] * 40)]
+TUNES = [np.arange(2, 22), np.arange(30, 37), np.array([24] * 40)]
 
 
 def crops(batch_size=512, length=12):
@@ -33,7 +33,7 @@ def test_half_of_the_crops_start_with_a_tune_and_long_tunes_come_more_often():
     inputs, targets = crops(batch_size=4000)
     starts = (inputs[0] == NO_EVENT).float().mean().item()
     assert 0.5 <= starts <= 0.75  # half, and those that start there by chance
-    share = (targets[0] == 5).float().mean().item()
+    share = (targets[0] == 24).float().mean().item()
     assert share == pytest.approx(40 / 67, abs=0.03)
 
 
@@ -82,7 +82,7 @@ def test_a_tune_can_be_learned_and_the_seed_decides_all():
         model = NoteRNN(16)
         train(model, TUNES, recipe, np.random.default_rng(0), lambda update: losses.append(update.loss))
         scores.append(evaluate(model, TUNES))
-    assert scores[0].nats < 0.2
+    assert scores[0].nats < 0.3
     assert scores[0].accuracy > 0.95
     assert scores[0] == scores[1]
     assert losses[0] == pytest.approx(math.log(38), abs=0.2)
