@@ -126,7 +126,7 @@ def test_stopped_run_is_saved_and_goes_on(small_prior_file, tmp_path, monkeypatc
 
     monkeypatch.setattr(ListenCallback, "act", act_then_interrupt)
     config = small_config(small_prior_file, tmp_path / "run")
-    with pytest.raises(SystemExit, match="Stopped at step 512; go on with"):
+    with pytest.raises(SystemExit, match="Stopped at step 520; go on with"):
         train.train(config)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert not (tmp_path / "run" / "metrics.json").exists()
