@@ -147,25 +147,21 @@ def _shift_to_no_sharps(sharps: int) -> int:
 
 
 def aligned_runs(events: Sequence[Event]) -> Iterator[list[Event]]:
-    """Yield the longest runs of `events` of whole sixteenths under one signature, without rests at their ends."""
+    """Yield the longest runs of `events` of whole sixteenths under one key signature; each starts with a note."""
     run: list[Event] = []
-    for event in [*events, None]:
-        breaks = (
-            event is None
-            or event.duration.denominator != 1
-            or (event.pitch is None and event.duration > MAX_REST_STEPS)
-        )
-        if run and (event is None or breaks or event.sharps != run[0].sharps):
-            while run and run[-1].pitch is None:
-                run.pop()
+    for event in events:
+        usable = event.duration.denominator == 1 and (event.pitch is not None or event.duration <= MAX_REST_STEPS)
+        if run and (not usable or event.sharps != run[0].sharps):
             yield run
             run = []
-        if event is not None and not breaks and (run or event.pitch is not None):
+        if usable and (run or event.pitch is not None):
             run.append(event)
+    if run:
+        yield run
 
 
 def run_tokens(run: Sequence[Event]) -> Tokens:
-    """Return the tokens of a `run` of whole-sixteenth events, which starts and ends with a note."""
+    """Return the tokens of a `run` of whole-sixteenth events from its first note to the end of its last."""
     notes = [(event.start - run[0].start, event.duration, event.pitch) for event in run if event.pitch is not None]
     starts, durations, pitches = np.array(notes, np.int64).T
     ends = starts + durations
