@@ -14,7 +14,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, Flatten
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
-from note_rnn import LSTMState, NoteRNN
+from note_rnn import InputError, LSTMState, NoteRNN
 
 Observation = npt.NDArray[Any] | dict[str, npt.NDArray[Any]]
 State = tuple[npt.NDArray[Any], ...]
@@ -69,12 +69,12 @@ class RecurrentQNetwork(BaseModel):
         """Take over the weights of `prior`, so that the scores are its logits; what else is observed starts without
         effect.
 
-        Raises ValueError if the observation does not begin with the token, or the networks differ in size.
+        Raises InputError if the observation does not begin with the token, or the networks differ in size.
         """
         heard = prior.lstm.input_size
         first = self.observation_space.nvec[0] if isinstance(self.observation_space, spaces.MultiDiscrete) else None
         if heard not in (first, getattr(self.observation_space, "n", None)) or self.action_space.n != heard:
-            raise ValueError(
+            raise InputError(
                 f"A Note RNN hears and plays {heard} tokens, but the environment has observations "
                 f"{self.observation_space} and actions {self.action_space}: leave out the prior for this environment."
             )
@@ -82,7 +82,7 @@ class RecurrentQNetwork(BaseModel):
             prior.hidden_size,
             prior.num_layers,
         ):
-            raise ValueError(
+            raise InputError(
                 f"The prior has {prior.num_layers} layer(s) of {prior.hidden_size} units and a linear output: "
                 "set lstm_hidden_size, n_lstm_layers and an empty net_arch to match."
             )

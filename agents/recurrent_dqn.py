@@ -19,7 +19,7 @@ from torch import Tensor
 from agents.episode_buffer import EpisodeBatch, EpisodeBuffer
 from agents.objectives import bootstrapped_return, double_q_value, max_q_value, squared_td_error
 from agents.policies import MlpLstmPolicy, Observation, RecurrentDQNPolicy, State
-from note_rnn import LSTMState, NoteRNN
+from note_rnn import InputError, LSTMState, NoteRNN
 
 Objective = Literal["q"]
 Exploration = Literal["epsilon_greedy", "boltzmann"]
@@ -264,4 +264,4 @@ class RecurrentDQN(OffPolicyAlgorithm):
 
 def _require(name: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise ValueError(f"Unknown {name} {value!r}: choose one of {', '.join(map(repr, known))}.")
+        raise InputError(f"Unknown {name} {value!r}: choose one of {', '.join(map(repr, known))}.")

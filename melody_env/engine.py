@@ -18,6 +18,7 @@ from gymnasium.utils.seeding import np_random
 from melody_env.composition import Composition, Floats
 from melody_env.profile import RewardProfile, load_profile
 from note_rnn.checkpoint import load_note_rnn
+from note_rnn.errors import InputError
 from note_rnn.model import NoteRNN
 from note_rnn.vocabulary import NO_EVENT, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens
 
@@ -62,7 +63,7 @@ class MelodyEngine:
     """B pieces of T steps, all at the same step; the Note RNN is evaluated once per step for all of them.
 
     The reward of token a is log p(a|s) + r_MT(s, a) / c (paper, equation 3). The Note RNN has heard the priming
-    token and the piece so far; the rules see the piece alone. Raises ValueError, ProfileError or CheckpointError
+    token and the piece so far; the rules see the piece alone. Raises InputError, ProfileError or CheckpointError
     for arguments that cannot be used.
     """
 
@@ -186,14 +187,14 @@ class MelodyEngine:
 
 
 def check_choice(argument: str, value: str, choices: Sequence[str]) -> str:
-    """Return `value` if it is one of `choices`; raises ValueError naming the argument and the choices."""
+    """Return `value` if it is one of `choices`; raises InputError naming the argument and the choices."""
     if value not in choices:
-        raise ValueError(f"{argument} must be one of {', '.join(map(repr, choices))}, not {value!r}.")
+        raise InputError(f"{argument} must be one of {', '.join(map(repr, choices))}, not {value!r}.")
     return value
 
 
 def check_count(argument: str, value: int) -> int:
-    """Return `value` if it is a whole number above 0; raises ValueError naming the argument."""
+    """Return `value` if it is a whole number above 0; raises InputError naming the argument."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{argument} must be a whole number above 0, not {value!r}.")
+        raise InputError(f"{argument} must be a whole number above 0, not {value!r}.")
     return value
