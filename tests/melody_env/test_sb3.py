@@ -4,6 +4,7 @@ import gymnasium as gym
 import pytest
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.vec_env import VecMonitor
 
 from melody_env import MelodyVecEnv
 
@@ -20,6 +21,6 @@ def test_ppo_and_dqn_learn(prior, observation, make):
     for model in (ppo, dqn):
         assert len(model.ep_info_buffer) == 32
         assert all(episode["l"] == 8 for episode in model.ep_info_buffer)
-        evaluation = MelodyVecEnv(4, prior=prior, observation=observation, length=8)
+        evaluation = VecMonitor(MelodyVecEnv(4, prior=prior, observation=observation, length=8))
         _, lengths = evaluate_policy(model, evaluation, 8, return_episode_rewards=True)
         assert lengths == [8] * 8
