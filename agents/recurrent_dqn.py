@@ -18,7 +18,7 @@ from torch import Tensor
 
 from agents.episode_buffer import EpisodeBatch, EpisodeBuffer
 from agents.objectives import bootstrapped_return, double_q_value, max_q_value, squared_td_error
-from agents.policies import MlpLstmPolicy, Observation, RecurrentDQNPolicy, State
+from agents.policies import MlpLstmPolicy, RecurrentDQNPolicy
 from note_rnn import InputError, LSTMState, NoteRNN
 
 Objective = Literal["q"]
@@ -136,13 +136,6 @@ class RecurrentDQN(OffPolicyAlgorithm):
         )
         self._acting_state: LSTMState | None = None
 
-    def _setup_learn(self, *args: Any, **kwargs: Any) -> Any:
-        fresh = self._last_obs is None or kwargs.get("reset_num_timesteps", args[2] if len(args) > 2 else True)
-        result = super()._setup_learn(*args, **kwargs)
-        if fresh and self.replay_buffer is not None:
-            self.replay_buffer.abandon_open_episodes()
-        return result
-
     def _sample_action(
         self, learning_starts: int, action_noise: ActionNoise | None = None, n_envs: int = 1
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
@@ -180,6 +173,8 @@ class RecurrentDQN(OffPolicyAlgorithm):
         self.exploration_rate = self.exploration_schedule(self._current_progress_remaining)
         if self.exploration == "epsilon_greedy":
             self.logger.record("rollout/exploration_rate", self.exploration_rate)
+        else:
+            self.logger.record("rollout/temperature", self.temperature)
 
     def train(self, gradient_steps: int, batch_size: int) -> None:
         """Make `gradient_steps` updates, each on `batch_size` whole episodes; none as long as no episode has ended."""
@@ -212,16 +207,6 @@ class RecurrentDQN(OffPolicyAlgorithm):
         errors = squared_td_error(scores[:-1], batch.actions, return_t)
         return (errors * batch.mask).sum() / batch.mask.sum()
 
-    def predict(
-        self,
-        observation: Observation,
-        state: State | None = None,
-        episode_start: npt.NDArray[Any] | None = None,
-        deterministic: bool = False,
-    ) -> tuple[npt.NDArray[Any], State | None]:
-        """Return actions and the next state; as `RecurrentDQNPolicy.predict`, without epsilon."""
-        return self.policy.predict(observation, state, episode_start, deterministic)
-
     def learn(
         self,
         total_timesteps: int,
@@ -235,6 +220,9 @@ class RecurrentDQN(OffPolicyAlgorithm):
 
         None leaves logging to the callbacks.
         """
+        if (reset_num_timesteps or self._last_obs is None) and self.replay_buffer is not None:
+            self.replay_buffer.abandon_open_episodes()
+            self._acting_state = None
         return super().learn(
             total_timesteps,
             callback,
@@ -249,11 +237,6 @@ class RecurrentDQN(OffPolicyAlgorithm):
         if self._logged_at != self.num_timesteps:
             self._logged_at = self.num_timesteps
             super().dump_logs()
-
-    def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
-        """Change the environment, as in SB3; the memory of the old one's episodes goes."""
-        super().set_env(env, force_reset)
-        self._acting_state = None
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "_acting_state"]
