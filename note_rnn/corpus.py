@@ -25,7 +25,6 @@ from platformdirs import user_cache_dir
 from note_rnn.errors import InputError
 from note_rnn.files import replacing
 from note_rnn.progress import Progress
-from note_rnn.terms import COLLECTION_TERMS as COLLECTION_TERMS
 from note_rnn.tune_files import Tune, read_tunes
 from note_rnn.variants import variant_groups
 from note_rnn.vocabulary import Tokens

@@ -16,11 +16,12 @@ from torch.utils.tensorboard import SummaryWriter
 
 from note_rnn import training
 from note_rnn.checkpoint import save_note_rnn
-from note_rnn.corpus import COLLECTION_TERMS, DEFAULT_COLLECTIONS, Split, load_corpus, split
+from note_rnn.corpus import DEFAULT_COLLECTIONS, Split, load_corpus, split
 from note_rnn.errors import InputError, run_command
 from note_rnn.model import NoteRNN
 from note_rnn.ngram import Reference, ngram_references
 from note_rnn.progress import Progress
+from note_rnn.terms import COLLECTION_TERMS, MUSIC21_TERMS
 
 EVALUATIONS = 30
 RECIPES = {"strong": training.Recipe(), "paper": training.PAPER}
@@ -122,7 +123,7 @@ def _card(
     """Return the model card, a JSON object."""
     return {
         "corpus": {
-            "collections": {name: COLLECTION_TERMS.get(name, "see music21's license") for name in config.collections},
+            "collections": {name: COLLECTION_TERMS.get(name, MUSIC21_TERMS) for name in config.collections},
             "provenance": parts.train.provenance,
             "split": {
                 name: {"tunes": len(part.titles), "segments": len(part.segments), "tokens": part.num_tokens}

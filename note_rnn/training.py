@@ -25,13 +25,13 @@ IGNORED = -100
 class Recipe:
     """How a Note RNN is trained. The defaults are the strong recipe; `PAPER` is Jaques et al. 2017, section 4."""
 
-    updates: int = 4500
+    updates: int = 9000
     """Gradient updates."""
-    batch_size: int = 64
+    batch_size: int = 32
     """Crops of tunes per update."""
     crop_length: int = 192
     """Tokens a crop has at most (steps)."""
-    learning_rate: float = 4e-3
+    learning_rate: float = 8e-3
     """Adam's peak learning rate."""
     warmup: int = 200
     """Updates over which the rate rises linearly from zero; 0 starts at the peak."""
