@@ -37,7 +37,7 @@ ROWS = (
     Row("notes_in_motif", "Notes in motif", ".1%", 0.0585, 0.757),
     Row("notes_in_repeated_motif", "Notes in repeated motif", ".2%", 0.00007, 0.0011),
     Row("music_theory", "r_MT per step", ".2f"),
-    Row("log_prob", "log p(a|s) per step, nats", ".2f"),
+    Row("log_prob", "log p per step, nats", ".2f"),
     Row("entropy", "Policy entropy per step, nats", ".2f"),
     Row("kl", "KL from the Note RNN per piece, nats", ".1f"),
     Row("distinct_compositions", "Distinct compositions", ".1%"),
