@@ -72,7 +72,7 @@ def test_unknown_collection_is_told(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["pretrain", "--out", str(tmp_path / "prior"), "--collections", "nonsense"])
     with pytest.raises(SystemExit, match="2"):
         run_command(pretrain.main)
-    assert "No collection 'nonsense' in music21" in capsys.readouterr().err
+    assert "music21 has no collection 'nonsense'" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
