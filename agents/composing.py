@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from gymnasium import spaces
 
+from agents.config import TrainConfig
 from agents.policies import RecurrentDQNPolicy
 from agents.recurrent_dqn import RecurrentDQN
 from agents.run_directory import RunDirectory
@@ -117,15 +118,19 @@ def _scores(policy: RecurrentDQNPolicy | None, engine: MelodyEngine) -> Iterator
     """Yield the scores [N, A] of each next token, as often as the pieces of `engine` have steps."""
     if policy is not None:
         policy.set_training_mode(False)
-        state = policy.q_net.zero_state(engine.num_pieces)
+        state = policy.zero_state(engine.num_pieces)
         start = torch.ones(engine.num_pieces, dtype=torch.bool, device=policy.device)
     for _ in range(engine.length):
         if policy is None:
             yield engine.prior_log_probs
         else:
-            scores, state = policy.step(torch.as_tensor(engine.observations(), device=policy.device), state, start)
+            observation, log_base = (
+                torch.as_tensor(array, device=policy.device)
+                for array in (engine.observations(), engine.prior_log_probs)
+            )
+            logits, _, state = policy.step(observation, state, start, log_base)
             start = torch.zeros_like(start)
-            yield scores.cpu().numpy()
+            yield logits.cpu().numpy()
 
 
 def _log_softmax(scores: Floats) -> Floats:
@@ -168,9 +173,8 @@ def _composer(model: RecurrentDQN | NoteRNN | str | Path) -> tuple[RecurrentDQNP
 def load_run(path: str | Path) -> tuple[RecurrentDQNPolicy, dict[str, Any]]:
     """Return the newest policy of the run in the folder `path`, and the environment it was trained in."""
     run = RunDirectory.open(path)
-    environment = run.read_json("config.json")["environment"]
-    environment["prior"] = load_note_rnn(environment["prior"])
-    return load_agent(run.newest_checkpoint()).policy, environment
+    config = TrainConfig.saved(run.read_json("config.json"))
+    return load_agent(run.newest_checkpoint()).policy, config.environment()
 
 
 def load_agent(path: str | Path, **arguments: Any) -> RecurrentDQN:

@@ -28,6 +28,10 @@ class EpisodeBatch(NamedTuple):
     """[T, B], 1 where the episode reached an end of its own (a time limit is none), else 0."""
     mask: Tensor
     """[T, B], 1 where the episode goes on, 0 in the padding."""
+    log_ratio: Tensor
+    """[T, B], log policy(a|s) - log_base(a|s) of the policy that acted."""
+    log_base: Tensor
+    """[T + 1, B, A], what the policy adds to the scores of each observation (the last step's again after it); or 0."""
 
 
 class EpisodeBuffer(ReplayBuffer):
@@ -51,6 +55,8 @@ class EpisodeBuffer(ReplayBuffer):
                 "EpisodeBuffer keeps the last observation of each episode: optimize_memory_usage must be False."
             )
         super().__init__(buffer_size, observation_space, action_space, device, n_envs)
+        self.log_ratio = np.zeros((self.buffer_size, n_envs), dtype=np.float32)
+        self.log_base: npt.NDArray[np.float32] | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -64,6 +70,14 @@ class EpisodeBuffer(ReplayBuffer):
     def num_episodes(self) -> int:
         """Episodes that can be sampled."""
         return len(self._episodes)
+
+    def store_policy(self, log_ratio: npt.NDArray[np.float32], log_base: npt.NDArray[np.float32]) -> None:
+        """Keep with the transitions that are added next the policy's `log_ratio` [N] and `log_base`, [N, A] or 0."""
+        self.log_ratio[self.pos] = log_ratio
+        if log_base.ndim:
+            if self.log_base is None:
+                self.log_base = np.zeros((self.buffer_size, *log_base.shape), dtype=np.float32)
+            self.log_base[self.pos] = log_base
 
     def add(
         self,
@@ -106,6 +120,7 @@ class EpisodeBuffer(ReplayBuffer):
             observations = observations.squeeze(-1)
         observations = self._normalize_obs(observations, env)
         assert isinstance(observations, np.ndarray)
+        log_base = np.float32(0) if self.log_base is None else self.log_base[row, environment]
         row, mask = row[:-1], (step < length)[:-1]
         terminated = self.dones[row, environment] * (1 - self.timeouts[row, environment])
         return EpisodeBatch(
@@ -114,4 +129,6 @@ class EpisodeBuffer(ReplayBuffer):
             rewards=self.to_torch(self._normalize_reward(self.rewards[row, environment], env)),
             terminated=self.to_torch(terminated),
             mask=self.to_torch(mask.astype(np.float32)),
+            log_ratio=self.to_torch(self.log_ratio[row, environment]),
+            log_base=self.to_torch(np.asarray(log_base)),
         )

@@ -17,36 +17,50 @@ from stable_baselines3.common.utils import LinearSchedule, polyak_update
 from torch import Tensor
 
 from agents.episode_buffer import EpisodeBatch, EpisodeBuffer
-from agents.objectives import bootstrapped_return, double_q_value, max_q_value, squared_td_error
-from agents.policies import MlpLstmPolicy, RecurrentDQNPolicy
-from note_rnn import InputError, LSTMState, NoteRNN
+from agents.objectives import (
+    double_q_value,
+    lambda_returns,
+    log_ratio,
+    max_q_value,
+    of_action,
+    soft_value,
+    squared_loss,
+    td_error,
+)
+from agents.policies import MlpLstmPolicy, RecurrentDQNPolicy, State
+from note_rnn import InputError, NoteRNN
 
-Objective = Literal["q"]
+Objective = Literal["q", "psi", "g"]
 Exploration = Literal["epsilon_greedy", "boltzmann"]
 
 
 class RecurrentDQN(OffPolicyAlgorithm):
     """Q-learning of a recurrent network on whole episodes, for any environment with discrete actions.
 
-    Each minibatch holds whole episodes, unrolled from the zero state by both networks, so that no stored state is
-    ever stale. With a `prior`, online and target network start as that Note RNN: the three-fold use of Jaques et al.
-    2017 (https://arxiv.org/abs/1611.02796), section 3; the third, fixed copy is the reward's and lives in the
-    environment.
+    Each minibatch holds whole episodes, unrolled from the zero state by both networks, so that no stored state is ever
+    stale. With a `prior`, online and target network start as that Note RNN, and the first policy is the prior: the
+    three-fold use of Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 3; the third, fixed copy gives the
+    reward's log p(a|s) and lives in the environment.
 
-    :param objective: what the scores mean; "q": expected discounted reward (Eq. 4).
+    :param objective: what the scores mean. "q": expected discounted reward (Eq. 4). "psi": the same with the
+        policy's KL divergence from the prior as a cost (Eq. 11). "g": Psi without log p(a|s), which the policy adds
+        again (Eq. 13, 14); so it takes log p out of a reward that holds it. Without a prior "g" is "psi": both
+        maximise reward and entropy.
     :param learning_starts: environment steps before the first update.
     :param batch_size: whole episodes per update.
     :param tau: share of the online weights that each update mixes into the target (the paper's eta).
+    :param return_lambda: how much of a return is what followed, not the value of the next state; 0 is the paper's.
     :param train_freq: steps of every environment between trainings.
     :param gradient_steps: updates per training.
     :param exploration: "epsilon_greedy": random with probability epsilon, drawn for each environment by itself, else
-        the best; "boltzmann": drawn with probability softmax(scores / temperature).
-    :param exploration_fraction: share of the training over which epsilon falls linearly from its initial to its
-        final value.
-    :param double_q: the online network chooses the next action, the target network scores it; else the target does
+        the best; "boltzmann": drawn from the policy, its logits divided by `temperature`.
+    :param exploration_fraction: share of the training over which epsilon falls linearly from its initial to its final
+        value.
+    :param double_q: (Q) the online network chooses the next action, the target network scores it; else the target does
         both.
-    :param prior: start as this Note RNN; `policy_kwargs` take over its size. Not saved: the weights that grew out of
-        it are.
+    :param linear_beyond: errors beyond this count linearly (Huber); None: squared all the way, as in the paper.
+    :param prior: start as this Note RNN; `policy_kwargs` take over its size. Not saved: the weights that grew out of it
+        are, and for G its log p.
 
     The other parameters are those of SB3's DQN.
     """
@@ -67,6 +81,7 @@ class RecurrentDQN(OffPolicyAlgorithm):
         batch_size: int = 32,
         tau: float = 0.01,
         gamma: float = 0.99,
+        return_lambda: float = 0.0,
         train_freq: int | tuple[int, str] = 1,
         gradient_steps: int = 1,
         exploration: Exploration = "epsilon_greedy",
@@ -75,6 +90,7 @@ class RecurrentDQN(OffPolicyAlgorithm):
         exploration_final_eps: float = 0.01,
         temperature: float = 1.0,
         double_q: bool = True,
+        linear_beyond: float | None = None,
         max_grad_norm: float = 5.0,
         prior: NoteRNN | None = None,
         stats_window_size: int = 100,
@@ -88,7 +104,9 @@ class RecurrentDQN(OffPolicyAlgorithm):
         _require("objective", objective, get_args(Objective))
         _require("exploration", exploration, get_args(Exploration))
         if prior is not None:
-            size = {"lstm_hidden_size": prior.hidden_size, "n_lstm_layers": prior.num_layers}
+            size: dict[str, Any] = {"lstm_hidden_size": prior.hidden_size, "n_lstm_layers": prior.num_layers}
+            if objective == "g":
+                size["prior_size"] = (prior.hidden_size, prior.num_layers)
             policy_kwargs = {**size, **(policy_kwargs or {})}
         super().__init__(
             policy,
@@ -113,12 +131,14 @@ class RecurrentDQN(OffPolicyAlgorithm):
             support_multi_env=True,
         )
         self.objective = objective
+        self.return_lambda = return_lambda
         self.exploration = exploration
         self.exploration_fraction = exploration_fraction
         self.exploration_initial_eps = exploration_initial_eps
         self.exploration_final_eps = exploration_final_eps
         self.temperature = temperature
         self.double_q = double_q
+        self.linear_beyond = linear_beyond
         self.max_grad_norm = max_grad_norm
         self.exploration_rate = exploration_initial_eps
         self.rng = np.random.default_rng(seed)
@@ -126,15 +146,14 @@ class RecurrentDQN(OffPolicyAlgorithm):
         if _init_setup_model:
             self._setup_model()
             if prior is not None:
-                self.policy.q_net.start_from(prior)
-                self.policy.copy_to_target()
+                self.policy.start_from(prior)
 
     def _setup_model(self) -> None:
         super()._setup_model()
         self.exploration_schedule = LinearSchedule(
             self.exploration_initial_eps, self.exploration_final_eps, self.exploration_fraction
         )
-        self._acting_state: LSTMState | None = None
+        self._acting_state: State | None = None
 
     def _sample_action(
         self, learning_starts: int, action_noise: ActionNoise | None = None, n_envs: int = 1
@@ -143,19 +162,30 @@ class RecurrentDQN(OffPolicyAlgorithm):
         observation, _ = self.policy.obs_to_tensor(self._last_obs)  # type: ignore[arg-type]
         assert isinstance(observation, Tensor)
         if self._acting_state is None:
-            self._acting_state = self.policy.q_net.zero_state(n_envs)
+            self._acting_state = self.policy.zero_state(n_envs)
         start = torch.as_tensor(self._last_episode_starts, device=self.device)
-        scores, self._acting_state = self.policy.step(observation, self._acting_state, start)
-        actions = self._explore(scores.cpu().numpy())
+        logits, log_base, self._acting_state = self.policy.step(
+            observation, self._acting_state, start, self._shared_log_probs()
+        )
+        actions = self._explore(logits.cpu().numpy())
+        if self.objective != "q":
+            assert self.replay_buffer is not None
+            cost = log_ratio(logits, torch.as_tensor(actions, device=self.device), log_base)
+            self.replay_buffer.store_policy(cost.cpu().numpy(), log_base.cpu().numpy())
         return actions, actions
 
-    def _explore(self, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-        """Return an action [N] for each row of `scores` [N, A] by the exploration rule."""
+    def _shared_log_probs(self) -> Tensor | None:
+        """Return the prior's log p [N, A] if the environment has just evaluated it: once a step is enough."""
+        log_probs = getattr(self.env.unwrapped, "prior_log_probs", None) if self.env is not None else None
+        return None if log_probs is None else torch.as_tensor(log_probs, device=self.device)
+
+    def _explore(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+        """Return an action [N] for each row of the policy's `logits` [N, A] by the exploration rule."""
         if self.exploration == "boltzmann":
-            noise = self.rng.gumbel(size=scores.shape)
-            return (scores / self.temperature + noise).argmax(-1)
-        random = self.rng.integers(self.action_space.n, size=len(scores))
-        return np.where(self.rng.random(len(scores)) < self.exploration_rate, random, scores.argmax(-1))
+            noise = self.rng.gumbel(size=logits.shape)
+            return (logits / self.temperature + noise).argmax(-1)
+        random = self.rng.integers(self.action_space.n, size=len(logits))
+        return np.where(self.rng.random(len(logits)) < self.exploration_rate, random, logits.argmax(-1))
 
     def _store_transition(
         self,
@@ -197,15 +227,29 @@ class RecurrentDQN(OffPolicyAlgorithm):
         self.logger.record("train/loss", float(np.mean(losses)))
 
     def loss(self, batch: EpisodeBatch) -> Tensor:
-        """Return the mean squared temporal-difference error (Eq. 4) over the steps of `batch`."""
-        scores, _ = self.policy.q_net(batch.observations)
+        """Return the mean squared temporal-difference error (Eq. 4, 11, 13) over the steps of `batch`."""
+        scores, _ = self.policy.q_net(batch.observations, batch.log_base)
         with torch.no_grad():
-            target_scores, _ = self.policy.q_net_target(batch.observations)
-            q_target_t, q_online_t = target_scores[1:], scores[1:]
-            v_t = double_q_value(q_target_t, q_online_t) if self.double_q else max_q_value(q_target_t)
-            return_t = bootstrapped_return(batch.rewards, self.gamma * (1 - batch.terminated), v_t)
-        errors = squared_td_error(scores[:-1], batch.actions, return_t)
-        return (errors * batch.mask).sum() / batch.mask.sum()
+            target_scores, _ = self.policy.q_net_target(batch.observations, batch.log_base)
+            returns = self._returns(batch, scores, target_scores)
+        errors = td_error(scores[:-1], batch.actions, returns)
+        losses = squared_loss(errors, self.linear_beyond)
+        return (losses * batch.mask).sum() / batch.mask.sum()
+
+    def _returns(self, batch: EpisodeBatch, scores: Tensor, target_scores: Tensor) -> Tensor:
+        """Return what the scores of the actions should be [T, B], given the scores [T + 1, B, A] of both networks."""
+        rewards = batch.rewards
+        log_base = batch.log_base.expand_as(scores)
+        if self.objective != "q":
+            values = soft_value(target_scores[1:], log_base[1:])
+            rewards = rewards - of_action(log_base[:-1], batch.actions)
+        elif self.double_q:
+            values = double_q_value(target_scores[1:], scores[1:])
+        else:
+            values = max_q_value(target_scores[1:])
+        discount = self.gamma * (1 - batch.terminated)
+        going_on = torch.cat([batch.mask[1:], torch.zeros_like(batch.mask[:1])])
+        return lambda_returns(rewards, discount, values, batch.log_ratio, self.return_lambda * going_on)
 
     def learn(
         self,

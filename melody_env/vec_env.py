@@ -49,6 +49,11 @@ class MelodyVecEnv(VecEnv):
         self._started = time.time()
         self._actions: npt.NDArray[Any] = np.zeros(0, np.int64)
 
+    @property
+    def prior_log_probs(self) -> npt.NDArray[np.float32]:
+        """log p [B, A] by the Note RNN of each token that could come next."""
+        return self.engine.prior_log_probs
+
     def reset(self) -> npt.NDArray[np.int64]:
         """Start B new pieces, seeded as `seed` was last asked to; return the observations."""
         self.engine.seed(self._seeds)

@@ -60,7 +60,7 @@ def test_run_records_all_that_is_needed_to_repeat_it(finished_run, small_prior_f
     record = json.loads((finished_run / "config.json").read_text())
     assert record["config"]["seed"] == 0
     assert record["config"]["total_timesteps"] == 1_024
-    assert record["environment"]["prior"] == str(small_prior_file)
+    assert record["config"]["prior"] == str(small_prior_file)
     assert len(record["prior_checksum"]) == 64
     assert {"torch", "stable-baselines3", "gymnasium", "numpy"} <= record["versions"].keys()
 

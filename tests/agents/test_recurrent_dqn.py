@@ -9,8 +9,10 @@ from stable_baselines3.common.callbacks import CheckpointCallback, EvalCallback
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.vec_env import VecEnvWrapper
 
 from agents import RecurrentDQN
+from melody_env import MelodyVecEnv
 from note_rnn import NoteRNN
 
 
@@ -29,6 +31,21 @@ class RememberFirst(gym.Env):
         self.step_number += 1
         last = self.step_number == 3
         return 2, float(last and action == self.bit), last, False, {}
+
+
+class RewardTimes(VecEnvWrapper):
+    """Multiply the reward: what matters is its size beside that of the entropy."""
+
+    def __init__(self, venv, factor):
+        super().__init__(venv)
+        self.factor = factor
+
+    def reset(self):
+        return self.venv.reset()
+
+    def step_wait(self):
+        observation, reward, done, info = self.venv.step_wait()
+        return observation, self.factor * reward, done, info
 
 
 class Token(gym.Env):
@@ -125,7 +142,7 @@ def test_stochastic_actions_follow_the_softmax_of_the_scores():
     model = make_model()
     observation = np.zeros(4_000, dtype=int)
     with torch.no_grad():
-        scores, _ = model.policy.q_net(torch.zeros(1, 1, dtype=torch.long))
+        scores, _ = model.policy.q_net(torch.zeros(1, 1, dtype=torch.long), torch.zeros(()))
     actions, _ = model.predict(observation)
     assert actions.mean() == pytest.approx(scores.softmax(-1)[0, 0, 1].item(), abs=0.03)
 
@@ -156,16 +173,56 @@ def test_lockstep_environments_log_once_a_step(monkeypatch):
     assert dumps == [24, 48, 72]
 
 
-def test_starts_as_the_prior_whatever_the_position():
+@pytest.mark.parametrize("dueling", [False, True])
+@pytest.mark.parametrize("objective", ["q", "psi", "g"])
+def test_first_policy_is_the_prior_whatever_the_position(objective, dueling):
     torch.manual_seed(0)
     prior = NoteRNN(hidden_size=12)
-    model = RecurrentDQN("MlpLstmPolicy", Token(), prior=prior, device="cpu")
+    model = RecurrentDQN(
+        "MlpLstmPolicy", Token(), objective, prior=prior, policy_kwargs={"dueling": dueling}, device="cpu"
+    )
     tokens = torch.randint(38, (5, 3))
     positions = torch.randint(3, (5, 3))
-    expected, _ = prior(tokens)
+    expected = prior(tokens)[0].log_softmax(-1)
+    log_base = expected if objective == "g" else torch.zeros(())
     for network in (model.policy.q_net, model.policy.q_net_target):
-        scores, _ = network(torch.stack([tokens, positions], dim=-1))
-        torch.testing.assert_close(scores, expected)
+        scores, _ = network(torch.stack([tokens, positions], dim=-1), log_base)
+        torch.testing.assert_close((scores + log_base).log_softmax(-1), expected)
+        if objective == "g":
+            assert scores.abs().max() < 1e-5  # G itself starts at zero, not at the logits
+
+
+def test_g_evaluates_its_own_prior_where_the_environment_has_none():
+    torch.manual_seed(0)
+    prior = NoteRNN(hidden_size=12)
+    model = RecurrentDQN("MlpLstmPolicy", Token(), "g", prior=prior, device="cpu")
+    log_probs = prior.log_probs([[14, 20, 3]])[0]
+    state = model.policy.zero_state(1)
+    for token, expected in zip((14, 20, 3), log_probs, strict=True):
+        logits, _, state = model.policy.step(torch.tensor([[token, 0]]), state, torch.tensor([False]))
+        torch.testing.assert_close(logits[0].log_softmax(-1), expected)
+
+
+@pytest.mark.parametrize("objective", ["psi", "g"])
+def test_soft_objectives_learn_what_needs_memory(objective):
+    model = make_model(RewardTimes(make_vec_env(RememberFirst, 8, seed=0), 10), objective=objective).learn(8_000)
+    assert evaluate_policy(model, make_vec_env(RememberFirst, 2, seed=3), n_eval_episodes=40)[0] == 1.0
+
+
+def test_gru_and_dueling_learn_what_needs_memory():
+    policy = {"lstm_hidden_size": 16, "cell": "gru", "dueling": True, "net_arch": [16]}
+    model = make_model(policy_kwargs=policy, return_lambda=0.5, linear_beyond=1.0).learn(12_000)
+    assert evaluate_policy(model, model.get_env(), n_eval_episodes=40)[0] == 1.0
+
+
+def test_saved_g_keeps_its_prior(small_prior, tmp_path):
+    env = MelodyVecEnv(2, prior=small_prior, length=6)
+    model = RecurrentDQN(env=env, objective="g", prior=small_prior, seed=0, device="cpu", learning_starts=10).learn(60)
+    model.save(tmp_path / "g")
+    loaded = RecurrentDQN.load(tmp_path / "g", device="cpu")
+    assert weights(loaded).equal(weights(model))
+    for one, other in zip(loaded.policy.prior.parameters(), small_prior.parameters(), strict=True):
+        assert one.equal(other)  # the prior is never trained
 
 
 def test_a_prior_that_does_not_fit_is_refused():
