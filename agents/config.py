@@ -161,7 +161,7 @@ _LEARNING = (
 
 # Rounds of 128 whole pieces, 8 small updates on each: docs/experiments.md has what each setting is worth.
 _SOFT: dict[str, Any] = {
-    "total_timesteps": 1_000_000,
+    "total_timesteps": 900_000,
     "reward": "varied",
     "n_envs": 128,
     "train_freq": 32,
@@ -177,12 +177,12 @@ _SOFT: dict[str, Any] = {
     "tau": 1.0,
 }
 
-# Section 4 of Jaques et al. 2017: "We then trained the RL RNN model for 3,000,000 iterations, using a batch size of 32, and
-# clipping gradients in the same way [to an L2 norm less than 5]. The Adam optimizer was used and we set the reward discount
-# factor gamma = .5 ... eta = .01 is the Target-Q-network update rate. The weight placed on the music-theory rewards c was
-# set to 0.5 ... we initial set epsilon = 1.0, and linearly annealed it to epsilon = .01 over the first 1,500,000 steps. We
-# used epsilon-greedy for all methods". Adam's rate is the default of the original's TensorFlow. An update of 32 whole pieces
-# every 160 steps is as many learned transitions per step as the original's 32 transitions every 5.
+# Section 4 of Jaques et al. 2017: "We then trained the RL RNN model for 3,000,000 iterations, using a batch size of 32,
+# and clipping gradients in the same way [to an L2 norm less than 5]. The Adam optimizer was used and we set the reward
+# discount factor gamma = .5 ... eta = .01 is the Target-Q-network update rate. The weight placed on the music-theory
+# rewards c was set to 0.5 ... we initial set epsilon = 1.0, and linearly annealed it to epsilon = .01 over the first
+# 1,500,000 steps. We used epsilon-greedy for all methods". Adam's rate is the default of the original's TensorFlow. An
+# update of 32 whole pieces every 160 steps is as many learned transitions per step as the original's 32 every 5.
 _PAPER: dict[str, Any] = {
     "total_timesteps": 3_000_000,
     "observation": "token",
@@ -195,7 +195,7 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("q", "default"): {"algo": "q"},
     ("rl_only", "default"): {"algo": "rl_only"},
     ("psi", "default"): {"algo": "psi", **_SOFT},
-    ("g", "default"): {"algo": "g", **_SOFT, "c": 0.7, "learning_rate": 7e-3},
+    ("g", "default"): {"algo": "g", **_SOFT, "c": 0.8, "learning_rate": 7e-3},
     **{(algo, "paper"): {"algo": algo, "preset": "paper", **_PAPER} for algo in ("q", "psi", "g", "rl_only")},
 }
 """What differs from the defaults of TrainConfig, by algorithm and preset."""
