@@ -120,11 +120,12 @@ class TrainConfig:
         return cls(**{name: value for name, value in record.get("config", {}).items() if name in known})
 
     def check(self) -> None:
-        """Raise InputError for a value that no run can have."""
+        """Raise InputError for a value that no run can have, ProfileError for a reward that cannot be used."""
         for name in ("total_timesteps", "length", "n_envs", "batch_size", "buffer_size", "compositions", "threads"):
             if getattr(self, name) < 1:
                 raise InputError(f"--{name.replace('_', '-')} must be at least 1, not {getattr(self, name)}.")
-        if self.algo in ("psi", "g") and not self.profile().log_prior:
+        profile = self.profile()
+        if self.algo in ("psi", "g") and not profile.log_prior:
             raise InputError(f"--algo {self.algo} needs log p in the reward: choose a profile with log_prior: true.")
 
     def profile(self) -> RewardProfile:

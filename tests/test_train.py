@@ -12,8 +12,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import train
 from agents import compose
 from agents.callbacks import ListenCallback
+from agents.config import PRESETS
 from agents.evaluate import EvaluateConfig, evaluate_run
 from agents.evaluation import ROWS
+from melody_env import load_profile
 from note_rnn import read_midi, run_command
 
 RULES = ("key", "tonic", "repetition", "autocorrelation", "motif", "repeated_motif", "interval", "leap", "extrema")
@@ -114,6 +116,20 @@ def test_evaluation_of_a_run_is_written_beside_it(finished_run, capsys):
 def test_same_seed_same_metrics(finished_run, small_prior_file, tmp_path):
     again = train.train(small_config(small_prior_file, tmp_path / "again"))
     assert (again / "metrics.json").read_text() == (finished_run / "metrics.json").read_text()
+
+
+@pytest.mark.parametrize("algo", ["psi", "g", "rl_only"])
+def test_every_algorithm_goes_from_configuration_to_table(algo, small_prior_file, tmp_path):
+    preset = PRESETS[algo, "default"]
+    small = {"total_timesteps": 512, "evaluations": 1, "checkpoints": 1, "train_freq": 8}
+    run = train.train(small_config(small_prior_file, tmp_path / algo, **{**preset, **small, "n_envs": 8}))
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["agent"]["kl"] > 0
+    assert compose(run, 3, seed=0).shape == (3, 32)
+    per_step = {name: metrics["Note RNN"][name] for name in ("reward", "music_theory", "log_prob")}
+    c = load_profile(preset.get("reward", "paper")).c if "c" not in preset else preset["c"]
+    log_prob = 0.0 if algo == "rl_only" else per_step["log_prob"]
+    assert per_step["reward"] == pytest.approx(per_step["music_theory"] / c + log_prob, rel=1e-4)
 
 
 def test_stopped_run_is_saved_and_goes_on(small_prior_file, tmp_path, monkeypatch, capsys):
