@@ -105,8 +105,9 @@ def show_pieces(writer: SummaryWriter, pieces: Pieces, environment: dict[str, An
         figure = piano_roll_figure(melody, chances, reward, title=f"piece {number} at step {step:,}")
         figure.canvas.draw()
         image = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
-        writer.add_image(f"piece/{number}", image, step, dataformats="HWC")
-        writer.add_audio(f"piece/{number}", synthesize(melody)[None], step, SAMPLE_RATE)
+        writer.add_image(f"picture/{number}", image, step, dataformats="HWC")
+        # Names of their own: TensorBoard shows but one kind of data under a name.
+        writer.add_audio(f"sound/{number}", synthesize(melody)[None], step, SAMPLE_RATE)
     writer.flush()
 
 

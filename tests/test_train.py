@@ -82,8 +82,8 @@ def test_tensorboard_has_curves_pictures_and_sound(finished_run):
     names = ("reward", "music_theory", "log_prob", "entropy", "kl", "distinct_compositions")
     melody = {f"melody/{name}" for name in names}
     assert melody | {f"rule/{name}" for name in RULES} | {"train/loss", "time/fps"} <= set(tags["scalars"])
-    assert {"piece/1", "piece/2"} <= set(tags["images"])
-    assert {"piece/1", "piece/2"} <= set(tags["audio"])
+    assert set(tags["images"]) == {"picture/1", "picture/2"}
+    assert set(tags["audio"]) == {"sound/1", "sound/2"}
     assert [event.step for event in events.Scalars("melody/kl")] == [0, 512, 1_024]
     assert events.Scalars("melody/kl")[0].value == pytest.approx(0.0, abs=1e-5)  # starts as the prior
 
