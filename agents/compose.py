@@ -16,7 +16,7 @@ from note_rnn import InputError, Tokens, replacing, run_command, write_midi, wri
 class ComposeConfig:
     """Compose melodies and write them as MIDI, sound or pictures."""
 
-    model: Annotated[Path, tyro.conf.Positional]
+    model: Annotated[str, tyro.conf.Positional]
     """Folder of a run, a saved agent (.zip), or a Note RNN ("default", or a .safetensors file)."""
     out: Path = Path("melody.mid")
     """File to write; its suffix says what: .mid, .wav or .png. Several melodies are numbered."""
@@ -37,8 +37,7 @@ def compose_files(config: ComposeConfig) -> list[Path]:
     if config.n < 1 or config.temperature <= 0:
         raise InputError("--n must be at least 1 and --temperature above 0.")
     torch.set_num_threads(1)
-    model = str(config.model) if str(config.model) == "default" else config.model
-    melodies = compose(model, config.n, config.seed, config.temperature)
+    melodies = compose(config.model, config.n, config.seed, config.temperature)
     written = []
     for number, melody in enumerate(melodies, start=1):
         path = config.out if config.n == 1 else config.out.with_stem(f"{config.out.stem}_{number}")

@@ -159,7 +159,7 @@ def _composer(model: RecurrentDQN | NoteRNN | str | Path) -> tuple[RecurrentDQNP
     if isinstance(model, NoteRNN):
         return None, {"prior": model}
     if isinstance(model, RecurrentDQN):
-        return model.policy, {"prior": load_note_rnn(), **_environment_of(model)}
+        return model.policy, _environment_of(model)
     if Path(model).is_dir():
         return load_run(model)
     if Path(model).suffix == ".zip":
@@ -189,7 +189,8 @@ def load_agent(path: str | Path, **arguments: Any) -> RecurrentDQN:
 
 
 def _environment_of(model: RecurrentDQN) -> dict[str, Any]:
-    """Return the arguments of the environment that can be read off what `model` observes."""
+    """Return the arguments of the environment that can be read off `model`: observation, length, prior."""
+    prior = load_note_rnn() if model.policy.prior is None else model.policy.prior
     if isinstance(model.observation_space, spaces.MultiDiscrete):
-        return {"observation": "position", "length": int(model.observation_space.nvec[1]) - 1}
-    return {"observation": "token"}
+        return {"prior": prior, "observation": "position", "length": int(model.observation_space.nvec[1]) - 1}
+    return {"prior": prior, "observation": "token"}

@@ -101,11 +101,6 @@ class MelodyEngine:
         """The pieces that were completed last; a reset leaves them."""
 
     @property
-    def is_done(self) -> bool:
-        """Whether the pieces are complete."""
-        return self.composition is not None and self.composition.is_complete
-
-    @property
     def observation_space(self) -> Space[Any]:
         """The space of one piece's observation."""
         if self.observation == "token":

@@ -15,9 +15,9 @@ from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
 from note_rnn.model import NoteRNN
+from note_rnn.ngram import UNSCORED
 from note_rnn.vocabulary import NO_EVENT, Tokens
 
-UNSCORED = 8
 IGNORED = -100
 
 

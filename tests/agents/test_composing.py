@@ -81,6 +81,12 @@ def test_compose_takes_a_note_rnn_an_agent_and_their_files(agent, small_prior, s
     np.testing.assert_array_equal(compose(tmp_path / "agent.zip", 4, seed=1), by_agent)
 
 
+def test_g_composes_with_the_prior_that_it_was_tuned_from(small_prior):
+    env = MelodyVecEnv(2, prior=small_prior, length=12)
+    model = RecurrentDQN(env=env, objective="g", prior=small_prior, seed=0, device="cpu")
+    np.testing.assert_array_equal(compose(model, 20, seed=5), compose(small_prior, 20, seed=5, length=12))
+
+
 def test_nothing_to_load_is_told():
     with pytest.raises(CheckpointError, match="nowhere is no run's folder, no saved agent"):
         compose("nowhere", 1)
