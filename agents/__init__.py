@@ -2,17 +2,17 @@
 
 from agents.composing import Pieces, compose, compose_pieces
 from agents.episode_buffer import EpisodeBatch, EpisodeBuffer
-from agents.policies import MlpLstmPolicy, RecurrentDQNPolicy
+from agents.policies import RecurrentDQNPolicy, RecurrentPolicy
 from agents.recurrent_dqn import RecurrentDQN
 from agents.run_directory import RunDirectory, RunError
 
 __all__ = [
     "EpisodeBatch",
     "EpisodeBuffer",
-    "MlpLstmPolicy",
     "Pieces",
     "RecurrentDQN",
     "RecurrentDQNPolicy",
+    "RecurrentPolicy",
     "RunDirectory",
     "RunError",
     "compose",

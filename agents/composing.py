@@ -17,6 +17,7 @@ from agents.config import TrainConfig
 from agents.policies import RecurrentDQNPolicy
 from agents.recurrent_dqn import RecurrentDQN
 from agents.run_directory import RunDirectory
+from agents.sampling import draw, log_softmax
 from melody_env import FinishedPieces, MelodyEngine
 from note_rnn import CheckpointError, NoteRNN, Tokens, load_note_rnn
 
@@ -82,12 +83,12 @@ def _compose_batch(
     entropy, kl = np.zeros((2, engine.num_pieces))
     probabilities = []
     for scores in _scores(policy, engine):
-        log_policy = _log_softmax(scores / temperature)
+        log_policy = log_softmax(scores / temperature)
         policy_probabilities = np.exp(log_policy)
         entropy -= (policy_probabilities * log_policy).sum(-1)
         kl += (policy_probabilities * (log_policy - engine.prior_log_probs)).sum(-1)
         probabilities.append(policy_probabilities[:kept])
-        _, finished = engine.step((log_policy + rng.gumbel(size=log_policy.shape)).argmax(-1))
+        _, finished = engine.step(draw(log_policy, rng))
     assert finished is not None
     return Pieces(finished, primers, entropy / engine.length, kl, np.stack(probabilities, axis=1))
 
@@ -131,11 +132,6 @@ def _scores(policy: RecurrentDQNPolicy | None, engine: MelodyEngine) -> Iterator
             logits, _, state = policy.step(observation, state, start, log_base)
             start = torch.zeros_like(start)
             yield logits.cpu().numpy()
-
-
-def _log_softmax(scores: Floats) -> Floats:
-    shifted = scores - scores.max(-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
 
 def compose(

@@ -65,12 +65,12 @@ def lambda_returns(r_t: Tensor, discount_t: Tensor, v_t: Tensor, cost_tm1: Tenso
     it, the `log_ratio` of the policy that acted (0 for Q), and lambda (0 at the last step of an episode). The return of
     an action without its log-ratio estimates the soft value of its state. With lambda 0 this is Eq. 4, 11, 13.
     """
-    returns = torch.empty_like(r_t)
-    following = v_t[-1]
-    for step in reversed(range(len(r_t))):
-        ahead = torch.lerp(v_t[step], following, lambda_t[step])
-        returns[step] = r_t[step] + discount_t[step] * ahead
-        following = returns[step] - cost_tm1[step]
+    carried = discount_t * lambda_t
+    cost_t = torch.cat([cost_tm1[1:], torch.zeros_like(cost_tm1[:1])])
+    returns = r_t + discount_t * (1 - lambda_t) * v_t - carried * cost_t
+    rows = returns.unbind()
+    for step in reversed(range(len(rows) - 1)):
+        rows[step].addcmul_(carried[step], rows[step + 1])
     return returns
 
 

@@ -1,166 +1,28 @@
-"""The recurrent Q-network and the SB3 policy around it.
+"""SB3 policies around the recurrent network: they act with memory.
 
-Shapes: T steps, B environments or episodes, A actions, F features of an observation, H hidden units, L layers.
+Shapes: B environments, A actions, H hidden units, L layers.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.policies import BaseModel, BasePolicy
-from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, FlattenExtractor, create_mlp
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, FlattenExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
-from agents.objectives import dueling_scores, policy_logits
-from note_rnn import InputError, LSTMState, NoteRNN
+from agents.networks import Cell, RecurrentNetwork, State
+from agents.objectives import policy_logits
+from note_rnn import LSTMState, NoteRNN
 
 Observation = npt.NDArray[Any] | dict[str, npt.NDArray[Any]]
-Cell = Literal["lstm", "gru"]
-State = tuple[Tensor, ...]
-"""What a network remembers, each part [L, B, H]: hidden and cell activations of an LSTM, hidden ones of a GRU."""
-
-_CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
-class PlainHead(nn.Module):
-    """A score for each of A actions, linear in what the network remembers, W units (the paper's)."""
-
-    def __init__(self, width: int, features_dim: int, num_actions: int):
-        super().__init__()
-        self.logits = nn.Linear(width, num_actions)
-
-    def forward(self, outputs: Tensor, features: Tensor, log_base: Tensor) -> Tensor:
-        """Return scores [T, B, A] of `outputs` [T, B, W]."""
-        return self.logits(outputs)
-
-    def start_from(self, layer: nn.Linear, scores_from_zero: bool) -> None:
-        """Start as `layer`, which gives the prior's logits, or from zero."""
-        if scores_from_zero:
-            nn.init.zeros_(self.logits.weight)
-            nn.init.zeros_(self.logits.bias)
-        else:
-            self.logits.load_state_dict(layer.state_dict())
-
-
-class DuelingHead(nn.Module):
-    """Value and policy have outputs of their own, linear in what the network remembers and in what it just saw.
-
-    So the value can follow the position in the piece at once, without waiting for the memory to learn to pass it on.
-    """
-
-    def __init__(self, width: int, features_dim: int, num_actions: int, value_scale: float):
-        super().__init__()
-        self.width = width
-        self.value_scale = value_scale
-        self.logits = nn.Linear(width + features_dim, num_actions)
-        self.value = nn.Linear(width + features_dim, 1)
-        nn.init.zeros_(self.value.weight)
-        nn.init.zeros_(self.value.bias)
-
-    def forward(self, outputs: Tensor, features: Tensor, log_base: Tensor) -> Tensor:
-        """Return scores [T, B, A] of `outputs` [T, B, W] and `features` [T, B, F]."""
-        seen = torch.cat([outputs, features], dim=-1)
-        value = self.value_scale * self.value(seen).squeeze(-1)
-        return dueling_scores(value, self.logits(seen), log_base)
-
-    def start_from(self, layer: nn.Linear, scores_from_zero: bool) -> None:
-        """Start with the policy of `layer`, which gives the prior's logits, or with none; values are zero."""
-        nn.init.zeros_(self.logits.weight)
-        nn.init.zeros_(self.logits.bias)
-        if not scores_from_zero:
-            self.logits.weight[:, : self.width] = layer.weight
-            self.logits.bias.copy_(layer.bias)
-
-
-class RecurrentQNetwork(BaseModel):
-    """Features of each observation -> LSTM or GRU -> optional fully connected layers -> a score for each action."""
-
-    action_space: spaces.Discrete
-
-    def __init__(
-        self,
-        observation_space: spaces.Space[Any],
-        action_space: spaces.Discrete,
-        features_extractor: BaseFeaturesExtractor,
-        features_dim: int,
-        hidden_size: int,
-        num_layers: int,
-        cell: Cell,
-        dueling: bool,
-        value_scale: float,
-        net_arch: list[int],
-        activation_fn: type[nn.Module],
-        normalize_images: bool,
-    ):
-        super().__init__(
-            observation_space,
-            action_space,
-            features_extractor=features_extractor,
-            normalize_images=normalize_images,
-        )
-        self.cell = _CELLS[cell](int(features_dim), hidden_size, num_layers)
-        self.trunk = nn.Sequential(*create_mlp(hidden_size, -1, net_arch, activation_fn))
-        width = net_arch[-1] if net_arch else hidden_size
-        sizes = (width, int(features_dim), int(action_space.n))
-        self.head = DuelingHead(*sizes, value_scale) if dueling else PlainHead(*sizes)
-
-    def forward(self, observations: Tensor, log_base: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Return scores [T, B, A] after each of `observations` [T, B, ...], and the state after the last.
-
-        `log_base` [T, B, A], or a zero, is what the policy adds to the scores; `state` None is the zero state.
-        """
-        steps, batch = observations.shape[:2]
-        assert self.features_extractor is not None
-        features = self.extract_features(observations.flatten(0, 1), self.features_extractor).view(steps, batch, -1)
-        if isinstance(self.cell, nn.GRU):
-            outputs, hidden = self.cell(features, state[0] if state else None)
-            state = (hidden,)
-        else:
-            outputs, state = self.cell(features, state)
-        assert state is not None
-        return self.head(self.trunk(outputs), features, log_base), state
-
-    def zero_state(self, batch_size: int) -> State:
-        """Return the state of `batch_size` episodes of which nothing has been seen."""
-        zeros = torch.zeros(self.cell.num_layers, batch_size, self.cell.hidden_size, device=self.device)
-        return (zeros,) if isinstance(self.cell, nn.GRU) else (zeros, zeros)
-
-    @torch.no_grad()
-    def start_from(self, prior: NoteRNN, scores_from_zero: bool) -> None:
-        """Take over the weights of `prior`, so that the policy is the prior; what else is observed starts without
-        effect.
-
-        The scores start as the prior's logits, or, where log p is added to them anyway, from zero. Values start from
-        zero. Raises InputError if the observation does not begin with the token, or the networks differ in size.
-        """
-        self._check_fits(prior)
-        weights = prior.lstm.state_dict()
-        inputs = torch.zeros_like(self.cell.get_parameter("weight_ih_l0"))
-        inputs[:, : prior.lstm.input_size] = weights["weight_ih_l0"]
-        self.cell.load_state_dict({**weights, "weight_ih_l0": inputs})
-        self.head.start_from(prior.head, scores_from_zero)
-
-    def _check_fits(self, prior: NoteRNN) -> None:
-        heard = prior.lstm.input_size
-        first = self.observation_space.nvec[0] if isinstance(self.observation_space, spaces.MultiDiscrete) else None
-        if heard not in (first, getattr(self.observation_space, "n", None)) or self.action_space.n != heard:
-            raise InputError(
-                f"A Note RNN hears and plays {heard} tokens, but the environment has observations "
-                f"{self.observation_space} and actions {self.action_space}: leave out the prior for this environment."
-            )
-        size = (self.cell.hidden_size, self.cell.num_layers)
-        if isinstance(self.cell, nn.GRU) or len(self.trunk) or size != (prior.hidden_size, prior.num_layers):
-            raise InputError(
-                f"The prior is an LSTM with {prior.num_layers} layer(s) of {prior.hidden_size} units and a linear "
-                "output: set lstm_hidden_size and n_lstm_layers to match, cell='lstm' and an empty net_arch."
-            )
-
-
-class RecurrentDQNPolicy(BasePolicy):
-    """Online and target Q-network with one optimizer; acts with memory.
+class RecurrentPolicy(BasePolicy):
+    """A recurrent network with its optimizer; the policy is softmax(scores), with a prior softmax(scores + log p).
 
     :param lstm_hidden_size: units of each recurrent layer.
     :param n_lstm_layers: recurrent layers.
@@ -196,6 +58,8 @@ class RecurrentDQNPolicy(BasePolicy):
         optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
         optimizer_kwargs: dict[str, Any] | None = None,
     ):
+        if optimizer_kwargs is None and optimizer_class is torch.optim.Adam:
+            optimizer_kwargs = {"fused": True}  # one call for all weights instead of ten for each
         super().__init__(
             observation_space,
             action_space,
@@ -214,31 +78,23 @@ class RecurrentDQNPolicy(BasePolicy):
             "net_arch": net_arch or [],
             "activation_fn": activation_fn,
         }
-        self.q_net = self._make_q_net()
-        self.q_net_target = self._make_q_net()
-        self.copy_to_target()
-        self.q_net_target.set_training_mode(False)
+        self.network = self._make_network()
         self.prior = NoteRNN(*prior_size).eval().requires_grad_(False) if prior_size else None
         self.optimizer = self.optimizer_class(
-            self.q_net.parameters(),
+            self.network.parameters(),
             lr=lr_schedule(1),  # type: ignore[call-arg]
             **self.optimizer_kwargs,
         )
 
     def start_from(self, prior: NoteRNN) -> None:
-        """Start both networks as `prior`, and add its log p to the scores where the policy does so (G)."""
-        self.q_net.start_from(prior, scores_from_zero=self.prior is not None)
-        self.copy_to_target()
+        """Start as `prior`, and add its log p to the scores where the policy does so (G)."""
+        self.network.start_from(prior, scores_from_zero=self.prior is not None)
         if self.prior is not None:
             self.prior.load_state_dict(prior.state_dict())
 
-    def copy_to_target(self) -> None:
-        """Make the target network equal to the online one."""
-        self.q_net_target.load_state_dict(self.q_net.state_dict())
-
-    def _make_q_net(self) -> RecurrentQNetwork:
+    def _make_network(self) -> RecurrentNetwork:
         extractor = self.make_features_extractor()
-        return RecurrentQNetwork(
+        return RecurrentNetwork(
             self.observation_space,
             self.action_space,
             extractor,
@@ -263,14 +119,14 @@ class RecurrentDQNPolicy(BasePolicy):
         }
 
     def set_training_mode(self, mode: bool) -> None:
-        """Put the online network in training or evaluation mode."""
-        self.q_net.set_training_mode(mode)
+        """Put the network in training or evaluation mode."""
+        self.network.set_training_mode(mode)
         self.training = mode
 
     def zero_state(self, batch_size: int) -> State:
         """Return the state of `batch_size` episodes of which nothing has been seen: the network's, then the prior's."""
         of_prior = () if self.prior is None else self.prior.zero_state(batch_size)
-        return (*self.q_net.zero_state(batch_size), *of_prior)
+        return (*self.network.zero_state(batch_size), *of_prior)
 
     @torch.no_grad()
     def step(
@@ -289,8 +145,8 @@ class RecurrentDQNPolicy(BasePolicy):
         elif log_base is None:
             tokens = observation if observation.ndim == 1 else observation[:, 0]
             log_base, of_prior = self.prior.step(tokens, LSTMState(*of_prior))
-        scores, own = self.q_net(observation[None], log_base, own)
-        return policy_logits(scores[0], log_base), log_base, (*own, *of_prior)
+        scores, own = self.network.step(observation, log_base, own)
+        return policy_logits(scores, log_base), log_base, (*own, *of_prior)
 
     def forward(self, observation: Tensor, deterministic: bool = False) -> Tensor:
         """Return actions [B] for `observation` [B, ...] as the first of an episode."""
@@ -330,11 +186,27 @@ class RecurrentDQNPolicy(BasePolicy):
         return actions if vectorized else actions[0], tuple(part.cpu().numpy() for part in memory)
 
 
+class RecurrentDQNPolicy(RecurrentPolicy):
+    """A recurrent Q-network and its target network; parameters as in `RecurrentPolicy`."""
+
+    def __init__(self, *arguments: Any, **keywords: Any):
+        super().__init__(*arguments, **keywords)
+        self.target_network = self._make_network().requires_grad_(False)
+        self.target_network.set_training_mode(False)
+        self.copy_to_target()
+
+    def start_from(self, prior: NoteRNN) -> None:
+        """Start both networks as `prior`, and add its log p to the scores where the policy does so (G)."""
+        super().start_from(prior)
+        self.copy_to_target()
+
+    def copy_to_target(self) -> None:
+        """Make the target network equal to the online one."""
+        self.target_network.load_state_dict(self.network.state_dict())
+
+
 def choose(logits: Tensor, deterministic: bool) -> Tensor:
     """Return actions [B]: the likeliest by `logits` [B, A], or one drawn with probability softmax(logits)."""
     if deterministic:
         return logits.argmax(-1)
     return torch.distributions.Categorical(logits=logits, validate_args=False).sample()
-
-
-MlpLstmPolicy = RecurrentDQNPolicy

@@ -27,7 +27,9 @@ from agents.objectives import (
     squared_loss,
     td_error,
 )
-from agents.policies import MlpLstmPolicy, RecurrentDQNPolicy, State
+from agents.networks import State
+from agents.policies import RecurrentDQNPolicy
+from agents.sampling import draw
 from note_rnn import InputError, NoteRNN
 
 Objective = Literal["q", "psi", "g"]
@@ -65,7 +67,7 @@ class RecurrentDQN(OffPolicyAlgorithm):
     The other parameters are those of SB3's DQN.
     """
 
-    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MlpLstmPolicy": MlpLstmPolicy}
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MlpLstmPolicy": RecurrentDQNPolicy}
     policy: RecurrentDQNPolicy
     action_space: spaces.Discrete
     replay_buffer: EpisodeBuffer | None
@@ -182,8 +184,7 @@ class RecurrentDQN(OffPolicyAlgorithm):
     def _explore(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
         """Return an action [N] for each row of the policy's `logits` [N, A] by the exploration rule."""
         if self.exploration == "boltzmann":
-            noise = self.rng.gumbel(size=logits.shape)
-            return (logits / self.temperature + noise).argmax(-1)
+            return draw(logits / self.temperature, self.rng)
         random = self.rng.integers(self.action_space.n, size=len(logits))
         return np.where(self.rng.random(len(logits)) < self.exploration_rate, random, logits.argmax(-1))
 
@@ -218,9 +219,9 @@ class RecurrentDQN(OffPolicyAlgorithm):
             loss = self.loss(self.replay_buffer.sample_episodes(batch_size, self.rng, self._vec_normalize_env))
             self.policy.optimizer.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.policy.q_net.parameters(), self.max_grad_norm)
+            torch.nn.utils.clip_grad_norm_(self.policy.network.parameters(), self.max_grad_norm)
             self.policy.optimizer.step()
-            polyak_update(self.policy.q_net.parameters(), self.policy.q_net_target.parameters(), self.tau)
+            polyak_update(self.policy.network.parameters(), self.policy.target_network.parameters(), self.tau)
             losses.append(loss.item())
         self._n_updates += gradient_steps
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
@@ -228,9 +229,11 @@ class RecurrentDQN(OffPolicyAlgorithm):
 
     def loss(self, batch: EpisodeBatch) -> Tensor:
         """Return the mean squared temporal-difference error (Eq. 4, 11, 13) over the steps of `batch`."""
-        scores, _ = self.policy.q_net(batch.observations, batch.log_base)
+        scores, _ = self.policy.network(batch.observations, batch.log_base)
         with torch.no_grad():
-            target_scores, _ = self.policy.q_net_target(batch.observations, batch.log_base)
+            target_scores = scores  # what the target network would say after a full update
+            if self.tau < 1:
+                target_scores, _ = self.policy.target_network(batch.observations, batch.log_base)
             returns = self._returns(batch, scores, target_scores)
         errors = td_error(scores[:-1], batch.actions, returns)
         losses = squared_loss(errors, self.linear_beyond)

@@ -4,7 +4,7 @@ from note_rnn.checkpoint import CheckpointError, load_note_rnn, read_model_card,
 from note_rnn.errors import InputError, run_command
 from note_rnn.files import replacing
 from note_rnn.midi import MelodyFileError, read_midi, write_midi
-from note_rnn.model import LSTMState, NoteRNN
+from note_rnn.model import LSTMState, NoteRNN, lstm_step, one_hot_product
 from note_rnn.progress import Progress
 from note_rnn.sound import SAMPLE_RATE, synthesize, write_wav
 from note_rnn.vocabulary import NO_EVENT, NOTE_OFF, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens
@@ -24,6 +24,8 @@ __all__ = [
     "VocabularyError",
     "check_tokens",
     "load_note_rnn",
+    "lstm_step",
+    "one_hot_product",
     "read_midi",
     "read_model_card",
     "replacing",

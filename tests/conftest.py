@@ -7,6 +7,8 @@ import torch
 
 from note_rnn import NoteRNN, save_note_rnn
 
+torch.set_num_threads(1)  # networks this small are slower with more, much slower on a busy machine
+
 
 @pytest.fixture(scope="session")
 def small_prior() -> NoteRNN:

@@ -37,7 +37,7 @@ def test_sums_are_those_of_the_scored_melodies(small_prior):
 
 def test_probabilities_entropy_and_kl_belong_together(small_prior, agent):
     with torch.no_grad():
-        agent.policy.q_net.head.logits.bias[14] += 2.0
+        agent.policy.network.head.logits.bias[14] += 2.0
     pieces = compose_pieces(agent.policy, 40, 0, {"prior": small_prior, "length": 12}, num_probabilities=40)
     chances = pieces.probabilities
     assert chances.shape == (40, 12, 38)
@@ -47,7 +47,7 @@ def test_probabilities_entropy_and_kl_belong_together(small_prior, agent):
     prior = small_prior.log_probs(heard).numpy()
     np.testing.assert_allclose(pieces.kl, (chances * (np.log(chances) - prior)).sum((1, 2)), rtol=1e-4)
     with torch.no_grad():
-        agent.policy.q_net.head.logits.bias[14] -= 2.0
+        agent.policy.network.head.logits.bias[14] -= 2.0
 
 
 def test_temperature_sharpens(small_prior):

@@ -142,7 +142,7 @@ def test_stochastic_actions_follow_the_softmax_of_the_scores():
     model = make_model()
     observation = np.zeros(4_000, dtype=int)
     with torch.no_grad():
-        scores, _ = model.policy.q_net(torch.zeros(1, 1, dtype=torch.long), torch.zeros(()))
+        scores, _ = model.policy.network(torch.zeros(1, 1, dtype=torch.long), torch.zeros(()))
     actions, _ = model.predict(observation)
     assert actions.mean() == pytest.approx(scores.softmax(-1)[0, 0, 1].item(), abs=0.03)
 
@@ -185,7 +185,7 @@ def test_first_policy_is_the_prior_whatever_the_position(objective, dueling):
     positions = torch.randint(3, (5, 3))
     expected = prior(tokens)[0].log_softmax(-1)
     log_base = expected if objective == "g" else torch.zeros(())
-    for network in (model.policy.q_net, model.policy.q_net_target):
+    for network in (model.policy.network, model.policy.target_network):
         scores, _ = network(torch.stack([tokens, positions], dim=-1), log_base)
         torch.testing.assert_close((scores + log_base).log_softmax(-1), expected)
         if objective == "g":

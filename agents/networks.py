@@ -1,0 +1,190 @@
+"""The recurrent network that scores actions, and its two heads.
+
+Shapes: T steps, B environments or episodes, A actions, F features of an observation, H hidden units, L layers.
+"""
+
+from itertools import accumulate
+from typing import Any, Literal
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.policies import BaseModel
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, FlattenExtractor, create_mlp
+from torch import Tensor, nn
+
+from agents.objectives import dueling_scores
+from note_rnn import InputError, LSTMState, NoteRNN, lstm_step, one_hot_product
+
+Cell = Literal["lstm", "gru"]
+State = tuple[Tensor, ...]
+"""What a network remembers, each part [L, B, H]: hidden and cell activations of an LSTM, hidden ones of a GRU."""
+
+_CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
+
+
+class PlainHead(nn.Module):
+    """A score for each of A actions, linear in what the network remembers, W units (the paper's)."""
+
+    def __init__(self, width: int, features_dim: int, num_actions: int):
+        super().__init__()
+        self.logits = nn.Linear(width, num_actions)
+
+    def forward(self, outputs: Tensor, features: Tensor, log_base: Tensor) -> Tensor:
+        """Return scores [T, B, A] of `outputs` [T, B, W]."""
+        return self.logits(outputs)
+
+    def start_from(self, layer: nn.Linear, scores_from_zero: bool) -> None:
+        """Start as `layer`, which gives the prior's logits, or from zero."""
+        if scores_from_zero:
+            nn.init.zeros_(self.logits.weight)
+            nn.init.zeros_(self.logits.bias)
+        else:
+            self.logits.load_state_dict(layer.state_dict())
+
+
+class DuelingHead(nn.Module):
+    """Value and policy have outputs of their own, linear in what the network remembers and in what it just saw.
+
+    So the value can follow the position in the piece at once, without waiting for the memory to learn to pass it on.
+    """
+
+    def __init__(self, width: int, features_dim: int, num_actions: int, value_scale: float):
+        super().__init__()
+        self.width = width
+        self.value_scale = value_scale
+        self.logits = nn.Linear(width + features_dim, num_actions)
+        self.value = nn.Linear(width + features_dim, 1)
+        nn.init.zeros_(self.value.weight)
+        nn.init.zeros_(self.value.bias)
+
+    def forward(self, outputs: Tensor, features: Tensor, log_base: Tensor) -> Tensor:
+        """Return scores [T, B, A] of `outputs` [T, B, W] and `features` [T, B, F]."""
+        seen = torch.cat([outputs, features], dim=-1)
+        value = self.value_scale * self.value(seen).squeeze(-1)
+        return dueling_scores(value, self.logits(seen), log_base)
+
+    def start_from(self, layer: nn.Linear, scores_from_zero: bool) -> None:
+        """Start with the policy of `layer`, which gives the prior's logits, or with none; values are zero."""
+        nn.init.zeros_(self.logits.weight)
+        nn.init.zeros_(self.logits.bias)
+        if not scores_from_zero:
+            self.logits.weight[:, : self.width] = layer.weight
+            self.logits.bias.copy_(layer.bias)
+
+
+class RecurrentNetwork(BaseModel):
+    """Features of each observation -> LSTM or GRU -> optional fully connected layers -> a score for each action."""
+
+    action_space: spaces.Discrete
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Discrete,
+        features_extractor: BaseFeaturesExtractor,
+        features_dim: int,
+        hidden_size: int,
+        num_layers: int,
+        cell: Cell,
+        dueling: bool,
+        value_scale: float,
+        net_arch: list[int],
+        activation_fn: type[nn.Module],
+        normalize_images: bool,
+    ):
+        super().__init__(
+            observation_space,
+            action_space,
+            features_extractor=features_extractor,
+            normalize_images=normalize_images,
+        )
+        self.cell = _CELLS[cell](int(features_dim), hidden_size, num_layers)
+        self.trunk = nn.Sequential(*create_mlp(hidden_size, -1, net_arch, activation_fn))
+        width = net_arch[-1] if net_arch else hidden_size
+        sizes = (width, int(features_dim), int(action_space.n))
+        self.head = DuelingHead(*sizes, value_scale) if dueling else PlainHead(*sizes)
+        offsets = _one_hot_offsets(observation_space) if type(features_extractor) is FlattenExtractor else None
+        self.register_buffer("offsets", offsets, persistent=False)
+        self.offsets: Tensor | None
+
+    def forward(self, observations: Tensor, log_base: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Return scores [T, B, A] after each of `observations` [T, B, ...], and the state after the last.
+
+        `log_base` [T, B, A], or a zero, is what the policy adds to the scores; `state` None is the zero state.
+        """
+        features = self._features(observations)
+        if isinstance(self.cell, nn.GRU):
+            outputs, hidden = self.cell(features, state[0] if state else None)
+            state = (hidden,)
+        else:
+            outputs, state = self.cell(features, state)
+        assert state is not None
+        return self.head(self.trunk(outputs), features, log_base), state
+
+    def step(self, observation: Tensor, log_base: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return scores [B, A] after one `observation` [B, ...], and the state: as `forward`, but faster."""
+        if self.offsets is None or isinstance(self.cell, nn.GRU):
+            scores, state = self(observation[None], log_base, state)
+            return scores[0], state
+        inputs = one_hot_product(self._ones(observation), self.cell.weight_ih_l0)
+        outputs, state = lstm_step(self.cell, inputs, LSTMState(*state))
+        return self.head(self.trunk(outputs), self._features(observation[None])[0], log_base), state
+
+    def _features(self, observations: Tensor) -> Tensor:
+        """Return the features [T, B, F] of `observations` [T, B, ...]."""
+        assert self.features_extractor is not None
+        if self.offsets is None:
+            features = self.extract_features(observations.flatten(0, 1), self.features_extractor)
+            return features.view(*observations.shape[:2], -1)
+        zeros = torch.zeros(*observations.shape[:2], self.features_extractor.features_dim, device=observations.device)
+        return zeros.scatter_(-1, self._ones(observations), 1.0)
+
+    def _ones(self, observations: Tensor) -> Tensor:
+        """Return the places [..., K] of the ones among the features of `observations`, [...] or [..., K]."""
+        if isinstance(self.observation_space, spaces.Discrete):
+            observations = observations[..., None]
+        return observations.long() + self.offsets
+
+    def zero_state(self, batch_size: int) -> State:
+        """Return the state of `batch_size` episodes of which nothing has been seen."""
+        zeros = torch.zeros(self.cell.num_layers, batch_size, self.cell.hidden_size, device=self.device)
+        return (zeros,) if isinstance(self.cell, nn.GRU) else (zeros, zeros)
+
+    @torch.no_grad()
+    def start_from(self, prior: NoteRNN, scores_from_zero: bool) -> None:
+        """Take over the weights of `prior`, so that the policy is the prior; what else is observed starts without
+        effect.
+
+        The scores start as the prior's logits, or, where log p is added to them anyway, from zero. Values start from
+        zero. Raises InputError if the observation does not begin with the token, or the networks differ in size.
+        """
+        self._check_fits(prior)
+        weights = prior.lstm.state_dict()
+        inputs = torch.zeros_like(self.cell.get_parameter("weight_ih_l0"))
+        inputs[:, : prior.lstm.input_size] = weights["weight_ih_l0"]
+        self.cell.load_state_dict({**weights, "weight_ih_l0": inputs})
+        self.head.start_from(prior.head, scores_from_zero)
+
+    def _check_fits(self, prior: NoteRNN) -> None:
+        heard = prior.lstm.input_size
+        first = self.observation_space.nvec[0] if isinstance(self.observation_space, spaces.MultiDiscrete) else None
+        if heard not in (first, getattr(self.observation_space, "n", None)) or self.action_space.n != heard:
+            raise InputError(
+                f"A Note RNN hears and plays {heard} tokens, but the environment has observations "
+                f"{self.observation_space} and actions {self.action_space}: leave out the prior for this environment."
+            )
+        size = (self.cell.hidden_size, self.cell.num_layers)
+        if isinstance(self.cell, nn.GRU) or len(self.trunk) or size != (prior.hidden_size, prior.num_layers):
+            raise InputError(
+                f"The prior is an LSTM with {prior.num_layers} layer(s) of {prior.hidden_size} units and a linear "
+                "output: set lstm_hidden_size and n_lstm_layers to match, cell='lstm' and an empty net_arch."
+            )
+
+
+def _one_hot_offsets(space: spaces.Space[Any]) -> Tensor | None:
+    """Return where among the flattened features the one-hot code of each number begins; None if there is none."""
+    if isinstance(space, spaces.Discrete):
+        return torch.tensor([0])
+    if isinstance(space, spaces.MultiDiscrete):
+        return torch.tensor(list(accumulate(space.nvec[:-1].tolist(), initial=0)))
+    return None
