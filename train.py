@@ -6,20 +6,22 @@ Everything goes to `runs/<name>/`: configuration, TensorBoard events, checkpoint
 import sys
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
-from stable_baselines3.common.utils import LinearSchedule
 
-from agents import RecurrentDQN
-from agents.callbacks import ListenCallback, ProgressCallback, SaveCallback, StopCallback
+from agents.callbacks import AnnealCallback, ListenCallback, ProgressCallback, SaveCallback
 from agents.composing import Pieces, compose_pieces, load_agent
 from agents.config import TrainConfig
 from agents.evaluation import metrics_table, table_metrics
 from agents.run_directory import RunDirectory
+from agents.settings import algorithm_class
 from melody_env import MelodyVecEnv, piano_roll_figure
 from note_rnn import (
     Progress,
@@ -33,7 +35,7 @@ from note_rnn import (
 WRITTEN_PIECES = 6
 
 
-def train(config: TrainConfig) -> Path:
+def train(config: TrainConfig[Any]) -> Path:
     """Train, evaluate and write everything down as `config` says; return the folder of the run.
 
     Raises InputError for what cannot be used, before anything is written; SystemExit if the training was stopped.
@@ -44,14 +46,12 @@ def train(config: TrainConfig) -> Path:
     config.check()
     torch.set_num_threads(config.threads)
     environment = config.environment()
-    env = MelodyVecEnv(config.n_envs, **environment)
     if run is None:
-        rate = LinearSchedule(config.learning_rate, config.final_learning_rate, 1)
-        model = RecurrentDQN(env=env, prior=environment["prior"], learning_rate=rate, **config.learning())
+        env = MelodyVecEnv(config.n_envs, **environment)
+        model = config.agent.build(config.algo, env, environment["prior"], config.seed, config.device)
         run = _create_run(config, weights_checksum(environment["prior"].state_dict()))
     else:
-        model = load_agent(run.newest_checkpoint(), env=env, device=config.device)
-        run.load_replay_buffer(model)
+        model = run.restore(partial(load_agent, kind=algorithm_class(config.algo), device=config.device))
     print(f"{'Going on with' if model.num_timesteps else 'Training in'} {run.path}")
     if not _learn(model, config, run, environment):
         sys.exit(f"Stopped at step {model.num_timesteps:,}; go on with: python train.py --resume {run.path}")
@@ -59,29 +59,31 @@ def train(config: TrainConfig) -> Path:
     return run.path
 
 
-def _create_run(config: TrainConfig, prior_checksum: str) -> RunDirectory:
+def _create_run(config: TrainConfig[Any], prior_checksum: str) -> RunDirectory:
     path = config.run_dir or Path("runs") / f"{config.algo}-{time.strftime('%Y%m%d-%H%M%S')}"
     return RunDirectory.create(path, {"config": asdict(config), "prior_checksum": prior_checksum})
 
 
-def _learn(model: RecurrentDQN, config: TrainConfig, run: RunDirectory, environment: dict[str, Any]) -> bool:
-    """Train `model` to the end and save it; return False if it was stopped before."""
+def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, environment: dict[str, Any]) -> bool:
+    """Train `model` to the end and save it; return False if it was stopped, and saved, before."""
     model.set_logger(configure(str(run.path), ["tensorboard"]))
-    stop = StopCallback()
+    save = SaveCallback(config.total_timesteps // config.checkpoints, run.save)
     with Progress(config.total_timesteps, config.algo, "steps", done=model.num_timesteps) as progress:
-        callbacks = [
-            stop,
+        callbacks: list[BaseCallback] = [
+            save,
             ListenCallback(config.total_timesteps // config.evaluations, environment, tell=progress.note),
-            SaveCallback(config.total_timesteps // config.checkpoints, run.save),
             ProgressCallback(progress),
         ]
+        if config.final_c is not None:
+            callbacks.append(AnnealCallback(environment["reward"].c, config.final_c, config.c_fraction))
         left = max(config.total_timesteps - model.num_timesteps, 0)
-        model.learn(left, callbacks, log_interval=None, reset_num_timesteps=False)
-    run.save(model)
-    return not stop.requested
+        model.learn(left, callbacks, log_interval=None, reset_num_timesteps=False)  # type: ignore[arg-type]
+    if not save.stopped:
+        run.save(model)
+    return not save.stopped
 
 
-def _finish(model: RecurrentDQN, config: TrainConfig, run: RunDirectory, environment: dict[str, Any]) -> None:
+def _finish(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, environment: dict[str, Any]) -> None:
     """Compare the agent with the Note RNN that it was: table, metrics and melodies from the same priming tokens."""
     columns = {}
     for name, policy in (("Note RNN", None), ("agent", model.policy)):

@@ -9,13 +9,13 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import TensorBoardOutputFormat
 from torch.utils.tensorboard import SummaryWriter
 
 from agents.composing import Pieces, compose_pieces
 from agents.evaluation import learning_metrics
-from agents.recurrent_dqn import RecurrentDQN
 from melody_env import piano_roll_figure, score_melodies
 from note_rnn import SAMPLE_RATE, Progress, synthesize
 
@@ -51,7 +51,7 @@ class ListenCallback(EveryCallback):
     The pieces start from the same priming tokens each time. `tell` is given a line of the main figures.
     """
 
-    model: RecurrentDQN
+    model: BaseAlgorithm
 
     def __init__(
         self,
@@ -111,20 +111,6 @@ def show_pieces(writer: SummaryWriter, pieces: Pieces, environment: dict[str, An
     writer.flush()
 
 
-class SaveCallback(EveryCallback):
-    """Call `save` with the model from time to time."""
-
-    model: RecurrentDQN
-
-    def __init__(self, interval: int, save: Callable[[RecurrentDQN], None]):
-        super().__init__(interval)
-        self.save = save
-
-    def act(self) -> None:
-        """Save the model."""
-        self.save(self.model)
-
-
 class ProgressCallback(BaseCallback):
     """Show how far the training is; `progress` counts environment steps."""
 
@@ -137,15 +123,23 @@ class ProgressCallback(BaseCallback):
         return True
 
 
-class StopCallback(BaseCallback):
-    """End the training after the current step on Ctrl-C or SIGTERM; a second one ends the program at once."""
+class SaveCallback(BaseCallback):
+    """Call `save` with the model at the next rollout's start whenever `interval` steps have passed, or it is to stop.
 
-    def __init__(self) -> None:
+    Ctrl-C and SIGTERM stop the training so; a second one ends the program at once. What is saved there is the whole
+    state: the training goes on from it as if it had never been stopped.
+    """
+
+    def __init__(self, interval: int, save: Callable[[BaseAlgorithm], None]):
         super().__init__()
+        self.interval = max(interval, 1)
+        self.save = save
         self.requested = False
+        self.stopped = False
         self._handlers: dict[int, Any] = {}
 
     def _on_training_start(self) -> None:
+        self._next = self.num_timesteps + self.interval
         for number in (signal.SIGINT, signal.SIGTERM):
             self._handlers[number] = signal.signal(number, self._request)
 
@@ -157,8 +151,33 @@ class StopCallback(BaseCallback):
         while self._handlers:
             signal.signal(*self._handlers.popitem())
 
+    def _on_rollout_start(self) -> None:
+        if self.requested or self.num_timesteps >= self._next:
+            self._next = self.num_timesteps + self.interval
+            self.save(self.model)
+            self.stopped = self.requested
+
     def _on_step(self) -> bool:
-        return not self.requested
+        return not self.stopped
 
     def _on_training_end(self) -> None:
         self._restore()
+
+
+class AnnealCallback(BaseCallback):
+    """Let c of the environment go from `first` to `last` in equal ratios over the first `fraction` of the training."""
+
+    def __init__(self, first: float, last: float, fraction: float):
+        super().__init__()
+        self.first = first
+        self.ratio = last / first
+        self.fraction = fraction
+
+    def _on_rollout_start(self) -> None:
+        progress = 1 - self.model._current_progress_remaining
+        c = self.first * self.ratio ** min(progress / self.fraction, 1)
+        self.training_env.set_attr("c", c)
+        self.logger.record("train/c", c)
+
+    def _on_step(self) -> bool:
+        return True

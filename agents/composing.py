@@ -3,21 +3,23 @@
 Shapes: N pieces, T steps, A = 38 tokens.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from gymnasium import spaces
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.policies import BasePolicy
 
 from agents.config import TrainConfig
-from agents.policies import RecurrentDQNPolicy
+from agents.players import Player, player_of
 from agents.recurrent_dqn import RecurrentDQN
 from agents.run_directory import RunDirectory
 from agents.sampling import draw, log_softmax
+from agents.settings import algorithm_class
 from melody_env import FinishedPieces, MelodyEngine
 from note_rnn import CheckpointError, NoteRNN, Tokens, load_note_rnn
 
@@ -49,7 +51,7 @@ class Pieces:
 
 
 def compose_pieces(
-    policy: RecurrentDQNPolicy | None,
+    policy: BasePolicy | None,
     n: int,
     seed: int,
     environment: dict[str, Any],
@@ -64,25 +66,28 @@ def compose_pieces(
     The same arguments give the same pieces.
     """
     rng = np.random.default_rng(seed)
+    player = player_of(policy)
     parts = []
     for first in range(0, n, _BATCH):
         size = min(_BATCH, n - first)
         engine = MelodyEngine(size, **environment)
         engine.seed(rng.integers(2**31, size=size).tolist())
         kept = min(max(num_probabilities - first, 0), size)
-        parts.append(_compose_batch(policy, engine, rng, temperature, kept))
+        parts.append(_compose_batch(player, engine, rng, temperature, kept))
         on_composed(size)
     return _joined(parts)
 
 
 def _compose_batch(
-    policy: RecurrentDQNPolicy | None, engine: MelodyEngine, rng: np.random.Generator, temperature: float, kept: int
+    player: Player, engine: MelodyEngine, rng: np.random.Generator, temperature: float, kept: int
 ) -> Pieces:
     engine.reset()
+    player.begin(engine.num_pieces)
     primers = engine.last_tokens
     entropy, kl = np.zeros((2, engine.num_pieces))
     probabilities = []
-    for scores in _scores(policy, engine):
+    for _ in range(engine.length):
+        scores = player.scores(engine.observations(), engine.prior_log_probs)
         log_policy = log_softmax(scores / temperature)
         policy_probabilities = np.exp(log_policy)
         entropy -= (policy_probabilities * log_policy).sum(-1)
@@ -115,27 +120,8 @@ def _joined(parts: list[Pieces]) -> Pieces:
     )
 
 
-def _scores(policy: RecurrentDQNPolicy | None, engine: MelodyEngine) -> Iterator[Floats]:
-    """Yield the scores [N, A] of each next token, as often as the pieces of `engine` have steps."""
-    if policy is not None:
-        policy.set_training_mode(False)
-        state = policy.zero_state(engine.num_pieces)
-        start = torch.ones(engine.num_pieces, dtype=torch.bool, device=policy.device)
-    for _ in range(engine.length):
-        if policy is None:
-            yield engine.prior_log_probs
-        else:
-            observation, log_base = (
-                torch.as_tensor(array, device=policy.device)
-                for array in (engine.observations(), engine.prior_log_probs)
-            )
-            logits, _, state = policy.step(observation, state, start, log_base)
-            start = torch.zeros_like(start)
-            yield logits.cpu().numpy()
-
-
 def compose(
-    model: RecurrentDQN | NoteRNN | str | Path,
+    model: BaseAlgorithm | NoteRNN | str | Path,
     n: int,
     seed: int = 0,
     temperature: float = 1.0,
@@ -150,11 +136,11 @@ def compose(
     return compose_pieces(policy, n, seed, {**trained_with, **environment}, temperature).melodies
 
 
-def _composer(model: RecurrentDQN | NoteRNN | str | Path) -> tuple[RecurrentDQNPolicy | None, dict[str, Any]]:
+def _composer(model: BaseAlgorithm | NoteRNN | str | Path) -> tuple[BasePolicy | None, dict[str, Any]]:
     """Return the policy of `model` (None for a Note RNN) and the environment it belongs to."""
     if isinstance(model, NoteRNN):
         return None, {"prior": model}
-    if isinstance(model, RecurrentDQN):
+    if isinstance(model, BaseAlgorithm):
         return model.policy, _environment_of(model)
     if Path(model).is_dir():
         return load_run(model)
@@ -166,27 +152,27 @@ def _composer(model: RecurrentDQN | NoteRNN | str | Path) -> tuple[RecurrentDQNP
         raise CheckpointError(f"{model} is no run's folder, no saved agent (.zip) and no Note RNN: {error}") from error
 
 
-def load_run(path: str | Path) -> tuple[RecurrentDQNPolicy, dict[str, Any]]:
+def load_run(path: str | Path) -> tuple[BasePolicy, dict[str, Any]]:
     """Return the newest policy of the run in the folder `path`, and the environment it was trained in."""
     run = RunDirectory.open(path)
     config = TrainConfig.saved(run.read_json("config.json"))
-    return load_agent(run.newest_checkpoint()).policy, config.environment()
+    return load_agent(run.newest_checkpoint(), algorithm_class(config.algo)).policy, config.environment()
 
 
-def load_agent(path: str | Path, **arguments: Any) -> RecurrentDQN:
-    """Return the agent saved in the file `path`, given further `arguments` of `RecurrentDQN.load`.
+def load_agent(path: str | Path, kind: type[BaseAlgorithm] = RecurrentDQN, **arguments: Any) -> BaseAlgorithm:
+    """Return the agent of that `kind` saved in the file `path`, given further `arguments` of its `load`.
 
     Raises CheckpointError if the file is missing or damaged.
     """
     try:
-        return RecurrentDQN.load(path, **arguments)
+        return kind.load(path, **arguments)
     except Exception as error:  # unpickling a damaged file can raise anything
         raise CheckpointError(f"{path} holds no agent that can be loaded: {error}") from error
 
 
-def _environment_of(model: RecurrentDQN) -> dict[str, Any]:
+def _environment_of(model: BaseAlgorithm) -> dict[str, Any]:
     """Return the arguments of the environment that can be read off `model`: observation, length, prior."""
-    prior = load_note_rnn() if model.policy.prior is None else model.policy.prior
+    prior = getattr(model.policy, "prior", None) or load_note_rnn()
     if isinstance(model.observation_space, spaces.MultiDiscrete):
         return {"prior": prior, "observation": "position", "length": int(model.observation_space.nvec[1]) - 1}
     return {"prior": prior, "observation": "token"}

@@ -104,8 +104,8 @@ class RecurrentNetwork(BaseModel):
         sizes = (width, int(features_dim), int(action_space.n))
         self.head = DuelingHead(*sizes, value_scale) if dueling else PlainHead(*sizes)
         offsets = _one_hot_offsets(observation_space) if type(features_extractor) is FlattenExtractor else None
+        self.offsets: Tensor
         self.register_buffer("offsets", offsets, persistent=False)
-        self.offsets: Tensor | None
 
     def forward(self, observations: Tensor, log_base: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return scores [T, B, A] after each of `observations` [T, B, ...], and the state after the last.
@@ -126,7 +126,7 @@ class RecurrentNetwork(BaseModel):
         if self.offsets is None or isinstance(self.cell, nn.GRU):
             scores, state = self(observation[None], log_base, state)
             return scores[0], state
-        inputs = one_hot_product(self._ones(observation), self.cell.weight_ih_l0)
+        inputs = one_hot_product(self._ones(observation), self.cell.all_weights[0][0])
         outputs, state = lstm_step(self.cell, inputs, LSTMState(*state))
         return self.head(self.trunk(outputs), self._features(observation[None])[0], log_base), state
 

@@ -3,6 +3,9 @@
 Shapes: T steps, B episodes of a minibatch, N environments, A actions.
 """
 
+from collections.abc import Iterable
+from io import BufferedIOBase
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
@@ -17,6 +20,7 @@ from stable_baselines3.common.utils import LinearSchedule, polyak_update
 from torch import Tensor
 
 from agents.episode_buffer import EpisodeBatch, EpisodeBuffer
+from agents.networks import State
 from agents.objectives import (
     double_q_value,
     lambda_returns,
@@ -27,7 +31,6 @@ from agents.objectives import (
     squared_loss,
     td_error,
 )
-from agents.networks import State
 from agents.policies import RecurrentDQNPolicy
 from agents.sampling import draw
 from note_rnn import InputError, NoteRNN
@@ -143,6 +146,7 @@ class RecurrentDQN(OffPolicyAlgorithm):
         self.linear_beyond = linear_beyond
         self.max_grad_norm = max_grad_norm
         self.exploration_rate = exploration_initial_eps
+        self._acting_state: State | None = None
         self.rng = np.random.default_rng(seed)
         self._logged_at = -1
         if _init_setup_model:
@@ -155,7 +159,6 @@ class RecurrentDQN(OffPolicyAlgorithm):
         self.exploration_schedule = LinearSchedule(
             self.exploration_initial_eps, self.exploration_final_eps, self.exploration_fraction
         )
-        self._acting_state: State | None = None
 
     def _sample_action(
         self, learning_starts: int, action_noise: ActionNoise | None = None, n_envs: int = 1
@@ -165,10 +168,9 @@ class RecurrentDQN(OffPolicyAlgorithm):
         assert isinstance(observation, Tensor)
         if self._acting_state is None:
             self._acting_state = self.policy.zero_state(n_envs)
+        state = tuple(part.to(self.device) for part in self._acting_state)
         start = torch.as_tensor(self._last_episode_starts, device=self.device)
-        logits, log_base, self._acting_state = self.policy.step(
-            observation, self._acting_state, start, self._shared_log_probs()
-        )
+        logits, log_base, self._acting_state = self.policy.step(observation, state, start, self._shared_log_probs())
         actions = self._explore(logits.cpu().numpy())
         if self.objective != "q":
             assert self.replay_buffer is not None
@@ -285,8 +287,16 @@ class RecurrentDQN(OffPolicyAlgorithm):
             self._logged_at = self.num_timesteps
             super().dump_logs()
 
-    def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "_acting_state"]
+    def save(
+        self,
+        path: str | Path | BufferedIOBase,
+        exclude: Iterable[str] | None = None,
+        include: Iterable[str] | None = None,
+    ) -> None:
+        """Save the agent, what it remembers of the episodes in progress included, as SB3 does."""
+        if self._acting_state is not None:
+            self._acting_state = tuple(part.cpu() for part in self._acting_state)  # so that it loads on any machine
+        super().save(path, exclude, include)
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         return ["policy", "policy.optimizer"], []

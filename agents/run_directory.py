@@ -1,14 +1,18 @@
 """The folder of a run: its configuration, checkpoints, melodies and metrics, each written whole or not at all."""
 
 import json
+import pickle
 import platform
+import random
 import sys
-import warnings
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+import numpy as np
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
 
 from note_rnn import InputError, replacing
 
@@ -72,12 +76,21 @@ class RunDirectory:
         with replacing(self.path / name) as temporary:
             temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
 
-    def save(self, model: OffPolicyAlgorithm) -> None:
-        """Save `model` as a checkpoint named for its steps, and the replay buffer that belongs to the newest."""
-        with replacing(self.checkpoints / "replay_buffer.pkl") as temporary:
-            model.save_replay_buffer(temporary)
+    def save(self, model: BaseAlgorithm) -> None:
+        """Save `model` as a checkpoint named for its steps, and, for the newest alone, what it needs to go on from it.
+
+        That is the environment, the replay buffer and the generators of random numbers: a run that goes on is, bit for
+        bit, the one that was never interrupted.
+        """
+        state = self._state(model.num_timesteps)
+        with replacing(state) as temporary:
+            temporary.write_bytes(
+                pickle.dumps((model.get_env(), getattr(model, "replay_buffer", None), _random_state()))
+            )
         with replacing(self._checkpoint(model.num_timesteps)) as temporary:
             model.save(temporary)
+        for older in set(self.checkpoints.glob("state_*.pkl")) - {state}:
+            older.unlink()
 
     def newest_checkpoint(self) -> Path:
         """Return the checkpoint with most steps; raises RunError if there is none."""
@@ -86,14 +99,33 @@ class RunDirectory:
             raise RunError(f"{self.path} holds no checkpoint yet: start the run again in another folder.")
         return found[-1]
 
-    def load_replay_buffer(self, model: OffPolicyAlgorithm) -> None:
-        """Give `model` the replay buffer of the newest checkpoint."""
-        path = self.checkpoints / "replay_buffer.pkl"
+    def restore(self, load: Callable[..., BaseAlgorithm]) -> BaseAlgorithm:
+        """Return the newest model, as it was when it was saved; `load` is given its file and arguments of SB3's `load`.
+
+        Raises RunError if what it needs to go on is missing or damaged.
+        """
+        checkpoint = self.newest_checkpoint()
+        path = self._state(int(checkpoint.stem.removeprefix("model_")))
         try:
-            with warnings.catch_warnings(action="ignore"):
-                model.load_replay_buffer(path)
+            env, replay_buffer, random_state = pickle.loads(path.read_bytes())
         except Exception as error:  # unpickling a damaged file can raise anything
-            raise RunError(f"{path} is damaged ({error}): delete it to go on with an empty replay buffer.") from error
+            raise RunError(f"{path} is missing or damaged ({error}): the run can compose, but not go on.") from error
+        model = load(checkpoint, env=env, force_reset=False)
+        if replay_buffer is not None:
+            model.replay_buffer = replay_buffer  # type: ignore[attr-defined]
+        python, numpy, pytorch = random_state
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002 (SB3 draws from it)
+        torch.set_rng_state(pytorch)
+        return model
 
     def _checkpoint(self, steps: int) -> Path:
         return self.checkpoints / f"model_{steps:012d}.zip"
+
+    def _state(self, steps: int) -> Path:
+        return self.checkpoints / f"state_{steps:012d}.pkl"
+
+
+def _random_state() -> tuple[Any, Any, torch.Tensor]:
+    """Return the states of the global generators, which SB3's algorithms draw from."""
+    return random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002

@@ -5,6 +5,7 @@ Shapes: B pieces, T steps.
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,15 @@ class MelodyVecEnv(VecEnv):
     def prior_log_probs(self) -> npt.NDArray[np.float32]:
         """log p [B, A] by the Note RNN of each token that could come next."""
         return self.engine.prior_log_probs
+
+    @property
+    def c(self) -> float:
+        """What divides the rules' reward; it can be changed between steps."""
+        return self.engine.profile.c
+
+    @c.setter
+    def c(self, value: float) -> None:
+        self.engine.profile = replace(self.engine.profile, c=value)
 
     def reset(self) -> npt.NDArray[np.int64]:
         """Start B new pieces, seeded as `seed` was last asked to; return the observations."""

@@ -1,40 +1,45 @@
 """A run from the command line: what it writes, how it stops and goes on, and what it says of bad input."""
 
 import json
+import shutil
 import signal
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import train
 from agents import compose
-from agents.callbacks import ListenCallback
-from agents.config import PRESETS
+from agents.callbacks import ProgressCallback
+from agents.composing import load_agent
 from agents.evaluate import EvaluateConfig, evaluate_run
 from agents.evaluation import ROWS
-from melody_env import load_profile
+from agents.run_directory import RunDirectory
+from agents.settings import Algorithm, algorithm_class
 from note_rnn import read_midi, run_command
 
 RULES = ("key", "tonic", "repetition", "autocorrelation", "motif", "repeated_motif", "interval", "leap", "extrema")
 
 
-def small_config(prior: Path, run_dir: Path, **arguments) -> train.TrainConfig:
+def small_config(prior: Path, run_dir: Path, algo="q", **changes) -> train.TrainConfig:
+    """Return the default configuration of `algo`, made so small that it takes a second."""
     settings = {
         "prior": str(prior),
         "run_dir": run_dir,
         "total_timesteps": 1_024,
         "n_envs": 8,
-        "learning_starts": 256,
-        "batch_size": 4,
         "evaluations": 2,
         "checkpoints": 2,
         "compositions": 20,
         "device": "cpu",
     }
-    return train.TrainConfig(**(settings | arguments))
+    if algo in ("q", "psi", "g", "rl_only"):
+        settings |= {"learning_starts": 256, "batch_size": 4}
+    return train.TrainConfig.of(algo, **(settings | changes))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -118,38 +123,71 @@ def test_same_seed_same_metrics(finished_run, small_prior_file, tmp_path):
     assert (again / "metrics.json").read_text() == (finished_run / "metrics.json").read_text()
 
 
-@pytest.mark.parametrize("algo", ["psi", "g", "rl_only"])
+@pytest.mark.parametrize("algo", get_args(Algorithm))
 def test_every_algorithm_goes_from_configuration_to_table(algo, small_prior_file, tmp_path):
-    preset = PRESETS[algo, "default"]
-    small = {"total_timesteps": 512, "evaluations": 1, "checkpoints": 1, "train_freq": 8}
-    run = train.train(small_config(small_prior_file, tmp_path / algo, **{**preset, **small, "n_envs": 8}))
+    config = small_config(small_prior_file, tmp_path / algo, algo, total_timesteps=512, evaluations=1, checkpoints=1)
+    run = train.train(config)
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["agent"]["kl"] > 0
     assert compose(run, 3, seed=0).shape == (3, 32)
     per_step = {name: metrics["Note RNN"][name] for name in ("reward", "music_theory", "log_prob")}
-    c = load_profile(preset.get("reward", "paper")).c if "c" not in preset else preset["c"]
     log_prob = 0.0 if algo == "rl_only" else per_step["log_prob"]
-    assert per_step["reward"] == pytest.approx(per_step["music_theory"] / c + log_prob, rel=1e-4)
+    assert per_step["reward"] == pytest.approx(per_step["music_theory"] / config.profile().c + log_prob, rel=1e-4)
+
+
+def final_weights(run: Path, algo: str) -> torch.Tensor:
+    model = load_agent(RunDirectory.open(run).newest_checkpoint(), algorithm_class(algo), device="cpu")
+    return torch.cat([parameter.flatten() for parameter in model.policy.parameters()])
+
+
+@pytest.mark.parametrize("algo", get_args(Algorithm))
+def test_a_run_that_goes_on_is_the_one_that_was_never_stopped(algo, small_prior_file, tmp_path, monkeypatch, capsys):
+    changes = {"total_timesteps": 1_536, "final_c": 2.0}
+    whole = train.train(small_config(small_prior_file, tmp_path / "whole", algo, **changes))
+    interrupt(monkeypatch, at_step=400)
+    with pytest.raises(SystemExit, match=r"go on with: python train\.py --resume"):
+        train.train(small_config(small_prior_file, tmp_path / "stopped", algo, **changes))
+    monkeypatch.undo()
+    monkeypatch.setattr(train, "WRITTEN_PIECES", 2)
+    np.random.seed(123)  # noqa: NPY002 (as if in another process)
+    torch.manual_seed(123)
+    went_on = train.train(train.TrainConfig.of(resume=tmp_path / "stopped"))
+    assert final_weights(went_on, algo).equal(final_weights(whole, algo))
+    assert (went_on / "metrics.json").read_text() == (whole / "metrics.json").read_text()
+
+
+def interrupt(monkeypatch, at_step: int) -> None:
+    """Press Ctrl-C once, after `at_step` steps."""
+    advance = ProgressCallback._on_step
+
+    def advance_then_interrupt(self):
+        if self.num_timesteps >= at_step and signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            signal.raise_signal(signal.SIGINT)
+        return advance(self)
+
+    monkeypatch.setattr(ProgressCallback, "_on_step", advance_then_interrupt)
 
 
 def test_stopped_run_is_saved_and_goes_on(small_prior_file, tmp_path, monkeypatch, capsys):
-    act = ListenCallback.act
-
-    def act_then_interrupt(self):
-        act(self)
-        if self.num_timesteps == 512:
-            signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr(ListenCallback, "act", act_then_interrupt)
-    config = small_config(small_prior_file, tmp_path / "run")
+    interrupt(monkeypatch, at_step=512)
     with pytest.raises(SystemExit, match="Stopped at step 520; go on with"):
-        train.train(config)
+        train.train(small_config(small_prior_file, tmp_path / "run"))
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert not (tmp_path / "run" / "metrics.json").exists()
-    run = train.train(train.TrainConfig(resume=tmp_path / "run"))
+    monkeypatch.undo()
+    run = train.train(train.TrainConfig.of(resume=tmp_path / "run"))
     assert (run / "metrics.json").exists()
     newest = sorted((run / "checkpoints").glob("model_*.zip"))[-1]
     assert newest.name == "model_000000001024.zip"
+    assert [path.name for path in (run / "checkpoints").glob("state_*")] == ["state_000000001024.pkl"]
+
+
+def test_a_run_without_its_state_can_compose_but_not_go_on(finished_run, tmp_path, monkeypatch, capsys):
+    copy = shutil.copytree(finished_run, tmp_path / "copy")
+    (copy / "checkpoints" / "state_000000001024.pkl").unlink()
+    assert run_main(monkeypatch, "--resume", str(copy)) == 2
+    assert "can compose, but not go on" in capsys.readouterr().err
+    assert compose(copy, 1).shape == (1, 32)
 
 
 @pytest.mark.parametrize(

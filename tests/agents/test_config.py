@@ -1,60 +1,76 @@
 """The command line, its presets, and the environment that follows from them."""
 
+import json
+from dataclasses import asdict
+
 import pytest
 
-from agents.config import PRESETS, TrainConfig
-from melody_env import ProfileError, load_profile
+from agents.config import TrainConfig
+from agents.settings import BASELINES, PRESETS, RecurrentDQNSettings, algorithm_class
+from melody_env import MelodyVecEnv, ProfileError, load_profile
 from note_rnn import InputError
 
 
 def test_nothing_given_is_q_with_its_defaults():
-    assert TrainConfig.parse([]) == TrainConfig()
+    assert TrainConfig.parse([]) == TrainConfig.of("q") == TrainConfig(RecurrentDQNSettings())
 
 
-@pytest.mark.parametrize("algo", ["q", "psi", "g", "rl_only"])
-def test_every_algorithm_has_both_presets_and_arguments_override_them(algo):
-    default = TrainConfig.parse(["--algo", algo])
-    paper = TrainConfig.parse(["--algo", algo, "--preset", "paper", "--seed", "3"])
-    assert default.algo == paper.algo == algo
-    assert (default.preset, paper.preset) == ("default", "paper")
-    assert (default.seed, paper.seed) == (0, 3)
-    for config in (default, paper):
-        config.check()
-        assert config.learning()["objective"] == ("q" if algo == "rl_only" else algo)
+@pytest.mark.parametrize(("algo", "preset"), PRESETS)
+def test_every_preset_can_be_asked_for_and_arguments_override_it(algo, preset):
+    config = TrainConfig.parse(["--algo", algo, "--preset", preset, "--seed", "3", "--learning-rate", "0.5"])
+    config.check()
+    assert (config.algo, config.preset, config.seed, config.agent.learning_rate) == (algo, preset, 3, 0.5)
+    untouched = TrainConfig.of(algo, preset, seed=3, learning_rate=0.5)
+    assert config == untouched
+
+
+@pytest.mark.parametrize("algo", sorted({algo for algo, _ in PRESETS}))
+def test_every_algorithm_is_built_with_its_settings(algo, small_prior):
+    env = MelodyVecEnv(8, prior=small_prior)
+    config = TrainConfig.of(algo)
+    model = config.agent.build(algo, env, small_prior, seed=1, device="cpu")
+    assert type(model) is algorithm_class(algo)
+    assert model.seed == 1
+    assert model.gamma == config.agent.gamma
+    assert getattr(model, "objective", algo) == ("q" if algo == "rl_only" else algo)
+    model._update_current_progress_remaining(1, 2)
+    assert model.lr_schedule(0.5) == pytest.approx(config.agent.learning_rate / 2)  # linear to 0
 
 
 def test_paper_preset_is_section_4():
     config = TrainConfig.parse(["--algo", "psi", "--preset", "paper"])
-    assert (config.total_timesteps, config.batch_size, config.gamma, config.tau) == (3_000_000, 32, 0.5, 0.01)
-    assert (config.exploration, config.exploration_initial_eps, config.exploration_final_eps) == (
+    agent = config.agent
+    assert (config.total_timesteps, agent.batch_size, agent.gamma, agent.tau) == (3_000_000, 32, 0.5, 0.01)
+    assert (agent.exploration, agent.exploration_initial_eps, agent.exploration_final_eps) == (
         "epsilon_greedy",
         1.0,
         0.01,
     )
-    assert config.exploration_fraction * config.total_timesteps == 1_500_000
-    assert (config.max_grad_norm, config.observation, config.return_lambda, config.dueling) == (
-        5.0,
-        "token",
-        0.0,
-        False,
-    )
+    assert agent.exploration_fraction * config.total_timesteps == 1_500_000
+    assert (agent.max_grad_norm, config.observation, agent.return_lambda, agent.dueling) == (5.0, "token", 0.0, False)
     assert config.profile() == load_profile("paper")
     assert config.profile().c == 0.5
 
 
-def test_presets_name_only_fields_of_the_configuration():
-    for (algo, preset), values in PRESETS.items():
-        config = TrainConfig(**values)
-        assert (config.algo, config.preset) == (algo, preset)
+@pytest.mark.parametrize("algo", BASELINES)
+def test_what_the_paper_has_not_is_no_preset(algo):
+    with pytest.raises(InputError, match=f"--algo {algo} has no preset 'paper'"):
+        TrainConfig.parse(["--algo", algo, "--preset", "paper"])
+
+
+def test_settings_of_another_algorithm_are_unknown(capsys):
+    with pytest.raises(SystemExit):
+        TrainConfig.parse(["--algo", "q", "--clip-range", "0.1"])
+    assert "clip-range" in capsys.readouterr().err
 
 
 def test_c_replaces_the_profiles_own():
-    assert TrainConfig(reward="paper", c=2.0).profile().c == 2.0
+    assert TrainConfig.of(reward="paper", c=2.0).profile().c == 2.0
 
 
 def test_rl_only_leaves_log_p_out_of_the_reward():
-    assert not TrainConfig(algo="rl_only").profile().log_prior
-    assert TrainConfig(algo="q").profile().log_prior
+    assert not TrainConfig.of("rl_only").profile().log_prior
+    assert TrainConfig.of("q").profile().log_prior
 
 
 def test_varied_profile_differs_from_the_papers_in_two_weights_and_c():
@@ -66,19 +82,28 @@ def test_varied_profile_differs_from_the_papers_in_two_weights_and_c():
     assert varied.c == 1.0
 
 
-def test_a_record_gives_the_configuration_again():
-    config = TrainConfig(seed=5, algo="g")
-    assert TrainConfig.saved({"config": {"seed": 5, "algo": "g", "from_a_later_version": 1}}) == config
+@pytest.mark.parametrize("algo", ["g", "a2c"])
+def test_a_record_gives_the_configuration_again(algo):
+    config = TrainConfig.of(algo, seed=5, gamma=0.25)
+    record = json.loads(json.dumps({"config": {**asdict(config), "from_a_later_version": 1}}))
+    assert TrainConfig.saved(record) == config
 
 
 def test_soft_objectives_need_log_p_in_the_reward(tmp_path):
     (tmp_path / "rules.yaml").write_text("log_prior: false\nrules:\n  key: {weight: 1}\n")
     with pytest.raises(InputError, match="--algo psi needs log p in the reward"):
-        TrainConfig(algo="psi", reward=str(tmp_path / "rules.yaml")).check()
+        TrainConfig.of("psi", reward=str(tmp_path / "rules.yaml")).check()
+
+
+@pytest.mark.parametrize(("name", "value"), [("n_envs", 0), ("batch_size", 0), ("train_freq", -1)])
+def test_counts_below_one_are_refused(name, value):
+    with pytest.raises(InputError, match=rf"--{name.replace('_', '-')} must be at least 1, not {value}"):
+        TrainConfig.of(**{name: value}).check()
 
 
 def test_unknown_profile_and_bad_c_are_refused():
     with pytest.raises(ProfileError):
-        TrainConfig(reward="nonsense").check()
-    with pytest.raises(ProfileError, match="c must be a number above 0"):
-        TrainConfig(c=-1.0).check()
+        TrainConfig.of(reward="nonsense").check()
+    for name in ("c", "final_c"):
+        with pytest.raises(ProfileError, match="c must be a number above 0"):
+            TrainConfig.of(**{name: -1.0}).check()

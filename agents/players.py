@@ -1,0 +1,111 @@
+"""What can compose: whatever says how likely it thinks each next token, asked for N pieces in lockstep.
+
+Shapes: N pieces, A = 38 tokens.
+"""
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
+from sb3_contrib.common.recurrent.type_aliases import RNNStates
+from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
+from stable_baselines3.dqn.policies import DQNPolicy
+from torch import Tensor
+
+from agents.policies import RecurrentPolicy
+
+Floats32 = npt.NDArray[np.float32]
+
+
+class Player(Protocol):
+    """Composes with softmax(scores)."""
+
+    def begin(self, num_pieces: int) -> None:
+        """Forget the pieces so far; `num_pieces` new ones begin."""
+
+    def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
+        """Return the scores [N, A] of the next tokens, given what is observed and the Note RNN's log p [N, A]."""
+
+
+def player_of(policy: BasePolicy | None) -> Player:
+    """Return the player of an agent's `policy`, ours or one of SB3's and sb3-contrib's; None is the Note RNN itself.
+
+    Q-networks play softmax(Q), as the original RL Tuner composes. Raises TypeError for a policy of another kind.
+    """
+    if policy is None:
+        return _PriorPlayer()
+    for kind, player in _PLAYERS.items():
+        if isinstance(policy, kind):
+            policy.set_training_mode(False)
+            return player(policy)
+    raise TypeError(f"{type(policy).__name__} is no policy that could compose.")
+
+
+class _PriorPlayer:
+    def begin(self, num_pieces: int) -> None:
+        pass
+
+    def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
+        return prior_log_probs
+
+
+class _PolicyPlayer:
+    """Asks a policy without memory, `scored` by its Q-values or its actor's logits."""
+
+    def __init__(self, policy: Any):
+        self.policy = policy
+
+    def begin(self, num_pieces: int) -> None:
+        self.start = torch.ones(num_pieces, dtype=torch.bool, device=self.policy.device)
+
+    @torch.no_grad()
+    def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
+        scores = self.scored(torch.as_tensor(observations, device=self.policy.device), prior_log_probs)
+        self.start = torch.zeros_like(self.start)
+        return scores.cpu().numpy()
+
+    def scored(self, observations: Tensor, prior_log_probs: Floats32) -> Tensor:
+        raise NotImplementedError
+
+
+class _QPlayer(_PolicyPlayer):
+    def scored(self, observations: Tensor, prior_log_probs: Floats32) -> Tensor:
+        return self.policy.q_net(observations)
+
+
+class _ActorPlayer(_PolicyPlayer):
+    def scored(self, observations: Tensor, prior_log_probs: Floats32) -> Tensor:
+        return self.policy.get_distribution(observations).distribution.logits
+
+
+class _RecurrentActorPlayer(_PolicyPlayer):
+    def begin(self, num_pieces: int) -> None:
+        super().begin(num_pieces)
+        lstm = self.policy.lstm_actor
+        zeros = torch.zeros(lstm.num_layers, num_pieces, lstm.hidden_size, device=self.policy.device)
+        self.state: RNNStates | tuple[Tensor, ...] = (zeros, zeros)
+
+    def scored(self, observations: Tensor, prior_log_probs: Floats32) -> Tensor:
+        distribution, self.state = self.policy.get_distribution(observations, self.state, self.start.float())
+        return distribution.distribution.logits
+
+
+class _RecurrentPlayer(_PolicyPlayer):
+    def begin(self, num_pieces: int) -> None:
+        super().begin(num_pieces)
+        self.state = self.policy.zero_state(num_pieces)
+
+    def scored(self, observations: Tensor, prior_log_probs: Floats32) -> Tensor:
+        log_base = torch.as_tensor(prior_log_probs, device=self.policy.device)
+        logits, _, self.state = self.policy.step(observations, self.state, self.start, log_base)
+        return logits
+
+
+_PLAYERS: dict[type[BasePolicy], type[_PolicyPlayer]] = {
+    RecurrentPolicy: _RecurrentPlayer,
+    RecurrentActorCriticPolicy: _RecurrentActorPlayer,
+    ActorCriticPolicy: _ActorPlayer,
+    DQNPolicy: _QPlayer,
+}
