@@ -3,10 +3,12 @@
 from agents.composing import Pieces, compose, compose_pieces
 from agents.episode_buffer import EpisodeBatch, EpisodeBuffer
 from agents.policies import RecurrentDQNPolicy, RecurrentPolicy
+from agents.ppo_kl import PPOKL
 from agents.recurrent_dqn import RecurrentDQN
 from agents.run_directory import RunDirectory, RunError
 
 __all__ = [
+    "PPOKL",
     "EpisodeBatch",
     "EpisodeBuffer",
     "Pieces",

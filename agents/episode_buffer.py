@@ -28,8 +28,8 @@ class EpisodeBatch(NamedTuple):
     """[T, B], 1 where the episode reached an end of its own (a time limit is none), else 0."""
     mask: Tensor
     """[T, B], 1 where the episode goes on, 0 in the padding."""
-    log_ratio: Tensor
-    """[T, B], log policy(a|s) - log_base(a|s) of the policy that acted."""
+    log_policy: Tensor
+    """[T, B], log policy(a|s) of the policy that acted."""
     log_base: Tensor
     """[T + 1, B, A], what the policy adds to the scores of each observation (the last step's again after it); or 0."""
 
@@ -55,7 +55,7 @@ class EpisodeBuffer(ReplayBuffer):
                 "EpisodeBuffer keeps the last observation of each episode: optimize_memory_usage must be False."
             )
         super().__init__(buffer_size, observation_space, action_space, device, n_envs)
-        self.log_ratio = np.zeros((self.buffer_size, n_envs), dtype=np.float32)
+        self.log_policy = np.zeros((self.buffer_size, n_envs), dtype=np.float32)
         self.log_base: npt.NDArray[np.float32] | None = None
         self.reset()
 
@@ -71,10 +71,12 @@ class EpisodeBuffer(ReplayBuffer):
         """Episodes that can be sampled."""
         return len(self._episodes)
 
-    def store_policy(self, log_ratio: npt.NDArray[np.float32], log_base: npt.NDArray[np.float32]) -> None:
-        """Keep with the transitions that are added next the policy's `log_ratio` [N] and `log_base`, [N, A] or 0."""
-        self.log_ratio[self.pos] = log_ratio
-        if log_base.ndim:
+    def store_policy(
+        self, log_policy: npt.NDArray[np.float32], log_base: npt.NDArray[np.float32] | None = None
+    ) -> None:
+        """Keep with the transitions that are added next the actions' `log_policy` [N], and `log_base` [N, A] if any."""
+        self.log_policy[self.pos] = log_policy
+        if log_base is not None:
             if self.log_base is None:
                 self.log_base = np.zeros((self.buffer_size, *log_base.shape), dtype=np.float32)
             self.log_base[self.pos] = log_base
@@ -111,11 +113,22 @@ class EpisodeBuffer(ReplayBuffer):
         """Return `batch_size` episodes drawn uniformly with replacement; raises ValueError if there is none yet."""
         if not self.num_episodes:
             raise ValueError("No episode has ended yet: collect at least one before sampling.")
-        environment, first, length = self._episodes[rng.integers(self.num_episodes, size=batch_size)].T
+        return self._batch(self._episodes[rng.integers(self.num_episodes, size=batch_size)], env)
+
+    def take_all(self) -> EpisodeBatch:
+        """Return all episodes that have ended, and forget them; raises ValueError if there is none."""
+        if not self.num_episodes:
+            raise ValueError("No episode has ended yet: collect at least one before taking it.")
+        episodes, self._episodes = self._episodes, self._episodes[:0]
+        return self._batch(episodes, None)
+
+    def _batch(self, episodes: npt.NDArray[np.int64], env: VecNormalize | None) -> EpisodeBatch:
+        """Return the `episodes` [B, 3] of the index, normalized by `env` if there is one."""
+        environment, first, length = episodes.T
         step = np.arange(length.max() + 1)[:, None]
         row = (first + np.minimum(step, length - 1)) % self.buffer_size
         observations = self.observations[row, environment]
-        observations[length, np.arange(batch_size)] = self.next_observations[row[-1], environment]
+        observations[length, np.arange(len(episodes))] = self.next_observations[row[-1], environment]
         if isinstance(self.observation_space, spaces.Discrete):
             observations = observations.squeeze(-1)
         observations = self._normalize_obs(observations, env)
@@ -129,6 +142,6 @@ class EpisodeBuffer(ReplayBuffer):
             rewards=self.to_torch(self._normalize_reward(self.rewards[row, environment], env)),
             terminated=self.to_torch(terminated),
             mask=self.to_torch(mask.astype(np.float32)),
-            log_ratio=self.to_torch(self.log_ratio[row, environment]),
+            log_policy=self.to_torch(self.log_policy[row, environment]),
             log_base=self.to_torch(np.asarray(log_base)),
         )

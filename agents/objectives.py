@@ -51,19 +51,15 @@ def dueling_scores(value_t: Tensor, logits_t: Tensor, log_base_t: Tensor) -> Ten
     return value_t[..., None] + (logits_t + log_base_t).log_softmax(-1) - log_base_t
 
 
-def log_ratio(logits_t: Tensor, a_t: Tensor, log_base_t: Tensor) -> Tensor:
-    """Return log policy(a_t) - log_base_t(a_t) [...], of logits [..., A]: what action a_t costs in KL."""
-    return of_action(logits_t.log_softmax(-1) - log_base_t, a_t)
-
-
 def lambda_returns(r_t: Tensor, discount_t: Tensor, v_t: Tensor, cost_tm1: Tensor, lambda_t: Tensor) -> Tensor:
     """Return what the score of each (s_tm1, a_tm1) should be [T, ...], from the last step backwards:
 
         return_tm1 = r_t + discount_t * ((1 - lambda_t) * v_t + lambda_t * (return_t - cost_t))
 
     Rows are steps: the reward of an action, its discount (0 where the episode terminated), the value of the state after
-    it, the `log_ratio` of the policy that acted (0 for Q), and lambda (0 at the last step of an episode). The return of
-    an action without its log-ratio estimates the soft value of its state. With lambda 0 this is Eq. 4, 11, 13.
+    it, what the action cost in KL, log policy(a) - log_base(a) of the policy that acted (0 for Q), and lambda (0 at the
+    last step of an episode). The return of an action without its cost estimates the soft value of its state. With
+    lambda 0 this is Eq. 4, 11, 13.
     """
     carried = discount_t * lambda_t
     cost_t = torch.cat([cost_tm1[1:], torch.zeros_like(cost_tm1[:1])])

@@ -3,10 +3,7 @@
 Shapes: T steps, B episodes of a minibatch, N environments, A actions.
 """
 
-from collections.abc import Iterable
-from io import BufferedIOBase
-from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,16 +12,15 @@ from gymnasium import spaces
 from stable_baselines3.common.noise import ActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
+from stable_baselines3.common.type_aliases import GymEnv, Schedule
 from stable_baselines3.common.utils import LinearSchedule, polyak_update
 from torch import Tensor
 
+from agents.acting import ActsWithMemory, prior_arguments
 from agents.episode_buffer import EpisodeBatch, EpisodeBuffer
-from agents.networks import State
 from agents.objectives import (
     double_q_value,
     lambda_returns,
-    log_ratio,
     max_q_value,
     of_action,
     soft_value,
@@ -39,7 +35,7 @@ Objective = Literal["q", "psi", "g"]
 Exploration = Literal["epsilon_greedy", "boltzmann"]
 
 
-class RecurrentDQN(OffPolicyAlgorithm):
+class RecurrentDQN(ActsWithMemory, OffPolicyAlgorithm):
     """Q-learning of a recurrent network on whole episodes, for any environment with discrete actions.
 
     Each minibatch holds whole episodes, unrolled from the zero state by both networks, so that no stored state is ever
@@ -108,11 +104,6 @@ class RecurrentDQN(OffPolicyAlgorithm):
     ):
         _require("objective", objective, get_args(Objective))
         _require("exploration", exploration, get_args(Exploration))
-        if prior is not None:
-            size: dict[str, Any] = {"lstm_hidden_size": prior.hidden_size, "n_lstm_layers": prior.num_layers}
-            if objective == "g":
-                size["prior_size"] = (prior.hidden_size, prior.num_layers)
-            policy_kwargs = {**size, **(policy_kwargs or {})}
         super().__init__(
             policy,
             env,  # type: ignore[arg-type]
@@ -125,7 +116,7 @@ class RecurrentDQN(OffPolicyAlgorithm):
             train_freq,
             gradient_steps,
             replay_buffer_class=EpisodeBuffer,
-            policy_kwargs=policy_kwargs,
+            policy_kwargs=prior_arguments(prior, objective == "g", policy_kwargs),
             stats_window_size=stats_window_size,
             tensorboard_log=tensorboard_log,
             verbose=verbose,
@@ -146,7 +137,6 @@ class RecurrentDQN(OffPolicyAlgorithm):
         self.linear_beyond = linear_beyond
         self.max_grad_norm = max_grad_norm
         self.exploration_rate = exploration_initial_eps
-        self._acting_state: State | None = None
         self.rng = np.random.default_rng(seed)
         self._logged_at = -1
         if _init_setup_model:
@@ -160,28 +150,21 @@ class RecurrentDQN(OffPolicyAlgorithm):
             self.exploration_initial_eps, self.exploration_final_eps, self.exploration_fraction
         )
 
+    @property
+    def episodes(self) -> EpisodeBuffer:
+        """Where what happens is kept."""
+        assert self.replay_buffer is not None
+        return self.replay_buffer
+
     def _sample_action(
         self, learning_starts: int, action_noise: ActionNoise | None = None, n_envs: int = 1
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """Return the actions [N] to take and to store; the memory advances whether they explore or not."""
-        observation, _ = self.policy.obs_to_tensor(self._last_obs)  # type: ignore[arg-type]
-        assert isinstance(observation, Tensor)
-        if self._acting_state is None:
-            self._acting_state = self.policy.zero_state(n_envs)
-        state = tuple(part.to(self.device) for part in self._acting_state)
-        start = torch.as_tensor(self._last_episode_starts, device=self.device)
-        logits, log_base, self._acting_state = self.policy.step(observation, state, start, self._shared_log_probs())
+        logits, log_base = self._score()
         actions = self._explore(logits.cpu().numpy())
-        if self.objective != "q":
-            assert self.replay_buffer is not None
-            cost = log_ratio(logits, torch.as_tensor(actions, device=self.device), log_base)
-            self.replay_buffer.store_policy(cost.cpu().numpy(), log_base.cpu().numpy())
+        self._note_actions(logits, actions)
+        self.episodes.store_policy(self.log_policy, log_base.cpu().numpy() if log_base.ndim else None)
         return actions, actions
-
-    def _shared_log_probs(self) -> Tensor | None:
-        """Return the prior's log p [N, A] if the environment has just evaluated it: once a step is enough."""
-        log_probs = getattr(self.env.unwrapped, "prior_log_probs", None) if self.env is not None else None
-        return None if log_probs is None else torch.as_tensor(log_probs, device=self.device)
 
     def _explore(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
         """Return an action [N] for each row of the policy's `logits` [N, A] by the exploration rule."""
@@ -211,14 +194,13 @@ class RecurrentDQN(OffPolicyAlgorithm):
 
     def train(self, gradient_steps: int, batch_size: int) -> None:
         """Make `gradient_steps` updates, each on `batch_size` whole episodes; none as long as no episode has ended."""
-        assert self.replay_buffer is not None
-        if not self.replay_buffer.num_episodes:
+        if not self.episodes.num_episodes:
             return
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
         losses = []
         for _ in range(gradient_steps):
-            loss = self.loss(self.replay_buffer.sample_episodes(batch_size, self.rng, self._vec_normalize_env))
+            loss = self.loss(self.episodes.sample_episodes(batch_size, self.rng, self._vec_normalize_env))
             self.policy.optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.policy.network.parameters(), self.max_grad_norm)
@@ -243,63 +225,26 @@ class RecurrentDQN(OffPolicyAlgorithm):
 
     def _returns(self, batch: EpisodeBatch, scores: Tensor, target_scores: Tensor) -> Tensor:
         """Return what the scores of the actions should be [T, B], given the scores [T + 1, B, A] of both networks."""
-        rewards = batch.rewards
-        log_base = batch.log_base.expand_as(scores)
+        rewards, cost = batch.rewards, torch.zeros_like(batch.rewards)
         if self.objective != "q":
+            log_base = batch.log_base.expand_as(scores)
+            log_base_of_action = of_action(log_base[:-1], batch.actions)
             values = soft_value(target_scores[1:], log_base[1:])
-            rewards = rewards - of_action(log_base[:-1], batch.actions)
+            rewards = rewards - log_base_of_action
+            cost = batch.log_policy - log_base_of_action
         elif self.double_q:
             values = double_q_value(target_scores[1:], scores[1:])
         else:
             values = max_q_value(target_scores[1:])
         discount = self.gamma * (1 - batch.terminated)
         going_on = torch.cat([batch.mask[1:], torch.zeros_like(batch.mask[:1])])
-        return lambda_returns(rewards, discount, values, batch.log_ratio, self.return_lambda * going_on)
-
-    def learn(
-        self,
-        total_timesteps: int,
-        callback: MaybeCallback = None,
-        log_interval: int | None = 4,
-        tb_log_name: str = "RecurrentDQN",
-        reset_num_timesteps: bool = True,
-        progress_bar: bool = False,
-    ) -> Self:
-        """Train for `total_timesteps` environment steps; arguments as in SB3. `log_interval` counts episodes.
-
-        None leaves logging to the callbacks.
-        """
-        if (reset_num_timesteps or self._last_obs is None) and self.replay_buffer is not None:
-            self.replay_buffer.abandon_open_episodes()
-            self._acting_state = None
-        return super().learn(
-            total_timesteps,
-            callback,
-            log_interval,  # type: ignore[arg-type]
-            tb_log_name,
-            reset_num_timesteps,
-            progress_bar,
-        )
+        return lambda_returns(rewards, discount, values, cost, self.return_lambda * going_on)
 
     def dump_logs(self) -> None:
         """Write the log, once a step: environments in lockstep end many episodes at the same step."""
         if self._logged_at != self.num_timesteps:
             self._logged_at = self.num_timesteps
             super().dump_logs()
-
-    def save(
-        self,
-        path: str | Path | BufferedIOBase,
-        exclude: Iterable[str] | None = None,
-        include: Iterable[str] | None = None,
-    ) -> None:
-        """Save the agent, what it remembers of the episodes in progress included, as SB3 does."""
-        if self._acting_state is not None:
-            self._acting_state = tuple(part.cpu() for part in self._acting_state)  # so that it loads on any machine
-        super().save(path, exclude, include)
-
-    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
-        return ["policy", "policy.optimizer"], []
 
 
 def _require(name: str, value: str, known: tuple[str, ...]) -> None:

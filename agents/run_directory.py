@@ -19,6 +19,10 @@ from note_rnn import InputError, replacing
 _PACKAGES = ("melody-rl", "gymnasium", "numpy", "pretty_midi", "stable-baselines3", "tensorboard", "torch")
 
 
+_BUFFERS = ("replay_buffer", "rollout_buffer")
+"""Where SB3's algorithms keep what happened."""
+
+
 class RunError(InputError):
     """A run directory that cannot be made, or does not hold what is looked for."""
 
@@ -84,9 +88,8 @@ class RunDirectory:
         """
         state = self._state(model.num_timesteps)
         with replacing(state) as temporary:
-            temporary.write_bytes(
-                pickle.dumps((model.get_env(), getattr(model, "replay_buffer", None), _random_state()))
-            )
+            buffers = {name: getattr(model, name) for name in _BUFFERS if hasattr(model, name)}
+            temporary.write_bytes(pickle.dumps((model.get_env(), buffers, _random_state())))
         with replacing(self._checkpoint(model.num_timesteps)) as temporary:
             model.save(temporary)
         for older in set(self.checkpoints.glob("state_*.pkl")) - {state}:
@@ -107,12 +110,11 @@ class RunDirectory:
         checkpoint = self.newest_checkpoint()
         path = self._state(int(checkpoint.stem.removeprefix("model_")))
         try:
-            env, replay_buffer, random_state = pickle.loads(path.read_bytes())
+            env, buffers, random_state = pickle.loads(path.read_bytes())
         except Exception as error:  # unpickling a damaged file can raise anything
             raise RunError(f"{path} is missing or damaged ({error}): the run can compose, but not go on.") from error
         model = load(checkpoint, env=env, force_reset=False)
-        if replay_buffer is not None:
-            model.replay_buffer = replay_buffer  # type: ignore[attr-defined]
+        model.__dict__.update(buffers)
         python, numpy, pytorch = random_state
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002 (SB3 draws from it)

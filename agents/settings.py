@@ -15,10 +15,11 @@ from stable_baselines3.common.torch_layers import FlattenExtractor
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
+from agents.ppo_kl import PPOKL
 from agents.recurrent_dqn import RecurrentDQN
 from note_rnn import NoteRNN
 
-Algorithm = Literal["q", "psi", "g", "rl_only", "ppo", "a2c", "dqn", "recurrent_ppo"]
+Algorithm = Literal["q", "psi", "g", "rl_only", "ppo_kl", "ppo", "a2c", "dqn", "recurrent_ppo"]
 Preset = Literal["default", "paper"]
 
 
@@ -91,6 +92,28 @@ class RecurrentDQNSettings(Settings):
         network = {name: arguments.pop(name) for name in ("dueling", "value_scale")}
         objective: Any = "q" if algo == "rl_only" else algo
         return RecurrentDQN("MlpLstmPolicy", env, objective, prior=prior, policy_kwargs=network, **arguments)
+
+
+@dataclass(frozen=True)
+class PPOKLSettings(Settings):
+    """What the policy gradient with KL to the prior can be told."""
+
+    learning_rate: float = 3e-3
+    """Learning rate at the start."""
+    n_steps: int = 32
+    """Steps of every environment between trainings."""
+    batch_size: int = 32
+    """Whole pieces per update."""
+    n_epochs: int = 4
+    """Times that each piece is learned from."""
+    clip_range: float = 0.2
+    """How far an update may move the probability ratio."""
+    max_grad_norm: float = 5.0
+    """Gradients are clipped to this L2 norm."""
+
+    def build(self, algo: str, env: VecEnv, prior: NoteRNN, seed: int, device: str) -> PPOKL:
+        """Return the policy, started as `prior`."""
+        return PPOKL("MlpLstmPolicy", env, prior=prior, **self.arguments(seed, device))
 
 
 @dataclass(frozen=True)
@@ -219,6 +242,7 @@ PRESETS: Mapping[tuple[Algorithm, Preset], Mapping[str, Any]] = {
         **{"total_timesteps": 900_000, "reward": "varied", "c": 0.8, "n_envs": 128},
         "agent": replace(_SOFT, learning_rate=7e-3),
     },
+    ("ppo_kl", "default"): {"total_timesteps": 500_000, "reward": "varied", "n_envs": 128, "agent": PPOKLSettings()},
     ("ppo", "default"): {"agent": PPOSettings()},
     ("recurrent_ppo", "default"): {"agent": PPOSettings()},
     ("a2c", "default"): {"agent": A2CSettings()},
@@ -233,4 +257,4 @@ PRESETS: Mapping[tuple[Algorithm, Preset], Mapping[str, Any]] = {
 
 def algorithm_class(algo: str) -> type[BaseAlgorithm]:
     """Return the SB3 class that learns `algo`."""
-    return BASELINES.get(algo, RecurrentDQN)
+    return PPOKL if algo == "ppo_kl" else BASELINES.get(algo, RecurrentDQN)

@@ -11,7 +11,6 @@ from agents.objectives import (
     double_q_value,
     dueling_scores,
     lambda_returns,
-    log_ratio,
     max_q_value,
     policy_logits,
     soft_value,
@@ -56,13 +55,6 @@ def test_dueling_scores_have_the_value_and_the_policy_that_they_are_made_of(log_
     scores = dueling_scores(value, logits, log_base)
     torch.testing.assert_close(soft_value(scores, log_base), value)
     torch.testing.assert_close(policy_logits(scores, log_base).softmax(-1), (logits + log_base).softmax(-1))
-
-
-def test_log_ratio_is_of_the_action_taken():
-    logits = torch.tensor([[1.0, 1.0, 1.0 + log(2.0)]])
-    base = torch.tensor([[0.5, 0.25, 0.25]]).log()
-    assert log_ratio(logits, torch.tensor([2]), base).tolist() == pytest.approx([log(0.5 / 0.25)])
-    assert log_ratio(logits, torch.tensor([0]), base).tolist() == pytest.approx([log(0.25 / 0.5)])
 
 
 # One episode of three steps: rewards, values of the states after each, log-ratios of the actions.

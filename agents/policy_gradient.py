@@ -1,0 +1,45 @@
+"""Policy gradients of whole episodes without a critic, as pure functions of arrays.
+
+The objective is that of Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), Eq. 9: reward minus the policy's KL
+divergence from the prior. Its gradient is estimated from B episodes side by side, each the baseline of the others
+(RLOO: Ahmadian et al. 2024, https://arxiv.org/abs/2402.14740), and followed by PPO's clipped surrogate (Schulman et al.
+2017, https://arxiv.org/abs/1707.06347).
+
+Shapes: T steps, B episodes; every function takes [T, B], `mask` being 1 where an episode goes on and 0 after its end.
+"""
+
+import torch
+from torch import Tensor
+
+
+def reward_to_go(r_t: Tensor, mask: Tensor, gamma: float) -> Tensor:
+    """Return the discounted sum [T, B] of the rewards `r_t` from each step to the end of its episode."""
+    rows = (r_t * mask).unbind()
+    returns = [rows[-1]]
+    for reward in reversed(rows[:-1]):
+        returns.append(reward + gamma * returns[-1])
+    return torch.stack(returns[::-1]) * mask
+
+
+def leave_one_out(returns: Tensor, mask: Tensor) -> Tensor:
+    """Return each of `returns` minus the mean of the other episodes' at the same step; 0 where there is no other."""
+    count = mask.sum(1, keepdim=True)
+    mean = (returns * mask).sum(1, keepdim=True) / count.clamp(min=1)
+    return (returns - mean) * mask * count / (count - 1).clamp(min=1)
+
+
+def normalized_by_step(advantages: Tensor, mask: Tensor) -> Tensor:
+    """Return `advantages` divided by their standard deviation at each step, so that every step counts as much."""
+    count = mask.sum(1, keepdim=True).clamp(min=1)
+    deviation = ((advantages.square() * mask).sum(1, keepdim=True) / count).sqrt()
+    return advantages / (deviation + 1e-8)
+
+
+def clipped_surrogate(log_policy: Tensor, old_log_policy: Tensor, advantages: Tensor, clip_range: float) -> Tensor:
+    """Return what is to be minimised at each step: PPO's clipped surrogate, Eq. 7 of its paper, negated.
+
+    With the policy that acted (a ratio of 1 everywhere) its gradient is that of REINFORCE.
+    """
+    ratio = (log_policy - old_log_policy).exp()
+    clipped = ratio.clamp(1 - clip_range, 1 + clip_range)
+    return -torch.minimum(ratio * advantages, clipped * advantages)
