@@ -16,9 +16,11 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
 
-from agents.callbacks import AnnealCallback, ListenCallback, ProgressCallback, SaveCallback
+from agents.callbacks import ListenCallback, ProgressCallback, SaveCallback
+from agents.collapse import CollapseWatch
 from agents.composing import Pieces, compose_pieces, load_agent
 from agents.config import TrainConfig
+from agents.control import controls
 from agents.evaluation import metrics_table, table_metrics
 from agents.run_directory import RunDirectory
 from agents.settings import algorithm_class
@@ -69,13 +71,13 @@ def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, en
     model.set_logger(configure(str(run.path), ["tensorboard"]))
     save = SaveCallback(config.total_timesteps // config.checkpoints, run.save)
     with Progress(config.total_timesteps, config.algo, "steps", done=model.num_timesteps) as progress:
+        watch = CollapseWatch(config.on_collapse, progress.say)
         callbacks: list[BaseCallback] = [
             save,
-            ListenCallback(config.total_timesteps // config.evaluations, environment, tell=progress.note),
+            ListenCallback(config.total_timesteps // config.evaluations, environment, watch=watch, tell=progress.note),
             ProgressCallback(progress),
+            *controls(config),
         ]
-        if config.final_c is not None:
-            callbacks.append(AnnealCallback(environment["reward"].c, config.final_c, config.c_fraction))
         left = max(config.total_timesteps - model.num_timesteps, 0)
         model.learn(left, callbacks, log_interval=None, reset_num_timesteps=False)  # type: ignore[arg-type]
     if not save.stopped:

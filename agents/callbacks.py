@@ -14,6 +14,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import TensorBoardOutputFormat
 from torch.utils.tensorboard import SummaryWriter
 
+from agents.collapse import CollapseWatch
 from agents.composing import Pieces, compose_pieces
 from agents.evaluation import learning_metrics
 from melody_env import piano_roll_figure, score_melodies
@@ -23,32 +24,11 @@ _HEARD = 2
 """Pieces whose picture and sound go to TensorBoard."""
 
 
-class EveryCallback(BaseCallback):
-    """Call `act` whenever another `interval` environment steps have passed."""
+class ListenCallback(BaseCallback):
+    """Let the agent compose whenever another `interval` steps have passed, and log what its pieces are like.
 
-    def __init__(self, interval: int):
-        super().__init__()
-        self.interval = max(interval, 1)
-        self._next = 0
-
-    def _on_training_start(self) -> None:
-        self._next = self.num_timesteps + self.interval
-
-    def _on_step(self) -> bool:
-        if self.num_timesteps >= self._next:
-            self._next += self.interval
-            self.act()
-        return True
-
-    def act(self) -> None:
-        """Do what is done from time to time."""
-        raise NotImplementedError
-
-
-class ListenCallback(EveryCallback):
-    """Let the agent compose, and log what its pieces are like: scalars always, pictures and sound every few times.
-
-    The pieces start from the same priming tokens each time. `tell` is given a line of the main figures.
+    Scalars always, pictures and sound every few times. The pieces start from the same priming tokens each time. `watch`
+    can end the training; `tell` is given a line of the main figures.
     """
 
     model: BaseAlgorithm
@@ -60,23 +40,33 @@ class ListenCallback(EveryCallback):
         num_pieces: int = 256,
         pictures_every: int = 4,
         seed: int = 0,
+        watch: CollapseWatch | None = None,
         tell: Callable[[str], None] = lambda line: None,
     ):
-        super().__init__(interval)
+        super().__init__()
+        self.interval = max(interval, 1)
         self.environment = environment
         self.num_pieces = num_pieces
         self.pictures_every = pictures_every
         self.seed = seed
+        self.watch = watch
         self.tell = tell
         self._times = 0
 
     def _on_training_start(self) -> None:
-        super()._on_training_start()
+        self._next = self.num_timesteps + self.interval
         if self.num_timesteps == 0:
-            self.act()
+            self.listen()
 
-    def act(self) -> None:
-        """Compose, score, log."""
+    def _on_step(self) -> bool:
+        if self.num_timesteps < self._next:
+            return True
+        self._next += self.interval
+        metrics = self.listen()
+        return self.watch is None or self.watch.go_on(self.model, metrics)
+
+    def listen(self) -> dict[str, float]:
+        """Compose, score, log; return the `learning_metrics`."""
         pieces = compose_pieces(
             self.model.policy, self.num_pieces, self.seed, self.environment, num_probabilities=_HEARD
         )
@@ -89,6 +79,7 @@ class ListenCallback(EveryCallback):
             show_pieces(writer, pieces, self.environment, self.num_timesteps)
         self._times += 1
         self.tell(f"r_MT {metrics['music_theory']:.2f}, log p {metrics['log_prob']:.2f}, KL {metrics['kl']:.1f}")
+        return metrics
 
     def _tensorboard(self) -> SummaryWriter | None:
         for output in self.logger.output_formats:
@@ -162,22 +153,3 @@ class SaveCallback(BaseCallback):
 
     def _on_training_end(self) -> None:
         self._restore()
-
-
-class AnnealCallback(BaseCallback):
-    """Let c of the environment go from `first` to `last` in equal ratios over the first `fraction` of the training."""
-
-    def __init__(self, first: float, last: float, fraction: float):
-        super().__init__()
-        self.first = first
-        self.ratio = last / first
-        self.fraction = fraction
-
-    def _on_rollout_start(self) -> None:
-        progress = 1 - self.model._current_progress_remaining
-        c = self.first * self.ratio ** min(progress / self.fraction, 1)
-        self.training_env.set_attr("c", c)
-        self.logger.record("train/c", c)
-
-    def _on_step(self) -> bool:
-        return True

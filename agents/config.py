@@ -8,7 +8,8 @@ from typing import Any, Generic, Literal, TypeVar, get_args
 
 import tyro
 
-from agents.settings import PRESETS, Algorithm, Preset, Settings
+from agents.collapse import OnCollapse
+from agents.settings import PRESETS, REGULARIZED, Algorithm, Preset, Settings
 from melody_env import RewardProfile, load_profile
 from note_rnn import InputError, load_note_rnn
 
@@ -49,6 +50,12 @@ class TrainConfig(Generic[AgentSettings]):
     """What c becomes, in equal ratios, if it is to change while learning."""
     c_fraction: float = 0.5
     """(final_c) Share of the training over which c changes."""
+    kl_budget: float | None = None
+    """(ppo_kl, psi, g) Nats of KL from the Note RNN that a piece may have: c is adapted to hold it there."""
+    entropy_floor: float | None = None
+    """(ppo_kl, psi, g) Nats per step below which the policy's entropy is not to fall: c is raised to hold it there."""
+    on_collapse: OnCollapse = "warn"
+    """What to do when the pieces become alike: warn and go on, stop, or restore the last good policy and stop."""
     length: int = 32
     """Steps (sixteenths) of a piece."""
     observation: Literal["position", "token"] = "position"
@@ -114,8 +121,22 @@ class TrainConfig(Generic[AgentSettings]):
         profile = self.profile()
         if self.final_c is not None:
             replace(profile, c=self.final_c)
-        if self.algo in ("psi", "g") and not profile.log_prior:
+        if self.algo in REGULARIZED and not profile.log_prior:
             raise InputError(f"--algo {self.algo} needs log p in the reward: choose a profile with log_prior: true.")
+        self._check_control()
+
+    def _check_control(self) -> None:
+        asked = [name for name in ("final_c", "kl_budget", "entropy_floor") if getattr(self, name) is not None]
+        if len(asked) > 1:
+            names = " and ".join(f"--{name.replace('_', '-')}" for name in asked)
+            raise InputError(f"{names} all set c: give only one of them.")
+        for name in ("kl_budget", "entropy_floor"):
+            value = getattr(self, name)
+            option = f"--{name.replace('_', '-')}"
+            if value is not None and self.algo not in REGULARIZED:
+                raise InputError(f"{option} needs an algorithm that KL is a cost to: --algo {', '.join(REGULARIZED)}.")
+            if value is not None and not value > 0:
+                raise InputError(f"{option} must be a number above 0, not {value}.")
 
     def profile(self) -> RewardProfile:
         """Return the reward profile; raises ProfileError."""

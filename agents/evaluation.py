@@ -10,7 +10,8 @@ from typing import NamedTuple
 from rich.table import Table
 
 from agents.composing import Pieces
-from melody_env import melody_statistics, score_melodies
+from melody_env import largest_bar_share, mean_hamming_distance, melody_statistics, score_melodies
+from melody_env.statistics import count_distinct
 
 
 class Row(NamedTuple):
@@ -41,13 +42,16 @@ ROWS = (
     Row("entropy", "Policy entropy per step, nats", ".2f"),
     Row("kl", "KL from the Note RNN per piece, nats", ".1f"),
     Row("distinct_compositions", "Distinct compositions", ".1%"),
+    Row("hamming_distance", "Steps at which two compositions differ", ".1%"),
+    Row("largest_bar_share", "Share of the commonest bar", ".2%"),
 )
 
 
 def learning_metrics(pieces: Pieces) -> dict[str, float]:
     """Return the means of `pieces` to watch while learning.
 
-    Per step: total reward, r_MT, log p, entropy and each rule ("rule/<name>"). Per piece: KL from the Note RNN.
+    Per step: total reward, r_MT, log p, entropy and each rule ("rule/<name>"). Per piece: KL from the Note RNN. And
+    how different the pieces are from each other.
     """
     finished, length = pieces.finished, pieces.melodies.shape[1]
     return {
@@ -56,7 +60,9 @@ def learning_metrics(pieces: Pieces) -> dict[str, float]:
         "log_prob": float(finished.log_prob.mean()) / length,
         "entropy": float(pieces.entropy.mean()),
         "kl": float(pieces.kl.mean()),
-        "distinct_compositions": melody_statistics(pieces.melodies).as_dict()["distinct_compositions"],
+        "distinct_compositions": count_distinct(pieces.melodies) / len(pieces.melodies),
+        "hamming_distance": mean_hamming_distance(pieces.melodies),
+        "largest_bar_share": largest_bar_share(pieces.melodies),
         **{f"rule/{name}": float(sums.mean()) / length for name, sums in finished.rules.items()},
     }
 

@@ -203,6 +203,9 @@ class DQNSettings(_Baseline):
     """Epsilon at the end of that share."""
 
 
+REGULARIZED = ("ppo_kl", "psi", "g")
+"""The algorithms that KL from the prior is a cost to."""
+
 BASELINES: dict[str, type[BaseAlgorithm]] = {"ppo": PPO, "a2c": A2C, "dqn": DQN, "recurrent_ppo": RecurrentPPO}
 """The algorithms of Stable-Baselines3 and sb3-contrib to compare with."""
 

@@ -2,6 +2,7 @@
 
 from gymnasium.envs.registration import register
 
+from melody_env.diversity import largest_bar_share, mean_hamming_distance
 from melody_env.engine import FinishedPieces, MelodyEngine
 from melody_env.env import MelodyCompositionEnv
 from melody_env.pictures import melody_text, piano_roll_figure, piano_roll_image
@@ -22,7 +23,9 @@ __all__ = [
     "ProfileError",
     "RewardProfile",
     "WeightedRule",
+    "largest_bar_share",
     "load_profile",
+    "mean_hamming_distance",
     "melody_statistics",
     "melody_text",
     "piano_roll_figure",

@@ -51,6 +51,10 @@ class Progress:
         if self._bar is not None:
             self._bar.set_postfix_str(text)
 
+    def say(self, sentence: str) -> None:
+        """Print `sentence` on a line of its own."""
+        tqdm.write(sentence, file=sys.stderr)
+
     def close(self) -> None:
         """Show the last figures."""
         if self._bar is not None:

@@ -1,0 +1,89 @@
+"""Why does the paper's G look so weak? G in the paper preset, with the prior fixed and with its gradient let into it.
+
+In the original the target of G holds the Reward RNN's log p without a stop, so that each update trains the Reward RNN
+too, which the paper says is fixed. `--moving-prior` does the same here, for this comparison alone: the network that
+gives log p in the target, in the policy and in the reward is one, and it learns.
+
+    python benchmarks/g_question.py --seed 0
+    python benchmarks/g_question.py --seed 0 --moving-prior
+"""
+
+import argparse
+import copy
+import json
+import time
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents import RecurrentDQN, compose_pieces
+from agents.config import TrainConfig
+from agents.episode_buffer import EpisodeBatch
+from agents.evaluation import ROWS, table_metrics
+from agents.objectives import soft_value, squared_loss, td_error
+from melody_env import MelodyVecEnv
+from note_rnn import NoteRNN, Tokens
+
+
+class MovingPriorG(RecurrentDQN):
+    """G as the original learns it: the gradient of the target reaches the prior, and the optimizer follows it."""
+
+    def let_prior_move(self) -> NoteRNN:
+        """Let the prior learn from now on; return it."""
+        prior = self.policy.prior
+        assert prior is not None
+        prior.requires_grad_(True)
+        self.policy.optimizer.add_param_group({"params": list(prior.parameters())})
+        return prior
+
+    def loss(self, batch: EpisodeBatch) -> Tensor:
+        """Return the mean squared error of Eq. 13, its target differentiable in the prior."""
+        assert self.policy.prior is not None
+        logits, _ = self.policy.prior(batch.observations.long())
+        log_base = logits.log_softmax(-1)
+        scores, _ = self.policy.network(batch.observations, batch.log_base)
+        with torch.no_grad():
+            target_scores, _ = self.policy.target_network(batch.observations, batch.log_base)
+            log_p = batch.log_base[:-1].gather(-1, batch.actions[..., None]).squeeze(-1)
+        values = soft_value(target_scores[1:], log_base[1:])
+        returns = batch.rewards - log_p + self.gamma * (1 - batch.terminated) * values
+        return squared_loss(td_error(scores[:-1], batch.actions, returns), None).mean()
+
+
+def main() -> None:
+    """Train one seed; print the table's metrics as a line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--moving-prior", action="store_true", help="let the gradient into the prior")
+    parser.add_argument("--steps", type=int, default=3_000_000, help="environment steps (default: the paper's)")
+    parser.add_argument("--compositions", type=int, default=10_000)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    config = TrainConfig.of("g", "paper", seed=arguments.seed, total_timesteps=arguments.steps)
+    environment = config.environment()
+    env = MelodyVecEnv(config.n_envs, **environment)
+    model = config.agent.build("g", env, environment["prior"], config.seed, "cpu")
+    original = copy.deepcopy(environment["prior"])
+    if arguments.moving_prior:
+        model.__class__ = MovingPriorG
+        env.engine.prior = environment["prior"] = model.let_prior_move()
+    started = time.process_time()
+    model.learn(config.total_timesteps, log_interval=None)
+    seconds = time.process_time() - started
+    pieces = compose_pieces(model.policy, arguments.compositions, config.seed, environment)
+    metrics = table_metrics(pieces)
+    record = {row.metric: round(metrics[row.metric], 4) for row in ROWS}
+    record["log_prob_under_the_original_prior"] = _log_prob(original, pieces.primers, pieces.melodies)
+    print(json.dumps({"seed": config.seed, "moving_prior": arguments.moving_prior, "cpu_seconds": seconds, **record}))
+
+
+def _log_prob(prior: NoteRNN, primers: Tokens, melodies: Tokens) -> float:
+    """Return the mean over all steps of log p of `melodies` [N, T], heard after `primers` [N]."""
+    heard = np.concatenate([primers[:, None], melodies], axis=1)
+    log_probs = prior.log_probs(heard[:, :-1]).numpy()
+    return float(np.take_along_axis(log_probs, heard[:, 1:, None], axis=-1).mean())
+
+
+if __name__ == "__main__":
+    main()

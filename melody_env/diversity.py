@@ -1,0 +1,34 @@
+"""How different melodies are from each other.
+
+Shapes: B melodies, T steps.
+"""
+
+import numpy as np
+
+from note_rnn.vocabulary import VOCABULARY_SIZE, Tokens
+
+BAR = 16
+"""Sixteenths."""
+
+
+def mean_hamming_distance(melodies: Tokens) -> float:
+    """Return the share of the T steps at which two different rows of `melodies` [B, T] differ, on average.
+
+    0 if all are the same; nan for a single one.
+    """
+    count, length = melodies.shape
+    if count < 2:
+        return float("nan")
+    places = melodies + VOCABULARY_SIZE * np.arange(length)
+    alike = np.bincount(places.ravel(), minlength=VOCABULARY_SIZE * length) / count
+    return float(1 - np.square(alike).sum() / length) * count / (count - 1)
+
+
+def largest_bar_share(melodies: Tokens) -> float:
+    """Return the share of the commonest bar among all whole bars of `melodies` [B, T]; nan if there is none."""
+    whole = melodies.shape[1] // BAR * BAR
+    bars = np.ascontiguousarray(melodies[:, :whole].astype(np.int8)).reshape(-1, BAR)
+    if not len(bars):
+        return float("nan")
+    _, counts = np.unique(bars.view(np.dtype((np.void, BAR))), return_counts=True)
+    return float(counts.max() / len(bars))
