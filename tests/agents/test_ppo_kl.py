@@ -1,0 +1,151 @@
+"""PPOKL is a Stable-Baselines3 citizen that learns what needs memory, and what a reward with KL asks for."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.callbacks import CheckpointCallback, EvalCallback
+from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.envs import IdentityEnv, IdentityEnvBox
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.utils import LinearSchedule
+
+from agents import PPOKL
+from melody_env import MelodyVecEnv
+from note_rnn import NoteRNN
+
+
+class RememberFirst(gym.Env):
+    """Show a bit, then blanks, one or two of them; reward 1 for naming the bit at the last. Needs memory: else 1/2."""
+
+    observation_space = spaces.Discrete(3)
+    action_space = spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.bit, self.length = (int(number) for number in self.np_random.integers(2, size=2))
+        self.left = self.length + 2
+        return self.bit, {}
+
+    def step(self, action):
+        self.left -= 1
+        return 2, float(self.left == 0 and action == self.bit), self.left == 0, False, {}
+
+
+class Choice(gym.Env):
+    """One step; a reward of log 3 for action 1, nothing for the others."""
+
+    observation_space = spaces.Discrete(1)
+    action_space = spaces.Discrete(3)
+
+    def reset(self, *, seed=None, options=None):
+        return 0, {}
+
+    def step(self, action):
+        return 0, float(np.log(3) * (action == 1)), True, False, {}
+
+
+def make_model(env=None, **arguments) -> PPOKL:
+    settings = {
+        "learning_rate": 1e-2,
+        "n_steps": 12,
+        "kl_weight": 0.0,
+        "policy_kwargs": {"lstm_hidden_size": 16},
+        "seed": 0,
+        "device": "cpu",
+    }
+    return PPOKL("MlpLstmPolicy", env or make_vec_env(RememberFirst, 16, seed=0), **(settings | arguments))
+
+
+def weights(model: PPOKL) -> torch.Tensor:
+    return torch.cat([parameter.flatten() for parameter in model.policy.parameters()])
+
+
+def test_learns_what_needs_memory():
+    model = make_model(learning_rate=2e-2, batch_size=64).learn(5_000)
+    assert evaluate_policy(model, model.get_env(), n_eval_episodes=40)[0] == 1.0
+
+
+def test_learns_identity():
+    model = make_model(make_vec_env(lambda: IdentityEnv(3, ep_length=10), 8), n_steps=10).learn(4_000)
+    assert evaluate_policy(model, model.get_env(), n_eval_episodes=8)[0] == 10
+
+
+def test_continuous_actions_are_refused():
+    with pytest.raises(AssertionError, match="only supports"):
+        make_model(Monitor(IdentityEnvBox()))
+
+
+def test_with_a_kl_weight_the_policy_ends_where_reward_and_entropy_balance():
+    # The optimum of E[r - log policy] is softmax(r): probabilities 1/5, 3/5, 1/5.
+    settings = {"kl_weight": 1.0, "n_steps": 8, "batch_size": 512, "learning_rate": LinearSchedule(2e-2, 0, 1)}
+    model = make_model(make_vec_env(Choice, 64, seed=0), **settings).learn(16_000)
+    logits, _, _ = model.policy.step(torch.zeros(1), model.policy.zero_state(1), torch.tensor([True]))
+    np.testing.assert_allclose(logits.softmax(-1)[0], [0.2, 0.6, 0.2], atol=0.04)
+
+
+def test_one_epoch_with_one_minibatch_is_rloo():
+    model = make_model(n_epochs=1, batch_size=10_000, n_steps=4, max_grad_norm=1e9)
+    model.learn(16 * 4)
+    assert model._n_updates == 1
+
+
+def test_same_seed_same_weights():
+    first, second = (weights(make_model().learn(1_000)) for _ in range(2))
+    assert first.equal(second)
+    assert not first.equal(weights(make_model(seed=1).learn(1_000)))
+
+
+def test_saved_with_its_episodes_it_goes_on_bit_for_bit(tmp_path):
+    model = make_model().learn(1_000)
+    model.save(tmp_path / "model", include=["rollout_buffer"])
+    env = make_vec_env(RememberFirst, 16, seed=0)
+    env.envs = model.get_env().envs
+    whole = weights(model)
+    loaded = PPOKL.load(tmp_path / "model", env=env, device="cpu", force_reset=False)
+    assert weights(loaded).equal(whole)
+    assert loaded.rollout_buffer is not None
+    assert loaded.rollout_buffer._open_since.tolist() == model.rollout_buffer._open_since.tolist()
+    observation, state = np.array([0, 1]), model.predict(np.array([2, 1]))[1]
+    for one, other in zip(
+        *(each.predict(observation, state, deterministic=True)[1] for each in (model, loaded)), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_starts_as_its_prior_and_moves_away_from_it(small_prior):
+    env = MelodyVecEnv(8, prior=small_prior, length=6)
+    model = PPOKL(env=env, prior=small_prior, n_steps=6, seed=0, device="cpu")
+    tokens = torch.randint(38, (5, 3))
+    positions = torch.randint(6, (5, 3))
+    observations = torch.stack([tokens, positions], dim=-1)
+    expected = small_prior(tokens)[0].log_softmax(-1)
+    scores, _ = model.policy.network(observations, torch.zeros(()))
+    torch.testing.assert_close(scores.log_softmax(-1), expected)
+    model.learn(8 * 6 * 4)
+    moved, _ = model.policy.network(observations, torch.zeros(()))
+    assert not torch.allclose(moved.log_softmax(-1), expected, atol=1e-3)
+
+
+def test_episodes_that_last_longer_than_a_round_are_learned_from_when_they_end():
+    model = make_model(n_steps=1, n_epochs=1)
+    model.learn(16)
+    assert model._n_updates == 0
+    model.learn(16 * 3, reset_num_timesteps=False)
+    assert model._n_updates > 0
+
+
+def test_works_with_sb3_callbacks_and_one_environment(tmp_path):
+    callbacks = [
+        EvalCallback(make_vec_env(RememberFirst, 2, seed=9), eval_freq=50, n_eval_episodes=4, verbose=0),
+        CheckpointCallback(save_freq=50, save_path=str(tmp_path)),
+    ]
+    make_model(Monitor(RememberFirst())).learn(120, callback=callbacks)
+    assert len(list(tmp_path.glob("*.zip"))) == 2
+
+
+def test_a_prior_that_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="leave out the prior"):
+        make_model(prior=NoteRNN(hidden_size=12), policy_kwargs=None)

@@ -1,0 +1,22 @@
+"""Actions are drawn with the probabilities of the softmax."""
+
+import numpy as np
+
+from agents.sampling import draw, log_softmax
+
+LOGITS = np.log([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]]) + np.array([[7.0], [-300.0]])
+
+
+def test_log_softmax_knows_no_constant():
+    np.testing.assert_allclose(np.exp(log_softmax(LOGITS)), [[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]])
+
+
+def test_frequencies_are_the_probabilities():
+    actions = draw(np.tile(LOGITS, (20_000, 1, 1)), np.random.default_rng(0))
+    frequencies = np.stack([(actions == action).mean(0) for action in range(3)], axis=-1)
+    np.testing.assert_allclose(frequencies, [[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]], atol=0.01)
+
+
+def test_what_is_impossible_is_never_drawn():
+    logits = np.tile([-np.inf, 0.0, -np.inf], (1_000, 1))
+    assert set(draw(logits, np.random.default_rng(0))) == {1}
