@@ -1,0 +1,187 @@
+"""`python -m agents.frontier`: what the rules cost, as a picture and a table of agents for several c or KL budgets.
+
+Each point is an agent: its r_MT, log p and share of distinct compositions against its KL from the Note RNN.
+"""
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import tyro
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
+
+from agents.composing import compose_pieces
+from agents.config import TrainConfig
+from agents.control import controls
+from agents.evaluation import table_metrics
+from agents.settings import Algorithm
+from melody_env import MelodyVecEnv
+from note_rnn import InputError, Progress, replacing, run_command
+
+_PANELS = (
+    ("paper_music_theory", "r_MT per step"),
+    ("log_prob", "log p per step, nats"),
+    ("distinct_compositions", "distinct compositions"),
+)
+
+
+@dataclass(frozen=True)
+class FrontierConfig:
+    """Train agents that let the rules count more or less, and show what each got for its distance from the Note RNN.
+
+    What is finished is not trained again: the same command goes on where it was stopped.
+    """
+
+    algos: tuple[Algorithm, ...] = ("ppo_kl", "psi", "g")
+    """Algorithms, with their default settings."""
+    c: tuple[float, ...] = (0.6, 0.8, 1.0, 1.5, 2.0, 4.0)
+    """Values of c, which divides the rules' reward."""
+    kl_budgets: tuple[float, ...] = ()
+    """KL budgets in nats per piece to hold (ppo_kl, psi, g), instead of the values of c."""
+    seeds: tuple[int, ...] = (0,)
+    """Seeds of each point."""
+    reward: str = "varied"
+    """Reward profile: the name of a shipped one, or a YAML file."""
+    total_timesteps: int | None = None
+    """Tokens to compose while learning, if not the algorithm's default."""
+    compositions: int = 2_000
+    """Pieces that each point counts."""
+    workers: int = 1
+    """Agents trained at the same time, each on a core of its own."""
+    out: Path = Path("runs/frontier")
+    """Folder for frontier.json and frontier.png."""
+
+
+class Point(NamedTuple):
+    """An agent of the picture: its algorithm, c or KL budget, and seed."""
+
+    algo: Algorithm
+    control: str
+    """"c" or "kl_budget"."""
+    value: float
+    seed: int
+
+
+def sweep(config: FrontierConfig) -> list[dict[str, Any]]:
+    """Train and measure all points that are not yet in frontier.json; return the records of all.
+
+    Raises InputError for what cannot be used, before anything is trained.
+    """
+    points = _points(config)
+    for point in points:
+        _train_config(point, config).check()
+    path = config.out / "frontier.json"
+    records = _read(path)
+    missing = [point for point in points if not any(_is_of(record, point, config) for record in records)]
+    with (
+        Progress(len(points), "frontier", "agents", done=len(points) - len(missing)) as progress,
+        ProcessPoolExecutor(config.workers, get_context("spawn")) as pool,
+    ):
+        for future in as_completed([pool.submit(measure, point, config) for point in missing]):
+            records.append(future.result())
+            with replacing(path) as temporary:
+                temporary.write_text(json.dumps(records, indent=2) + "\n", encoding="utf-8")
+            progress.advance()
+    return [record for point in points for record in records if _is_of(record, point, config)]
+
+
+def measure(point: Point, config: FrontierConfig) -> dict[str, Any]:
+    """Train the agent of `point`; return its record: what it is, its `table_metrics`, and the CPU time it took."""
+    torch.set_num_threads(1)
+    train = _train_config(point, config)
+    environment = train.environment()
+    env = MelodyVecEnv(train.n_envs, **environment)
+    model = train.agent.build(train.algo, env, environment["prior"], train.seed, "cpu")
+    started = time.process_time()
+    model.learn(train.total_timesteps, controls(train), log_interval=None)
+    seconds = time.process_time() - started
+    metrics = table_metrics(compose_pieces(model.policy, config.compositions, point.seed, environment))
+    return {**point._asdict(), **_setting(config), "cpu_seconds": round(seconds, 1), "metrics": metrics}
+
+
+def picture(records: Sequence[dict[str, Any]]) -> Figure:
+    """Return the figure of `records`: one panel for each of r_MT, log p and distinct share, against KL."""
+    figure = Figure(figsize=(13, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, (metric, label) in zip(figure.subplots(1, len(_PANELS)), _PANELS, strict=True):
+        for algo in dict.fromkeys(record["algo"] for record in records):
+            own = sorted((r for r in records if r["algo"] == algo), key=lambda record: record["metrics"]["kl"])
+            axes.plot(_of(own, "kl"), _of(own, metric), "o-", label=algo, alpha=0.8)
+            for record in own:
+                axes.annotate(f"{record['value']:g}", (record["metrics"]["kl"], record["metrics"][metric]), fontsize=7)
+        axes.set_xlabel("KL from the Note RNN per piece, nats")
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.3)
+    figure.axes[0].legend()
+    return figure
+
+
+def table(records: Iterable[dict[str, Any]]) -> Table:
+    """Return the table of `records`, a row for each agent."""
+    columns = ("kl", *(metric for metric, _ in _PANELS), "entropy", "largest_bar_share")
+    result = Table("algorithm", "c or budget", "seed", "CPU-s", *(name.replace("_", " ") for name in columns))
+    for record in records:
+        numbers = (f"{record['metrics'][name]:.3g}" for name in columns)
+        value = f"{'' if record['control'] == 'c' else 'KL '}{record['value']:g}"
+        result.add_row(record["algo"], value, str(record["seed"]), f"{record['cpu_seconds']:.0f}", *numbers)
+    return result
+
+
+def _points(config: FrontierConfig) -> list[Point]:
+    control, values = ("kl_budget", config.kl_budgets) if config.kl_budgets else ("c", config.c)
+    points = [Point(algo, control, value, seed) for algo in config.algos for value in values for seed in config.seeds]
+    if not points:
+        raise InputError("There is nothing to train: give at least one of --algos, --c or --kl-budgets, and --seeds.")
+    return points
+
+
+def _train_config(point: Point, config: FrontierConfig) -> TrainConfig[Any]:
+    changes: dict[str, Any] = {"reward": config.reward, "seed": point.seed, "compositions": config.compositions}
+    if config.total_timesteps is not None:
+        changes["total_timesteps"] = config.total_timesteps
+    return TrainConfig.of(point.algo, **{"c": None, **changes, point.control: point.value})
+
+
+def _setting(config: FrontierConfig) -> dict[str, Any]:
+    """Return what all points of a sweep have in common."""
+    return {name: asdict(config)[name] for name in ("reward", "total_timesteps", "compositions")}
+
+
+def _is_of(record: dict[str, Any], point: Point, config: FrontierConfig) -> bool:
+    return {**point._asdict(), **_setting(config)}.items() <= record.items()
+
+
+def _of(records: Iterable[dict[str, Any]], metric: str) -> list[float]:
+    return [record["metrics"][metric] for record in records]
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}): move it away, or choose another --out.") from error
+
+
+def main() -> None:
+    """Run the command line."""
+    config = tyro.cli(FrontierConfig)
+    records = sweep(config)
+    with replacing(config.out / "frontier.png") as temporary:
+        picture(records).savefig(temporary, dpi=110)
+    Console().print(table(records))
+    print(f"Saved {config.out / 'frontier.png'} and frontier.json")
+
+
+if __name__ == "__main__":
+    run_command(main)

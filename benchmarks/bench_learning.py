@@ -1,0 +1,120 @@
+"""How many transitions a second an agent learns on one core, beside nn.LSTM alone and what the processor allows.
+
+A transition is learned once for each update that it is part of. Two limits are measured in the same run, for the same
+minibatches: the matrix products that the forward and backward pass of an LSTM of 100 units cannot do without, and
+PyTorch's nn.LSTM with a linear head on dense one-hot input, forward and backward, with no learning around it.
+"update" is all of an agent's update (sampling, both networks, returns, loss, clipping, Adam); "end to end" is `learn`
+as a whole, composing and rewards included, with the algorithm's default settings but for the minibatch.
+
+    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/bench_learning.py
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from agents.config import TrainConfig
+from agents.settings import Algorithm
+from melody_env import MelodyVecEnv
+from note_rnn import VOCABULARY_SIZE, NoteRNN
+
+T = 32
+H = 100
+F = VOCABULARY_SIZE + T + 1
+"""Inputs: the token and the position, one-hot."""
+
+
+def best_time(run: Callable[[], object], repeats: int) -> float:
+    """Return the shortest of `repeats` times of `run`, in seconds."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def products(size: int) -> Callable[[], object]:
+    """Return the products of a forward and a backward pass over `T` steps of `size` pieces."""
+    inputs, gates, head = torch.randn(size, F + H), torch.randn(F + H, 4 * H), torch.randn(H, VOCABULARY_SIZE)
+    hidden, d_gates, d_logits = torch.randn(size, H), torch.randn(size, 4 * H), torch.randn(size, VOCABULARY_SIZE)
+
+    def run() -> None:
+        for _ in range(T):
+            _ = inputs @ gates, hidden @ head
+            _ = d_gates @ gates[:H].T, inputs.T @ d_gates, d_logits @ head.T, hidden.T @ d_logits
+
+    return run
+
+
+def lstm_alone(size: int) -> Callable[[], object]:
+    """Return nn.LSTM with a linear head, forward and backward."""
+    lstm, head, inputs = nn.LSTM(F, H), nn.Linear(H, VOCABULARY_SIZE), torch.randn(T, size, F)
+
+    def run() -> None:
+        outputs, _ = lstm(inputs)
+        head(outputs).logsumexp(-1).mean().backward()
+
+    return run
+
+
+def agent(algo: Algorithm, size: int, prior: NoteRNN, **changes: Any) -> Any:
+    """Return an agent of `algo` with minibatches of `size` pieces and something to learn from."""
+    config = TrainConfig.of(algo, batch_size=size, **changes)
+    env = MelodyVecEnv(config.n_envs, **{**config.environment(), "prior": prior})
+    model = config.agent.build(algo, env, prior, 0, "cpu")
+    model.learn(2 * T * config.n_envs, log_interval=None)
+    return model
+
+
+def learn(model: Any, steps: int) -> tuple[float, float]:
+    """Let `model` take `steps` steps; return the transitions learned a second of updating, and of all it did."""
+    train, updates, updating = model.train, model._n_updates, 0.0
+
+    def timed(*arguments: Any, **keywords: Any) -> None:
+        nonlocal updating
+        started = time.perf_counter()
+        train(*arguments, **keywords)
+        updating += time.perf_counter() - started
+
+    model.train = timed
+    started = time.perf_counter()
+    model.learn(steps, log_interval=None, reset_num_timesteps=False)
+    seconds = time.perf_counter() - started
+    learned = (model._n_updates - updates) * model.batch_size * T
+    return learned / updating, learned / seconds
+
+
+def main() -> None:
+    """Print the transitions a second of each subject, for minibatches of 32 and 128 pieces, beside the two limits."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=40, help="the best of so many updates counts (default 40)")
+    parser.add_argument("--steps", type=int, default=131_072, help="steps of the end-to-end runs (default 131,072)")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    prior = NoteRNN().eval().requires_grad_(False)
+    print(f"T = {T}, H = {H}, one thread, torch {torch.__version__}\n")
+    print(f"{'':34}{'minibatch':>10}{'transitions / s':>18}{'/ products':>12}{'/ nn.LSTM':>12}")
+    for size in (32, 128):
+        learned = size * T
+        limit = learned / best_time(products(size), arguments.repeats)
+        alone = learned / best_time(lstm_alone(size), arguments.repeats)
+
+        def show(name: str, speed: float, size: int = size, limit: float = limit, alone: float = alone) -> None:
+            print(f"{name:34}{size:10}{speed:18,.0f}{speed / limit:11.2f}x{speed / alone:11.2f}x", flush=True)
+
+        show("matrix products (the limit)", limit)
+        show("nn.LSTM on one-hot input", alone)
+        for algo in ("psi", "ppo_kl", "q"):
+            updating, all_in_all = learn(agent(algo, size, prior), arguments.steps // (8 if algo == "q" else 1))
+            show(f"{algo}: update", updating)
+            show(f"{algo}: end to end", all_in_all)
+
+
+if __name__ == "__main__":
+    main()
