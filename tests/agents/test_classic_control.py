@@ -1,4 +1,4 @@
-"""RecurrentDQN solves what any Stable-Baselines3 algorithm should, and CartPole without velocities, which needs memory."""
+"""RecurrentDQN solves what any SB3 algorithm should, and CartPole without velocities, which needs memory."""
 
 from functools import partial
 
