@@ -164,6 +164,7 @@ def test_solves_cartpole_without_velocities(seed):
         gradient_steps=8,
         exploration_fraction=0.2,
         exploration_final_eps=0.02,
+        linear_beyond=1.0,
         policy_kwargs={"lstm_hidden_size": 32, "dueling": True, "value_scale": 50},
         seed=seed,
     )
