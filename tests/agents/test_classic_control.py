@@ -149,24 +149,41 @@ def test_other_than_discrete_actions_are_refused(env):
         learn(env)
 
 
+CARTPOLE = {
+    "q": {
+        "total_timesteps": 60_000,
+        "learning_rate": LinearSchedule(3e-3, 0, 1),
+        "learning_starts": 1_000,
+        "gamma": 0.98,
+        "tau": 0.02,
+        "train_freq": 32,
+        "gradient_steps": 8,
+        "exploration_fraction": 0.2,
+        "exploration_final_eps": 0.02,
+        "linear_beyond": 1.0,
+    },
+    "psi": {
+        "total_timesteps": 100_000,
+        "learning_rate": LinearSchedule(5e-3, 0, 1),
+        "learning_starts": 0,
+        "buffer_size": 16_384,
+        "batch_size": 16,
+        "gamma": 0.99,
+        "return_lambda": 0.9,
+        "train_freq": 64,
+        "gradient_steps": 8,
+        "exploration": "boltzmann",
+        "linear_beyond": 10.0,
+    },
+}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
-def test_solves_cartpole_without_velocities(seed):
-    env = VecNormalize(make_vec_env(CartPoleNoVelocity, 8, seed=seed), norm_reward=False)
-    model = learn(
-        env,
-        60_000,
-        learning_rate=LinearSchedule(3e-3, 0, 1),
-        learning_starts=1_000,
-        gamma=0.98,
-        tau=0.02,
-        train_freq=32,
-        gradient_steps=8,
-        exploration_fraction=0.2,
-        exploration_final_eps=0.02,
-        linear_beyond=1.0,
-        policy_kwargs={"lstm_hidden_size": 32, "dueling": True, "value_scale": 50},
-        seed=seed,
-    )
-    env.training = False
+@pytest.mark.parametrize(("objective", "n_envs"), [("q", 8), ("psi", 16)])
+def test_solves_cartpole_without_velocities(objective, n_envs, seed):
+    env = VecNormalize(make_vec_env(CartPoleNoVelocity, n_envs, seed=seed), norm_reward=False)
+    policy = {"lstm_hidden_size": 32, "dueling": True, "value_scale": 50}
+    model = learn(env, objective=objective, policy_kwargs=policy, seed=seed, **CARTPOLE[objective])
+    env.training = False  # from here on the observations are normalised as they were at the end
     assert mean_return(model) >= 450
