@@ -54,6 +54,8 @@ class EpisodeBuffer(ReplayBuffer):
             raise ValueError(
                 "EpisodeBuffer keeps the last observation of each episode: optimize_memory_usage must be False."
             )
+        if isinstance(observation_space, spaces.Dict):
+            raise ValueError("EpisodeBuffer holds no Dict observations: wrap the environment in FlattenObservation.")
         super().__init__(buffer_size, observation_space, action_space, device, n_envs)
         self.log_policy = np.zeros((self.buffer_size, n_envs), dtype=np.float32)
         self.log_base: npt.NDArray[np.float32] | None = None
