@@ -1,5 +1,7 @@
 """RecurrentDQN is a Stable-Baselines3 citizen that learns what needs memory."""
 
+import copy
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -118,6 +120,24 @@ def test_loaded_model_acts_the_same_and_trains_on(tmp_path):
     assert loaded.num_timesteps == 2_000
     assert loaded.exploration_rate == pytest.approx(0.2)
     assert RecurrentDQN.load(tmp_path / "model").predict(0)[0] in (0, 1)
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["plain", "compiled"])
+@pytest.mark.parametrize("objective", ["q", "psi"])
+def test_saved_with_its_buffer_it_goes_on_bit_for_bit(objective, compiled, tmp_path):
+    model = make_model(objective=objective, learning_starts=50)
+    if compiled:
+        model.policy = torch.compile(model.policy, backend="eager")
+    model.learn(500)  # 62 steps of 8 environments: amid their episodes
+    model.save(tmp_path / "model", include=["replay_buffer"])
+    env = copy.deepcopy(model.get_env())
+    loaded = RecurrentDQN.load(tmp_path / "model", env=env, device="cpu", force_reset=False)
+    for each in (model, loaded):
+        each.learn(500, reset_num_timesteps=False)
+    assert model.num_timesteps == loaded.num_timesteps == 1_008
+    assert weights(loaded).equal(weights(model))
+    for key, value in model.policy.optimizer.state_dict()["state"][0].items():
+        assert loaded.policy.optimizer.state_dict()["state"][0][key].equal(value)
 
 
 def test_state_carries_over_and_episode_start_clears_it():
