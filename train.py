@@ -27,6 +27,7 @@ from agents.settings import algorithm_class
 from melody_env import MelodyVecEnv, piano_roll_figure
 from note_rnn import (
     Progress,
+    held_out_openings,
     replacing,
     run_command,
     weights_checksum,
@@ -74,7 +75,13 @@ def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, en
         watch = CollapseWatch(config.on_collapse, progress.say)
         callbacks: list[BaseCallback] = [
             save,
-            ListenCallback(config.total_timesteps // config.evaluations, environment, watch=watch, tell=progress.note),
+            ListenCallback(
+                config.total_timesteps // config.evaluations,
+                environment,
+                human_tunes=held_out_openings(config.length),
+                watch=watch,
+                tell=progress.note,
+            ),
             ProgressCallback(progress),
             *controls(config),
         ]

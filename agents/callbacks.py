@@ -15,10 +15,10 @@ from stable_baselines3.common.logger import TensorBoardOutputFormat
 from torch.utils.tensorboard import SummaryWriter
 
 from agents.collapse import CollapseWatch
-from agents.composing import Pieces, compose_pieces
+from agents.composing import Pieces, compose_pieces, log_likelihood
 from agents.evaluation import learning_metrics
 from melody_env import piano_roll_figure, score_melodies
-from note_rnn import SAMPLE_RATE, Progress, synthesize
+from note_rnn import SAMPLE_RATE, Progress, Tokens, synthesize
 
 _HEARD = 2
 """Pieces whose picture and sound go to TensorBoard."""
@@ -27,8 +27,9 @@ _HEARD = 2
 class ListenCallback(BaseCallback):
     """Let the agent compose whenever another `interval` steps have passed, and log what its pieces are like.
 
-    Scalars always, pictures and sound every few times. The pieces start from the same priming tokens each time. `watch`
-    can end the training; `tell` is given a line of the main figures.
+    Scalars always, pictures and sound every few times. The pieces start from the same priming tokens each time. Of
+    `human_tunes` [N, T], if there are any, the likelihood under the agent is logged. `watch` can end the training;
+    `tell` is given a line of the main figures.
     """
 
     model: BaseAlgorithm
@@ -40,6 +41,7 @@ class ListenCallback(BaseCallback):
         num_pieces: int = 256,
         pictures_every: int = 4,
         seed: int = 0,
+        human_tunes: Tokens | None = None,
         watch: CollapseWatch | None = None,
         tell: Callable[[str], None] = lambda line: None,
     ):
@@ -49,6 +51,7 @@ class ListenCallback(BaseCallback):
         self.num_pieces = num_pieces
         self.pictures_every = pictures_every
         self.seed = seed
+        self.human_tunes = human_tunes
         self.watch = watch
         self.tell = tell
         self._times = 0
@@ -71,6 +74,8 @@ class ListenCallback(BaseCallback):
             self.model.policy, self.num_pieces, self.seed, self.environment, num_probabilities=_HEARD
         )
         metrics = learning_metrics(pieces)
+        if self.human_tunes is not None:
+            metrics["human_log_prob"] = log_likelihood(self.model.policy, self.human_tunes, self.environment)
         for name, value in metrics.items():
             self.logger.record(name if "/" in name else f"melody/{name}", value)
         self.model.dump_logs()

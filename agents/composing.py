@@ -98,6 +98,24 @@ def _compose_batch(
     return Pieces(finished, primers, entropy / engine.length, kl, np.stack(probabilities, axis=1))
 
 
+def log_likelihood(policy: BasePolicy | None, melodies: Tokens, environment: dict[str, Any]) -> float:
+    """Return the mean over all steps of log policy of `melodies` [N, T], in nats, when nothing was heard before them.
+
+    The Note RNN is the policy None. Tunes of people that neither has seen tell whether the agent still knows music.
+    """
+    count, length = melodies.shape
+    engine = MelodyEngine(count, **{**environment, "length": length, "priming": "none"})
+    engine.reset()
+    player = player_of(policy)
+    player.begin(count)
+    total = 0.0
+    for tokens in melodies.T:
+        log_policy = log_softmax(player.scores(engine.observations(), engine.prior_log_probs))
+        total += float(log_policy[np.arange(count), tokens].sum())
+        engine.step(tokens)
+    return total / melodies.size
+
+
 def _joined(parts: list[Pieces]) -> Pieces:
     """Return the pieces of all `parts` as one."""
 

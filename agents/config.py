@@ -65,7 +65,7 @@ class TrainConfig(Generic[AgentSettings]):
     n_envs: int = 64
     """Pieces composed side by side."""
 
-    evaluations: int = 40
+    evaluations: int = 20
     """How often the agent is listened to while it learns."""
     checkpoints: int = 10
     """How often it is saved."""

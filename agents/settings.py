@@ -245,7 +245,7 @@ PRESETS: Mapping[tuple[Algorithm, Preset], Mapping[str, Any]] = {
         **{"total_timesteps": 900_000, "reward": "varied", "c": 0.8, "n_envs": 128},
         "agent": replace(_SOFT, learning_rate=7e-3),
     },
-    ("ppo_kl", "default"): {"total_timesteps": 500_000, "reward": "varied", "n_envs": 128, "agent": PPOKLSettings()},
+    ("ppo_kl", "default"): {"total_timesteps": 400_000, "reward": "varied", "n_envs": 128, "agent": PPOKLSettings()},
     ("ppo", "default"): {"agent": PPOSettings()},
     ("recurrent_ppo", "default"): {"agent": PPOSettings()},
     ("a2c", "default"): {"agent": A2CSettings()},

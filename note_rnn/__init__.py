@@ -1,6 +1,7 @@
 """What is known of melodies: their 38 tokens, files in and out, corpora, and the LSTM that predicts them."""
 
 from note_rnn.checkpoint import CheckpointError, load_note_rnn, read_model_card, save_note_rnn, weights_checksum
+from note_rnn.corpus import held_out_openings
 from note_rnn.errors import InputError, run_command
 from note_rnn.files import replacing
 from note_rnn.midi import MelodyFileError, read_midi, write_midi
@@ -23,6 +24,7 @@ __all__ = [
     "Tokens",
     "VocabularyError",
     "check_tokens",
+    "held_out_openings",
     "load_note_rnn",
     "lstm_step",
     "one_hot_product",

@@ -100,6 +100,22 @@ def load_corpus(
     return _joined([_load_collection(name, folder, num_workers) for name in dict.fromkeys(collections)])
 
 
+def held_out_openings(length: int, cache_dir: str | Path | None = None) -> Tokens | None:
+    """Return the openings [N, `length`] of the default collections' test tunes that are as long, if they are cached.
+
+    None where they have not been read on this machine: that takes minutes, and music21.
+    """
+    folder = Path(cache_dir or user_cache_dir("melody-rl")) / "corpus"
+    corpora = [_read_cache(folder / f"{name}.npz") for name in DEFAULT_COLLECTIONS]
+    if None in corpora:
+        return None
+    test = split(_joined([corpus for corpus in corpora if corpus is not None])).test
+    _, first_segments = np.unique(test.tune_of_segment, return_index=True)
+    openings = [test.segments[first][:length] for first in first_segments]
+    whole = [opening for opening in openings if len(opening) == length]
+    return np.stack(whole) if whole else None
+
+
 def known_collections() -> list[str]:
     """Return the names of the collections that come with music21; raises CorpusError where it is not installed."""
     return sorted(
@@ -202,7 +218,7 @@ def _read_cache(path: Path) -> Corpus | None:
                 data["sources"].tolist(),
                 [provenance],
             )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, importlib.metadata.PackageNotFoundError):
         return None
 
 

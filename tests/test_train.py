@@ -12,6 +12,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import agents.collapse
 import train
 from agents import compose
 from agents.callbacks import ProgressCallback
@@ -180,6 +181,18 @@ def test_stopped_run_is_saved_and_goes_on(small_prior_file, tmp_path, monkeypatc
     newest = sorted((run / "checkpoints").glob("model_*.zip"))[-1]
     assert newest.name == "model_000000001024.zip"
     assert [path.name for path in (run / "checkpoints").glob("state_*")] == ["state_000000001024.pkl"]
+
+
+def test_a_collapse_is_told_and_ends_the_run_with_the_last_good_policy(small_prior_file, tmp_path, monkeypatch, capsys):
+    symptoms = iter([None, "are all the same"])
+    monkeypatch.setattr(agents.collapse, "collapse", lambda metrics: next(symptoms))
+    config = small_config(small_prior_file, tmp_path / "run", evaluations=4, on_collapse="restore")
+    run = train.train(config)
+    assert "Collapse at step 512: the pieces are all the same. The training has ended with the policy of step 256" in (
+        capsys.readouterr().err
+    )
+    assert (run / "metrics.json").exists()
+    assert [path.name for path in (run / "checkpoints").glob("model_*")][-1] == "model_000000000512.zip"
 
 
 def test_a_run_without_its_state_can_compose_but_not_go_on(finished_run, tmp_path, monkeypatch, capsys):

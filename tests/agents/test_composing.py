@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from agents import RecurrentDQN, compose, compose_pieces
+from agents.composing import log_likelihood
 from agents.evaluation import learning_metrics, metrics_table, table_metrics
 from melody_env import MelodyVecEnv, score_melodies
-from note_rnn import CheckpointError
+from note_rnn import NO_EVENT, CheckpointError
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,14 @@ def test_probabilities_entropy_and_kl_belong_together(small_prior, agent):
     np.testing.assert_allclose(pieces.kl, (chances * (np.log(chances) - prior)).sum((1, 2)), rtol=1e-4)
     with torch.no_grad():
         agent.policy.network.head.logits.bias[14] -= 2.0
+
+
+def test_log_likelihood_of_given_melodies_is_the_networks(small_prior, agent):
+    melodies = np.random.default_rng(0).integers(38, size=(7, 12))
+    heard = np.concatenate([np.full((7, 1), NO_EVENT), melodies[:, :-1]], axis=1)
+    expected = np.take_along_axis(small_prior.log_probs(heard).numpy(), melodies[..., None], -1).mean()
+    for policy in (None, agent.policy):
+        assert log_likelihood(policy, melodies, {"prior": small_prior}) == pytest.approx(expected, rel=1e-5)
 
 
 def test_temperature_sharpens(small_prior):

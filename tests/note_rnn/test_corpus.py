@@ -1,6 +1,8 @@
 import importlib.util
 import json
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -117,6 +119,21 @@ def test_a_cache_of_another_version_is_made_anew(books, parsed, tmp_path, monkey
     after = load_corpus(["book"], cache_dir=tmp_path)
     assert parsed == ["book", "book"]
     assert before.provenance[0][version] != after.provenance[0][version] in ("0.0", 0)
+
+
+def test_held_out_openings_are_those_of_the_test_tunes_once_they_are_cached(tmp_path, monkeypatch):
+    assert corpora.held_out_openings(16, tmp_path) is None
+    tunes = random_corpus(300, np.random.default_rng(0))
+    tunes = replace(tunes, provenance=[{"music21": version("music21"), "extraction": corpora.EXTRACTION_VERSION}])
+    for name in DEFAULT_COLLECTIONS:
+        corpora._write_cache(tunes, tmp_path / "corpus" / f"{name}.npz")
+    openings = corpora.held_out_openings(16, tmp_path)
+    test = split(corpora._joined([tunes, tunes])).test
+    assert openings.shape[1] == 16
+    assert 0 < len(openings) <= len(test.titles)
+    first = {tuple(segment[:16]) for segment in test.segments}
+    assert {tuple(opening) for opening in openings} <= first
+    assert corpora.held_out_openings(100_000, tmp_path) is None
 
 
 @pytest.mark.parametrize(
