@@ -31,7 +31,7 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
     its reward, so with weight 1 that is r_MT / c minus the KL divergence from the Note RNN; with weight 0 it is the
     reward alone. Each round of episodes, unrolled from the zero state, is learned from `n_epochs` times in minibatches
     of whole episodes. The baseline of an episode is the mean of the others at the same step. With a `prior`, the first
-    policy is that Note RNN. RLOO is the case of one epoch with one minibatch.
+    policy is that Note RNN. RLOO is the case of one epoch with one minibatch. A time limit counts as an end.
 
     :param n_steps: steps of every environment between trainings; what is learned from are the episodes that ended.
     :param batch_size: whole episodes per update.

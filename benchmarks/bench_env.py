@@ -8,12 +8,12 @@ Tokens and the Note RNN's weights are random: the speed does not depend on them.
 """
 
 import argparse
-import time
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from timing import best_time
 
 from melody_env import (
     MelodyCompositionEnv,
@@ -80,16 +80,6 @@ def subjects(size: int) -> dict[str, tuple[int, Callable[[], object]]]:
         "MelodyVecEnv": (size, lambda: play(sb3.step, actions)),
         "MelodyCompositionEnv, one piece": (1, lambda: play(scalar.step, actions[:, 0], scalar.reset)),
     }
-
-
-def best_time(compose: Callable[[], object], repeats: int) -> float:
-    """Return the shortest of `repeats` times of `compose`, in seconds."""
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        compose()
-        times.append(time.perf_counter() - started)
-    return min(times)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from timing import best_time
 from torch import nn
 
 from agents.config import TrainConfig
@@ -26,16 +27,6 @@ T = 32
 H = 100
 F = VOCABULARY_SIZE + T + 1
 """Inputs: the token and the position, one-hot."""
-
-
-def best_time(run: Callable[[], object], repeats: int) -> float:
-    """Return the shortest of `repeats` times of `run`, in seconds."""
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - started)
-    return min(times)
 
 
 def products(size: int) -> Callable[[], object]:

@@ -1,4 +1,4 @@
-"""RecurrentDQN solves what any SB3 algorithm should, and CartPole without velocities, which needs memory."""
+"""RecurrentDQN solves what any SB3 algorithm should, and, as PPOKL does, CartPole without velocities: with memory."""
 
 from functools import partial
 
@@ -14,7 +14,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormalize
 
-from agents import RecurrentDQN
+from agents import PPOKL, RecurrentDQN
 
 EPISODE_LENGTH = 10
 
@@ -88,7 +88,7 @@ def learn(env, total_timesteps: int = 1_000, **arguments) -> RecurrentDQN:
     return RecurrentDQN("MlpLstmPolicy", env, **(settings | arguments)).learn(total_timesteps)
 
 
-def mean_return(model: RecurrentDQN) -> float:
+def mean_return(model: RecurrentDQN | PPOKL) -> float:
     return evaluate_policy(model, model.get_env(), n_eval_episodes=20)[0]
 
 
@@ -134,7 +134,7 @@ def test_what_follows_a_time_limit_counts(return_lambda):
     env = make_vec_env(lambda: gym.wrappers.TimeLimit(Forever(), max_episode_steps=3), 1, seed=0)
     model = learn(env, train_freq=8, return_lambda=return_lambda)
     with torch.no_grad():
-        scores, _ = model.policy.q_net(torch.zeros(3, 1, dtype=torch.long), torch.zeros(()))
+        scores, _ = model.policy.network(torch.zeros(3, 1, dtype=torch.long), torch.zeros(()))
     np.testing.assert_allclose(scores, 2, atol=0.05)  # 1 + 1/2 + 1/4 + ...; of three steps alone: 1.75, 1.5, 1
 
 
@@ -186,4 +186,21 @@ def test_solves_cartpole_without_velocities(objective, n_envs, seed):
     policy = {"lstm_hidden_size": 32, "dueling": True, "value_scale": 50}
     model = learn(env, objective=objective, policy_kwargs=policy, seed=seed, **CARTPOLE[objective])
     env.training = False  # from here on the observations are normalised as they were at the end
+    assert mean_return(model) >= 450
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_policy_gradient_without_kl_solves_cartpole_without_velocities(seed):
+    env = VecNormalize(make_vec_env(CartPoleNoVelocity, 16, seed=seed), norm_reward=False)
+    settings = {
+        "n_steps": 128,
+        "batch_size": 8,
+        "gamma": 0.99,
+        "kl_weight": 0.0,
+        "learning_rate": LinearSchedule(3e-3, 0, 1),
+    }
+    policy = {"lstm_hidden_size": 32}
+    model = PPOKL("MlpLstmPolicy", env, policy_kwargs=policy, seed=seed, device="cpu", **settings).learn(150_000)
+    env.training = False
     assert mean_return(model) >= 450

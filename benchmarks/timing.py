@@ -1,0 +1,14 @@
+"""How the benchmarks take time."""
+
+import time
+from collections.abc import Callable
+
+
+def best_time(run: Callable[[], object], repeats: int) -> float:
+    """Return the shortest of `repeats` times of `run`, in seconds."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - started)
+    return min(times)
