@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
@@ -12,6 +13,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import agents.callbacks
 import agents.collapse
 import train
 from agents import compose
@@ -144,12 +146,11 @@ def final_weights(run: Path, algo: str) -> torch.Tensor:
 @pytest.mark.parametrize("algo", get_args(Algorithm))
 def test_a_run_that_goes_on_is_the_one_that_was_never_stopped(algo, small_prior_file, tmp_path, monkeypatch, capsys):
     changes = {"total_timesteps": 1_536, "final_c": 2.0}
+    monkeypatch.setattr(agents.callbacks, "_HEARD", 1)
+    monkeypatch.setattr(train, "WRITTEN_PIECES", 1)
     whole = train.train(small_config(small_prior_file, tmp_path / "whole", algo, **changes))
-    interrupt(monkeypatch, at_step=400)
-    with pytest.raises(SystemExit, match=r"go on with: python train\.py --resume"):
+    with interrupted(at_step=400), pytest.raises(SystemExit, match=r"go on with: python train\.py --resume"):
         train.train(small_config(small_prior_file, tmp_path / "stopped", algo, **changes))
-    monkeypatch.undo()
-    monkeypatch.setattr(train, "WRITTEN_PIECES", 2)
     np.random.seed(123)  # noqa: NPY002 (as if in another process)
     torch.manual_seed(123)
     went_on = train.train(train.TrainConfig.of(resume=tmp_path / "stopped"))
@@ -157,7 +158,8 @@ def test_a_run_that_goes_on_is_the_one_that_was_never_stopped(algo, small_prior_
     assert (went_on / "metrics.json").read_text() == (whole / "metrics.json").read_text()
 
 
-def interrupt(monkeypatch, at_step: int) -> None:
+@contextmanager
+def interrupted(at_step: int):
     """Press Ctrl-C once, after `at_step` steps."""
     advance = ProgressCallback._on_step
 
@@ -166,16 +168,16 @@ def interrupt(monkeypatch, at_step: int) -> None:
             signal.raise_signal(signal.SIGINT)
         return advance(self)
 
-    monkeypatch.setattr(ProgressCallback, "_on_step", advance_then_interrupt)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ProgressCallback, "_on_step", advance_then_interrupt)
+        yield
 
 
 def test_stopped_run_is_saved_and_goes_on(small_prior_file, tmp_path, monkeypatch, capsys):
-    interrupt(monkeypatch, at_step=512)
-    with pytest.raises(SystemExit, match="Stopped at step 520; go on with"):
+    with interrupted(at_step=512), pytest.raises(SystemExit, match="Stopped at step 520; go on with"):
         train.train(small_config(small_prior_file, tmp_path / "run"))
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert not (tmp_path / "run" / "metrics.json").exists()
-    monkeypatch.undo()
     run = train.train(train.TrainConfig.of(resume=tmp_path / "run"))
     assert (run / "metrics.json").exists()
     newest = sorted((run / "checkpoints").glob("model_*.zip"))[-1]
