@@ -12,7 +12,9 @@ from note_rnn import InputError
 
 
 def test_nothing_given_is_q_with_its_defaults():
-    assert TrainConfig.parse([]) == TrainConfig.of("q") == TrainConfig(RecurrentDQNSettings())
+    config = TrainConfig.parse([])
+    assert config == TrainConfig.of("q", "default")
+    assert isinstance(config.agent, RecurrentDQNSettings)
 
 
 @pytest.mark.parametrize(("algo", "preset"), PRESETS)
