@@ -1,0 +1,144 @@
+"""What a search finds is worth what the environment pays, and where the best is known, it is found."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from melody_env import MelodyEngine, load_profile, search, searching
+from melody_env.moves import MOVES, cross
+from melody_env.profile import RewardProfile, WeightedRule
+from melody_env.search import SearchConfig
+from melody_env.searching import METHODS, Value, _resampled
+from note_rnn import NO_EVENT, read_midi, run_command
+
+TONIC = RewardProfile("tonic", (WeightedRule("tonic"), WeightedRule("interval")))
+"""Over six steps at most 15 for the tonic: the first and the third token, and holds or rests at the end."""
+
+
+@pytest.fixture(autouse=True)
+def small_population(monkeypatch):
+    monkeypatch.setattr(searching, "POPULATION", 64)
+
+
+def search_for(method, value, budget, seed=0):
+    return list(METHODS[method](value, budget, np.random.default_rng(seed)))
+
+
+def test_value_is_what_the_environment_pays(small_prior):
+    melodies = np.random.default_rng(0).integers(38, size=(5, 12))
+    engine = MelodyEngine(5, prior=small_prior, length=12, priming="none")
+    engine.reset()
+    for tokens in melodies.T:
+        _, finished = engine.step(tokens)
+    value = Value(load_profile("paper"), 12, small_prior)
+    np.testing.assert_allclose(value(melodies), finished.returns, rtol=1e-5)
+    np.testing.assert_allclose(Value(load_profile("paper"), 12)(melodies), finished.music_theory)
+
+
+def test_value_of_a_beginning_is_that_of_its_own_steps(small_prior):
+    value = Value(load_profile("paper"), 12, small_prior)
+    melody = np.full((1, 12), NO_EVENT)
+    melody[0, :4] = [14, 16, 18, 19]
+    assert value(melody[:, :0])[0] == 0.0
+    parts = [value(melody[:, :t])[0] for t in range(13)]
+    assert parts[-1] == pytest.approx(value(melody)[0])
+    assert Value(TONIC, 6)(np.array([[14, 16]]))[0] == pytest.approx(3 + 5 * 0.08)  # 6 steps: the tonic counts at once
+
+
+@pytest.mark.parametrize("method", ["anneal", "beam", "evolve"])
+def test_the_best_of_a_small_world_is_found(method):
+    # Two steps, so all 1,444 melodies can be looked at.
+    everything = np.stack(np.meshgrid(np.arange(38), np.arange(38)), -1).reshape(-1, 2)
+    value = Value(load_profile("paper"), 2)
+    assert search_for(method, value, 20_000)[-1].values[0] == pytest.approx(value(everything).max())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_gets_better_within_its_budget(method, small_prior):
+    value = Value(load_profile("paper"), 8, small_prior)
+    found = search_for(method, value, 4_000)
+    assert found[-1].valued <= 4_000
+    bests = [step.values[0] for step in found]
+    if method not in ("beam", "greedy"):  # theirs are beginnings until the last step
+        assert bests == sorted(bests)
+        assert bests[-1] > bests[0]
+    np.testing.assert_allclose(value(found[-1].melodies), found[-1].values)
+    assert (np.diff(found[-1].values) <= 0).all()
+    assert len(np.unique(found[-1].melodies, axis=0)) == len(found[-1].melodies)
+
+
+@pytest.mark.parametrize("method", ["anneal", "evolve", "random"])
+def test_same_seed_same_melodies(method):
+    value = Value(TONIC, 6)
+    one, again, other = (search_for(method, value, 1_000, seed)[-1].melodies for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, again)
+    assert one.shape != other.shape or not np.array_equal(one, other)
+
+
+def test_a_wider_beam_is_never_worse_here_and_annealing_beats_chance():
+    value = Value(load_profile("paper"), 16)
+    best = {method: search_for(method, value, 20_000)[-1].values[0] for method in METHODS}
+    assert best["beam"] > best["greedy"]
+    assert best["anneal"] > best["random"]
+    assert best["evolve"] > best["random"]
+
+
+@pytest.mark.parametrize("move", MOVES, ids=lambda move: move.__name__)
+def test_moves_give_melodies_and_leave_the_old_ones(move):
+    rng = np.random.default_rng(0)
+    for length in (1, 7, 32):
+        melodies = rng.integers(38, size=(200, length))
+        before = melodies.copy()
+        moved = move(melodies, rng)
+        np.testing.assert_array_equal(melodies, before)
+        assert moved.shape == melodies.shape
+        assert moved.min() >= 0
+        assert moved.max() < 38
+        assert length == 1 or (moved != melodies).any()
+
+
+def test_crossing_takes_the_beginning_of_one_and_the_end_of_the_other():
+    child = cross(np.zeros((300, 5), int), np.ones((300, 5), int), np.random.default_rng(0))
+    assert (np.diff(child, axis=1) >= 0).all()
+    assert set(child.sum(1)) == set(range(6))
+
+
+def test_resampling_keeps_each_as_often_as_its_weight_says():
+    kept = _resampled(np.log([0.5, 0.25, 0.125, 0.125]), np.random.default_rng(0))
+    assert np.bincount(kept, minlength=4).tolist()[:2] == [2, 1]
+    assert len(kept) == 4
+
+
+def test_command_prints_and_writes_what_it_found(small_prior_file, tmp_path, monkeypatch, capsys):
+    arguments = ["--prior", str(small_prior_file), "--evaluations", "500", "--length", "16", "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["search", *arguments])
+    search.main()
+    record = json.loads((tmp_path / "anneal.json").read_text())
+    assert record["value"] == pytest.approx(record["music_theory"] / 0.5 + record["log_prob"])
+    assert sum(record["rules"].values()) == pytest.approx(record["music_theory"])
+    assert len(read_midi(tmp_path / "anneal.mid")) <= 16
+    assert f"{record['value']:.2f}" in capsys.readouterr().out
+
+
+def test_without_log_p_the_sum_of_r_mt_counts():
+    record = search.search(SearchConfig("greedy", log_prob=False, length=8))
+    assert record["value"] == record["music_theory"]
+    assert record["log_prob"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--evaluations", "0"], "--evaluations must be a whole number above 0, not 0."),
+        (["--reward", "nonsense"], "No reward profile nonsense"),
+        (["--c", "-1"], "c must be a number above 0"),
+    ],
+)
+def test_bad_input_is_told_in_a_sentence(arguments, sentence, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["search", *arguments])
+    with pytest.raises(SystemExit) as exit_info:
+        run_command(search.main)
+    assert exit_info.value.code == 2
+    assert sentence in capsys.readouterr().err
