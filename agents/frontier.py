@@ -25,6 +25,7 @@ from agents.control import controls
 from agents.evaluation import table_metrics
 from agents.settings import Algorithm
 from melody_env import MelodyVecEnv
+from melody_env.search import SearchConfig, search
 from note_rnn import InputError, Progress, replacing, run_command
 
 _PANELS = (
@@ -55,6 +56,8 @@ class FrontierConfig:
     """Tokens to compose while learning, if not the algorithm's default."""
     compositions: int = 2_000
     """Pieces that each point counts."""
+    limit_evaluations: int = 1_000_000
+    """Melodies that the search for the limit of r_MT may value."""
     workers: int = 1
     """Agents trained at the same time, each on a core of its own."""
     out: Path = Path("runs/frontier")
@@ -80,7 +83,7 @@ def sweep(config: FrontierConfig) -> list[dict[str, Any]]:
     for point in points:
         _train_config(point, config).check()
     path = config.out / "frontier.json"
-    records = _read(path)
+    records = _read(path, [])
     missing = [point for point in points if not any(_is_of(record, point, config) for record in records)]
     with (
         Progress(len(points), "frontier", "agents", done=len(points) - len(missing)) as progress,
@@ -88,8 +91,7 @@ def sweep(config: FrontierConfig) -> list[dict[str, Any]]:
     ):
         for future in as_completed([pool.submit(measure, point, config) for point in missing]):
             records.append(future.result())
-            with replacing(path) as temporary:
-                temporary.write_text(json.dumps(records, indent=2) + "\n", encoding="utf-8")
+            _write(path, records)
             progress.advance()
     return [record for point in points for record in records if _is_of(record, point, config)]
 
@@ -108,8 +110,29 @@ def measure(point: Point, config: FrontierConfig) -> dict[str, Any]:
     return {**point._asdict(), **_setting(config), "cpu_seconds": round(seconds, 1), "metrics": metrics}
 
 
-def picture(records: Sequence[dict[str, Any]]) -> Figure:
-    """Return the figure of `records`: one panel for each of r_MT, log p and distinct share, against KL."""
+def references(config: FrontierConfig) -> dict[str, Any]:
+    """Return what the agents are to be seen beside: the Note RNN's `table_metrics`, and the limit of r_MT per step.
+
+    The limit is that of the nine rules alone, as far as a search finds it.
+    """
+    path = config.out / "references.json"
+    asked = {"compositions": config.compositions, "limit_evaluations": config.limit_evaluations}
+    known = _read(path, {})
+    if not asked.items() <= known.items():
+        train = TrainConfig.of(compositions=config.compositions)
+        note_rnn = table_metrics(compose_pieces(None, config.compositions, 0, train.environment()))
+        search_config = SearchConfig(log_prob=False, length=train.length, evaluations=config.limit_evaluations)
+        limit = search(search_config)["music_theory"] / train.length
+        known = {**asked, "note_rnn": note_rnn, "limit": limit}
+        _write(path, known)
+    return known
+
+
+def picture(records: Sequence[dict[str, Any]], beside: dict[str, Any]) -> Figure:
+    """Return the figure of `records`: one panel for each of r_MT, log p and distinct share, against KL.
+
+    `beside` are the `references`.
+    """
     figure = Figure(figsize=(13, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (metric, label) in zip(figure.subplots(1, len(_PANELS)), _PANELS, strict=True):
@@ -118,10 +141,12 @@ def picture(records: Sequence[dict[str, Any]]) -> Figure:
             axes.plot(_of(own, "kl"), _of(own, metric), "o-", label=algo, alpha=0.8)
             for record in own:
                 axes.annotate(f"{record['value']:g}", (record["metrics"]["kl"], record["metrics"][metric]), fontsize=7)
+        axes.plot(0, beside["note_rnn"][metric], "k*", label="Note RNN")
         axes.set_xlabel("KL from the Note RNN per piece, nats")
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
-    figure.axes[0].legend()
+    figure.axes[0].axhline(beside["limit"], color="k", linestyle=":", label="the most that the rules can pay")
+    figure.axes[0].legend(fontsize=8)
     return figure
 
 
@@ -164,13 +189,19 @@ def _of(records: Iterable[dict[str, Any]], metric: str) -> list[float]:
     return [record["metrics"][metric] for record in records]
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+def _read(path: Path, otherwise: Any) -> Any:
+    """Return the JSON in the file `path`, or `otherwise` if there is none."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return []
+        return otherwise
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read ({error}): move it away, or choose another --out.") from error
+
+
+def _write(path: Path, content: Any) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -178,7 +209,7 @@ def main() -> None:
     config = tyro.cli(FrontierConfig)
     records = sweep(config)
     with replacing(config.out / "frontier.png") as temporary:
-        picture(records).savefig(temporary, dpi=110)
+        picture(records, references(config)).savefig(temporary, dpi=110)
     Console().print(table(records))
     print(f"Saved {config.out / 'frontier.png'} and frontier.json")
 

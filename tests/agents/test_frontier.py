@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 
 from agents import frontier
-from agents.frontier import FrontierConfig, picture, sweep, table
+from agents.frontier import FrontierConfig, picture, references, sweep, table
 from note_rnn import InputError, run_command
 
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory) -> FrontierConfig:
     out = tmp_path_factory.mktemp("frontier")
-    return FrontierConfig(("ppo_kl", "psi"), (1.0, 4.0), total_timesteps=4_096, compositions=64, out=out)
+    return FrontierConfig(
+        ("ppo_kl", "psi"), (1.0, 4.0), total_timesteps=4_096, compositions=64, limit_evaluations=20_000, out=out
+    )
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +49,14 @@ class NoPool:
         pass
 
 
-def test_picture_and_table_have_every_point(records):
-    axes = picture(records).axes
-    assert len(axes) == 3
-    for panel in axes:
-        assert [len(line.get_xdata()) for line in panel.get_lines()] == [2, 2]
+def test_picture_and_table_have_every_point_and_the_references(config, records):
+    beside = references(config)
+    assert beside["note_rnn"]["kl"] == pytest.approx(0.0, abs=1e-6)
+    assert beside["limit"] > max(record["metrics"]["paper_music_theory"] for record in records)
+    first, *others = picture(records, beside).axes
+    assert [len(line.get_xdata()) for line in first.get_lines()] == [2, 2, 1, 2]
+    for panel in others:
+        assert [len(line.get_xdata()) for line in panel.get_lines()] == [2, 2, 1]
     assert table(records).row_count == 4
 
 
