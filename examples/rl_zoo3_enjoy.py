@@ -2,7 +2,7 @@
 
 python examples/rl_zoo3_enjoy.py --algo recurrent_dqn --env CartPoleNoVel-v1 --folder logs
 
-With --no-render it only reports the returns.
+With --no-render it only reports the returns; the window needs pygame: pip install "gymnasium[classic-control]"
 """
 
 import rl_zoo3_train  # noqa: F401 (makes RecurrentDQN known)
