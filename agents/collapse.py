@@ -12,7 +12,10 @@ FEWEST_DISTINCT = 0.95
 COMMONEST_BAR = 0.1
 LEAST_DISTANCE = 0.5
 
-_ADVICE = "Let the rules count less (a larger --c), or hold the policy with --kl-budget or --entropy-floor."
+_ADVICE = (
+    "Let the rules count less (a larger --c), take out what pays for sameness (--reward varied), or hold the policy "
+    "with --kl-budget or --entropy-floor."
+)
 
 
 def collapse(metrics: Mapping[str, float]) -> str | None:

@@ -238,8 +238,8 @@ _PAPER: dict[str, Any] = {
 }
 
 PRESETS: Mapping[tuple[Algorithm, Preset], Mapping[str, Any]] = {
-    ("q", "default"): {"total_timesteps": 200_000, "agent": RecurrentDQNSettings(learning_rate=2e-3)},
-    ("rl_only", "default"): {"total_timesteps": 200_000, "agent": RecurrentDQNSettings(learning_rate=2e-3)},
+    ("q", "default"): {"total_timesteps": 200_000, "agent": RecurrentDQNSettings(learning_rate=4e-3)},
+    ("rl_only", "default"): {"total_timesteps": 200_000, "agent": RecurrentDQNSettings(learning_rate=4e-3)},
     ("psi", "default"): {"total_timesteps": 900_000, "reward": "varied", "n_envs": 128, "agent": _SOFT},
     ("g", "default"): {
         **{"total_timesteps": 900_000, "reward": "varied", "c": 0.8, "n_envs": 128},
