@@ -43,7 +43,8 @@ class TrainConfig(Generic[AgentSettings]):
     prior: str = "default"
     """Note RNN to start from and to give log p: "default", or the .safetensors file that pretraining wrote."""
     reward: str = "paper"
-    """Reward profile: "paper", "varied" (without its reward for repeated motifs), or a YAML file."""
+    """Reward profile: "paper", "varied" (without its reward for repeated motifs), "refrain" (with a fifth of it), or a
+    YAML file."""
     c: float | None = None
     """What divides the rules' reward, if not the profile's c: the smaller, the more the rules count."""
     final_c: float | None = None

@@ -34,6 +34,15 @@ _PANELS = (
     ("distinct_compositions", "distinct compositions"),
 )
 
+_COLUMNS = {
+    "kl": "KL",
+    "paper_music_theory": "r_MT",
+    "log_prob": "log p",
+    "distinct_compositions": "distinct",
+    "entropy": "entropy",
+    "largest_bar_share": "commonest bar",
+}
+
 
 @dataclass(frozen=True)
 class FrontierConfig:
@@ -152,10 +161,9 @@ def picture(records: Sequence[dict[str, Any]], beside: dict[str, Any]) -> Figure
 
 def table(records: Iterable[dict[str, Any]]) -> Table:
     """Return the table of `records`, a row for each agent."""
-    columns = ("kl", *(metric for metric, _ in _PANELS), "entropy", "largest_bar_share")
-    result = Table("algorithm", "c or budget", "seed", "CPU-s", *(name.replace("_", " ") for name in columns))
+    result = Table("algorithm", "c or budget", "seed", "CPU-s", *_COLUMNS.values())
     for record in records:
-        numbers = (f"{record['metrics'][name]:.3g}" for name in columns)
+        numbers = (f"{record['metrics'][name]:.3g}" for name in _COLUMNS)
         value = f"{'' if record['control'] == 'c' else 'KL '}{record['value']:g}"
         result.add_row(record["algo"], value, str(record["seed"]), f"{record['cpu_seconds']:.0f}", *numbers)
     return result

@@ -84,6 +84,13 @@ def test_varied_profile_differs_from_the_papers_in_two_weights_and_c():
     assert varied.c == 1.0
 
 
+def test_refrain_is_varied_with_a_fifth_of_what_a_repeated_motif_pays():
+    varied, refrain = load_profile("varied"), load_profile("refrain")
+    weights = dict(zip(varied.rule_names, varied.weights, strict=True))
+    assert dict(zip(refrain.rule_names, refrain.weights, strict=True)) == {**weights, "repeated_motif": 0.2}
+    assert refrain.c == varied.c
+
+
 @pytest.mark.parametrize("algo", ["g", "a2c"])
 def test_a_record_gives_the_configuration_again(algo):
     config = TrainConfig.of(algo, seed=5, gamma=0.25)
