@@ -162,10 +162,12 @@ def test_a_run_that_goes_on_is_the_one_that_was_never_stopped(algo, small_prior_
 def interrupted(at_step: int):
     """Press Ctrl-C once, after `at_step` steps."""
     advance = ProgressCallback._on_step
+    presses = iter([signal.SIGINT])
 
     def advance_then_interrupt(self):
-        if self.num_timesteps >= at_step and signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-            signal.raise_signal(signal.SIGINT)
+        if self.num_timesteps >= at_step:
+            for press in presses:
+                signal.raise_signal(press)
         return advance(self)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -174,9 +176,10 @@ def interrupted(at_step: int):
 
 
 def test_stopped_run_is_saved_and_goes_on(small_prior_file, tmp_path, monkeypatch, capsys):
+    handler = signal.getsignal(signal.SIGINT)
     with interrupted(at_step=512), pytest.raises(SystemExit, match="Stopped at step 520; go on with"):
         train.train(small_config(small_prior_file, tmp_path / "run"))
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
     assert not (tmp_path / "run" / "metrics.json").exists()
     run = train.train(train.TrainConfig.of(resume=tmp_path / "run"))
     assert (run / "metrics.json").exists()
