@@ -26,7 +26,7 @@ from agents.evaluation import table_metrics
 from agents.settings import Algorithm
 from melody_env import MelodyVecEnv
 from melody_env.search import SearchConfig, search
-from note_rnn import InputError, Progress, replacing, run_command
+from note_rnn import InputError, Progress, replacing, run_command, write_json
 
 _PANELS = (
     ("paper_music_theory", "r_MT per step"),
@@ -100,7 +100,7 @@ def sweep(config: FrontierConfig) -> list[dict[str, Any]]:
     ):
         for future in as_completed([pool.submit(measure, point, config) for point in missing]):
             records.append(future.result())
-            _write(path, records)
+            write_json(path, records)
             progress.advance()
     return [record for point in points for record in records if _is_of(record, point, config)]
 
@@ -133,7 +133,7 @@ def references(config: FrontierConfig) -> dict[str, Any]:
         search_config = SearchConfig(log_prob=False, length=train.length, evaluations=config.limit_evaluations)
         limit = search(search_config)["music_theory"] / train.length
         known = {**asked, "note_rnn": note_rnn, "limit": limit}
-        _write(path, known)
+        write_json(path, known)
     return known
 
 
@@ -205,11 +205,6 @@ def _read(path: Path, otherwise: Any) -> Any:
         return otherwise
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read ({error}): move it away, or choose another --out.") from error
-
-
-def _write(path: Path, content: Any) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from note_rnn import InputError, replacing
+from note_rnn import InputError, replacing, write_json
 
 _PACKAGES = ("melody-rl", "gymnasium", "numpy", "pretty_midi", "stable-baselines3", "tensorboard", "torch")
 
@@ -77,8 +77,7 @@ class RunDirectory:
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write a JSON object to the file `name`."""
-        with replacing(self.path / name) as temporary:
-            temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+        write_json(self.path / name, content)
 
     def save(self, model: BaseAlgorithm) -> None:
         """Save `model` as a checkpoint named for its steps, and, for the newest alone, what it needs to go on from it.

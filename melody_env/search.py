@@ -1,6 +1,5 @@
 """`python -m melody_env.search`: how much a reward can pay, and what searching without learning finds."""
 
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +15,7 @@ from melody_env.scoring import score_melodies
 from melody_env.searching import METHODS, Found, Value
 from note_rnn.checkpoint import load_note_rnn
 from note_rnn.errors import InputError, run_command
-from note_rnn.files import replacing
+from note_rnn.files import write_json
 from note_rnn.midi import write_midi
 from note_rnn.progress import Progress
 
@@ -102,9 +101,7 @@ def main() -> None:
     _print(record, config.length)
     if config.out is not None:
         write_midi(np.array(record["melody"]), config.out / f"{config.method}.mid")
-        with replacing(config.out / f"{config.method}.json") as temporary:
-            content = {"config": asdict(config), **record}
-            temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+        write_json(config.out / f"{config.method}.json", {"config": asdict(config), **record})
         print(f"Saved {config.out / config.method}.mid and .json")
 
 

@@ -3,7 +3,7 @@
 from note_rnn.checkpoint import CheckpointError, load_note_rnn, read_model_card, save_note_rnn, weights_checksum
 from note_rnn.corpus import held_out_openings
 from note_rnn.errors import InputError, run_command
-from note_rnn.files import replacing
+from note_rnn.files import replacing, write_json
 from note_rnn.midi import MelodyFileError, read_midi, write_midi
 from note_rnn.model import LSTMState, NoteRNN, lstm_step, one_hot_product
 from note_rnn.progress import Progress
@@ -35,6 +35,7 @@ __all__ = [
     "save_note_rnn",
     "synthesize",
     "weights_checksum",
+    "write_json",
     "write_midi",
     "write_wav",
 ]

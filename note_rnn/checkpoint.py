@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from note_rnn.errors import InputError
-from note_rnn.files import replacing
+from note_rnn.files import replacing, write_json
 from note_rnn.model import NoteRNN
 from note_rnn.vocabulary import VOCABULARY
 
@@ -52,8 +52,7 @@ def save_note_rnn(model: NoteRNN, path: str | Path, card: dict[str, Any] | None 
     }
     with replacing(target) as temporary:
         save_file(weights, temporary, metadata={"card": json.dumps(whole_card)})
-    with replacing(target.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(whole_card, indent=2) + "\n", encoding="utf-8")
+    write_json(target.with_suffix(".json"), whole_card)
     return target
 
 

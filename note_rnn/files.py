@@ -1,10 +1,12 @@
 """Writing files so that nothing already written is lost: to a temporary name beside the target, then renamed."""
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -25,3 +27,12 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write `content` to the file `path` as JSON for people; what JSON has no form for as its text.
+
+    Raises OSError where the folder cannot be written.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
