@@ -3,7 +3,7 @@
 Shapes: N environments, A actions, H hidden units, L layers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ class ActsWithMemory(BaseAlgorithm):
     """An SB3 algorithm that steps a `RecurrentPolicy` through its environments, and keeps its memory when saved."""
 
     policy: RecurrentPolicy
+    max_grad_norm: float
     rng: np.random.Generator
     """Draws the actions."""
     log_policy: npt.NDArray[np.float32]
@@ -81,6 +82,20 @@ class ActsWithMemory(BaseAlgorithm):
         """Take note of how likely the policy with `logits` [N, A] was to take `actions` [N]."""
         taken = of_action(logits.log_softmax(-1), torch.as_tensor(actions, device=self.device))
         self.log_policy = taken.cpu().numpy()
+
+    def _descend(self, loss: Tensor) -> float:
+        """Take one step of the optimizer down the clipped gradient of `loss`; return the loss."""
+        self.policy.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.policy.network.parameters(), self.max_grad_norm)
+        self.policy.optimizer.step()
+        return loss.item()
+
+    def _log_updates(self, losses: Sequence[float]) -> None:
+        """Count the updates that had these `losses`, and log their mean."""
+        self._n_updates += len(losses)
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        self.logger.record("train/loss", float(np.mean(losses)))
 
     def save(
         self,

@@ -156,9 +156,7 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
             order = torch.from_numpy(self.rng.permutation(batch.rewards.shape[1])).to(self.device)
             for rows in order.split(self.batch_size):
                 losses.append(self._update(batch, advantages, rows))
-        self._n_updates += len(losses)
-        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-        self.logger.record("train/loss", float(np.mean(losses)))
+        self._log_updates(losses)
 
     def _advantages(self, batch: EpisodeBatch) -> torch.Tensor:
         """Return how much better than the other episodes' each step of `batch` turned out [T, B]."""
@@ -172,9 +170,4 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
         scores, _ = self.policy.network(batch.observations[:-1, rows], batch.log_base)
         log_policy = of_action(scores.log_softmax(-1), batch.actions[:, rows])
         losses = clipped_surrogate(log_policy, batch.log_policy[:, rows], advantages[:, rows], self.clip_range)
-        loss = (losses * mask).sum() / mask.sum()
-        self.policy.optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.policy.network.parameters(), self.max_grad_norm)
-        self.policy.optimizer.step()
-        return loss.item()
+        return self._descend((losses * mask).sum() / mask.sum())

@@ -201,15 +201,9 @@ class RecurrentDQN(ActsWithMemory, OffPolicyAlgorithm):
         losses = []
         for _ in range(gradient_steps):
             loss = self.loss(self.episodes.sample_episodes(batch_size, self.rng, self._vec_normalize_env))
-            self.policy.optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.policy.network.parameters(), self.max_grad_norm)
-            self.policy.optimizer.step()
+            losses.append(self._descend(loss))
             polyak_update(self.policy.network.parameters(), self.policy.target_network.parameters(), self.tau)
-            losses.append(loss.item())
-        self._n_updates += gradient_steps
-        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-        self.logger.record("train/loss", float(np.mean(losses)))
+        self._log_updates(losses)
 
     def loss(self, batch: EpisodeBatch) -> Tensor:
         """Return the mean squared temporal-difference error (Eq. 4, 11, 13) over the steps of `batch`."""
