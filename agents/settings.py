@@ -46,15 +46,11 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class RecurrentDQNSettings(Settings):
-    """What Q, Psi, G and RL-only can be told."""
+class _QLearning:
+    """What learning from a replay buffer with a target network and epsilon-greedy exploration can be told."""
 
-    gamma: float = 0.5
-    """Discount of the next step's value."""
-    return_lambda: float = 0.0
-    """How much of a return is what followed, not the value of the next state."""
-    batch_size: int = 32
-    """Whole pieces per update."""
+    max_grad_norm: float = 5.0
+    """Gradients are clipped to this L2 norm."""
     buffer_size: int = 100_000
     """Steps that the replay buffer holds."""
     learning_starts: int = 2_048
@@ -64,15 +60,27 @@ class RecurrentDQNSettings(Settings):
     gradient_steps: int = 1
     """Updates per training."""
     tau: float = 0.01
-    """Share of the online weights that each update mixes into the target network."""
-    exploration: Literal["epsilon_greedy", "boltzmann"] = "boltzmann"
-    """How the agent explores: at random with probability epsilon, or by softmax(scores / temperature)."""
+    """Share of the online weights that each mixing takes into the target network."""
     exploration_fraction: float = 0.5
     """Share of the training over which epsilon falls."""
     exploration_initial_eps: float = 1.0
     """Epsilon at the start."""
     exploration_final_eps: float = 0.01
     """Epsilon at the end of that share."""
+
+
+@dataclass(frozen=True)
+class RecurrentDQNSettings(_QLearning, Settings):
+    """What Q, Psi, G and RL-only can be told."""
+
+    gamma: float = 0.5
+    """Discount of the next step's value."""
+    return_lambda: float = 0.0
+    """How much of a return is what followed, not the value of the next state."""
+    batch_size: int = 32
+    """Whole pieces per update."""
+    exploration: Literal["epsilon_greedy", "boltzmann"] = "boltzmann"
+    """How the agent explores: at random with probability epsilon, or by softmax(scores / temperature)."""
     temperature: float = 1.0
     """Temperature of Boltzmann exploration."""
     double_q: bool = True
@@ -83,8 +91,6 @@ class RecurrentDQNSettings(Settings):
     """(dueling) Factor of the value output."""
     linear_beyond: float | None = None
     """Errors beyond this count linearly, not squared."""
-    max_grad_norm: float = 5.0
-    """Gradients are clipped to this L2 norm."""
 
     def build(self, algo: str, env: VecEnv, prior: NoteRNN, seed: int, device: str) -> RecurrentDQN:
         """Return the recurrent Q-network with the objective `algo`, started as `prior`."""
@@ -176,31 +182,13 @@ class A2CSettings(_Baseline):
 
 
 @dataclass(frozen=True)
-class DQNSettings(_Baseline):
+class DQNSettings(_QLearning, _Baseline):
     """What SB3's DQN can be told."""
 
-    max_grad_norm: float = 5.0
-    """Gradients are clipped to this L2 norm."""
     batch_size: int = 256
     """Steps per update."""
-    buffer_size: int = 100_000
-    """Steps that the replay buffer holds."""
-    learning_starts: int = 2_048
-    """Steps before the first update."""
-    train_freq: int = 1
-    """Steps of every environment between trainings."""
-    gradient_steps: int = 1
-    """Updates per training."""
-    tau: float = 0.01
-    """Share of the online weights that each mixing takes into the target network."""
     target_update_interval: int = 64
     """Steps, over all environments, between mixings."""
-    exploration_fraction: float = 0.5
-    """Share of the training over which epsilon falls."""
-    exploration_initial_eps: float = 1.0
-    """Epsilon at the start."""
-    exploration_final_eps: float = 0.01
-    """Epsilon at the end of that share."""
 
 
 REGULARIZED = ("ppo_kl", "psi", "g")
