@@ -13,7 +13,6 @@ import copy
 import json
 import time
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,7 +22,7 @@ from agents.episode_buffer import EpisodeBatch
 from agents.evaluation import ROWS, table_metrics
 from agents.objectives import soft_value, squared_loss, td_error
 from melody_env import MelodyVecEnv
-from note_rnn import NoteRNN, Tokens
+from note_rnn import NoteRNN
 
 
 class MovingPriorG(RecurrentDQN):
@@ -74,15 +73,8 @@ def main() -> None:
     pieces = compose_pieces(model.policy, arguments.compositions, config.seed, environment)
     metrics = table_metrics(pieces)
     record = {row.metric: round(metrics[row.metric], 4) for row in ROWS}
-    record["log_prob_under_the_original_prior"] = _log_prob(original, pieces.primers, pieces.melodies)
+    record["log_prob_under_the_original_prior"] = float(original.log_prob(pieces.melodies, pieces.primers).mean())
     print(json.dumps({"seed": config.seed, "moving_prior": arguments.moving_prior, "cpu_seconds": seconds, **record}))
-
-
-def _log_prob(prior: NoteRNN, primers: Tokens, melodies: Tokens) -> float:
-    """Return the mean over all steps of log p of `melodies` [N, T], heard after `primers` [N]."""
-    heard = np.concatenate([primers[:, None], melodies], axis=1)
-    log_probs = prior.log_probs(heard[:, :-1]).numpy()
-    return float(np.take_along_axis(log_probs, heard[:, 1:, None], axis=-1).mean())
 
 
 if __name__ == "__main__":

@@ -49,12 +49,8 @@ class Value:
             music_theory += self.profile.music_theory(self.profile.score(composition))
         if self.prior is None:
             return music_theory
-        return music_theory / self.profile.c + self._log_prob(self.prior, melodies)
-
-    def _log_prob(self, prior: NoteRNN, melodies: Tokens) -> Floats:
-        heard = np.concatenate([np.full((len(melodies), 1), NO_EVENT), melodies[:, :-1]], axis=1)
-        log_probs = prior.log_probs(heard).cpu().numpy()
-        return np.take_along_axis(log_probs, melodies[..., None], axis=-1).sum((1, 2), dtype=np.float64)
+        log_prob = self.prior.log_prob(melodies, np.full(len(melodies), NO_EVENT))
+        return music_theory / self.profile.c + log_prob.sum(1, dtype=torch.float64).cpu().numpy()
 
 
 class Found(NamedTuple):

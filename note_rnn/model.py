@@ -5,6 +5,7 @@ Shapes: B melodies, T steps, A = 38 tokens, H hidden units, L layers.
 
 from typing import NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
@@ -56,6 +57,16 @@ class NoteRNN(nn.Module):
         batch = torch.from_numpy(check_tokens(tokens, ndim=2)).to(self.head.weight.device)
         logits, _ = self(batch.T)
         return functional.log_softmax(logits, dim=-1).transpose(0, 1)
+
+    def log_prob(self, melodies: npt.ArrayLike, primers: npt.ArrayLike) -> Tensor:
+        """Return log p [B, T] of each token of `melodies` [B, T], given those before it and `primers` [B] before all.
+
+        Raises VocabularyError for tokens outside 0..37 or another shape.
+        """
+        tokens = check_tokens(melodies, ndim=2)
+        heard = np.concatenate([check_tokens(primers, ndim=1)[:, None], tokens[:, :-1]], axis=1)
+        log_probs = self.log_probs(heard)
+        return log_probs.gather(-1, torch.from_numpy(tokens).to(log_probs.device)[..., None]).squeeze(-1)
 
     @torch.no_grad()
     def step(self, tokens: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:

@@ -42,3 +42,15 @@ def test_default_size_is_the_papers():
 def test_what_is_no_batch_of_melodies_is_refused(small_prior, tokens):
     with pytest.raises(VocabularyError):
         small_prior.log_probs(tokens)
+
+
+def test_log_prob_is_that_of_the_tokens_themselves(small_prior):
+    melodies, primers = np.array([[14, 1, 16], [0, 37, 2]]), np.array([3, 1])
+    log_prob = small_prior.log_prob(melodies, primers)
+    for row, (melody, primer) in enumerate(zip(melodies, primers, strict=True)):
+        heard = small_prior.log_probs([[primer, *melody]])[0]
+        expected = [heard[step, token].item() for step, token in enumerate(melody)]
+        assert log_prob[row].tolist() == pytest.approx(expected, rel=1e-5)
+    assert small_prior.log_prob(melodies[:, :0], primers).shape == (2, 0)
+    with pytest.raises(ValueError, match="38"):
+        small_prior.log_prob([[38]], [0])
