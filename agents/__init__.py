@@ -1,4 +1,4 @@
-"""What learns to compose: the recurrent Q-network, its replay of whole episodes, and what is measured of it."""
+"""What learns to compose: a Q-network and a policy gradient with memory, and what is measured of them."""
 
 from agents.composing import Pieces, compose, compose_pieces
 from agents.episode_buffer import EpisodeBatch, EpisodeBuffer

@@ -13,9 +13,11 @@ import numpy.typing as npt
 from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.save_util import load_from_zip_file
 
 from agents.config import TrainConfig
 from agents.players import Player, player_of
+from agents.ppo_kl import PPOKL
 from agents.recurrent_dqn import RecurrentDQN
 from agents.run_directory import RunDirectory
 from agents.sampling import draw, log_softmax
@@ -177,15 +179,22 @@ def load_run(path: str | Path) -> tuple[BasePolicy, dict[str, Any]]:
     return load_agent(run.newest_checkpoint(), algorithm_class(config.algo)).policy, config.environment()
 
 
-def load_agent(path: str | Path, kind: type[BaseAlgorithm] = RecurrentDQN, **arguments: Any) -> BaseAlgorithm:
-    """Return the agent of that `kind` saved in the file `path`, given further `arguments` of its `load`.
+def load_agent(path: str | Path, kind: type[BaseAlgorithm] | None = None, **arguments: Any) -> BaseAlgorithm:
+    """Return the agent saved in the file `path`, given further `arguments` of its `load`.
 
-    Raises CheckpointError if the file is missing or damaged.
+    `kind` is the algorithm that saved it, None one of ours. Raises CheckpointError if the file is missing or damaged.
     """
     try:
-        return kind.load(path, **arguments)
+        return (kind or _saved_kind(path)).load(path, **arguments)
     except Exception as error:  # unpickling a damaged file can raise anything
         raise CheckpointError(f"{path} holds no agent that can be loaded: {error}") from error
+
+
+def _saved_kind(path: str | Path) -> type[BaseAlgorithm]:
+    """Return the algorithm of ours that saved the file `path`, as its policy tells."""
+    data, _, _ = load_from_zip_file(path)
+    policy = data["policy_class"] if data else None
+    return PPOKL if policy in PPOKL.policy_aliases.values() else RecurrentDQN
 
 
 def _environment_of(model: BaseAlgorithm) -> dict[str, Any]:

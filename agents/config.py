@@ -27,8 +27,9 @@ class TrainConfig(Generic[AgentSettings]):
     """What the algorithm itself is told; with --algo NAME --help the settings of another."""
     algo: Algorithm = "q"
     """What is learned. q: the expected reward (Q-learning); psi, g: the same with the KL divergence from the Note
-    RNN as a cost, which keeps pieces various; rl_only: q without log p, so by the rules alone. To compare with:
-    Stable-Baselines3's ppo, a2c, dqn and sb3-contrib's recurrent_ppo, which start from random weights."""
+    RNN as a cost, which keeps pieces various; rl_only: q without log p, so by the rules alone; ppo_kl: a policy
+    gradient with KL as a cost, the fastest. To compare with: Stable-Baselines3's ppo, a2c, dqn and sb3-contrib's
+    recurrent_ppo, which start from random weights."""
     preset: Preset = "default"
     """Where the other defaults come from: the algorithm's strong ones, or the paper (q, psi, g, rl_only)."""
     total_timesteps: int = 300_000

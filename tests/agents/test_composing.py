@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from agents import RecurrentDQN, compose, compose_pieces
-from agents.composing import log_likelihood
+from agents import PPOKL, RecurrentDQN, compose, compose_pieces
+from agents.composing import load_agent, log_likelihood
 from agents.evaluation import learning_metrics, metrics_table, table_metrics
 from melody_env import MelodyVecEnv, score_melodies
 from note_rnn import NO_EVENT, CheckpointError
@@ -49,6 +49,14 @@ def test_probabilities_entropy_and_kl_belong_together(small_prior, agent):
     np.testing.assert_allclose(pieces.kl, (chances * (np.log(chances) - prior)).sum((1, 2)), rtol=1e-4)
     with torch.no_grad():
         agent.policy.network.head.logits.bias[14] -= 2.0
+
+
+def test_a_saved_policy_gradient_composes_from_its_file(small_prior, tmp_path):
+    env = MelodyVecEnv(2, prior=small_prior, length=12)
+    PPOKL(env=env, prior=small_prior, seed=0, device="cpu").save(tmp_path / "agent.zip")
+    assert type(load_agent(tmp_path / "agent.zip")) is PPOKL
+    melodies = compose(tmp_path / "agent.zip", 4, seed=1, prior=small_prior)
+    np.testing.assert_array_equal(melodies, compose(small_prior, 4, seed=1, length=12))
 
 
 def test_log_likelihood_of_given_melodies_is_the_networks(small_prior, agent):
