@@ -20,6 +20,7 @@ from agents.episode_buffer import EpisodeBuffer
 from agents.networks import State
 from agents.objectives import of_action
 from agents.policies import RecurrentPolicy
+from melody_env import Setting
 from note_rnn import NoteRNN
 
 
@@ -42,6 +43,8 @@ class ActsWithMemory(BaseAlgorithm):
     """Draws the actions."""
     log_policy: npt.NDArray[np.float32]
     """log policy(a|s) [N] of the actions that were taken last."""
+    setting: Setting | None = None
+    """The key, meter ... of the pieces that it last learned to compose, if its environment has one."""
     _acting_state: State | None = None
 
     @property
@@ -60,6 +63,8 @@ class ActsWithMemory(BaseAlgorithm):
         if reset_num_timesteps or self._last_obs is None:  # the environments will be reset
             self.episodes.abandon_open_episodes()
             self._acting_state = None
+        if self.env is not None and self.env.has_attr("setting"):
+            self.setting = self.env.get_attr("setting")[0]
         return super()._setup_learn(total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar)
 
     def _score(self) -> tuple[Tensor, Tensor]:

@@ -7,13 +7,13 @@ from typing import Annotated
 import torch
 import tyro
 
-from agents.composing import compose
-from melody_env import melody_text, piano_roll_figure
+from agents.composing import compose_pieces, composer
+from melody_env import Setting, SettingOptions, melody_text, piano_roll_figure, setting_of
 from note_rnn import InputError, Tokens, replacing, run_command, write_midi, write_wav
 
 
 @dataclass(frozen=True)
-class ComposeConfig:
+class ComposeConfig(SettingOptions):
     """Compose melodies and write them as MIDI, sound or pictures."""
 
     model: Annotated[str, tyro.conf.Positional]
@@ -26,8 +26,6 @@ class ComposeConfig:
     """Seed; the same seed gives the same melodies."""
     temperature: float = 1.0
     """Below 1 the agent plays what it likes best, above 1 it dares more."""
-    bpm: float = 120.0
-    """Tempo, quarter notes a minute."""
 
 
 def compose_files(config: ComposeConfig) -> list[Path]:
@@ -37,24 +35,27 @@ def compose_files(config: ComposeConfig) -> list[Path]:
     if config.n < 1 or config.temperature <= 0:
         raise InputError("--n must be at least 1 and --temperature above 0.")
     torch.set_num_threads(1)
-    melodies = compose(config.model, config.n, config.seed, config.temperature)
+    policy, environment = composer(config.model)
+    trained_in = setting_of(environment)
+    environment |= config.setting_changes()
+    pieces = compose_pieces(policy, config.n, config.seed, environment, config.temperature, trained_in=trained_in)
     written = []
-    for number, melody in enumerate(melodies, start=1):
+    for number, melody in enumerate(pieces.melodies, start=1):
         path = config.out if config.n == 1 else config.out.with_stem(f"{config.out.stem}_{number}")
-        _write(melody, path, config.bpm)
-        print(f"{path}\n{melody_text(melody)}")
+        _write(melody, path, pieces.setting)
+        print(f"{path}\n{melody_text(melody, pieces.setting)}")
         written.append(path)
     return written
 
 
-def _write(melody: Tokens, path: Path, bpm: float) -> None:
+def _write(melody: Tokens, path: Path, setting: Setting) -> None:
     if path.suffix == ".mid":
-        write_midi(melody, path, bpm)
+        write_midi(melody, path, setting.tempo)
     elif path.suffix == ".wav":
-        write_wav(melody, path, bpm)
+        write_wav(melody, path, setting.tempo)
     else:
         with replacing(path) as temporary:
-            piano_roll_figure(melody).savefig(temporary, dpi=100)
+            piano_roll_figure(melody, setting=setting).savefig(temporary, dpi=100)
 
 
 def main() -> None:

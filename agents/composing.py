@@ -22,7 +22,7 @@ from agents.recurrent_dqn import RecurrentDQN
 from agents.run_directory import RunDirectory
 from agents.sampling import draw, log_softmax
 from agents.settings import algorithm_class
-from melody_env import FinishedPieces, MelodyEngine
+from melody_env import FinishedPieces, MelodyEngine, Setting, setting_of
 from note_rnn import CheckpointError, NoteRNN, Tokens, load_note_rnn
 
 Floats = npt.NDArray[np.floating]
@@ -45,6 +45,8 @@ class Pieces:
     """[N]; sum over a piece's steps of KL(policy || Note RNN), in nats."""
     probabilities: Floats
     """[K, T, A]; the policy at each step of the first K pieces."""
+    setting: Setting
+    """Key, mode, meter ... that they are in."""
 
     @property
     def melodies(self) -> Tokens:
@@ -60,15 +62,16 @@ def compose_pieces(
     temperature: float = 1.0,
     num_probabilities: int = 0,
     on_composed: Callable[[int], None] = lambda pieces: None,
+    trained_in: Setting | None = None,
 ) -> Pieces:
     """Return `n` pieces drawn from softmax(scores / temperature) of `policy`; None lets the Note RNN compose.
 
     `environment` holds the keyword arguments of the environment, `prior` a NoteRNN among them; the first
     `num_probabilities` pieces keep the policy's probabilities. `on_composed` is told how many pieces were finished.
-    The same arguments give the same pieces.
+    An agent that was `trained_in` another key is transposed. The same arguments give the same pieces.
     """
     rng = np.random.default_rng(seed)
-    player = player_of(policy)
+    player = _player(policy, setting_of(environment), trained_in)
     parts = []
     for first in range(0, n, _BATCH):
         size = min(_BATCH, n - first)
@@ -78,6 +81,10 @@ def compose_pieces(
         parts.append(_compose_batch(player, engine, rng, temperature, kept))
         on_composed(size)
     return _joined(parts)
+
+
+def _player(policy: BasePolicy | None, setting: Setting, trained_in: Setting | None) -> Player:
+    return player_of(policy, setting.transposition - (trained_in or setting).transposition)
 
 
 def _compose_batch(
@@ -97,10 +104,12 @@ def _compose_batch(
         probabilities.append(policy_probabilities[:kept])
         _, finished = engine.step(draw(log_policy, rng))
     assert finished is not None
-    return Pieces(finished, primers, entropy / engine.length, kl, np.stack(probabilities, axis=1))
+    return Pieces(finished, primers, entropy / engine.length, kl, np.stack(probabilities, axis=1), engine.setting)
 
 
-def log_likelihood(policy: BasePolicy | None, melodies: Tokens, environment: dict[str, Any]) -> float:
+def log_likelihood(
+    policy: BasePolicy | None, melodies: Tokens, environment: dict[str, Any], trained_in: Setting | None = None
+) -> float:
     """Return the mean over all steps of log policy of `melodies` [N, T], in nats, when nothing was heard before them.
 
     The Note RNN is the policy None. Tunes of people that neither has seen tell whether the agent still knows music.
@@ -108,7 +117,7 @@ def log_likelihood(policy: BasePolicy | None, melodies: Tokens, environment: dic
     count, length = melodies.shape
     engine = MelodyEngine(count, **{**environment, "length": length, "priming": "none"})
     engine.reset()
-    player = player_of(policy)
+    player = _player(policy, engine.setting, trained_in)
     player.begin(count)
     total = 0.0
     for tokens in melodies.T:
@@ -137,6 +146,7 @@ def _joined(parts: list[Pieces]) -> Pieces:
         join(part.entropy for part in parts),
         join(part.kl for part in parts),
         join(part.probabilities for part in parts),
+        parts[0].setting,
     )
 
 
@@ -152,11 +162,12 @@ def compose(
     `environment` are keyword arguments of `MelodyComposition-v0` that differ from those the agent was trained with.
     The same arguments give the same melodies. Raises RunError or CheckpointError where there is nothing to load.
     """
-    policy, trained_with = _composer(model)
-    return compose_pieces(policy, n, seed, {**trained_with, **environment}, temperature).melodies
+    policy, trained_with = composer(model)
+    trained_in = setting_of(trained_with)
+    return compose_pieces(policy, n, seed, {**trained_with, **environment}, temperature, trained_in=trained_in).melodies
 
 
-def _composer(model: BaseAlgorithm | NoteRNN | str | Path) -> tuple[BasePolicy | None, dict[str, Any]]:
+def composer(model: BaseAlgorithm | NoteRNN | str | Path) -> tuple[BasePolicy | None, dict[str, Any]]:
     """Return the policy of `model` (None for a Note RNN) and the environment it belongs to."""
     if isinstance(model, NoteRNN):
         return None, {"prior": model}
@@ -165,7 +176,7 @@ def _composer(model: BaseAlgorithm | NoteRNN | str | Path) -> tuple[BasePolicy |
     if Path(model).is_dir():
         return load_run(model)
     if Path(model).suffix == ".zip":
-        return _composer(load_agent(model))
+        return composer(load_agent(model))
     try:
         return None, {"prior": load_note_rnn(model)}
     except CheckpointError as error:
@@ -198,8 +209,11 @@ def _saved_kind(path: str | Path) -> type[BaseAlgorithm]:
 
 
 def _environment_of(model: BaseAlgorithm) -> dict[str, Any]:
-    """Return the arguments of the environment that can be read off `model`: observation, length, prior."""
-    prior = getattr(model.policy, "prior", None) or load_note_rnn()
+    """Return the arguments of the environment that can be read off `model`: observation, setting, prior."""
+    setting: Setting = getattr(model, "setting", None) or Setting()
+    own_prior = getattr(model.policy, "prior", None)
+    prior = load_note_rnn() if own_prior is None else own_prior.transposed(-setting.transposition)
+    arguments = {**setting.as_dict(), "prior": prior, "observation": "token"}
     if isinstance(model.observation_space, spaces.MultiDiscrete):
-        return {"prior": prior, "observation": "position", "length": int(model.observation_space.nvec[1]) - 1}
-    return {"prior": prior, "observation": "token"}
+        arguments |= {"observation": "position", "length": int(model.observation_space.nvec[1]) - 1}
+    return arguments

@@ -62,19 +62,19 @@ def learning_metrics(pieces: Pieces) -> dict[str, float]:
         "kl": float(pieces.kl.mean()),
         "distinct_compositions": count_distinct(pieces.melodies) / len(pieces.melodies),
         "hamming_distance": mean_hamming_distance(pieces.melodies),
-        "largest_bar_share": largest_bar_share(pieces.melodies),
+        "largest_bar_share": largest_bar_share(pieces.melodies, pieces.setting.steps_per_bar),
         **{f"rule/{name}": float(sums.mean()) / length for name, sums in finished.rules.items()},
     }
 
 
 def table_metrics(pieces: Pieces) -> dict[str, float]:
     """Return all that is known of `pieces`: `learning_metrics`, the paper's Table 1, and r_MT by the paper's rules."""
-    statistics = melody_statistics(pieces.melodies)
+    statistics = melody_statistics(pieces.melodies, pieces.setting)
     return {
         **statistics.as_dict(),
         **statistics.mean_absolute_autocorrelations(),
         **learning_metrics(pieces),
-        "paper_music_theory": float(score_melodies(pieces.melodies, "paper").music_theory.mean()),
+        "paper_music_theory": float(score_melodies(pieces.melodies, "paper", pieces.setting).music_theory.mean()),
     }
 
 

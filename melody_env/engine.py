@@ -3,10 +3,10 @@
 Shapes: B pieces, T steps, A = 38 tokens, R rules.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from gymnasium.utils.seeding import np_random
 
 from melody_env.composition import Composition, Floats
 from melody_env.profile import RewardProfile, load_profile
+from melody_env.setting import PAPER_SETTING, Setting
 from note_rnn.checkpoint import load_note_rnn
 from note_rnn.errors import InputError
 from note_rnn.model import NoteRNN
@@ -26,6 +27,21 @@ Floats32 = npt.NDArray[np.float32]
 
 OBSERVATIONS = ("position", "token")
 PRIMINGS = ("random_note", "none")
+
+
+class EngineArguments(TypedDict, total=False):
+    """The keyword arguments of an environment, whatever its face; `MelodyCompositionEnv` says what they mean."""
+
+    observation: str
+    reward: str | Path | RewardProfile
+    prior: str | Path | NoteRNN
+    priming: str
+    key: str | None
+    mode: str | Sequence[int] | None
+    meter: str | None
+    length: int | str | None
+    pitch_range: Sequence[int] | None
+    tempo: float | None
 
 
 @dataclass(frozen=True)
@@ -63,8 +79,8 @@ class MelodyEngine:
     """B pieces of T steps, all at the same step; the Note RNN is evaluated once per step for all of them.
 
     The reward of token a is log p(a|s) + r_MT(s, a) / c (paper, equation 3). The Note RNN has heard the priming
-    token and the piece so far; the rules see the piece alone. Raises InputError, ProfileError or CheckpointError
-    for arguments that cannot be used.
+    token and the piece so far; the rules see the piece alone. `setting` are the fields of a `Setting`. Raises
+    InputError, ProfileError or CheckpointError for arguments that cannot be used.
     """
 
     def __init__(
@@ -73,16 +89,18 @@ class MelodyEngine:
         *,
         observation: str = "position",
         reward: str | Path | RewardProfile = "paper",
-        length: int = 32,
         prior: str | Path | NoteRNN = "default",
         priming: str = "random_note",
+        **setting: Any,
     ):
         self.num_pieces = check_count("num_envs", num_pieces)
-        self.length = check_count("length", length)
         self.observation = check_choice("observation", observation, OBSERVATIONS)
         self.priming = check_choice("priming", priming, PRIMINGS)
-        self.profile = load_profile(reward)
-        self.prior = prior if isinstance(prior, NoteRNN) else load_note_rnn(prior)
+        self.profile = load_profile(reward).with_setting(**setting)
+        self.length = self.setting.steps
+        prior = prior if isinstance(prior, NoteRNN) else load_note_rnn(prior)
+        self.prior = prior.transposed(self.setting.transposition)
+        """The Note RNN, moved to the key."""
         self.rngs = [np_random()[0] for _ in range(num_pieces)]
         """One generator for each piece; it draws the priming tokens."""
         self.composition: Composition | None = None
@@ -99,6 +117,11 @@ class MelodyEngine:
         """r_MT [B] of the newest tokens."""
         self.finished: FinishedPieces | None = None
         """The pieces that were completed last; a reset leaves them."""
+
+    @property
+    def setting(self) -> Setting:
+        """Key, mode, meter, length, range and tempo: the profile's, changed by what was given."""
+        return self.profile.setting
 
     @property
     def observation_space(self) -> Space[Any]:
@@ -122,7 +145,7 @@ class MelodyEngine:
             primers = np.array([rng.integers(VOCABULARY_SIZE) for rng in self.rngs])
         else:
             primers = np.full(self.num_pieces, NO_EVENT)
-        self.composition = Composition(self.num_pieces, self.length)
+        self.composition = Composition(self.num_pieces, self.length, self.setting, primers)
         self._rule_sums = np.zeros((len(self.profile.rules), self.num_pieces))
         self._sums = np.zeros((3, self.num_pieces))
         self._state = self.prior.zero_state(self.num_pieces)
@@ -179,6 +202,12 @@ class MelodyEngine:
     def _whole_pieces(self, composition: Composition) -> FinishedPieces:
         rules = dict(zip(self.profile.rule_names, self._rule_sums, strict=True))
         return FinishedPieces(composition.tokens.T.astype(np.int64), rules, *self._sums)
+
+
+def setting_of(environment: Mapping[str, Any]) -> Setting:
+    """Return the musical setting that an environment with these keyword arguments has."""
+    given = {name: value for name, value in environment.items() if name in PAPER_SETTING.as_dict()}
+    return load_profile(environment.get("reward", "paper")).with_setting(**given).setting
 
 
 def check_choice(argument: str, value: str, choices: Sequence[str]) -> str:

@@ -1,4 +1,5 @@
-"""Reward profiles, YAML files: which rules count how much, what c is, and whether the Note RNN's log p counts.
+"""Reward profiles, YAML files: which rules count how much, what c is, whether the Note RNN's log p counts, and the
+musical setting.
 
 Shapes: B melodies, R rules.
 """
@@ -6,7 +7,7 @@ Shapes: B melodies, R rules.
 import inspect
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import yaml
 
 from melody_env.composition import Composition, Floats
 from melody_env.rules import RULES
+from melody_env.setting import PAPER_SETTING, Setting, SettingError
 from note_rnn.errors import InputError
 
 _SHIPPED = Path(__file__).parent / "profiles"
@@ -48,6 +50,8 @@ class RewardProfile:
     """Divides the music-theory reward: the smaller, the more the rules count."""
     log_prior: bool = True
     """Whether log p(a|s) of the Note RNN is part of the reward."""
+    setting: Setting = PAPER_SETTING
+    """Key, mode, meter, length, range and tempo, where the environment is not given others."""
 
     def __post_init__(self) -> None:
         if not _is_number(self.c) or self.c <= 0:
@@ -56,6 +60,13 @@ class RewardProfile:
             raise ProfileError(f"Reward profile {self.name}: log_prior must be true or false, not {self.log_prior!r}.")
         for rule in self.rules:
             _check_rule(rule, self.name)
+
+    def with_setting(self, **changes: Any) -> "RewardProfile":
+        """Return the profile with a changed musical setting: fields of `Setting`, None leaves one as it is.
+
+        Raises SettingError for what cannot be used.
+        """
+        return replace(self, setting=self.setting.changed(**changes))
 
     @cached_property
     def rule_names(self) -> tuple[str, ...]:
@@ -103,10 +114,20 @@ def load_profile(source: str | Path | RewardProfile) -> RewardProfile:
 
 
 def _parse(data: Any, name: str) -> RewardProfile:
-    settings = dict(_checked_keys(data, ("c", "log_prior", "rules"), name, "at the top"))
+    settings = dict(_checked_keys(data, ("c", "log_prior", "rules", "setting"), name, "at the top"))
+    if "setting" in settings:
+        settings["setting"] = _parse_setting(settings["setting"], name)
     rules = _checked_keys(settings.pop("rules", {}), RULES, name, "under 'rules'")
     weighted = [_parse_rule(rule, settings, name) for rule, settings in rules.items()]
     return RewardProfile(name, tuple(weighted), **settings)
+
+
+def _parse_setting(data: Any, name: str) -> Setting:
+    changes = _checked_keys(data, PAPER_SETTING.as_dict(), name, "under 'setting'")
+    try:
+        return PAPER_SETTING.changed(**changes)
+    except SettingError as error:
+        raise ProfileError(f"Reward profile {name}: under 'setting', {error}") from error
 
 
 def _parse_rule(rule: str, data: Any, name: str) -> WeightedRule:

@@ -34,6 +34,7 @@ class Value:
     profile: RewardProfile
     length: int
     prior: NoteRNN | None = None
+    """In the key of the profile's setting."""
 
     @property
     def points(self) -> float:
@@ -42,7 +43,7 @@ class Value:
 
     def __call__(self, melodies: Tokens) -> Floats:
         """Return the values [B] of `melodies` [B, t], t at most T."""
-        composition = Composition(len(melodies), self.length)
+        composition = Composition(len(melodies), self.length, self.profile.setting)
         music_theory = np.zeros(len(melodies))
         for tokens in melodies.T:
             composition.append(tokens)

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from melody_env.composition import Composition, Floats
+from melody_env.composition import Composition, Floats, in_c
 from melody_env.rules.extremes import has_unique_highest, has_unique_lowest
 from melody_env.rules.intervals import Interval, interval_kinds
 from melody_env.rules.leaps import leap
 from melody_env.rules.motifs import motif, repeated_motif
 from melody_env.rules.periodicity import autocorrelations
 from melody_env.rules.runs import repetition
-from melody_env.rules.tonality import TONIC_TOKEN, key
+from melody_env.rules.tonality import key
 from melody_env.scoring import check_melodies, replay
+from melody_env.setting import PAPER_SETTING, Setting
 from note_rnn.vocabulary import Tokens
 
 LAGS = (1, 2, 3)
@@ -70,22 +71,22 @@ class MelodyStatistics:
         return _by_lag("absolute_autocorrelation", np.abs(self.autocorrelations))
 
 
-def melody_statistics(tokens: npt.ArrayLike) -> MelodyStatistics:
-    """Return the statistics of `tokens` [B, T].
+def melody_statistics(tokens: npt.ArrayLike, setting: Setting = PAPER_SETTING) -> MelodyStatistics:
+    """Return the statistics of `tokens` [B, T] in a musical `setting`.
 
     Raises VocabularyError for tokens outside 0..37, another shape, or no melody at all.
     """
     melodies = check_melodies(tokens)
     counts = {name: np.zeros(len(melodies), np.int64) for name in _COUNTED_STEPS}
     whole_pieces = []
-    for rows, composition in replay(melodies):
+    for rows, composition in replay(melodies, setting):
         for name, is_counted in _COUNTED_STEPS.items():
             counts[name][rows] += is_counted(composition)
         if composition.is_complete:
             whole_pieces.append(_count_whole(composition))
     for name in whole_pieces[0]:
         counts[name] = np.concatenate([block[name] for block in whole_pieces])
-    coefficients = np.stack([autocorrelations(melodies, lag) for lag in LAGS])
+    coefficients = np.stack([autocorrelations(in_c(melodies, setting), lag) for lag in LAGS])
     return MelodyStatistics(melodies.shape[1], counts, coefficients, count_distinct(melodies))
 
 
@@ -99,7 +100,7 @@ def _count_whole(composition: Composition) -> dict[str, npt.NDArray[np.int64]]:
     tokens = composition.tokens
     kinds = interval_kinds(composition)
     flags = {
-        "compositions_starting_with_tonic": tokens[0] == TONIC_TOKEN,
+        "compositions_starting_with_tonic": tokens[0] == composition.setting.tonic_token,
         "compositions_with_unique_max_note": has_unique_highest(tokens),
         "compositions_with_unique_min_note": has_unique_lowest(tokens),
     }

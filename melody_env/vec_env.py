@@ -6,8 +6,7 @@ Shapes: B pieces, T steps.
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import gymnasium as gym
 import numpy as np
@@ -15,10 +14,9 @@ import numpy.typing as npt
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
-from melody_env.engine import FinishedPieces, MelodyEngine
+from melody_env.engine import EngineArguments, FinishedPieces, MelodyEngine
 from melody_env.env import check_render_mode, render_pieces
-from melody_env.profile import RewardProfile
-from note_rnn.model import NoteRNN
+from melody_env.setting import Setting
 
 Flags = npt.NDArray[np.bool_]
 
@@ -31,21 +29,9 @@ class MelodyVecEnv(VecEnv):
     attributes are this object's.
     """
 
-    def __init__(
-        self,
-        num_envs: int = 1,
-        *,
-        observation: str = "position",
-        reward: str | Path | RewardProfile = "paper",
-        length: int = 32,
-        prior: str | Path | NoteRNN = "default",
-        priming: str = "random_note",
-        render_mode: str | None = None,
-    ):
+    def __init__(self, num_envs: int = 1, *, render_mode: str | None = None, **arguments: Unpack[EngineArguments]):
         self.render_mode = check_render_mode(render_mode)
-        self.engine = MelodyEngine(
-            num_envs, observation=observation, reward=reward, length=length, prior=prior, priming=priming
-        )
+        self.engine = MelodyEngine(num_envs, **arguments)
         super().__init__(num_envs, self.engine.observation_space, self.engine.action_space)
         self._started = time.time()
         self._actions: npt.NDArray[Any] = np.zeros(0, np.int64)
@@ -54,6 +40,11 @@ class MelodyVecEnv(VecEnv):
     def prior_log_probs(self) -> npt.NDArray[np.float32]:
         """log p [B, A] by the Note RNN of each token that could come next."""
         return self.engine.prior_log_probs
+
+    @property
+    def setting(self) -> Setting:
+        """Key, mode, meter, length, range and tempo."""
+        return self.engine.setting
 
     @property
     def c(self) -> float:

@@ -8,7 +8,7 @@ from note_rnn.midi import MelodyFileError, read_midi, write_midi
 from note_rnn.model import LSTMState, NoteRNN, lstm_step, one_hot_product
 from note_rnn.progress import Progress
 from note_rnn.sound import SAMPLE_RATE, synthesize, write_wav
-from note_rnn.vocabulary import NO_EVENT, NOTE_OFF, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens
+from note_rnn.vocabulary import NO_EVENT, NOTE_OFF, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens, transposed
 
 __all__ = [
     "NOTE_OFF",
@@ -34,6 +34,7 @@ __all__ = [
     "run_command",
     "save_note_rnn",
     "synthesize",
+    "transposed",
     "weights_checksum",
     "write_json",
     "write_midi",
