@@ -24,7 +24,7 @@ from agents.control import controls
 from agents.evaluation import metrics_table, table_metrics
 from agents.run_directory import RunDirectory
 from agents.settings import algorithm_class
-from melody_env import MelodyVecEnv, Setting, piano_roll_figure
+from melody_env import MelodyVecEnv, RuleError, Setting, piano_roll_figure
 from note_rnn import (
     Progress,
     Tokens,
@@ -43,12 +43,14 @@ WRITTEN_PIECES = 6
 def train(config: TrainConfig[Any]) -> Path:
     """Train, evaluate and write everything down as `config` says; return the folder of the run.
 
-    Raises InputError for what cannot be used, before anything is written; SystemExit if the training was stopped.
+    Raises InputError for what cannot be used, before anything is written, RuleError for a rule that fails while
+    training, with all saved; SystemExit if the training was stopped.
     """
     run = RunDirectory.open(config.resume) if config.resume else None
     if run is not None:
         config = TrainConfig.saved(run.read_json("config.json"))
     config.check()
+    config = config.resolved()
     torch.set_num_threads(config.threads)
     environment = config.environment()
     if run is None:
@@ -98,7 +100,12 @@ def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, en
             *controls(config),
         ]
         left = max(config.total_timesteps - model.num_timesteps, 0)
-        model.learn(left, callbacks, log_interval=None, reset_num_timesteps=False)  # type: ignore[arg-type]
+        try:
+            model.learn(left, callbacks, log_interval=None, reset_num_timesteps=False)  # type: ignore[arg-type]
+        except RuleError as error:
+            model._last_obs = None  # so that it goes on with new pieces
+            run.save(model)
+            raise RuleError(f"{error} All is saved; mend it and go on: python train.py --resume {run.path}") from error
     if not save.stopped:
         run.save(model)
     return not save.stopped

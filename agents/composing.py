@@ -16,6 +16,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.save_util import load_from_zip_file
 
 from agents.config import TrainConfig
+from agents.objectives import FORBIDDEN
 from agents.players import Player, player_of
 from agents.ppo_kl import PPOKL
 from agents.recurrent_dqn import RecurrentDQN
@@ -66,6 +67,8 @@ def compose_pieces(
 ) -> Pieces:
     """Return `n` pieces drawn from softmax(scores / temperature) of `policy`; None lets the Note RNN compose.
 
+    Of the tokens that are allowed, that is, by the range and the masks of the environment.
+
     `environment` holds the keyword arguments of the environment, `prior` a NoteRNN among them; the first
     `num_probabilities` pieces keep the policy's probabilities. `on_composed` is told how many pieces were finished.
     An agent that was `trained_in` another key is transposed. The same arguments give the same pieces.
@@ -97,6 +100,8 @@ def _compose_batch(
     probabilities = []
     for _ in range(engine.length):
         scores = player.scores(engine.observations(), engine.prior_log_probs)
+        if engine.forbids:
+            scores = np.where(engine.action_masks(), scores, FORBIDDEN)
         log_policy = log_softmax(scores / temperature)
         policy_probabilities = np.exp(log_policy)
         entropy -= (policy_probabilities * log_policy).sum(-1)

@@ -10,7 +10,7 @@ import tyro
 
 from agents.collapse import OnCollapse
 from agents.settings import PRESETS, REGULARIZED, Algorithm, Preset, Settings
-from melody_env import RewardProfile, SettingOptions, load_profile
+from melody_env import RewardProfile, SettingOptions, load_profile, profile_path
 from note_rnn import InputError, load_note_rnn
 
 AgentSettings = TypeVar("AgentSettings", bound=Settings)
@@ -144,6 +144,15 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
         if self.c is not None:
             profile = replace(profile, c=self.c)
         return replace(profile, log_prior=False) if self.algo == "rl_only" else profile
+
+    def resolved(self) -> "TrainConfig[Any]":
+        """Return the configuration with all that its profile says of the setting, and its file from the root on.
+
+        So it means the same wherever it is read again, and whatever becomes of the profile's setting.
+        """
+        path = profile_path(self.reward)
+        reward = self.reward if path.stem == self.reward else str(path)
+        return replace(self, reward=reward, **self.profile().setting.as_dict())
 
     def environment(self) -> dict[str, Any]:
         """Return the keyword arguments of the environment; raises ProfileError and CheckpointError."""

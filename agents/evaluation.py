@@ -11,6 +11,7 @@ from rich.table import Table
 
 from agents.composing import Pieces
 from melody_env import largest_bar_share, mean_hamming_distance, melody_statistics, score_melodies
+from melody_env.rules import RULES
 from melody_env.statistics import count_distinct
 
 
@@ -79,13 +80,20 @@ def table_metrics(pieces: Pieces) -> dict[str, float]:
 
 
 def metrics_table(columns: Mapping[str, Mapping[str, float]], title: str) -> Table:
-    """Return the table of `columns` (composer -> `table_metrics`), the published Note RNN and Q beside them."""
+    """Return the table of `columns` (composer -> `table_metrics`), the published Note RNN and Q beside them.
+
+    The paper's rules are seen in the statistics; any others have rows of their own.
+    """
     table = Table("", *columns, "paper: Note RNN", "paper: Q", title=title)
     for column in table.columns[1:]:
         column.justify = "right"
     for row in ROWS:
         values = [metrics[row.metric] for metrics in columns.values()]
         table.add_row(row.label, *(_written(value, row.form) for value in (*values, row.paper_note_rnn, row.paper_q)))
+    for name in dict.fromkeys(name for metrics in columns.values() for name in metrics):
+        if name.startswith("rule/") and name.removeprefix("rule/") not in RULES:
+            own = [_written(metrics.get(name), ".3f") for metrics in columns.values()]
+            table.add_row(f"Rule {name.removeprefix('rule/')} per step", *own, "-", "-")
     return table
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
+from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
 from sb3_contrib.common.recurrent.type_aliases import RNNStates
 from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
@@ -127,5 +128,6 @@ _PLAYERS: dict[type[BasePolicy], type[_PolicyPlayer]] = {
     RecurrentPolicy: _RecurrentPlayer,
     RecurrentActorCriticPolicy: _RecurrentActorPlayer,
     ActorCriticPolicy: _ActorPlayer,
+    MaskableActorCriticPolicy: _ActorPlayer,
     DQNPolicy: _QPlayer,
 }

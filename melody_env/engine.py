@@ -16,8 +16,9 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils.seeding import np_random
 
 from melody_env.composition import Composition, Floats
+from melody_env.forbidding import nearest_allowed
 from melody_env.profile import RewardProfile, load_profile
-from melody_env.setting import PAPER_SETTING, Setting
+from melody_env.setting import PAPER_SETTING, Flags, Setting
 from note_rnn.checkpoint import load_note_rnn
 from note_rnn.errors import InputError
 from note_rnn.model import NoteRNN
@@ -154,13 +155,16 @@ class MelodyEngine:
     def step(self, actions: npt.ArrayLike) -> tuple[Floats32, FinishedPieces | None]:
         """Append `actions` [B] to the pieces; return the rewards [B] and, after the last step, the whole pieces.
 
-        Raises VocabularyError if the actions are not B tokens, ResetNeeded if there are no pieces to go on with.
+        A forbidden token is not played: the nearest allowed one is, and is rewarded. Raises VocabularyError if the
+        actions are not B tokens, ResetNeeded if there are no pieces to go on with, RuleError for a rule that fails.
         """
         if self.composition is None or self.composition.is_complete:
             raise ResetNeeded("There is no piece to go on with: call reset() to start one.")
         tokens = check_tokens(actions, ndim=1)
         if len(tokens) != self.num_pieces:
             raise VocabularyError(f"Expected one token for each of {self.num_pieces} pieces, got {len(tokens)}.")
+        if self.forbids:
+            tokens = nearest_allowed(tokens, self._allowed)
         self.log_prob = self.prior_log_probs[np.arange(self.num_pieces), tokens]
         self.composition.append(tokens)
         self.rule_values = self.profile.score(self.composition)
@@ -178,6 +182,17 @@ class MelodyEngine:
         self._hear(tokens)
         return rewards, None
 
+    @property
+    def forbids(self) -> bool:
+        """Whether there is any token that may not always come."""
+        return self.profile.forbids
+
+    def action_masks(self) -> Flags:
+        """Return which tokens may come next [B, A], by range and masks; all of them after the last step."""
+        if not self.forbids or self.composition is None or self.composition.is_complete:
+            return np.ones((self.num_pieces, VOCABULARY_SIZE), np.bool_)
+        return self._allowed.copy()
+
     def observations(self) -> npt.NDArray[np.int64]:
         """Return the observations: [B, 2] (last token, number of tokens composed), or [B] for `observation="token"`."""
         if self.observation == "token":
@@ -193,11 +208,13 @@ class MelodyEngine:
 
     @torch.inference_mode()
     def _hear(self, tokens: Tokens) -> None:
-        """Let the Note RNN hear `tokens` [B] and say what it expects next."""
+        """Let the Note RNN hear `tokens` [B] and say what it expects next; ask the masks what may come."""
         device = self.prior.head.weight.device
         log_probs, self._state = self.prior.step(torch.from_numpy(tokens).to(device), self._state)
         self.last_tokens = tokens
         self.prior_log_probs = log_probs.cpu().numpy()
+        if self.forbids and self.composition is not None:
+            self._allowed = self.profile.allowed(self.composition)
 
     def _whole_pieces(self, composition: Composition) -> FinishedPieces:
         rules = dict(zip(self.profile.rule_names, self._rule_sums, strict=True))

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from melody_env.engine import EngineArguments, MelodyEngine, check_choice
 from melody_env.pictures import melody_text, piano_roll_image
+from melody_env.setting import Flags
 
 RENDER_MODES = ("ansi", "rgb_array")
 STEPS_PER_SECOND = 8
@@ -34,6 +35,9 @@ class MelodyCompositionEnv(gym.Env[Observation, np.int64]):
     | 0 | note off: what sounds ends |
     | 1 | no event: what sounds goes on, silence stays |
     | 2..37 | a note starts, of MIDI pitch 48 (C3) to 83 (B5); middle C is 14 |
+
+    Range and masks of the reward profile forbid some. `action_masks()` says which may come next. A forbidden one is not
+    played: the nearest allowed one is, seen, heard and rewarded in its place.
 
     ## Observation Space
 
@@ -125,6 +129,10 @@ class MelodyCompositionEnv(gym.Env[Observation, np.int64]):
         rewards, finished = self.engine.step(np.asarray(action)[None])
         info = finished.infos()[0] if finished else {}
         return self.engine.observations()[0], float(rewards[0]), finished is not None, False, info
+
+    def action_masks(self) -> Flags:
+        """Return which tokens may come next [38], as sb3-contrib's algorithms with masks ask."""
+        return self.engine.action_masks()[0]
 
     def render(self) -> Frame | None:
         """Return the piece so far, as text or as an image [36 * 8, length * 8, 3]."""

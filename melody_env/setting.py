@@ -191,6 +191,13 @@ class Setting:
         return _flags(lambda pitch: (pitch - self.tonic) % 12 in self.scale)
 
     @cached_property
+    def degrees(self) -> npt.NDArray[np.int64]:
+        """[A]; the scale degree of each note, from 1, the tonic; 0 outside the scale, for note off and hold."""
+        above = (np.arange(VOCABULARY_SIZE) - FIRST_PITCH_TOKEN + MIN_PITCH - self.tonic) % 12
+        degrees = sum(number * (above == step) for number, step in enumerate(self.scale, start=1))
+        return np.where(np.arange(VOCABULARY_SIZE) >= FIRST_PITCH_TOKEN, degrees, 0)
+
+    @cached_property
     def in_range(self) -> Flags:
         """[A]; whether a token is a note within the range, a note off or a hold."""
         return _flags(lambda pitch: self.pitch_range[0] <= pitch <= self.pitch_range[1])

@@ -16,9 +16,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
 from melody_env.engine import EngineArguments, FinishedPieces, MelodyEngine
 from melody_env.env import check_render_mode, render_pieces
-from melody_env.setting import Setting
-
-Flags = npt.NDArray[np.bool_]
+from melody_env.setting import Flags, Setting
 
 
 class MelodyVecEnv(VecEnv):
@@ -40,6 +38,15 @@ class MelodyVecEnv(VecEnv):
     def prior_log_probs(self) -> npt.NDArray[np.float32]:
         """log p [B, A] by the Note RNN of each token that could come next."""
         return self.engine.prior_log_probs
+
+    @property
+    def forbids(self) -> bool:
+        """Whether there is any token that may not always come."""
+        return self.engine.forbids
+
+    def action_masks(self) -> Flags:
+        """Return which tokens may come next [B, 38]; `env_method` gives a row for each piece, as sb3-contrib asks."""
+        return self.engine.action_masks()
 
     @property
     def setting(self) -> Setting:
@@ -107,11 +114,17 @@ class MelodyVecEnv(VecEnv):
     def env_method(
         self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
     ) -> list[Any]:
-        """Return what "render" gives for each piece of `indices`; raises AttributeError for any other method."""
-        if method_name != "render":
+        """Return what "render" or "action_masks" gives for each piece of `indices`.
+
+        Raises AttributeError for any other method.
+        """
+        if method_name not in ("render", "action_masks"):
             raise AttributeError(f"A piece of MelodyVecEnv has no method {method_name!r}.")
-        frames = render_pieces(self.engine, self.render_mode or "ansi")
-        return [frames[index] for index in self._get_indices(indices)]
+        if method_name == "action_masks":
+            answers: Sequence[Any] = list(self.action_masks())
+        else:
+            answers = render_pieces(self.engine, self.render_mode or "ansi")
+        return [answers[index] for index in self._get_indices(indices)]
 
     def env_is_wrapped(self, wrapper_class: type[gym.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
         """Return False for each piece of `indices`: no wrapper is there."""

@@ -13,9 +13,9 @@ from gymnasium.vector.utils import batch_space
 
 from melody_env.engine import EngineArguments, FinishedPieces, MelodyEngine
 from melody_env.env import RENDER_MODES, STEPS_PER_SECOND, Frame, check_render_mode, render_pieces
+from melody_env.setting import Flags
 
 Observations = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 
 class MelodyCompositionVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], npt.NDArray[Any]]):
@@ -71,6 +71,10 @@ class MelodyCompositionVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], 
             self.engine.reset()
         terminated = np.full(self.num_envs, finished is not None)
         return self.engine.observations(), rewards, terminated, np.zeros_like(terminated), infos
+
+    def action_masks(self) -> Flags:
+        """Return which tokens may come next [B, 38]."""
+        return self.engine.action_masks()
 
     def render(self) -> tuple[Frame, ...] | None:
         """Return each piece so far, as text or image; see `MelodyCompositionEnv.render`."""

@@ -81,7 +81,7 @@ def test_a_bad_profile_is_refused_in_one_sentence_naming_the_file(tmp_path, text
 
 
 def test_an_unknown_profile_is_answered_with_the_known_ones(tmp_path):
-    with pytest.raises(ProfileError, match=r"No reward profile papper: .* one of: paper"):
+    with pytest.raises(ProfileError, match=r"No reward profile papper: .* one of: .*, paper"):
         load_profile("papper")
     with pytest.raises(ProfileError, match="No reward profile"):
         load_profile(tmp_path)
