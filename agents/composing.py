@@ -4,7 +4,7 @@ Shapes: N pieces, T steps, A = 38 tokens.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ from agents.recurrent_dqn import RecurrentDQN
 from agents.run_directory import RunDirectory
 from agents.sampling import draw, log_softmax
 from agents.settings import algorithm_class
-from melody_env import FinishedPieces, MelodyEngine, Setting, setting_of
-from note_rnn import CheckpointError, NoteRNN, Tokens, load_note_rnn
+from melody_env import FinishedPieces, MelodyEngine, Setting, load_profile, setting_of
+from note_rnn import CheckpointError, NoteRNN, Tokens, load_note_rnn, read_primer
 
 Floats = npt.NDArray[np.floating]
 
@@ -48,6 +48,12 @@ class Pieces:
     """[K, T, A]; the policy at each step of the first K pieces."""
     setting: Setting
     """Key, mode, meter ... that they are in."""
+    primer: Tokens
+    """[P]; the primer of all pieces, empty where there was but a priming token."""
+
+    def with_primer(self) -> Tokens:
+        """Return the pieces with the primer before them [N, P + T]."""
+        return np.concatenate([np.tile(self.primer, (len(self.melodies), 1)), self.melodies], axis=1)
 
     @property
     def melodies(self) -> Tokens:
@@ -74,7 +80,10 @@ def compose_pieces(
     An agent that was `trained_in` another key is transposed. The same arguments give the same pieces.
     """
     rng = np.random.default_rng(seed)
-    player = _player(policy, setting_of(environment), trained_in)
+    setting = setting_of(environment)
+    if environment.get("primer") is not None:
+        environment = {**environment, "primer": read_primer(environment["primer"], semitones=setting.transposition)}
+    player = _player(policy, setting, trained_in)
     parts = []
     for first in range(0, n, _BATCH):
         size = min(_BATCH, n - first)
@@ -95,6 +104,9 @@ def _compose_batch(
 ) -> Pieces:
     engine.reset()
     player.begin(engine.num_pieces)
+    for token in () if engine.primer is None else engine.primer[:-1]:
+        player.scores(engine.observations_of(token), engine.prior_log_probs)  # it hears, and what it says is not asked
+    primer = np.zeros(0, np.int64) if engine.primer is None else engine.primer
     primers = engine.last_tokens
     entropy, kl = np.zeros((2, engine.num_pieces))
     probabilities = []
@@ -109,7 +121,9 @@ def _compose_batch(
         probabilities.append(policy_probabilities[:kept])
         _, finished = engine.step(draw(log_policy, rng))
     assert finished is not None
-    return Pieces(finished, primers, entropy / engine.length, kl, np.stack(probabilities, axis=1), engine.setting)
+    return Pieces(
+        finished, primers, entropy / engine.length, kl, np.stack(probabilities, axis=1), engine.setting, primer
+    )
 
 
 def log_likelihood(
@@ -120,7 +134,9 @@ def log_likelihood(
     The Note RNN is the policy None. Tunes of people that neither has seen tell whether the agent still knows music.
     """
     count, length = melodies.shape
-    engine = MelodyEngine(count, **{**environment, "length": length, "priming": "none"})
+    profile = replace(load_profile(environment.get("reward", "paper")), rules=(), masks=())  # people obey no masks
+    changes = {"reward": profile, "length": length, "priming": "none", "primer": None, "fixed": None}
+    engine = MelodyEngine(count, **{**environment, **changes})
     engine.reset()
     player = _player(policy, engine.setting, trained_in)
     player.begin(count)
@@ -152,6 +168,7 @@ def _joined(parts: list[Pieces]) -> Pieces:
         join(part.kl for part in parts),
         join(part.probabilities for part in parts),
         parts[0].setting,
+        parts[0].primer,
     )
 
 
@@ -160,16 +177,21 @@ def compose(
     n: int,
     seed: int = 0,
     temperature: float = 1.0,
+    keep_primer: bool = False,
     **environment: Any,
 ) -> Tokens:
     """Return `n` melodies [n, T] by an agent, a run's newest agent (its folder), a saved agent (.zip) or a Note RNN.
 
     `environment` are keyword arguments of `MelodyComposition-v0` that differ from those the agent was trained with.
-    The same arguments give the same melodies. Raises RunError or CheckpointError where there is nothing to load.
+    `primer` is what the melodies start from (see `note_rnn.read_primer`): all that compose have heard it; with
+    `keep_primer` it is part of what is returned, [n, P + T]. `fixed` gives tokens by their steps, counted without the
+    primer. The same arguments give the same melodies. Raises RunError or CheckpointError where there is nothing to
+    load.
     """
     policy, trained_with = composer(model)
     trained_in = setting_of(trained_with)
-    return compose_pieces(policy, n, seed, {**trained_with, **environment}, temperature, trained_in=trained_in).melodies
+    pieces = compose_pieces(policy, n, seed, {**trained_with, **environment}, temperature, trained_in=trained_in)
+    return pieces.with_primer() if keep_primer else pieces.melodies
 
 
 def composer(model: BaseAlgorithm | NoteRNN | str | Path) -> tuple[BasePolicy | None, dict[str, Any]]:

@@ -3,7 +3,7 @@
 Shapes: B pieces, T steps, A = 38 tokens, R rules.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -21,7 +21,8 @@ from melody_env.profile import RewardProfile, load_profile
 from melody_env.setting import PAPER_SETTING, Flags, Setting
 from note_rnn.checkpoint import load_note_rnn
 from note_rnn.errors import InputError
-from note_rnn.model import NoteRNN
+from note_rnn.model import LSTMState, NoteRNN
+from note_rnn.primers import read_primer
 from note_rnn.vocabulary import NO_EVENT, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens
 
 Floats32 = npt.NDArray[np.float32]
@@ -43,6 +44,8 @@ class EngineArguments(TypedDict, total=False):
     length: int | str | None
     pitch_range: Sequence[int] | None
     tempo: float | None
+    primer: str | Path | npt.ArrayLike | None
+    fixed: Mapping[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,8 @@ class MelodyEngine:
         reward: str | Path | RewardProfile = "paper",
         prior: str | Path | NoteRNN = "default",
         priming: str = "random_note",
+        primer: str | Path | npt.ArrayLike | None = None,
+        fixed: Mapping[int, int] | None = None,
         **setting: Any,
     ):
         self.num_pieces = check_count("num_envs", num_pieces)
@@ -102,6 +107,10 @@ class MelodyEngine:
         prior = prior if isinstance(prior, NoteRNN) else load_note_rnn(prior)
         self.prior = prior.transposed(self.setting.transposition)
         """The Note RNN, moved to the key."""
+        self.primer = None if primer is None else read_primer(primer, semitones=self.setting.transposition)
+        """What is heard before every piece [P], if not a priming token."""
+        self.fixed = check_fixed(fixed or {}, self.length)
+        """The tokens that are given, by their steps."""
         self.rngs = [np_random()[0] for _ in range(num_pieces)]
         """One generator for each piece; it draws the priming tokens."""
         self.composition: Composition | None = None
@@ -142,14 +151,16 @@ class MelodyEngine:
 
     def reset(self) -> None:
         """Start B new pieces: draw the priming tokens and let the Note RNN hear them."""
-        if self.priming == "random_note":
+        if self.primer is not None:
+            primers = np.full(self.num_pieces, self.primer[-1])
+        elif self.priming == "random_note":
             primers = np.array([rng.integers(VOCABULARY_SIZE) for rng in self.rngs])
         else:
             primers = np.full(self.num_pieces, NO_EVENT)
         self.composition = Composition(self.num_pieces, self.length, self.setting, primers)
         self._rule_sums = np.zeros((len(self.profile.rules), self.num_pieces))
         self._sums = np.zeros((3, self.num_pieces))
-        self._state = self.prior.zero_state(self.num_pieces)
+        self._state = self._heard(() if self.primer is None else self.primer[:-1])
         self._hear(primers)
 
     def step(self, actions: npt.ArrayLike) -> tuple[Floats32, FinishedPieces | None]:
@@ -185,10 +196,10 @@ class MelodyEngine:
     @property
     def forbids(self) -> bool:
         """Whether there is any token that may not always come."""
-        return self.profile.forbids
+        return self.profile.forbids or bool(self.fixed)
 
     def action_masks(self) -> Flags:
-        """Return which tokens may come next [B, A], by range and masks; all of them after the last step."""
+        """Return which tokens may come next [B, A]: a fixed one, else those in range and masks; all at the end."""
         if not self.forbids or self.composition is None or self.composition.is_complete:
             return np.ones((self.num_pieces, VOCABULARY_SIZE), np.bool_)
         return self._allowed.copy()
@@ -199,6 +210,11 @@ class MelodyEngine:
             return self.last_tokens.copy()
         position = 0 if self.composition is None else self.composition.position
         return np.stack([self.last_tokens, np.full(self.num_pieces, position)], axis=1)
+
+    def observations_of(self, token: int) -> npt.NDArray[np.int64]:
+        """Return what is observed of a `token` of the primer: the observations before the first step."""
+        observed = token if self.observation == "token" else [token, 0]
+        return np.repeat(np.array(observed)[None], self.num_pieces, axis=0)
 
     def melody(self, piece: int) -> Tokens:
         """Return the tokens that one piece has so far."""
@@ -213,8 +229,23 @@ class MelodyEngine:
         log_probs, self._state = self.prior.step(torch.from_numpy(tokens).to(device), self._state)
         self.last_tokens = tokens
         self.prior_log_probs = log_probs.cpu().numpy()
-        if self.forbids and self.composition is not None:
-            self._allowed = self.profile.allowed(self.composition)
+        if self.forbids:
+            self._allowed = self._allowed_next()
+
+    def _allowed_next(self) -> Flags:
+        assert self.composition is not None
+        token = self.fixed.get(self.composition.position)
+        if token is None:
+            return self.profile.allowed(self.composition)
+        return np.tile(np.arange(VOCABULARY_SIZE) == token, (self.num_pieces, 1))
+
+    @torch.inference_mode()
+    def _heard(self, tokens: Iterable[int]) -> LSTMState:
+        """Return what the Note RNN remembers when all pieces have begun with `tokens`."""
+        state = self.prior.zero_state(1)
+        for token in tokens:
+            _, state = self.prior.step(torch.tensor([token], device=state.hidden.device), state)
+        return LSTMState(*(part.repeat(1, self.num_pieces, 1) for part in state))
 
     def _whole_pieces(self, composition: Composition) -> FinishedPieces:
         rules = dict(zip(self.profile.rule_names, self._rule_sums, strict=True))
@@ -225,6 +256,15 @@ def setting_of(environment: Mapping[str, Any]) -> Setting:
     """Return the musical setting that an environment with these keyword arguments has."""
     given = {name: value for name, value in environment.items() if name in PAPER_SETTING.as_dict()}
     return load_profile(environment.get("reward", "paper")).with_setting(**given).setting
+
+
+def check_fixed(fixed: Mapping[int, int], length: int) -> dict[int, int]:
+    """Return `fixed`, tokens by their steps 0..length - 1; raises InputError for a step or token that is none."""
+    for step, token in fixed.items():
+        if isinstance(step, bool) or not isinstance(step, int | np.integer) or not 0 <= step < length:
+            raise InputError(f"A fixed token must be at a step 0..{length - 1} of the piece, not at {step!r}.")
+        check_tokens(token, ndim=0)
+    return {int(step): int(token) for step, token in fixed.items()}
 
 
 def check_choice(argument: str, value: str, choices: Sequence[str]) -> str:

@@ -63,7 +63,8 @@ class MelodyCompositionEnv(gym.Env[Observation, np.int64]):
     ## Starting State
 
     With `priming="random_note"` the first observation is one of the 38 tokens at random; the Note RNN has heard it,
-    but it is no part of the piece. With `priming="none"` it is token 1: nothing has sounded.
+    but it is no part of the piece. With `priming="none"` it is token 1: nothing has sounded. With a `primer` it is the
+    primer's last token; the Note RNN has heard all of them.
 
     ## Episode End
 
@@ -90,6 +91,9 @@ class MelodyCompositionEnv(gym.Env[Observation, np.int64]):
     | `length` | int or str | `32` | sixteenth notes in a piece, or bars: `"4 bars"` |
     | `pitch_range` | pair of int | `(48, 83)` | lowest and highest MIDI pitch |
     | `tempo` | float | `120` | quarter notes a minute, of what is written or rendered |
+    | `primer` | tokens, str or path | `None` | what is heard before the piece, instead of a priming token: tokens, \
+notes as text (`"C4 - D4 -"`), a MIDI or ABC file, or `"corpus:TITLE"` |
+    | `fixed` | dict | `None` | tokens that are given, by step: `{0: 14, 16: 21}` |
     | `render_mode` | str | `None` | `"ansi"`: text, a bar a line; `"rgb_array"`: a piano roll |
 
     The defaults from `key` on are those of the reward profile, which can set others. In another key or mode the Note

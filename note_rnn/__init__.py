@@ -6,6 +6,7 @@ from note_rnn.errors import InputError, run_command
 from note_rnn.files import replacing, write_json
 from note_rnn.midi import MelodyFileError, read_midi, write_midi
 from note_rnn.model import LSTMState, NoteRNN, lstm_step, one_hot_product
+from note_rnn.primers import PrimerError, parse_token, read_primer
 from note_rnn.progress import Progress
 from note_rnn.sound import SAMPLE_RATE, synthesize, write_wav
 from note_rnn.vocabulary import NO_EVENT, NOTE_OFF, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens, transposed
@@ -20,6 +21,7 @@ __all__ = [
     "LSTMState",
     "MelodyFileError",
     "NoteRNN",
+    "PrimerError",
     "Progress",
     "Tokens",
     "VocabularyError",
@@ -28,8 +30,10 @@ __all__ = [
     "load_note_rnn",
     "lstm_step",
     "one_hot_product",
+    "parse_token",
     "read_midi",
     "read_model_card",
+    "read_primer",
     "replacing",
     "run_command",
     "save_note_rnn",
