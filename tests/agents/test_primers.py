@@ -1,5 +1,6 @@
 """Composing from a primer and around fixed tokens: the same for the Note RNN and every agent."""
 
+import runpy
 import sys
 
 import numpy as np
@@ -9,10 +10,9 @@ from sb3_contrib import RecurrentPPO
 from stable_baselines3 import DQN, PPO
 
 from agents import PPOKL, RecurrentDQN, compose, compose_pieces
-from agents.compose import main
 from agents.settings import _Flatten
 from melody_env import MelodyEngine, MelodyVecEnv
-from note_rnn import InputError, read_midi, run_command, write_midi
+from note_rnn import InputError, read_midi, write_midi
 
 PRIMER = [14, 1, 16, 1, 18, 0, 1]
 T = 8
@@ -96,9 +96,10 @@ def test_what_cannot_be_fixed_is_told(fixed, small_prior):
 
 
 def command(monkeypatch, *arguments) -> int | None:
+    """Run `python -m agents.compose ARGUMENTS` in this process; return the exit status if it is not 0."""
     monkeypatch.setattr(sys, "argv", ["compose", *map(str, arguments)])
     try:
-        run_command(main)
+        runpy.run_module("agents.compose", run_name="__main__")
     except SystemExit as exit_info:
         return exit_info.code
     return None
