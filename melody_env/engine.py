@@ -19,9 +19,10 @@ from melody_env.composition import Composition, Floats
 from melody_env.forbidding import nearest_allowed
 from melody_env.profile import RewardProfile, load_profile
 from melody_env.setting import PAPER_SETTING, Flags, Setting
+from note_rnn import LSTMState
 from note_rnn.checkpoint import load_note_rnn
 from note_rnn.errors import InputError
-from note_rnn.model import LSTMState, NoteRNN
+from note_rnn.model import NoteRNN
 from note_rnn.primers import read_primer
 from note_rnn.vocabulary import NO_EVENT, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens
 

@@ -4,13 +4,13 @@ A mask takes a `Composition` of B melodies (and parameters by keyword) and retur
 Shapes: B melodies, A = 38 tokens.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from melody_env.composition import Composition
 from melody_env.setting import Flags
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE
-
-_tokens = np.arange(VOCABULARY_SIZE)
 
 
 def in_scale(composition: Composition) -> Flags:
@@ -20,6 +20,12 @@ def in_scale(composition: Composition) -> Flags:
 
 def no_wide_leaps(composition: Composition, *, max_semitones: int = 12) -> Flags:
     """No note more than `max_semitones` from the note before it."""
-    previous = composition.previous_pitches[composition.position].astype(np.intp)[:, None]
-    near = np.abs(_tokens - previous) <= max_semitones
-    return near | (_tokens < FIRST_PITCH_TOKEN) | (previous < FIRST_PITCH_TOKEN)
+    return _within(max_semitones).take(composition.previous_pitches[composition.position], axis=0)
+
+
+@lru_cache
+def _within(max_semitones: int) -> Flags:
+    """Return whether each token [38, 38] may follow each last note, or none yet (0)."""
+    tokens = np.arange(VOCABULARY_SIZE)
+    is_note = tokens >= FIRST_PITCH_TOKEN
+    return (np.abs(tokens[:, None] - tokens) <= max_semitones) | ~is_note | ~is_note[:, None]
