@@ -3,6 +3,9 @@
 Shapes: B melodies, T steps, A = 38 tokens, H hidden units, L layers.
 """
 
+import copy
+from typing import Self
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -10,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from note_rnn.one_hot_lstm import LSTMState, one_hot_lstm
-from note_rnn.vocabulary import VOCABULARY_SIZE, check_tokens
+from note_rnn.vocabulary import VOCABULARY_SIZE, check_tokens, transposed
 
 
 class NoteRNN(nn.Module):
@@ -38,6 +41,22 @@ class NoteRNN(nn.Module):
         """Return the state of `batch_size` melodies of which nothing has been heard."""
         zeros = self.head.weight.new_zeros(self.num_layers, batch_size, self.hidden_size)
         return LSTMState(zeros, zeros)
+
+    @torch.no_grad()
+    def transposed(self, semitones: int) -> Self:
+        """Return the network that knows the same music `semitones` higher; itself for 0.
+
+        The weights of its inputs and outputs change places as tokens do in `vocabulary.transposed`: so probabilities
+        still sum to 1, and only the highest or lowest notes, where melodies hardly ever go, are three octaves off.
+        """
+        if semitones == 0:
+            return self
+        source = torch.from_numpy(transposed(np.arange(VOCABULARY_SIZE), -semitones))
+        moved = copy.deepcopy(self)
+        moved.lstm.all_weights[0][0].copy_(self.lstm.all_weights[0][0][:, source])
+        moved.head.weight.copy_(self.head.weight[source])
+        moved.head.bias.copy_(self.head.bias[source])
+        return moved
 
     @torch.no_grad()
     def log_probs(self, tokens: npt.ArrayLike) -> Tensor:
