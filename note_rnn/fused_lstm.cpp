@@ -2,7 +2,7 @@
 //
 // T steps, B sequences, H units (16 or more), F inputs of which K are one at each step; float32, row-major, one thread.
 // Gates and equations as in torch.nn.LSTM: input, forget, cell, output. Eight floats at a time; where H is no multiple of
-// eight, the last eight overlap those before.
+// eight, the last eight overlap those before, which are computed from what is there by then and not written again.
 
 #include <algorithm>
 #include <cstdint>
