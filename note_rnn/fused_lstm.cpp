@@ -160,6 +160,11 @@ int supported() {
 #endif
 }
 
+// Are all `ones` [n] among F inputs? What is not would be read from, or written to, other memory.
+int within(int64_t n, int F, const int64_t* ones) {
+    return std::all_of(ones, ones + n, [F](int64_t one) { return 0 <= one && one < F; });
+}
+
 // ones [T, B, K]; weights of the inputs [F, 4H], of the hidden units [H, 4H] and bias [4H], transposed. hidden and cell
 // [T + 1, B, H] hold the state before in their first row and receive the others; gates [T, B, 4H] is for `backward`.
 void forward(int T, int B, int H, int K, const int64_t* ones, const float* of_inputs, const float* of_hidden,
