@@ -104,6 +104,12 @@ def load_corpus(
     return _joined([_load_collection(name, folder, num_workers) for name in dict.fromkeys(collections)])
 
 
+def corpus_is_cached(collections: Sequence[str], cache_dir: str | Path | None = None) -> bool:
+    """Return whether `load_corpus` has the `collections` at once, without parsing them."""
+    folder = Path(cache_dir or user_cache_dir("melody-rl")) / "corpus"
+    return all(_read_cache(folder / _cache_name(name)) is not None for name in collections)
+
+
 def held_out_openings(length: int, cache_dir: str | Path | None = None) -> Tokens | None:
     """Return the openings [N, `length`] of the default collections' test tunes that are as long, if they are cached.
 

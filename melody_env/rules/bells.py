@@ -69,5 +69,5 @@ def _bell(
         return np.zeros(composition.batch_size)
     steps = bars * composition.setting.steps_per_bar
     measured = measure(composition.tokens[composition.position - steps : composition.position])
-    z = np.minimum(np.abs(measured - centre) / width, FURTHEST)
+    z = np.minimum(np.abs(measured - centre) / max(width, 1e-9), FURTHEST)
     return -(z * z)
