@@ -4,12 +4,13 @@ Shapes: B melodies, T steps.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import torch
 
 from melody_env.setting import Setting
-from note_rnn.corpus import Corpus
+from note_rnn.corpus import Corpus, Split, cached_corpus, split
 from note_rnn.markov import markov_melodies
 from note_rnn.model import NoteRNN
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE, Tokens, transposed
@@ -23,6 +24,22 @@ def human_melodies(corpus: Corpus, setting: Setting) -> Tokens:
     """Return the windows [N, T] of `corpus` in the key, range and kind of meter of `setting`, each melody once."""
     windows = transposed(bar_windows(corpus, setting.steps, setting.meter), setting.transposition)
     return np.unique(windows[setting.in_range[windows].all(axis=1)], axis=0)
+
+
+def held_out_melodies(setting: Setting) -> Tokens | None:
+    """Return the windows [N, T] of the default collections' validation and test tunes; None if none are at hand."""
+    parts = _cached_split()
+    if parts is None:
+        return None
+    held_out = [human_melodies(part, setting) for part in (parts.validation, parts.test)]
+    melodies = np.unique(np.concatenate(held_out), axis=0)
+    return melodies if len(melodies) else None
+
+
+@lru_cache(maxsize=1)
+def _cached_split() -> Split | None:
+    corpus = cached_corpus()
+    return None if corpus is None else split(corpus)
 
 
 def machine_melodies(

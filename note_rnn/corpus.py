@@ -104,10 +104,13 @@ def load_corpus(
     return _joined([_load_collection(name, folder, num_workers) for name in dict.fromkeys(collections)])
 
 
-def corpus_is_cached(collections: Sequence[str], cache_dir: str | Path | None = None) -> bool:
-    """Return whether `load_corpus` has the `collections` at once, without parsing them."""
+def cached_corpus(
+    collections: Sequence[str] = DEFAULT_COLLECTIONS, cache_dir: str | Path | None = None
+) -> Corpus | None:
+    """Return what `load_corpus` does, if all of it is cached; None where it would have to be parsed first."""
     folder = Path(cache_dir or user_cache_dir("melody-rl")) / "corpus"
-    return all(_read_cache(folder / _cache_name(name)) is not None for name in collections)
+    corpora = [_read_cache(folder / _cache_name(name)) for name in collections]
+    return None if None in corpora else _joined([corpus for corpus in corpora if corpus is not None])
 
 
 def held_out_openings(length: int, cache_dir: str | Path | None = None) -> Tokens | None:
@@ -115,11 +118,10 @@ def held_out_openings(length: int, cache_dir: str | Path | None = None) -> Token
 
     None where they have not been read on this machine: that takes minutes, and music21.
     """
-    folder = Path(cache_dir or user_cache_dir("melody-rl")) / "corpus"
-    corpora = [_read_cache(folder / _cache_name(name)) for name in DEFAULT_COLLECTIONS]
-    if None in corpora:
+    corpus = cached_corpus(cache_dir=cache_dir)
+    if corpus is None:
         return None
-    test = split(_joined([corpus for corpus in corpora if corpus is not None])).test
+    test = split(corpus).test
     _, first_segments = np.unique(test.tune_of_segment, return_index=True)
     openings = [test.segments[first][:length] for first in first_segments]
     whole = [opening for opening in openings if len(opening) == length]

@@ -11,7 +11,7 @@ from melody_env import audit as auditing
 from melody_env.audit import AuditConfig, audit, main, rank
 from melody_env.populations import MARKOV1, MARKOV3, RANDOM
 from note_rnn import InputError, VocabularyError, run_command
-from note_rnn.corpus import DEFAULT_COLLECTIONS, Corpus, CorpusError, corpus_is_cached
+from note_rnn.corpus import Corpus, CorpusError, cached_corpus
 from note_rnn.token_files import read_token_file
 from note_rnn.tunes import Bars
 
@@ -110,7 +110,7 @@ def test_what_is_no_npz_is_told(tmp_path):
         read_token_file(tmp_path / "none.npz", 1)
 
 
-@pytest.mark.skipif(not corpus_is_cached(DEFAULT_COLLECTIONS), reason="the tune books have not been read here")
+@pytest.mark.skipif(cached_corpus() is None, reason="the tune books have not been read here")
 @pytest.mark.parametrize(("steps", "least"), [(32, (0.92, 0.98, 0.99)), (64, (0.98, 0.99, 0.99))])
 def test_calibrated_puts_held_out_tunes_first_and_paper_does_not(steps, least):
     result = audit(AuditConfig(profile="calibrated", length=steps, melodies=500))
