@@ -12,13 +12,16 @@ from rich.table import Table
 
 from agents.composing import Pieces
 from melody_env import Setting, largest_bar_share, mean_hamming_distance, melody_statistics, score_melodies
-from melody_env.discriminator import discriminator_auc
+from melody_env.discriminator import discriminator_auc, longest_shared_runs
+from melody_env.populations import learned_tunes
 from melody_env.rules import RULES
 from melody_env.statistics import count_distinct
 from note_rnn import NO_EVENT, NoteRNN, Tokens
 
 MOST_JUDGED = 2_000
 """Pieces that the classifier sees; more change nothing."""
+MOST_COMPARED = 200
+"""Pieces that are looked for in the tunes that were learned from."""
 MIN_JUDGED = 10
 """Tunes of people that it takes to judge others by them."""
 
@@ -52,8 +55,9 @@ ROWS = (
     Row("leap_rate", "Intervals of a fourth or more", ".1%"),
     Row("rest_share", "Rests", ".1%"),
     Row("repeated_motifs", "Motifs heard before", ".1%"),
-    Row("human_overlap", "Overlap with people's tunes, 12 distributions", ".3f"),
-    Row("human_auc", "Classifier's AUC, people against this (0.5: it cannot tell)", ".3f"),
+    Row("human_overlap", "Overlap with people (12 statistics)", ".3f"),
+    Row("human_auc", "Classifier's AUC against people", ".3f"),
+    Row("longest_shared_run", "Longest run shared with its tunes, median", ".0f"),
     Row("log_prob", "log p per step, nats", ".2f"),
     Row("entropy", "Policy entropy per step, nats", ".2f"),
     Row("kl", "KL from the Note RNN per piece, nats", ".1f"),
@@ -104,6 +108,9 @@ def melody_metrics(melodies: Tokens, setting: Setting, human: Tokens | None = No
     }
     if human is None:
         return metrics
+    learned = learned_tunes(setting)
+    if learned is not None:
+        metrics["longest_shared_run"] = float(np.median(longest_shared_runs(melodies[:MOST_COMPARED], learned)))
     overlap = statistics.overlaps(melody_statistics(human, setting))
     likeness = {f"overlap_{name}": value for name, value in overlap.items() if name != "mean"}
     return {

@@ -47,7 +47,11 @@ def longest_shared_runs(melodies: Tokens, tunes: Sequence[npt.NDArray[np.integer
     own, theirs = np.zeros((size, length + 1), np.uint64), np.zeros((1, book.shape[1] + 1), np.uint64)
     for run in range(1, length + 1):
         own, theirs = _extended(own, melodies, run), _extended(theirs, book, run)
-        shared = np.isin(own, np.unique(theirs)).any(axis=1)
+        runs, which = np.unique(own, return_inverse=True)
+        place = np.minimum(np.searchsorted(runs, theirs[0]), len(runs) - 1)
+        found = np.zeros(len(runs), np.bool_)
+        found[place[runs[place] == theirs[0]]] = True
+        shared = found[which.reshape(own.shape)].any(axis=1)
         if not shared.any():
             break
         longest[shared] = run

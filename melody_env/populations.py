@@ -36,6 +36,12 @@ def held_out_melodies(setting: Setting) -> Tokens | None:
     return melodies if len(melodies) else None
 
 
+def learned_tunes(setting: Setting) -> list[Tokens] | None:
+    """Return the segments of the default collections' training tunes in the key of `setting`; None if not at hand."""
+    parts = _cached_split()
+    return None if parts is None else [transposed(each, setting.transposition) for each in parts.train.segments]
+
+
 @lru_cache(maxsize=1)
 def _cached_split() -> Split | None:
     corpus = cached_corpus()
