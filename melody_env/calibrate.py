@@ -11,6 +11,7 @@ import tyro
 from melody_env.calibration import Population, fit_ranking, log_odds_scale
 from melody_env.engine import check_count
 from melody_env.populations import (
+    EVERYONE,
     HUMAN,
     MARKOV1,
     MARKOV3,
@@ -84,16 +85,19 @@ class CalibrateConfig(SettingOptions):
 def calibrate(config: CalibrateConfig) -> RewardProfile:
     """Return the profile that `config` leads to; raises CorpusError, CheckpointError or InputError for bad input."""
     check_count("--melodies", config.melodies)
+    if not config.penalty >= 0:
+        raise InputError(f"--penalty must be a number of at least 0, not {config.penalty}.")
     torch.set_num_threads(1)
     setting = PAPER_SETTING.changed(**config.setting_changes())
     lengths = [setting.length] if config.length else [f"{check_count('--bars', bars)} bars" for bars in config.bars]
     settings = [replace(setting, length=length) for length in lengths]
     train, prior = split(load_corpus(config.collections)).train, load_note_rnn(config.prior)
-    candidates = _candidates(_checked_tunes(train, settings[-1]), settings[-1])
+    longest = max(settings, key=lambda each: each.steps)
+    candidates = _candidates(_checked_tunes(train, longest), longest)
     profile = RewardProfile("calibrated", candidates, c=1.0, setting=setting)
     rng = np.random.default_rng(config.seed)
     groups = []
-    with Progress(len(settings) * (len(PAIRS) + 1), "Scoring", "populations") as progress:
+    with Progress(len(settings) * len(EVERYONE), "Scoring", "populations") as progress:
         for at_length in settings:
             groups.append(_population(profile, train, prior, at_length, config.melodies, rng, progress))
     signs = [SIGNS[name] for name in profile.rule_names]
@@ -120,7 +124,7 @@ def _checked_tunes(train: Corpus, setting: Setting) -> Tokens:
 
 
 def _candidates(tunes: Tokens, setting: Setting) -> tuple[WeightedRule, ...]:
-    """Return the rules of `SIGNS`, the bells centred on what is found in `tunes` [N, T]."""
+    """Return the rules of `SIGNS`, the bells centred on what is found in `tunes` [N, T], if a phrase is in them."""
     rules = []
     for name in SIGNS:
         parameters: dict[str, float] = {}
@@ -128,6 +132,8 @@ def _candidates(tunes: Tokens, setting: Setting) -> tuple[WeightedRule, ...]:
             measure, bars = MEASURES[name]
             steps = bars * setting.steps_per_bar
             phrases = tunes[:, : tunes.shape[1] // steps * steps].reshape(-1, steps)
+            if not len(phrases):
+                continue
             measured = measure(phrases.T)
             parameters = {"centre": round(float(measured.mean()), 2), "width": round(float(measured.std()), 2)}
         rules.append(WeightedRule(name, 1.0, parameters))

@@ -18,6 +18,7 @@ from note_rnn.windows import bar_windows, meter_kind
 
 HUMAN, PRIOR, MARKOV3, MARKOV1 = "human", "prior", "Markov-3", "Markov-1"
 RANDOM_PITCHES, RANDOM = "random pitches", "random"
+EVERYONE = (HUMAN, PRIOR, MARKOV3, MARKOV1, RANDOM_PITCHES, RANDOM)
 
 
 def human_melodies(corpus: Corpus, setting: Setting) -> Tokens:

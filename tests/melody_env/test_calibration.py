@@ -119,6 +119,24 @@ def test_too_few_tunes_are_told(riffs):
         calibrate(CalibrateConfig(melodies=50, meter="3/4"))
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"melodies": 0}, "--melodies must be a whole number above 0, not 0"),
+        ({"bars": (2, 0)}, "--bars must be a whole number above 0, not 0"),
+        ({"penalty": -1.0}, "--penalty must be a number of at least 0, not -1.0"),
+        ({"meter": "4/0"}, "meter"),
+    ],
+)
+def test_bad_settings_are_told(riffs, change, told):
+    with pytest.raises(InputError, match=told):
+        calibrate(CalibrateConfig(**change))
+
+
+def test_a_profile_for_single_bars_has_no_rules_of_phrases(riffs):
+    assert "phrase_range" not in calibrate(CalibrateConfig(melodies=50, bars=(1,))).rule_names
+
+
 def test_every_rule_has_a_sign_and_every_pair_two_populations():
     assert set(SIGNS) == {*HUMAN_RULES, "key"} <= {*HUMAN_RULES, *RULES}
     assert all(higher != lower for higher, lower in PAIRS)
