@@ -3,7 +3,7 @@
 Shapes: B pieces, T steps, A = 38 tokens, R rules.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -110,6 +110,7 @@ class MelodyEngine:
         """The Note RNN, moved to the key."""
         self.primer = None if primer is None else read_primer(primer, semitones=self.setting.transposition)
         """What is heard before every piece [P], if not a priming token."""
+        self._first_state = self._heard_by_all(() if self.primer is None else self.primer[:-1])
         self.fixed = check_fixed(fixed or {}, self.length)
         """The tokens that are given, by their steps."""
         self.rngs = [np_random()[0] for _ in range(num_pieces)]
@@ -161,7 +162,7 @@ class MelodyEngine:
         self.composition = Composition(self.num_pieces, self.length, self.setting, primers)
         self._rule_sums = np.zeros((len(self.profile.rules), self.num_pieces))
         self._sums = np.zeros((3, self.num_pieces))
-        self._state = self._heard(() if self.primer is None else self.primer[:-1])
+        self._state = self._first_state
         self._hear(primers)
 
     def step(self, actions: npt.ArrayLike) -> tuple[Floats32, FinishedPieces | None]:
@@ -241,11 +242,12 @@ class MelodyEngine:
         return np.tile(np.arange(VOCABULARY_SIZE) == token, (self.num_pieces, 1))
 
     @torch.inference_mode()
-    def _heard(self, tokens: Iterable[int]) -> LSTMState:
-        """Return what the Note RNN remembers when all pieces have begun with `tokens`."""
+    def _heard_by_all(self, tokens: npt.ArrayLike) -> LSTMState:
+        """Return what the Note RNN remembers when all pieces have begun with `tokens` [P]."""
         state = self.prior.zero_state(1)
-        for token in tokens:
-            _, state = self.prior.step(torch.tensor([token], device=state.hidden.device), state)
+        heard = torch.as_tensor(np.asarray(tokens, np.int64)[:, None], device=state.hidden.device)
+        if len(heard):
+            _, state = self.prior(heard, state)
         return LSTMState(*(part.repeat(1, self.num_pieces, 1) for part in state))
 
     def _whole_pieces(self, composition: Composition) -> FinishedPieces:

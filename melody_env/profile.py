@@ -5,7 +5,6 @@ Shapes: B melodies, R rules, A = 38 tokens.
 """
 
 import inspect
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
@@ -18,7 +17,7 @@ import yaml
 from melody_env.composition import Composition, Floats
 from melody_env.plugins import RuleError, find_plugin
 from melody_env.rules import HUMAN_RULES, MASKS, MORE_RULES, RULES
-from melody_env.setting import PAPER_SETTING, Flags, Setting, SettingError
+from melody_env.setting import PAPER_SETTING, Flags, Setting, SettingError, is_number
 from note_rnn.errors import InputError
 
 BUILT_IN_RULES = {**RULES, **MORE_RULES, **HUMAN_RULES}
@@ -82,12 +81,12 @@ class RewardProfile:
     """What says which tokens may come next; notes outside the setting's range may not anyway."""
 
     def __post_init__(self) -> None:
-        if not _is_number(self.c) or self.c <= 0:
+        if not is_number(self.c) or self.c <= 0:
             raise ProfileError(f"Reward profile {self.name}: c must be a number above 0, not {self.c!r}.")
         if not isinstance(self.log_prior, bool):
             raise ProfileError(f"Reward profile {self.name}: log_prior must be true or false, not {self.log_prior!r}.")
         for rule in self.rules:
-            if not _is_number(rule.weight):
+            if not is_number(rule.weight):
                 raise ProfileError(
                     f"Reward profile {self.name}: the weight of {rule.name!r} must be a number, not {rule.weight!r}."
                 )
@@ -96,9 +95,8 @@ class RewardProfile:
             _check(mask, MASKS, ("file",), self.name)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            field.name: getattr(self, field.name) for field in fields(self)
-        }  # functions of a user's file stay there
+        # Without the functions of a user's file, which are found again.
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def with_setting(self, **changes: Any) -> "RewardProfile":
         """Return the profile with a changed musical setting: fields of `Setting`, None leaves one as it is.
@@ -262,11 +260,7 @@ def _fault(value: object, default: object) -> str | None:
     if isinstance(default, bool) or not isinstance(default, int | float):
         return None
     if isinstance(default, float):
-        return None if _is_number(value) else "a number"
+        return None if is_number(value) else "a number"
     if isinstance(value, int) and not isinstance(value, bool) and (value > 0 or default < 1):
         return None
     return "a whole number above 0" if default > 0 else "a whole number"
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import tyro
 
 from note_rnn.errors import InputError
+from note_rnn.notes import ACCIDENTALS, LETTERS
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MAX_PITCH, MIN_PITCH, VOCABULARY_SIZE, pitch_to_token
 
 Flags = npt.NDArray[np.bool_]
@@ -36,8 +37,6 @@ MODES: Mapping[str, tuple[int, ...]] = {
 """The scales that have a name, in semitones above the tonic."""
 
 _ALIASES = {"natural_minor": "minor", "aeolian": "minor", "ionian": "major"}
-_LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
 _STEPS_PER_WHOLE = 16
 _MIDDLE_C = 60
 _HOMES = (0, 9, 2, 7, 5, 4, 11, 1, 3, 6, 8, 10)
@@ -72,7 +71,7 @@ class Setting:
         for name in ("mode", "pitch_range"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
-        if not _is_number(self.tempo) or not 4 <= self.tempo <= 1000:
+        if not is_number(self.tempo) or not 4 <= self.tempo <= 1000:
             raise SettingError(f"tempo must be a number within 4..1000 quarter notes a minute, not {self.tempo!r}.")
         _check_range(self.pitch_range)
         _ = self.steps, self.scale, self.tonic_pitch, self.steps_per_bar  # so that each is checked
@@ -120,9 +119,9 @@ class Setting:
     def tonic(self) -> int:
         """The tonic's pitch class."""
         letter, accidental = str(self.key)[:1].upper(), str(self.key)[1:]
-        if letter not in _LETTERS or accidental not in _ACCIDENTALS:
+        if letter not in LETTERS or accidental not in ACCIDENTALS:
             raise SettingError(f"key must be a letter A..G, with # or b where need be, not {self.key!r}.")
-        return (_LETTERS[letter] + _ACCIDENTALS[accidental]) % 12
+        return (LETTERS[letter] + ACCIDENTALS[accidental]) % 12
 
     @cached_property
     def scale(self) -> tuple[int, ...]:
@@ -251,7 +250,8 @@ def _numbers(text: str) -> tuple[int, ...] | None:
         return None
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Return whether `value` is a finite number, and no truth value."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

@@ -40,8 +40,8 @@ class MelodyCompositionVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], 
         self.single_observation_space = self.engine.observation_space
         self.single_action_space = self.engine.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.setting = self.engine.setting
         self.action_space = batch_space(self.single_action_space, num_envs)
+        self.setting = self.engine.setting
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None

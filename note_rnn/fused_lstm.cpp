@@ -2,7 +2,7 @@
 //
 // T steps, B sequences, H units (16 or more), F inputs of which K are one at each step; float32, row-major, one thread.
 // Gates and equations as in torch.nn.LSTM: input, forget, cell, output. Eight floats at a time; where H is no multiple of
-// eight, the last eight overlap those before.
+// eight, the last eight overlap those before, which are computed from what is there by then and not written again.
 
 #include <algorithm>
 #include <cstdint>
@@ -158,6 +158,11 @@ int supported() {
 #else
     return 1;
 #endif
+}
+
+// Are all `ones` [n] among F inputs? What is not would be read from, or written to, other memory.
+int within(int64_t n, int F, const int64_t* ones) {
+    return std::all_of(ones, ones + n, [F](int64_t one) { return 0 <= one && one < F; });
 }
 
 // ones [T, B, K]; weights of the inputs [F, 4H], of the hidden units [H, 4H] and bias [4H], transposed. hidden and cell

@@ -42,9 +42,12 @@ class FusedLSTM(torch.autograd.Function):
         """Return the outputs [T, B, H] and the last hidden and cell activations, each [1, B, H].
 
         `ones` [T, B, K] are the places, w_ih [4H, F], w_hh [4H, H], and bias [4H] the sum of both of PyTorch's; the
-        first hidden and cell activations are [1, B, H].
+        first hidden and cell activations are [1, B, H]. Raises IndexError for a place that is none.
         """
         ones, size = ones.contiguous(), w_hh.shape[1]
+        assert _LIBRARY is not None
+        if not _LIBRARY.within(ctypes.c_int64(ones.numel()), w_ih.shape[1], ctypes.c_void_p(ones.data_ptr())):
+            raise IndexError(f"An input that is one is outside 0..{w_ih.shape[1] - 1}.")
         steps, batch, _ = ones.shape
         hiddens, cells = hidden.new_empty(2, steps + 1, batch, size)
         hiddens[0], cells[0] = hidden, cell

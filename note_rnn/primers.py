@@ -12,6 +12,7 @@ import numpy.typing as npt
 from note_rnn.corpus import load_corpus
 from note_rnn.errors import InputError
 from note_rnn.midi import read_midi
+from note_rnn.notes import ACCIDENTALS, LETTERS
 from note_rnn.tune_files import read_tunes
 from note_rnn.vocabulary import (
     NO_EVENT,
@@ -30,7 +31,6 @@ _CORPUS = "corpus:"
 _NOTE = re.compile(r"([A-G])([#b]?)(\d)")
 _WORD = re.compile(rf"{_NOTE.pattern.replace('(', '(?:')}|-|\.|\S+")
 """Sharp notes in a row are written without spaces between them."""
-_PITCH_CLASSES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 
 class PrimerError(InputError):
@@ -87,7 +87,7 @@ def parse_token(word: str) -> int:
     if note is None:
         raise VocabularyError(f"{word!r} is no token: give a number 0..37, a note such as C4 or F#4, - or a dot.")
     letter, accidental, octave = note.groups()
-    return pitch_to_token(12 * (int(octave) + 1) + _PITCH_CLASSES[letter] + {"": 0, "#": 1, "b": -1}[accidental])
+    return pitch_to_token(12 * (int(octave) + 1) + LETTERS[letter] + ACCIDENTALS[accidental])
 
 
 def _read(source: str | Path | npt.ArrayLike) -> tuple[Tokens, bool]:

@@ -74,6 +74,14 @@ def test_going_backward_twice_gives_the_same() -> None:
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
+@compiled
+@pytest.mark.parametrize("place", [-1, F])
+def test_places_outside_the_inputs_are_refused(place: int) -> None:
+    ones, state = torch.full((T, 4, 1), place), LSTMState(torch.zeros(1, 4, 100), torch.zeros(1, 4, 100))
+    with pytest.raises(IndexError, match=r"outside 0\.\.19"):
+        one_hot_lstm(nn.LSTM(F, 100), ones, state)
+
+
 @pytest.mark.parametrize(
     "lstm",
     [nn.LSTM(F, 100, num_layers=2), nn.LSTM(F, 100).double(), nn.LSTM(F, 15), nn.LSTM(F, 100, bias=False)],
