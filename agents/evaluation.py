@@ -123,16 +123,20 @@ def likeness(melodies: Tokens, statistics: MelodyStatistics, setting: Setting, h
 
 
 def human_metrics(human: Tokens, setting: Setting, prior: NoteRNN) -> dict[str, float]:
-    """Return the column of people's tunes [M, T] in the `setting`, with log p of `prior`, which knows C major.
+    """Return the column of people's tunes [M, T] in the `setting`, with log p of `prior`, which knows C major."""
+    heard = np.full(len(human), NO_EVENT)
+    log_prob = prior.transposed(setting.transposition).log_prob(human, heard).mean().item()
+    return {**melody_metrics(human, setting), **likeness_of_halves(human, setting), "log_prob": log_prob}
 
-    Their overlap and AUC are those of one half of them with the other: what people themselves come to.
+
+def likeness_of_halves(human: Tokens, setting: Setting) -> dict[str, float]:
+    """Return the `likeness` of one half of `human` tunes [M, T] to the other: what people themselves come to.
+
+    Nothing where they are too few to be judged by.
     """
     order = np.random.default_rng(0).permutation(len(human))
     one, other = human[order[::2]], human[order[1::2]]
-    heard = np.full(len(human), NO_EVENT)
-    log_prob = prior.transposed(setting.transposition).log_prob(human, heard).mean().item()
-    halves = melody_metrics(one, setting, other) if len(other) >= MIN_JUDGED else {}
-    return {**halves, **melody_metrics(human, setting), "log_prob": log_prob}
+    return likeness(one, melody_statistics(one, setting), setting, other) if len(other) >= MIN_JUDGED else {}
 
 
 def metrics_table(columns: Mapping[str, Mapping[str, float]], title: str) -> Table:

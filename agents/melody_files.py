@@ -8,7 +8,8 @@ from typing import Any
 from stable_baselines3.common.policies import BasePolicy
 
 from agents.composing import Pieces
-from melody_env import Setting, melody_text, piano_roll_figure
+from melody_env import Setting, longest_shared_runs, melody_text, piano_roll_figure
+from melody_env.populations import learned_tunes
 from note_rnn import (
     NoteRNN,
     Tokens,
@@ -57,21 +58,32 @@ def checksum(policy: BasePolicy | None, prior: NoteRNN) -> str:
     return weights_checksum(weights)
 
 
+def longest_shared_run(melody: Tokens, setting: Setting) -> int | None:
+    """Return the most tokens in a row that `melody` [T] shares with the tunes that the shipped Note RNN learned from.
+
+    None where these are not at hand.
+    """
+    tunes = learned_tunes(setting)
+    return None if tunes is None else int(longest_shared_runs(melody[None], tunes)[0])
+
+
 def piece_record(pieces: Pieces, row: int) -> dict[str, Any]:
     """Return what is known of one of `pieces`, as JSON: tokens, notes and what it earned, sums over its steps.
 
     log p and KL are in nats; the rules are unscaled.
     """
-    finished = pieces.finished
+    finished, setting = pieces.finished, pieces.setting
+    melody = finished.melodies[row]
     return {
-        "setting": pieces.setting.as_dict(),
+        "setting": setting.as_dict(),
         "primer": pieces.primer.tolist(),
         "priming_token": int(pieces.primers[row]),
-        "tokens": finished.melodies[row].tolist(),
-        "notes": melody_text(finished.melodies[row], pieces.setting).splitlines(),
+        "tokens": melody.tolist(),
+        "notes": melody_text(melody, setting).splitlines(),
         "reward": float(finished.returns[row]),
         "rules": {name: float(sums[row]) for name, sums in finished.rules.items()},
         "music_theory": float(finished.music_theory[row]),
         "log_prob": float(finished.log_prob[row]),
         "kl": float(pieces.kl[row]),
+        "longest_shared_run": longest_shared_run(melody, setting),
     }

@@ -83,7 +83,7 @@ def _write_results(config: ReproduceConfig, parts: Sequence[Part]) -> list[Path]
     first = {name: agents[0] for name, agents in samples.items()}
     of_paper = [model.name for model in config.chosen if model.preset == "paper"]
     others = [name for name in samples if name not in (NOTE_RNN, *of_paper)]
-    tables = {"table1.md": [NOTE_RNN, *of_paper], "table2.md": [NOTE_RNN, *others]}
+    unpublished = [replace(cell, paper=None) for cell in found]
     rows = {
         "tables.csv": [_plain(cell) for cell in found],
         "figure2.csv": [
@@ -97,7 +97,10 @@ def _write_results(config: ReproduceConfig, parts: Sequence[Part]) -> list[Path]
     groups = {"figure2.png": of_paper, "figure2_default.png": [name for name in curves if name not in of_paper]}
     figures = {name: learning_figure({each: curves[each] for each in group}) for name, group in groups.items() if group}
     figures["figure3.png"] = composition_figure(first)
-    texts = {name: markdown(found, composers) for name, composers in tables.items()}
+    texts = {
+        "table1.md": markdown(found, [NOTE_RNN, *of_paper]),
+        "table2.md": markdown(unpublished, [NOTE_RNN, *others]),
+    }
     texts |= {name: csv_text(plain) for name, plain in rows.items()}
     for name, text in texts.items():
         with replacing(config.folder / name) as temporary:

@@ -16,6 +16,7 @@ import torch
 
 from agents.composing import compose_pieces, load_agent, load_run
 from agents.config import TrainConfig
+from agents.evaluation import likeness_of_halves
 from agents.melody_files import checksum
 from agents.reproduction import MARKOV, MODELS, NOTE_RNN, PEOPLE, Model, ReproduceConfig
 from agents.run_directory import RunDirectory, RunError
@@ -147,18 +148,18 @@ def _make_reference(part: Part, config: ReproduceConfig) -> None:
     n = config.size.compositions
     if part.name == NOTE_RNN:
         sample = composed_sample(None, n, part.seed, environment, human, asked)
+    elif part.name == PEOPLE:
+        assert human is not None
+        sample = given_sample(human, setting, prior, None, part.seed, asked)
+        sample.metrics.update(likeness_of_halves(human, setting))
     else:
-        sample = given_sample(_reference(part, setting, n), setting, prior, human, part.seed, asked)
+        sample = given_sample(_machine_melodies(part, setting, n), setting, prior, human, part.seed, asked)
     sample.save(path)
 
 
-def _reference(part: Part, setting: Setting, n: int) -> Tokens:
-    """Return the melodies [N, T] of a reference: all that people's held-out tunes give, or `n` of a machine."""
+def _machine_melodies(part: Part, setting: Setting, n: int) -> Tokens:
+    """Return `n` melodies [N, T] of the Markov chain of the tunes that were learned from, or of random notes in key."""
     rng = np.random.default_rng(part.seed)
-    if part.name == PEOPLE:
-        melodies = held_out_melodies(setting)
-        assert melodies is not None
-        return melodies
     if part.name == MARKOV:
         tunes = learned_tunes(setting)
         assert tunes is not None

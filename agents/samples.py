@@ -62,7 +62,7 @@ class Sample:
     def load(cls, path: Path, asked: Mapping[str, Any] | None = None) -> "Sample | None":
         """Return the sample in the file `path`; None where there is none, it is damaged, or not what is `asked` for."""
         try:
-            with np.load(path) as data:
+            with path.open("rb") as file, np.load(file) as data:
                 told = json.loads(str(data["told"]))
                 if asked is not None and told["asked"] != asked:
                     return None

@@ -12,10 +12,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents import PPOKL, RecurrentDQN, compose_pieces
+from agents import PPOKL, RecurrentDQN, compose_pieces, melody_files
 from agents.compose_command import ComposeConfig, compose_files
 from agents.players import _ScaledPlayer
 from melody_env import MelodyVecEnv, score_melodies
+from melody_env.setting import PAPER_SETTING
 from note_rnn import InputError, read_midi, write_midi
 
 LENGTH = 16
@@ -30,6 +31,12 @@ def agent(small_prior) -> PPOKL:
     with torch.no_grad():
         model.policy.network.head.logits.bias[18] += 1.5
     return model
+
+
+@pytest.fixture(autouse=True)
+def tunes(monkeypatch):
+    """Two short tunes in the place of those that the shipped Note RNN has learned from."""
+    monkeypatch.setattr(melody_files, "learned_tunes", lambda setting: [np.array([14, 16, 18]), np.array([2] * 40)])
 
 
 @pytest.fixture
@@ -111,6 +118,7 @@ def test_the_record_says_what_the_melody_earned(small_prior_file, small_prior, i
     assert record["log_prob"] == pytest.approx(expected, rel=1e-5)
     assert record["reward"] == pytest.approx(record["log_prob"] + record["music_theory"] / 0.5, rel=1e-5)
     assert record["kl"] == pytest.approx(0.0, abs=1e-6)
+    assert record["longest_shared_run"] == melody_files.longest_shared_run(np.array(record["tokens"]), PAPER_SETTING)
     assert record["config"]["seed"] == 5
     assert len(record["checksum"]) == 64
 
@@ -171,6 +179,13 @@ def test_a_melody_that_would_come_out_otherwise_is_not_written(small_prior_file,
     with pytest.raises(InputError, match="comes out otherwise"):
         compose_files(ComposeConfig(sidecar=Path("one.json"), out=Path("two")))
     assert not Path("two.mid").exists()
+
+
+def test_runs_shared_with_the_tunes_are_counted(monkeypatch):
+    assert melody_files.longest_shared_run(np.array([14, 16, 18, 20, 2, 2]), PAPER_SETTING) == 3
+    assert melody_files.longest_shared_run(np.array([5, 6, 7]), PAPER_SETTING) == 0
+    monkeypatch.setattr(melody_files, "learned_tunes", lambda setting: None)
+    assert melody_files.longest_shared_run(np.array([14]), PAPER_SETTING) is None
 
 
 @pytest.mark.parametrize(
