@@ -101,6 +101,8 @@ class ReproduceConfig:
         for name, value in (given | {"--workers": self.workers}).items():
             if value is not None and value < 1:
                 raise InputError(f"{name} must be at least 1, not {value}.")
+        if not self.models:
+            raise InputError("--models names no agent: leave it out for all of them.")
         known = [model.name for model in MODELS]
         for name in self.models:
             if name not in known:
