@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import tyro
+from matplotlib.figure import Figure
 
 from agents.bootstrap import estimates, pooled
 from agents.paper_figures import (
@@ -29,6 +30,9 @@ from note_rnn import Progress, load_note_rnn, replacing, run_command, write_json
 from note_rnn.corpus import CorpusError, load_corpus
 from note_rnn.pretrain import PretrainConfig, pretrain
 
+Curves = dict[str, list[list[dict[str, float]]]]
+"""By agent, of each seed: what its checkpoints composed (`read_curve`)."""
+
 
 def reproduce(config: ReproduceConfig) -> list[Path]:
     """Make what is missing and write the tables and figures; return their files.
@@ -44,9 +48,13 @@ def reproduce(config: ReproduceConfig) -> list[Path]:
         Progress(len(parts), "reproduce", "models") as progress,
         ProcessPoolExecutor(config.workers, get_context("spawn")) as pool,
     ):
-        for future in as_completed([pool.submit(make, part, config) for part in parts]):
-            progress.note(f"{future.result()} is done")
-            progress.advance()
+        try:
+            for future in as_completed([pool.submit(make, part, config) for part in parts]):
+                progress.note(f"{future.result()} is done")
+                progress.advance()
+        except BaseException:  # an interrupt too: what has not begun is not to begin
+            pool.shutdown(cancel_futures=True)
+            raise
     return _write_results(config, parts)
 
 
@@ -74,44 +82,66 @@ def _references_at_hand(setting: Setting) -> list[str]:
 def _write_results(config: ReproduceConfig, parts: Sequence[Part]) -> list[Path]:
     """Write tables, figures and their numbers into the folder; return the files."""
     samples: dict[str, list[Sample]] = {}
-    curves: dict[str, list[list[dict[str, float]]]] = {}
+    curves: Curves = {}
     for part in parts:
         samples.setdefault(part.name, []).append(read_sample(part, config))
         if part.model is not None:
             curves.setdefault(part.name, []).append(read_curve(part, config))
     found = _cells(config, samples)
     first = {name: agents[0] for name, agents in samples.items()}
-    of_paper = [model.name for model in config.chosen if model.preset == "paper"]
-    others = [name for name in samples if name not in (NOTE_RNN, *of_paper)]
-    unpublished = [replace(cell, paper=None) for cell in found]
-    rows = {
-        "tables.csv": [_plain(cell) for cell in found],
-        "figure2.csv": [
-            {"composer": name, "seed": seed, **row}
-            for name, agents in curves.items()
-            for seed, curve in enumerate(agents)
-            for row in curve
-        ],
-        "figure3.csv": composition_rows(first),
-    }
-    groups = {"figure2.png": of_paper, "figure2_default.png": [name for name in curves if name not in of_paper]}
-    figures = {name: learning_figure({each: curves[each] for each in group}) for name, group in groups.items() if group}
-    figures["figure3.png"] = composition_figure(first)
-    texts = {
-        "table1.md": markdown(found, [NOTE_RNN, *of_paper]),
-        "table2.md": markdown(unpublished, [NOTE_RNN, *others]),
-    }
-    texts |= {name: csv_text(plain) for name, plain in rows.items()}
+    texts = _tables(config, found, list(samples)) | _numbers(found, curves, first)
     for name, text in texts.items():
         with replacing(config.folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
+    figures = _figures(config, curves, first)
     for name, figure in figures.items():
         with replacing(config.folder / name) as temporary:
             figure.savefig(temporary, dpi=110)
-    record = {"config": asdict(config), "size": config.size._asdict(), "table": rows["tables.csv"], "curves": curves}
-    write_json(config.folder / "reproduce.json", record)
+    record = {"config": asdict(config), "size": config.size._asdict(), "table": list(map(_plain, found))}
+    write_json(config.folder / "reproduce.json", record | {"curves": curves})
     print(texts["table1.md"], texts["table2.md"], sep="\n")
     return [config.folder / name for name in (*texts, *figures, "reproduce.json")]
+
+
+def _tables(config: ReproduceConfig, found: Sequence[Cell], names: Sequence[str]) -> dict[str, str]:
+    """Return Table 1, the paper's, and Table 2, of the default presets and references."""
+    of_paper = _of_paper(config)
+    others = [name for name in names if name not in (NOTE_RNN, *of_paper)]
+    unpublished = [replace(cell, paper=None) for cell in found]
+    return {
+        "table1.md": markdown(found, [NOTE_RNN, *of_paper]),
+        "table2.md": markdown(unpublished, [NOTE_RNN, *others]),
+    }
+
+
+def _numbers(found: Sequence[Cell], curves: Curves, samples: Mapping[str, Sample]) -> dict[str, str]:
+    """Return all tables and figures as CSV."""
+    learning = [
+        {"composer": name, "seed": seed, **row}
+        for name, agents in curves.items()
+        for seed, curve in enumerate(agents)
+        for row in curve
+    ]
+    rows = {
+        "tables.csv": list(map(_plain, found)),
+        "figure2.csv": learning,
+        "figure3.csv": composition_rows(samples),
+    }
+    return {name: csv_text(each) for name, each in rows.items()}
+
+
+def _figures(config: ReproduceConfig, curves: Curves, samples: Mapping[str, Sample]) -> dict[str, Figure]:
+    """Return Figure 2, of the paper's presets and of the default ones if there are any, and Figure 3."""
+    of_paper = _of_paper(config)
+    groups = {"figure2.png": of_paper, "figure2_default.png": [name for name in curves if name not in of_paper]}
+    learning = {
+        name: learning_figure({each: curves[each] for each in group}) for name, group in groups.items() if group
+    }
+    return learning | {"figure3.png": composition_figure(samples)}
+
+
+def _of_paper(config: ReproduceConfig) -> list[str]:
+    return [model.name for model in config.chosen if model.preset == "paper"]
 
 
 def _cells(config: ReproduceConfig, samples: Mapping[str, Sequence[Sample]]) -> list[Cell]:
