@@ -80,7 +80,7 @@ def cards(pieces: Pieces, environment: dict[str, Any]) -> list[Card]:
 
 def heard(token: int) -> str:
     """Return in words what was heard when `token` was."""
-    return {NOTE_OFF: "a note off", NO_EVENT: "nothing"}.get(token) or pitch_name(token_to_pitch(token))
+    return {NOTE_OFF: "silence", NO_EVENT: "nothing"}.get(token) or pitch_name(token_to_pitch(token))
 
 
 def midi_base64(melody: Tokens, setting: Setting) -> str:

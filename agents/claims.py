@@ -43,8 +43,8 @@ def rules_claim(name: str, agent: Metrics, note_rnn: Metrics) -> Claim:
     earns, earned = agent["paper_music_theory"], note_rnn["paper_music_theory"]
     return Claim(
         earns > earned and 2 * len(better) > len(BETTER),
-        f"{name} earns {earns:+.2f} per step by the nine rules of the paper, where the Note RNN earns {earned:+.2f}; "
-        f"it obeys them better in {len(better)} of {len(BETTER)} statistics"
+        f"{name} earns {_signed(earns)} per step by the nine rules of the paper, where the Note RNN earns "
+        f"{_signed(earned)}; it obeys them better in {len(better)} of {len(BETTER)} statistics"
         f"{', not in: ' * bool(worse)}{'; '.join(worse)}.",
     )
 
@@ -63,6 +63,10 @@ def people_claim(name: str, agent: Metrics, note_rnn: Metrics, people: Metrics |
         f"{name} is nearer to held-out tunes of people than the Note RNN in {len(nearer)} of {len(statistics)} "
         f"statistics{': ' * bool(nearer)}{named}.",
     )
+
+
+def _signed(number: float) -> str:
+    return f"{number:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _label(metric: str) -> str:

@@ -189,25 +189,23 @@ const percent = (share) => `${(100 * share).toFixed(3)}%`;
 function drawRoll(parent, tokens, [lowest, highest], stepsPerBeat, stepsPerBar) {
   const rows = highest - lowest + 1;
   const picture = svg("svg", {class: "roll", "aria-hidden": "true"}, parent);
-  for (let pitch = lowest; pitch <= highest; pitch++) {
-    const y = percent((highest - pitch) / rows);
+  const top = (pitch) => percent((highest - pitch) / rows);
+  for (let pitch = lowest; pitch <= highest; pitch++)
     if (PITCH_CLASSES[pitch % 12].length > 1)
-      svg("rect", {class: "black-key", x: 0, y, width: "100%", height: percent(1 / rows)}, picture);
-    if (pitch % 12 === 0) {
-      const below = percent((highest - pitch + 1) / rows);
-      svg("line", {class: "octave", x1: 0, x2: "100%", y1: below, y2: below}, picture);
-      svg("text", {x: 4, y: below, dy: -3}, picture).textContent = pitchName(pitch);
-    }
-  }
+      svg("rect", {class: "black-key", y: top(pitch), width: "100%", height: percent(1 / rows)}, picture);
   for (let step = stepsPerBeat; step < tokens.length; step += stepsPerBeat) {
     const x = percent(step / tokens.length);
     svg("line", {class: step % stepsPerBar ? "beat" : "bar", x1: x, x2: x, y1: 0, y2: "100%"}, picture);
   }
+  for (let pitch = 12 * Math.ceil(lowest / 12); pitch <= highest; pitch += 12) {
+    svg("line", {class: "octave", x1: 0, x2: "100%", y1: top(pitch - 1), y2: top(pitch - 1)}, picture);
+    svg("text", {x: 4, y: top(pitch - 1), dy: -2}, picture).textContent = pitchName(pitch);
+  }
   for (const {start, end, pitch} of notesOf(tokens)) {
     svg("rect", {
-      class: "note", rx: 2,
-      x: percent(start / tokens.length), width: percent((end - start) / tokens.length),
-      y: percent((highest - pitch) / rows), height: percent(1 / rows),
+      class: "note", rx: 2.5,
+      x: percent(start / tokens.length), width: percent((end - start - 0.08) / tokens.length),
+      y: top(pitch + 0.2), height: percent(1.4 / rows),
     }, picture);
   }
   return picture;

@@ -71,6 +71,7 @@ class Melody {
   }
 
   moveCursor(position) {
+    this.cursor.setAttribute("visibility", position || player.listener === this ? "visible" : "hidden");
     this.cursor.setAttribute("x1", percent(position / this.length));
     this.cursor.setAttribute("x2", percent(position / this.length));
     this.slider.setAttribute("aria-valuenow", Math.min(Math.floor(position), this.length - 1));
