@@ -18,6 +18,7 @@ from agents.composing import Pieces, compose_pieces, load_run
 from agents.config import TrainConfig
 from agents.curves import Chart, Curve, chart, read_curves
 from agents.evaluation import ROWS, written
+from agents.labels import NOTE_RNN, run_labels
 from agents.page import write_page
 from agents.run_directory import RunDirectory
 from note_rnn import InputError, run_command
@@ -25,18 +26,6 @@ from note_rnn.notes import tokens_to_notes
 
 PAIRS = 3
 """First notes from which before and after stand side by side; further melodies have rows of their own."""
-
-LABELS = {
-    "q": "Q",
-    "psi": "Psi",
-    "g": "G",
-    "rl_only": "RL only",
-    "ppo_kl": "Policy gradient",
-    "ppo": "PPO",
-    "a2c": "A2C",
-    "dqn": "DQN",
-    "recurrent_ppo": "Recurrent PPO",
-}
 
 _CURVES = {
     "melody/music_theory": "r_MT per step, by the run's own rules",
@@ -97,18 +86,6 @@ def write_report(config: ReportConfig) -> Path:
     return out
 
 
-def run_labels(paths: Sequence[Path]) -> list[str]:
-    """Return what the runs in the folders `paths` are called: the algorithm, and the folder where several share it.
-
-    Raises RunError for a folder without a run.
-    """
-    labels = [LABELS[TrainConfig.saved(RunDirectory.open(path).read_json("config.json")).algo] for path in paths]
-    return [
-        label if labels.count(label) == 1 else f"{label} ({path.name})"
-        for label, path in zip(labels, paths, strict=True)
-    ]
-
-
 def _read(path: Path, label: str, config: ReportConfig) -> Run:
     run = RunDirectory.open(path)
     evaluated = (path / "evaluation.json").exists()
@@ -137,7 +114,7 @@ def _content(runs: Sequence[Run], config: ReportConfig) -> dict[str, Any]:
         shown.append({"label": run.label, "series": series % 8, "pairs": pairs, "facts": _facts(run)})
         agents.append({"label": run.label, "tuned": True, "melodies": _rest(after)})
         if not any(np.array_equal(run.before.melodies, other.before.melodies) for other in runs[:series]):
-            priors.append({"label": "Note RNN", "tuned": False, "melodies": _rest(before)})
+            priors.append({"label": NOTE_RNN, "tuned": False, "melodies": _rest(before)})
     return {
         "title": f"Tuning a melody model: {', '.join(run.label for run in runs)}",
         "ladder": ladder(runs),
@@ -158,7 +135,7 @@ def _rest(items: Sequence[Item]) -> list[tuple[int, Item]]:
 
 def ladder(runs: Sequence[Run]) -> list[tuple[str, list[Claim]]]:
     """Return what can be said of the runs, the weakest claim first."""
-    columns = [(run.label, run.metrics["agent"], run.metrics["Note RNN"], run.metrics.get("people")) for run in runs]
+    columns = [(run.label, run.metrics["agent"], run.metrics[NOTE_RNN], run.metrics.get("people")) for run in runs]
     return [
         ("The rules are obeyed", [rules_claim(name, agent, prior) for name, agent, prior, _ in columns]),
         ("Closer to what people write", [people_claim(*column) for column in columns]),
@@ -169,7 +146,7 @@ def ladder(runs: Sequence[Run]) -> list[tuple[str, list[Claim]]]:
 def _table(runs: Sequence[Run]) -> dict[str, Any]:
     """Return the table of results: the Note RNN (each, where there are several), agents, people, and the paper's."""
     columns: list[tuple[str, Mapping[str, float]]] = []
-    for name, heading in (("Note RNN", "Note RNN"), ("agent", None), ("people", "People")):
+    for name, heading in ((NOTE_RNN, NOTE_RNN), ("agent", None), ("people", "People")):
         for run in runs:
             column = (heading or run.label, run.metrics.get(name, {}))
             if column[1] and column not in columns:
