@@ -3,7 +3,7 @@
 The page has what can be said, pairs from the same first note, the table, learning curves, and more melodies.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -144,19 +144,24 @@ def ladder(runs: Sequence[Run]) -> list[tuple[str, list[Claim]]]:
 
 
 def _table(runs: Sequence[Run]) -> dict[str, Any]:
-    """Return the table of results: the Note RNN (each, where there are several), agents, people, and the paper's."""
-    columns: list[tuple[str, Mapping[str, float]]] = []
-    for name, heading in ((NOTE_RNN, NOTE_RNN), ("agent", None), ("people", "People")):
-        for run in runs:
-            column = (heading or run.label, run.metrics.get(name, {}))
-            if column[1] and column not in columns:
-                columns.append(column)
-    rows = []
-    for row in ROWS:
-        values = [column.get(row.metric) for _, column in columns]
-        if any(value is not None for value in values):
-            rows.append((row.label, [written(v, row.form) for v in (*values, row.paper_note_rnn, row.paper_q)]))
-    return {"header": [*(name for name, _ in columns), "paper: Note RNN", "paper: Q"], "rows": rows}
+    """Return the table of results: the Note RNN, agents, people, and the paper's Note RNN and Q."""
+    columns: dict[str, list[str]] = {}
+    for who, heading in ((NOTE_RNN, NOTE_RNN), ("agent", None), ("people", "People")):
+        own = {
+            run.label: [written(run.metrics[who].get(row.metric), row.form) for row in ROWS]
+            for run in runs
+            if who in run.metrics
+        }
+        first = next(iter(own.values()), None)
+        if heading and all(column == first for column in own.values()):
+            own = {heading: first} if first else {}
+        elif heading:
+            own = {f"{heading} ({label})": column for label, column in own.items()}
+        columns |= own
+    columns["paper: Note RNN"] = [written(row.paper_note_rnn, row.form) for row in ROWS]
+    columns["paper: Q"] = [written(row.paper_q, row.form) for row in ROWS]
+    rows = [(row.label, cells) for row, *cells in zip(ROWS, *columns.values(), strict=True) if set(cells) != {"-"}]
+    return {"header": list(columns), "rows": rows}
 
 
 def _charts(runs: Sequence[Run]) -> list[Chart]:
