@@ -80,7 +80,9 @@ def cards(pieces: Pieces, environment: dict[str, Any]) -> list[Card]:
 
 def heard(token: int) -> str:
     """Return in words what was heard when `token` was."""
-    return {NOTE_OFF: "silence", NO_EVENT: "nothing"}.get(token) or pitch_name(token_to_pitch(token))
+    return {NOTE_OFF: "silence", NO_EVENT: "nothing"}.get(token) or pitch_name(token_to_pitch(token)).replace(
+        "#", "\N{MUSIC SHARP SIGN}"
+    )
 
 
 def midi_base64(melody: Tokens, setting: Setting) -> str:

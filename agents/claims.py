@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from agents.evaluation import ROWS
+from agents.labels import NOTE_RNN
+from agents.preference import Preference
 
 HIGHER, LOWER = 1, -1
 BETTER = {
@@ -62,6 +64,23 @@ def people_claim(name: str, agent: Metrics, note_rnn: Metrics, people: Metrics |
         2 * len(nearer) > len(statistics),
         f"{name} is nearer to held-out tunes of people than the Note RNN in {len(nearer)} of {len(statistics)} "
         f"statistics{': ' * bool(nearer)}{named}.",
+    )
+
+
+def listeners_claim(name: str, preference: Preference) -> Claim:
+    """Return whether listeners preferred the agent called `name`: its lead over the Note RNN is surely above 0."""
+    models = preference.models
+    if not {name, NOTE_RNN} <= {*models}:
+        return Claim(False, f"{name} and the Note RNN were not compared by listeners.")
+    agent, note_rnn = models.index(name), models.index(NOTE_RNN)
+    low, high = preference.interval(name, NOTE_RNN)
+    lead = preference.strengths[agent] - preference.strengths[note_rnn]
+    won, lost = preference.wins[agent, note_rnn], preference.wins[note_rnn, agent]
+    return Claim(
+        low > 0,
+        f"{name} was preferred to the Note RNN in {won:g} of {won + lost:g} comparisons (a tie half), by "
+        f"{preference.listeners} listener{'s' * (preference.listeners != 1)}; from all comparisons, its log-odds are "
+        f"{_signed(lead)} (95 % interval {_signed(low)} to {_signed(high)}).",
     )
 
 

@@ -13,14 +13,16 @@ import torch
 import tyro
 
 from agents.cards import Card, cards
-from agents.claims import Claim, people_claim, rules_claim
+from agents.claims import Claim, listeners_claim, people_claim, rules_claim
 from agents.composing import Pieces, compose_pieces, load_run
 from agents.config import TrainConfig
 from agents.curves import Chart, Curve, chart, read_curves
 from agents.evaluation import ROWS, written
 from agents.labels import NOTE_RNN, run_labels
 from agents.page import write_page
+from agents.preference import Preference, analyse
 from agents.run_directory import RunDirectory
+from agents.votes import read_votes
 from note_rnn import InputError, run_command
 from note_rnn.notes import tokens_to_notes
 
@@ -49,6 +51,8 @@ class ReportConfig:
     """Melodies of each model; the first three stand beside what the Note RNN made of the same first note."""
     seed: int = 0
     """Seed of the melodies."""
+    votes: tuple[Path, ...] = ()
+    """Files of votes from a listening study of these runs; without them nothing is said of what listeners prefer."""
 
 
 class Run(NamedTuple):
@@ -79,10 +83,11 @@ def write_report(config: ReportConfig) -> Path:
     if config.melodies < 1:
         raise InputError(f"--melodies must be at least 1, not {config.melodies}.")
     torch.set_num_threads(1)
+    preference = analyse(read_votes(config.votes)) if config.votes else None
     labels = run_labels(config.runs)
     runs = [_read(path, label, config) for path, label in zip(config.runs, labels, strict=True)]
     out = config.out or config.runs[0] / "report.html"
-    write_page(out, "report.html", **_content(runs, config))
+    write_page(out, "report.html", **_content(runs, preference, config))
     return out
 
 
@@ -98,7 +103,7 @@ def _read(path: Path, label: str, config: ReportConfig) -> Run:
     return Run(label, run.read_json("config.json"), metrics, read_curves(path), before, after, environment)
 
 
-def _content(runs: Sequence[Run], config: ReportConfig) -> dict[str, Any]:
+def _content(runs: Sequence[Run], preference: Preference | None, config: ReportConfig) -> dict[str, Any]:
     """Return what the template `report.html` asks for."""
     items: list[Item] = []
 
@@ -117,7 +122,7 @@ def _content(runs: Sequence[Run], config: ReportConfig) -> dict[str, Any]:
             priors.append({"label": NOTE_RNN, "tuned": False, "melodies": _rest(before)})
     return {
         "title": f"Tuning a melody model: {', '.join(run.label for run in runs)}",
-        "ladder": ladder(runs),
+        "ladder": ladder(runs, preference),
         "runs": shown,
         "rows": [row for row in (*priors, *agents) if row["melodies"]],
         "table": _table(runs),
@@ -133,13 +138,17 @@ def _rest(items: Sequence[Item]) -> list[tuple[int, Item]]:
     return list(enumerate(items[PAIRS:], start=PAIRS + 1))
 
 
-def ladder(runs: Sequence[Run]) -> list[tuple[str, list[Claim]]]:
+def ladder(runs: Sequence[Run], preference: Preference | None = None) -> list[tuple[str, list[Claim]]]:
     """Return what can be said of the runs, the weakest claim first."""
+    unasked = [Claim(False, "Nobody has been asked, so nothing is claimed.")]
     columns = [(run.label, run.metrics["agent"], run.metrics[NOTE_RNN], run.metrics.get("people")) for run in runs]
     return [
         ("The rules are obeyed", [rules_claim(name, agent, prior) for name, agent, prior, _ in columns]),
         ("Closer to what people write", [people_claim(*column) for column in columns]),
-        ("Preferred by listeners", [Claim(False, "Nobody has been asked, so nothing is claimed.")]),
+        (
+            "Preferred by listeners",
+            unasked if preference is None else [listeners_claim(run.label, preference) for run in runs],
+        ),
     ]
 
 

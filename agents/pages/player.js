@@ -199,7 +199,7 @@ function drawRoll(parent, tokens, [lowest, highest], stepsPerBeat, stepsPerBar) 
   }
   for (let pitch = 12 * Math.ceil(lowest / 12); pitch <= highest; pitch += 12) {
     svg("line", {class: "octave", x1: 0, x2: "100%", y1: top(pitch - 1), y2: top(pitch - 1)}, picture);
-    svg("text", {x: 4, y: top(pitch - 1), dy: -2}, picture).textContent = pitchName(pitch);
+    svg("text", {x: 4, y: top(pitch - 1), dy: 9}, picture).textContent = pitchName(pitch);
   }
   for (const {start, end, pitch} of notesOf(tokens)) {
     svg("rect", {

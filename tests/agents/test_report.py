@@ -12,11 +12,12 @@ import pytest
 
 from agents import compose, compose_pieces
 from agents.cards import cards, heard
-from agents.claims import BETTER, people_claim, rules_claim
+from agents.claims import BETTER, listeners_claim, people_claim, rules_claim
 from agents.composing import load_run
 from agents.curves import Curve, chart, read_curves
 from agents.evaluation import ROWS
 from agents.page import render
+from agents.preference import Votes, analyse
 from agents.report import PAIRS, ReportConfig, main, write_report
 from melody_env import score_melodies
 from note_rnn import read_midi, run_command
@@ -155,7 +156,7 @@ def test_page_refers_to_nothing_outside_itself(text, page):
         for name in ("src", "href", "data", "action", "srcset"):
             value = attributes.get(name)
             is_citation = tag == "a" and value == "https://arxiv.org/abs/1611.02796"
-            assert value is None or value.startswith("data:") or is_citation, (tag, value)
+            assert value is None or value.startswith(("data:", "#")) or is_citation, (tag, value)
     assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest|WebSocket|sendBeacon", text)
     policy = page.all("meta", **{"http-equiv": "Content-Security-Policy"})[0]["content"]
     assert policy.startswith("default-src 'none'")
@@ -218,6 +219,34 @@ def test_closer_to_people_needs_people_and_most_statistics():
     assert claim.sentence.endswith("in 1 of 11 statistics: leaps resolved.")
     elsewhere = {name.removeprefix("absolute_"): 0.1 for name in BETTER}
     assert people_claim("Q", people, metrics(**elsewhere), people).holds
+
+
+def preference_of(*preferences):
+    """Return what one listener's votes on Q (left) and the Note RNN (right) say."""
+    zeros, ones = np.zeros(len(preferences), int), np.ones(len(preferences), int)
+    return analyse(Votes(("Q", "Note RNN"), zeros, ones, np.array(preferences), zeros), samples=500)
+
+
+def test_preferred_is_what_listeners_surely_prefer():
+    clear = listeners_claim("Q", preference_of(*[1] * 9, 3))
+    assert clear.holds
+    assert clear.sentence.startswith(
+        "Q was preferred to the Note RNN in 9.5 of 10 comparisons (a tie half), by 1 listener;"
+    )
+    assert not listeners_claim("Q", preference_of(1, 5, 2, 4, 1, 3)).holds
+    assert not listeners_claim("Q", preference_of(*[5] * 10)).holds
+    assert listeners_claim("G", preference_of(1)).sentence == "G and the Note RNN were not compared by listeners."
+
+
+def test_the_page_says_what_votes_say_and_nothing_without_them(small_runs, text, tmp_path):
+    assert "Nobody has been asked" in text
+    votes = [{"left": "Q", "right": "Note RNN", "preference": 1}] * 12
+    record = {"study": "a", "session": "b", "models": ["Note RNN", "Q"], "votes": votes}
+    (tmp_path / "votes.json").write_text(json.dumps(record))
+    config = ReportConfig((small_runs[0],), tmp_path / "page.html", melodies=1, votes=(tmp_path / "votes.json",))
+    asked = write_report(config).read_text(encoding="utf-8")
+    assert "Q was preferred to the Note RNN in 12 of 12 comparisons" in asked
+    assert "Nobody has been asked" not in asked
 
 
 @pytest.mark.parametrize(
