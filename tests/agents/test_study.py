@@ -126,6 +126,27 @@ def test_the_analysis_prints_and_keeps_its_figures(tmp_path, capsys):
     assert record["strengths"][1] == pytest.approx(np.log(3) / 2)  # log((2.5 + .5) / (.5 + .5)), mean 0
 
 
+def test_simulated_listeners_of_a_study_give_its_planted_ranking_back(study, tmp_path):
+    strengths = {"Note RNN": 0.0, "Q": 1.0, "Policy gradient": 2.2}
+    rng = np.random.default_rng(0)
+    composers = decoded(study["composers"])
+    files = []
+    for listener in range(40):
+        rows = []
+        for left, right in study["orders"][listener % 5]:
+            lead = strengths[composers[right]] - strengths[composers[left]] + rng.logistic()
+            rows.append((composers[left], composers[right], 1 + int(np.digitize(lead, [-1.5, -0.3, 0.3, 1.5]))))
+        votes = [dict(zip(("left", "right", "preference"), row, strict=True)) for row in rows]
+        record = {"study": study["id"], "session": str(listener), "models": decoded(study["models"]), "votes": votes}
+        files.append(tmp_path / f"{listener}.json")
+        files[-1].write_text(json.dumps(record))
+    preference = analyse_votes(AnalyseConfig(tuple(files), samples=200))
+    ranked = sorted(preference.models, key=lambda model: preference.strengths[preference.models.index(model)])
+    assert ranked == list(strengths)
+    assert preference.interval("Q", "Note RNN")[0] > 0
+    assert preference.interval("Policy gradient", "Q")[0] > 0
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
