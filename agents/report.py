@@ -128,7 +128,7 @@ def _content(runs: Sequence[Run], preference: Preference | None, config: ReportC
         "table": _table(runs),
         "compositions": " or ".join(f"{count:,}" for count in sorted({run.metrics["compositions"] for run in runs})),
         "charts": _charts(runs),
-        "tempo": round(items[0].card.tempo),
+        "tempo": _tempo(items),
         "seed": config.seed,
         "data": {"cards": [asdict(item.card) for item in items], "pitchRange": _pitch_range(items)},
     }
@@ -199,6 +199,12 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("Note RNN", f"{config.prior}, weights {record.get('prior_checksum', 'unknown')[:12]}"),
         ("Software", f"Python {record.get('python', 'unknown')}, {packages}"),
     ]
+
+
+def _tempo(items: Sequence[Item]) -> dict[str, int]:
+    """Return where the control of the tempo starts, and its ends, within which every melody has its own."""
+    tempos = [round(item.card.tempo) for item in items]
+    return {"first": tempos[0], "lowest": min(40, *tempos), "highest": max(240, *tempos)}
 
 
 def _pitch_range(items: Sequence[Item]) -> tuple[int, int]:
