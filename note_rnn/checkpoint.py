@@ -45,7 +45,7 @@ def save_note_rnn(model: NoteRNN, path: str | Path, card: dict[str, Any] | None 
     target = _with_suffix(path)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     whole_card = {
-        "architecture": {"hidden_size": model.hidden_size, "num_layers": model.num_layers},
+        "architecture": model.architecture,
         "vocabulary": VOCABULARY,
         "checksum": weights_checksum(weights),
         **(card or {}),

@@ -30,7 +30,7 @@ def test_writes_weights_card_and_curves(small_corpus, tmp_path, capsys):
     )
     path = pretrain.pretrain(config)
     card = read_model_card(path)
-    assert card["architecture"] == {"hidden_size": 8, "num_layers": 1}
+    assert card["architecture"] == {"hidden_size": [8], "cell": "lstm"}
     assert card["corpus"]["split"]["train"] == {"tunes": 12, "segments": 12, "tokens": 288}
     assert card["recipe"] | {"updates": 60, "seed": 0, "name": "strong"} == card["recipe"]
     assert card["metrics"]["test"]["tokens"] == 2 * (24 - 8)
