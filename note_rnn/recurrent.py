@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from note_rnn.one_hot_lstm import LSTMState, one_hot, one_hot_lstm
 
@@ -28,6 +29,7 @@ def layer_widths(hidden_size: int | Sequence[int], num_layers: int = 1) -> tuple
 class RecurrentLayers(nn.ModuleList):
     """Layers of `widths` units on top of one another; the first hears `num_inputs` numbers.
 
+    While they are trained, each output is left out with probability `dropout`, and the others are worth more for it.
     Their weights go by the names that one `torch.nn.LSTM` or `torch.nn.GRU` of several layers would give them.
     """
 
@@ -36,6 +38,7 @@ class RecurrentLayers(nn.ModuleList):
         self.num_inputs = num_inputs
         self.widths = tuple(widths)
         self.kind: Cell = cell
+        self.dropout = 0.0
         self.register_state_dict_post_hook(_number_names)
         self.register_load_state_dict_pre_hook(_names_of_layers)
 
@@ -63,6 +66,8 @@ class RecurrentLayers(nn.ModuleList):
         for layer, before in zip(self, _in_parts(state, _PARTS[self.kind]), strict=True):
             inputs, last = _run(layer, inputs, before)
             after += last
+            if self.dropout:
+                inputs = functional.dropout(inputs, self.dropout, self.training)
         return inputs, after
 
 
