@@ -98,8 +98,8 @@ def load_corpus(
     :param cache_dir: by default the user's cache folder.
     :param num_workers: processes that parse, by default one per core.
 
-    Raises CorpusError for an unknown name, a file that is no corpus or where music21 is not installed, OSError where the
-    cache cannot be written.
+    Raises CorpusError for an unknown name, a file that is no corpus or where music21 is not installed, OSError where
+    the cache cannot be written.
     """
     if not collections:
         raise CorpusError(f"Name at least one collection, such as {DEFAULT_COLLECTIONS[0]}.")
@@ -136,10 +136,9 @@ def split(corpus: Corpus, validation: float = 0.05, test: float = 0.05) -> Split
     A hash of its melodies decides where a group goes, so neither the order of the tunes nor the other groups matter.
     Raises CorpusError where a part would be empty.
     """
-    titles = [
-        "" if of.endswith(f"/{title}") else title for title, of in zip(corpus.titles, corpus.sources, strict=True)
-    ]
-    groups = variant_groups(corpus.segments, corpus.tune_of_segment, titles)  # a file's name is no title
+    named = zip(corpus.titles, corpus.sources, strict=True)
+    titles = ["" if source.endswith(f"/{title}") else title for title, source in named]  # a file's name is no title
+    groups = variant_groups(corpus.segments, corpus.tune_of_segment, titles)
     hashes = np.zeros(len(groups), np.uint64)
     np.add.at(hashes, groups, _melody_hashes(corpus))  # modulo 2^64, so uniform and the same in any order
     position = hashes[groups] / 2.0**64
@@ -151,7 +150,7 @@ def split(corpus: Corpus, validation: float = 0.05, test: float = 0.05) -> Split
 
 
 def is_own_music(collection: str) -> bool:
-    """Return whether `collection` is the path of a folder or file, such as ./tunes, and not a name that music21 knows."""
+    """Return whether `collection` is the path of a folder or file, such as ./tunes, and no name that music21 knows."""
     return "/" in collection or os.sep in collection or collection.endswith(".npz")
 
 

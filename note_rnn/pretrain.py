@@ -44,8 +44,8 @@ class PretrainConfig:
     recipe: Literal["strong", "paper"] = "strong"
     """Training recipe: ours, or that of Jaques et al. 2017."""
     collections: tuple[str, ...] = DEFAULT_COLLECTIONS
-    """What to learn from: collections of music21's corpus, such as airdsAirs miscFolk essenFolksong, and folders of your
-    own tune files, such as ./tunes."""
+    """What to learn from: collections of music21's corpus, such as airdsAirs miscFolk essenFolksong, and folders of
+    your own tune files, such as ./tunes."""
     hidden_size: tuple[int, ...] = (100,)
     """Units of all layers, or a number for each, the first layer's first."""
     num_layers: int = 1
@@ -85,8 +85,9 @@ class PretrainConfig:
 
     def training_recipe(self) -> training.Recipe:
         """Return the recipe with what is changed of it."""
-        changes = {"updates": self.updates, "dropout": self.dropout}
-        return replace(RECIPES[self.recipe], **{name: value for name, value in changes.items() if value is not None})
+        recipe = RECIPES[self.recipe]
+        dropout = recipe.dropout if self.dropout is None else self.dropout
+        return replace(recipe, updates=self.updates or recipe.updates, dropout=dropout)
 
 
 def pretrain(config: PretrainConfig) -> Path:

@@ -30,9 +30,8 @@ class PriorReport(NamedTuple):
 
     def show(self) -> None:
         """Print a table of them."""
-        table = Table(
-            "", "nats/token", "perplexity", "accuracy", title="Held-out tunes (first 8 tokens of each unscored)"
-        )
+        title = "Held-out tunes (first 8 tokens of each unscored)"
+        table = Table("", "nats/token", "perplexity", "accuracy", title=title)
         for row in self.references:
             table.add_row(row.name, *_figures(row))
         table.add_row("Note RNN", *_figures(self.test), style="bold")

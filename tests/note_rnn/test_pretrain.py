@@ -91,10 +91,9 @@ def test_an_interrupted_training_goes_on_to_the_same_end(small_corpus, config, s
     assert not (tmp_path / "prior.safetensors").exists()
     card = read_model_card(pretrain.pretrain(pretrain.PretrainConfig(resume=config.out)))
     assert {**card, "cpu_seconds": 0} == {**whole, "cpu_seconds": 0}  # the weights' checksum too
-    curves = [EventAccumulator(str(tmp_path / name)) for name in ("log", "log_whole")]
-    losses = [
-        [(event.step, event.value) for event in curve.Reload().Scalars("train/nats_per_token")] for curve in curves
-    ]
+    curves = [EventAccumulator(str(tmp_path / name)).Reload() for name in ("log", "log_whole")]
+    events = [curve.Scalars("train/nats_per_token") for curve in curves]
+    losses = [[(event.step, event.value) for event in of_one] for of_one in events]
     assert losses[0] == losses[1]
     with pytest.raises(CheckpointError, match="no interrupted training to go on with"):
         pretrain.pretrain(pretrain.PretrainConfig(resume=config.out))
