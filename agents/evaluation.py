@@ -11,7 +11,7 @@ import numpy as np
 from rich.table import Table
 
 from agents.composing import Pieces
-from agents.paper import TABLE_1
+from agents.paper import published
 from melody_env import Setting, largest_bar_share, mean_hamming_distance, melody_statistics, score_melodies
 from melody_env.discriminator import discriminator_auc, longest_shared_runs
 from melody_env.populations import learned_tunes
@@ -149,9 +149,8 @@ def metrics_table(columns: Mapping[str, Mapping[str, float]], title: str) -> Tab
         column.justify = "right"
     for row in ROWS:
         values = [metrics.get(row.metric) for metrics in columns.values()]
-        paper = TABLE_1.get(row.metric)
-        published = (None, None) if paper is None else (paper.note_rnn, paper.q)
-        table.add_row(row.label, *(written(value, row.form) for value in (*values, *published)))
+        values += [published(row.metric, "note_rnn"), published(row.metric, "q")]
+        table.add_row(row.label, *(written(value, row.form) for value in values))
     for name in dict.fromkeys(name for metrics in columns.values() for name in metrics):
         if name.startswith("rule/") and name.removeprefix("rule/") not in RULES:
             own = [written(metrics.get(name), ".3f") for metrics in columns.values()]
@@ -160,5 +159,5 @@ def metrics_table(columns: Mapping[str, Mapping[str, float]], title: str) -> Tab
 
 
 def written(value: float | None, form: str) -> str:
-    """Return `value` in the `form` of its row; a dash where there is none."""
+    """Return `value` as the table writes it; a dash for what is not known or no number."""
     return "-" if value is None or math.isnan(value) else format(value, form)

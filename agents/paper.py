@@ -29,3 +29,8 @@ TABLE_1: Mapping[str, Published] = {
     "notes_in_repeated_motif": Published("more", 0.00007, 0.0011, 0.0009, 0.0001),
 }
 """By the names of `melody_statistics`, in the paper's order."""
+
+
+def published(metric: str, model: str) -> float | None:
+    """Return the value of `metric` in the column of `model` (note_rnn, q, psi or g); None if the paper has none."""
+    return getattr(TABLE_1[metric], model) if metric in TABLE_1 else None

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from agents.bootstrap import Estimate, holm, p_value
 from agents.evaluation import ROWS, written
-from agents.paper import TABLE_1
+from agents.paper import TABLE_1, published
 from agents.samples import Sample
 from melody_env.pictures import draw_probabilities
 
@@ -51,14 +51,14 @@ def cells(
     estimates: Mapping[str, Mapping[str, Estimate]],
     metrics: Mapping[str, Mapping[str, float]],
     baseline: str,
-    published: Mapping[str, str],
+    columns: Mapping[str, str],
 ) -> list[Cell]:
     """Return the cells of all composers, row by row of the table.
 
     :param estimates: per composer and statistic.
     :param metrics: per composer what has no interval.
     :param baseline: the composer that the others are compared with.
-    :param published: the name of its column in the paper, of composers that have one.
+    :param columns: the name of its column in the paper, of composers that have one.
     """
     compared = {
         f"{composer}/{metric}": p_value(estimate, estimates[baseline][metric])
@@ -70,8 +70,7 @@ def cells(
     found = []
     for row in ROWS:
         for composer in estimates:
-            paper = TABLE_1.get(row.metric)
-            told = None if paper is None or composer not in published else getattr(paper, published[composer])
+            told = published(row.metric, columns[composer]) if composer in columns else None
             estimate = estimates[composer].get(row.metric)
             if estimate is None:
                 value = metrics[composer].get(row.metric)

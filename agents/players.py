@@ -16,8 +16,8 @@ from stable_baselines3.dqn.policies import DQNPolicy
 from torch import Tensor
 
 from agents.policies import RecurrentPolicy
-from agents.sampling import log_softmax
 from note_rnn import VOCABULARY_SIZE, transposed
+from note_rnn.sampling import log_softmax
 
 Floats32 = npt.NDArray[np.float32]
 

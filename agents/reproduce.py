@@ -152,8 +152,8 @@ def _cells(config: ReproduceConfig, samples: Mapping[str, Sequence[Sample]]) -> 
         told = estimates(pooled([agent.sums for agent in agents], rng))
         known[name] = dict(zip(agents[0].names, told, strict=True))
         metrics[name] = {each: float(np.mean([a.metrics[each] for a in agents])) for each in agents[0].metrics}
-    published = {NOTE_RNN: "note_rnn"} | {model.name: model.column for model in config.chosen if model.column}
-    return cells(known, metrics, NOTE_RNN, published)
+    columns = {NOTE_RNN: "note_rnn"} | {model.name: model.column for model in config.chosen if model.column}
+    return cells(known, metrics, NOTE_RNN, columns)
 
 
 def _plain(cell: Cell) -> dict[str, Any]:

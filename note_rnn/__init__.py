@@ -11,6 +11,7 @@ from note_rnn.musicxml import write_musicxml
 from note_rnn.one_hot_lstm import LSTMState, one_hot, one_hot_lstm
 from note_rnn.primers import PrimerError, parse_token, read_primer
 from note_rnn.progress import Progress
+from note_rnn.recurrent import Cell, RecurrentLayers, State, layer_widths
 from note_rnn.sound import SAMPLE_RATE, synthesize, write_wav
 from note_rnn.vocabulary import NO_EVENT, NOTE_OFF, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens, transposed
 
@@ -19,6 +20,7 @@ __all__ = [
     "NO_EVENT",
     "SAMPLE_RATE",
     "VOCABULARY_SIZE",
+    "Cell",
     "CheckpointError",
     "InputError",
     "LSTMState",
@@ -26,10 +28,13 @@ __all__ = [
     "NoteRNN",
     "PrimerError",
     "Progress",
+    "RecurrentLayers",
+    "State",
     "Tokens",
     "VocabularyError",
     "check_tokens",
     "held_out_openings",
+    "layer_widths",
     "load_note_rnn",
     "one_hot",
     "one_hot_lstm",

@@ -63,6 +63,11 @@ class Corpus:
         """The tokens in all segments."""
         return sum(map(len, self.segments))
 
+    def by_collection(self) -> "dict[str, Corpus]":
+        """Return the tunes of each collection, which is where their `sources` begin."""
+        names = np.array([source.partition("/")[0] for source in self.sources])
+        return {str(name): self.of_tunes(names == name) for name in np.unique(names)}
+
     def of_tunes(self, chosen: npt.NDArray[np.bool_]) -> "Corpus":
         """Return the corpus of the `chosen` tunes only, a mask [N]."""
         number = np.cumsum(chosen) - 1
@@ -90,13 +95,15 @@ def load_corpus(
     cache_dir: str | Path | None = None,
     num_workers: int | None = None,
 ) -> Corpus:
-    """Return the tunes of the named `collections` of music21, from the cache or else parsed and cached.
+    """Return the tunes of `collections`, those of music21 from the cache or else parsed and cached.
 
-    :param collections: folders of music21's corpus; `known_collections` lists them.
+    :param collections: names of folders of music21's corpus, which `known_collections` lists; paths of folders of your
+        own tune files (ABC, MusicXML, kern), always parsed, or of files that `write_corpus` wrote (.npz).
     :param cache_dir: by default the user's cache folder.
     :param num_workers: processes that parse, by default one per core.
 
-    Raises CorpusError for an unknown name or where music21 is not installed, OSError where the cache cannot be written.
+    Raises CorpusError for an unknown name, a file that is no corpus or where music21 is not installed, OSError where
+    the cache cannot be written.
     """
     if not collections:
         raise CorpusError(f"Name at least one collection, such as {DEFAULT_COLLECTIONS[0]}.")
@@ -141,7 +148,9 @@ def split(corpus: Corpus, validation: float = 0.05, test: float = 0.05) -> Split
     A hash of its melodies decides where a group goes, so neither the order of the tunes nor the other groups matter.
     Raises CorpusError where a part would be empty.
     """
-    groups = variant_groups(corpus.segments, corpus.tune_of_segment, corpus.titles)
+    named = zip(corpus.titles, corpus.sources, strict=True)
+    titles = ["" if source.endswith(f"/{title}") else title for title, source in named]  # a file's name is no title
+    groups = variant_groups(corpus.segments, corpus.tune_of_segment, titles)
     hashes = np.zeros(len(groups), np.uint64)
     np.add.at(hashes, groups, _melody_hashes(corpus))  # modulo 2^64, so uniform and the same in any order
     position = hashes[groups] / 2.0**64
@@ -152,12 +161,26 @@ def split(corpus: Corpus, validation: float = 0.05, test: float = 0.05) -> Split
     return parts
 
 
+def is_own_music(collection: str) -> bool:
+    """Return whether `collection` is the path of a folder or file, such as ./tunes, and no name that music21 knows."""
+    return "/" in collection or os.sep in collection or collection.endswith(".npz")
+
+
 def parse_collection(name: str, num_workers: int | None = None) -> Corpus:
     """Return the tunes of a collection of music21, parsed anew and never cached.
 
     Raises CorpusError where it has none that can be used.
     """
-    files = sorted(path for path in (_corpus_folder() / name).rglob("*") if path.suffix.lower() in _SUFFIXES)
+    return parse_folder(_corpus_folder() / name, num_workers)
+
+
+def parse_folder(folder: Path, num_workers: int | None = None) -> Corpus:
+    """Return the tunes of all files that music21 reads in `folder` and below it, as a collection of that name.
+
+    Raises CorpusError where it has none that can be used.
+    """
+    name = folder.resolve().name
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
     tunes: list[Tune] = []
     with Progress(len(files), f"Parsing {name} (once)", "files") as progress:
         for tunes_of_file in _tunes_of_files(files, num_workers or os.cpu_count() or 1):
@@ -203,14 +226,19 @@ def _tunes_of_files(files: Sequence[Path], num_workers: int) -> Iterator[list[Tu
 
 
 def _load_collection(name: str, folder: Path, num_workers: int | None) -> Corpus:
+    if is_own_music(name):
+        path = Path(name).expanduser()
+        return parse_folder(path, num_workers) if path.is_dir() else read_corpus(path)
     known = known_collections()
     if name not in known:
-        raise CorpusError(f"music21 has no collection {name!r}; it has {', '.join(known)}.")
+        raise CorpusError(
+            f"music21 has no collection {name!r}; it has {', '.join(known)}. A folder of your own is written ./{name}."
+        )
     cache = folder / _cache_name(name)
     corpus = _read_cache(cache)
     if corpus is None:
         corpus = parse_collection(name, num_workers)
-        _write_cache(corpus, cache)
+        write_corpus(corpus, cache)
     return corpus
 
 
@@ -222,26 +250,32 @@ def _cache_name(collection: str) -> str:
 def _read_cache(path: Path) -> Corpus | None:
     """Return the corpus cached at `path`; None where there is none, it is damaged, or made by other versions."""
     try:
+        corpus = read_corpus(path)
+        (made,) = corpus.provenance
+        current = (importlib.metadata.version("music21"), EXTRACTION_VERSION)
+        return corpus if (made["music21"], made["extraction"]) == current else None
+    except (CorpusError, KeyError, importlib.metadata.PackageNotFoundError):
+        return None
+
+
+def read_corpus(path: Path) -> Corpus:
+    """Return the corpus in a file that `write_corpus` wrote; raises CorpusError if it is missing or another."""
+    try:
         with path.open("rb") as file, np.load(file) as data:
-            provenance = json.loads(str(data["provenance"]))
-            if (provenance["music21"], provenance["extraction"]) != (
-                importlib.metadata.version("music21"),
-                EXTRACTION_VERSION,
-            ):
-                return None
             return Corpus(
                 np.split(data["tokens"].astype(np.int64), data["starts"][1:]),
                 data["tune_of_segment"],
                 data["titles"].tolist(),
                 data["sources"].tolist(),
-                [provenance],
+                [json.loads(str(data["provenance"]))],
                 [Bars(meter, int(pickup)) for meter, pickup in zip(data["meters"], data["pickups"], strict=True)],
             )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, importlib.metadata.PackageNotFoundError):
-        return None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise CorpusError(f"{path} is no folder of tunes and no corpus that can be read ({error}).") from error
 
 
-def _write_cache(corpus: Corpus, path: Path) -> None:
+def write_corpus(corpus: Corpus, path: Path) -> None:
+    """Write a `corpus` of one collection to the file `path` (.npz); raises OSError where it cannot be written."""
     with replacing(path) as temporary:
         np.savez_compressed(
             temporary,

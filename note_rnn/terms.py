@@ -8,7 +8,9 @@ MUSIC21_TERMS = (
     "(music21, corpus/license.txt)"
 )
 
-_OWN_TERMS = {
+OWN_MUSIC_TERMS = "Not known: files of whoever trained this network."
+
+_TERMS = {
     "oneills1850": (
         "F. O'Neill, Music of Ireland: 1850 Melodies, Chicago 1903, public domain as printed; transcribed to ABC by "
         "volunteers named in each tune; the files state no terms of their own."
@@ -33,5 +35,5 @@ _OWN_TERMS = {
     ),
 }
 
-COLLECTION_TERMS = {name: f"{terms} All of music21's corpus is {MUSIC21_TERMS}." for name, terms in _OWN_TERMS.items()}
-"""What is known of the terms of each collection by name; of those not listed, `MUSIC21_TERMS` is all."""
+COLLECTION_TERMS = {name: f"{terms} All of music21's corpus is {MUSIC21_TERMS}." for name, terms in _TERMS.items()}
+"""What is known of the terms of each collection by name; of those of music21 not listed, `MUSIC21_TERMS` is all."""

@@ -21,7 +21,7 @@ from melody_env.rules.contour import (
     turn,
 )
 from melody_env.rules.degrees import chromatic_step, opening, stable_beat, stable_end
-from melody_env.rules.extremes import extrema
+from melody_env.rules.extremes import extrema, extrema_so_far
 from melody_env.rules.form import bar_repeat, echo, sequence
 from melody_env.rules.intervals import interval
 from melody_env.rules.leaps import leap
@@ -43,8 +43,8 @@ RULES: dict[str, Rule] = {
 }
 """The paper's nine, in its order."""
 
-MORE_RULES: dict[str, Rule] = {rule.__name__: rule for rule in (in_key, scale, non_repeating)}
-"""Those of the original's other reward modes."""
+MORE_RULES: dict[str, Rule] = {rule.__name__: rule for rule in (in_key, scale, non_repeating, extrema_so_far)}
+"""What else a reward profile can name."""
 
 HUMAN_RULES: dict[str, Rule] = {
     rule.__name__: rule
