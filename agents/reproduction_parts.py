@@ -96,7 +96,7 @@ def _train(train: TrainConfig[Any], folder: Path) -> None:
     config = folder / "config.json"
     if config.is_file():
         run = RunDirectory.open(folder)
-        if run.read_json("config.json")["config"] != json.loads(json.dumps(asdict(train.resolved()), default=str)):
+        if run.read_json("config.json")["config"] != as_json(train):
             raise RunError(f"{folder} holds a run with other settings: choose another --out, or delete it.")
         steps = list(run.saved())
         if steps and steps[-1] >= train.total_timesteps:
@@ -110,6 +110,11 @@ def _train(train: TrainConfig[Any], folder: Path) -> None:
     print(f"Trained to step {trained.model.num_timesteps:,} in {time.process_time() - started:.0f} CPU-seconds.")
     if not trained.is_whole:
         raise RunError(f"The training in {folder} was stopped, and saved: the same command goes on with it.")
+
+
+def as_json(train: TrainConfig[Any]) -> dict[str, Any]:
+    """Return a configuration as a run's config.json has it."""
+    return json.loads(json.dumps(asdict(train.resolved()), default=str))
 
 
 def _curve(run: RunDirectory, train: TrainConfig[Any], environment: dict[str, Any]) -> Iterator[dict[str, float]]:

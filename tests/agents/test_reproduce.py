@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import signal
 import sys
 from concurrent.futures import Future
 from pathlib import Path
@@ -10,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents import callbacks, evaluation, reproduction_parts
+from agents import callbacks, evaluation, reproduction, reproduction_parts
 from agents import reproduce as command
 from agents.reproduce import reproduce
 from agents.reproduction import FULL, MODELS, QUICK, ReproduceConfig
-from agents.run_directory import RunError
-from note_rnn import run_command
+from agents.run_directory import RunDirectory, RunError
+from note_rnn import run_command, write_json
 from note_rnn.corpus import CorpusError
 
 HUMAN = np.random.default_rng(0).integers(2, 38, size=(40, 32))
@@ -51,6 +52,7 @@ def at_hand():
             patch.setattr(module, "held_out_melodies", lambda setting: HUMAN)
         for module in (evaluation, reproduction_parts):
             patch.setattr(module, "learned_tunes", lambda setting: list(HUMAN[:20]))
+        patch.setattr(reproduction, "QUICK", reproduction.QUICK._replace(checkpoints=2))
         patch.setattr(reproduction_parts, "_HEARD", 8)
         patch.setattr(callbacks, "show_pieces", lambda *arguments: None)
         yield
@@ -120,19 +122,43 @@ def test_what_is_finished_is_not_made_again(config, files, monkeypatch):
     assert [path.read_bytes() for path in files] == before
 
 
-def test_a_stopped_training_goes_on_and_one_that_never_saved_begins_again(config, files, tmp_path):
+def test_a_stopped_training_goes_on_to_the_same_agent(config, files, tmp_path, monkeypatch):
     part = reproduction_parts.Part("Q", MODELS[0], 0)
-    whole = ReproduceConfig(**{**vars(config), "out": tmp_path})
-    reproduction_parts.make(part, whole)
-    run = part.folder(whole)
-    newest = sorted((run / "checkpoints").glob("model_*.zip"))[-1]
-    for path in [*(run / "checkpoints").iterdir(), run / "curve.json", run / "pieces.npz"]:
-        path.unlink()
-    reproduction_parts.make(part, whole)
-    assert newest.exists()
-    assert reproduction_parts.read_sample(part, whole).melodies.tolist() == (
-        reproduction_parts.read_sample(part, config).melodies.tolist()
-    )
+    stopped = ReproduceConfig(**{**vars(config), "out": tmp_path})
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks.ProgressCallback, "_on_step", interrupt_after(10))
+        with pytest.raises(RunError, match="was stopped, and saved"):
+            reproduction_parts.make(part, stopped)
+    assert not (part.folder(stopped) / "pieces.npz").exists()
+    reproduction_parts.make(part, stopped)
+    whole, went_on = (reproduction_parts.read_sample(part, each) for each in (config, stopped))
+    assert went_on.melodies.tolist() == whole.melodies.tolist()
+
+
+def interrupt_after(steps: int):
+    """Return a callback's method that presses Ctrl-C in one of its calls."""
+    calls = []
+
+    def on_step(self) -> bool:
+        calls.append(1)
+        if len(calls) == steps:
+            signal.raise_signal(signal.SIGINT)
+        return True
+
+    return on_step
+
+
+def test_one_that_never_saved_begins_again(config, files, tmp_path):
+    part = reproduction_parts.Part("Q", MODELS[0], 0)
+    again = ReproduceConfig(**{**vars(config), "out": tmp_path, "total_timesteps": 320})
+    folder = part.folder(again)
+    RunDirectory.create(folder, {"config": {}})
+    with pytest.raises(RunError, match="other settings"):
+        reproduction_parts.make(part, again)
+    settings = reproduction_parts.as_json(again.training(MODELS[0], 0))
+    write_json(folder / "config.json", {"config": settings})
+    reproduction_parts.make(part, again)
+    assert list(RunDirectory.open(folder).saved())[-1] >= 320
 
 
 def test_a_folder_of_other_settings_is_not_touched(config, files):
@@ -168,7 +194,7 @@ def test_sizes_are_those_of_the_paper_or_of_minutes():
     assert full.training(MODELS[0], 2).total_timesteps == 3_000_000
     assert full.training(MODELS[7], 0).total_timesteps == 400_000
     quick = ReproduceConfig(quick=True)
-    assert quick.size == QUICK
+    assert quick.size._replace(checkpoints=QUICK.checkpoints) == QUICK
     assert quick.training(MODELS[3], 0).total_timesteps == 300_000
     assert (full.folder, quick.folder) == (Path("runs/reproduce-full"), Path("runs/reproduce-quick"))
 
