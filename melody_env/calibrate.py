@@ -53,7 +53,8 @@ SIGNS = {
 }
 """Which rules are weighed, and whether each may pay (1) or cost (-1): what a musician knows before any fit.
 
-Without it, notes in the scale would cost, since random notes of the scale never leave it.
+Without it, notes in the scale would cost, since random notes of the scale never leave it. Not weighed are rests, which
+are free, and bells, which tell dances from songs.
 """
 
 AS_MUCH_AS = 0.9

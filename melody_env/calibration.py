@@ -26,10 +26,10 @@ def fit_ranking(
 ) -> Floats:
     """Return weights [R] such that of each of `pairs` (higher, lower) the first scores higher, in all `groups`.
 
-    Minimises the mean of log(1 + exp(score of the lower - score of the higher)), over so many melodies as
-    `pairs` says, paired by lot, and
-    `penalty` times the squares of the weights of rules scaled to deviation 1 in the highest population; where that has
-    next to none, to deviation 10 of the differences. A weight has the sign of `signs` [R] or is 0.
+    Minimises the mean of log(1 + exp(score of the lower - score of the higher)), over melodies paired by lot, as
+    many as `pairs` says, and `penalty` times the squares of the weights of rules scaled to deviation 1 in the highest
+    population; where that has next to none, to deviation 10 of the differences. A weight has the sign of `signs` [R]
+    or is 0.
     """
     signs = np.asarray(signs, np.float64)
     differences = np.concatenate(
