@@ -1,5 +1,6 @@
 """`python -m melody_env.calibrate`: weigh the rules such that people's melodies are worth most, as a reward profile."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from melody_env.engine import check_count
 from melody_env.populations import (
     EVERYONE,
     HUMAN,
+    LOOPS,
     MARKOV1,
     MARKOV3,
     PRIOR,
@@ -22,7 +24,6 @@ from melody_env.populations import (
     machine_melodies,
 )
 from melody_env.profile import RewardProfile, WeightedRule
-from melody_env.rules.bells import MEASURES
 from melody_env.scoring import score_melodies
 from melody_env.setting import PAPER_SETTING, Setting, SettingOptions
 from note_rnn.checkpoint import load_note_rnn
@@ -33,27 +34,31 @@ from note_rnn.model import NoteRNN
 from note_rnn.progress import Progress
 from note_rnn.vocabulary import Tokens
 
-PAIRS = (
-    (HUMAN, PRIOR),
-    (HUMAN, MARKOV3),
-    (HUMAN, RANDOM_PITCHES),
-    (MARKOV3, MARKOV1),
-    (MARKOV1, RANDOM),
-)
-"""Who should be ranked above whom."""
+PAIRS = {
+    (HUMAN, PRIOR): 4_000,
+    (HUMAN, MARKOV3): 4_000,
+    (HUMAN, RANDOM_PITCHES): 4_000,
+    (HUMAN, LOOPS): 500,
+    (MARKOV3, MARKOV1): 5_500,
+    (MARKOV1, RANDOM): 4_000,
+}
+"""Who should be ranked above whom, and how much that counts: pairs of melodies drawn of each length."""
 
 SIGNS = {
-    **{"echo": 1, "bar_repeat": 1, "sequence": 1, "bar_rhythm": 1, "long_end": 1},
-    **{"off_eighth": -1, "syncopation": -1, "rest": -1},
+    **{"echo": 1, "overused_motif": -1, "bar_repeat": 1, "sequence": 1, "bar_rhythm": 1, "long_end": 1},
+    **{"off_eighth": -1, "syncopation": -1, "standstill": -1},
     **{"stepwise": 1, "scale_run": 1, "turn": -1, "repeated_note": -1, "fourth_or_fifth": -1},
     **{"tritone_or_seventh": -1, "beyond_octave": -1, "leap_answered": 1, "leap_continued": -1},
     **{"key": 1, "chromatic_step": 1, "stable_beat": 1, "opening": 1, "stable_end": 1},
-    **{"density": 1, "phrase_range": 1, "pitch_entropy": 1},
 }
 """Which rules are weighed, and whether each may pay (1) or cost (-1): what a musician knows before any fit.
 
-Without it, notes in the scale would cost, since random notes of the scale never leave it.
+Without it, notes in the scale would cost, since random notes of the scale never leave it. Not weighed are rests, which
+are free, and bells, which tell dances from songs.
 """
+
+AS_MUCH_AS = 0.9
+"""What this share of people's tunes have at most of what a rule counts is all that it pays for."""
 
 MIN_TUNES = 50
 
@@ -124,20 +129,17 @@ def _checked_tunes(train: Corpus, setting: Setting) -> Tokens:
 
 
 def _candidates(tunes: Tokens, setting: Setting) -> tuple[WeightedRule, ...]:
-    """Return the rules of `SIGNS`, the bells centred on what is found in `tunes` [N, T], if a phrase is in them."""
-    rules = []
-    for name in SIGNS:
-        parameters: dict[str, float] = {}
-        if name in MEASURES:
-            measure, bars = MEASURES[name]
-            steps = bars * setting.steps_per_bar
-            phrases = tunes[:, : tunes.shape[1] // steps * steps].reshape(-1, steps)
-            if not len(phrases):
-                continue
-            measured = measure(phrases.T)
-            parameters = {"centre": round(float(measured.mean()), 2), "width": round(float(measured.std()), 2)}
-        rules.append(WeightedRule(name, 1.0, parameters))
-    return tuple(rules)
+    """Return the rules of `SIGNS`; those that have a limit pay for what nine of ten `tunes` [N, T] have in a bar."""
+    unlimited = tuple(map(WeightedRule, SIGNS))
+    counts = score_melodies(tunes, RewardProfile("counts", unlimited), setting).rules
+    bars = tunes.shape[1] / setting.steps_per_bar
+    enough = {name: np.quantile(count.sum(axis=1), AS_MUCH_AS) / bars for name, count in counts.items()}
+    return tuple(
+        replace(rule, parameters={"most": round(float(enough[rule.name]), 2)})
+        if "most" in inspect.signature(rule.function()).parameters
+        else rule
+        for rule in unlimited
+    )
 
 
 def _population(

@@ -16,28 +16,34 @@ from melody_env.composition import Floats
 Population = Mapping[str, Floats]
 """Of each population, by name, the sums of the R rules in its N melodies [N, R]; all of one length."""
 
-PAIRINGS = 4096
-"""Pairs of melodies drawn for each (higher, lower) and length."""
-
 
 def fit_ranking(
     groups: Sequence[Population],
-    pairs: Sequence[tuple[str, str]],
+    pairs: Mapping[tuple[str, str], int],
     signs: npt.ArrayLike,
     rng: np.random.Generator,
     penalty: float = 1e-3,
 ) -> Floats:
     """Return weights [R] such that of each of `pairs` (higher, lower) the first scores higher, in all `groups`.
 
-    Minimises the mean of log(1 + exp(score of the lower - score of the higher)), over melodies paired by lot, and
-    `penalty` times the squares of the weights of rules scaled to deviation 1 in the highest population. A weight has
-    the sign of `signs` [R] or is 0.
+    Minimises the mean of log(1 + exp(score of the lower - score of the higher)), over melodies paired by lot, as
+    many as `pairs` says, and `penalty` times the squares of the weights of rules scaled to deviation 1 in the highest
+    population; where that has next to none, to deviation 10 of the differences. A weight has the sign of `signs` [R]
+    or is 0.
     """
     signs = np.asarray(signs, np.float64)
-    differences = [_differences(group[higher], group[lower], rng) for group in groups for higher, lower in pairs]
-    deviations = np.mean([group[pairs[0][0]].std(axis=0) for group in groups], axis=0)
-    scales = signs / np.maximum(deviations, 1e-9)
-    return _nonnegative_logistic(np.concatenate(differences) * scales, penalty) * scales
+    differences = np.concatenate(
+        [
+            _differences(group[higher], group[lower], count, rng)
+            for group in groups
+            for (higher, lower), count in pairs.items()
+        ]
+    )
+    highest = next(iter(pairs))[0]
+    among_highest = np.mean([group[highest].std(axis=0) for group in groups], axis=0)
+    deviations = np.maximum(among_highest, differences.std(axis=0) / 10)
+    scales = np.divide(signs, deviations, out=np.zeros_like(signs), where=deviations > 0)
+    return _nonnegative_logistic(differences * scales, penalty) * scales
 
 
 def log_odds_scale(higher: Sequence[Floats], lower: Sequence[Floats], iterations: int = 50) -> float:
@@ -58,9 +64,9 @@ def log_odds_scale(higher: Sequence[Floats], lower: Sequence[Floats], iterations
     return float(beta[0] / max(scores.std(), 1e-9))
 
 
-def _differences(higher: Floats, lower: Floats, rng: np.random.Generator) -> Floats:
-    """Return higher - lower [4096, R] of melodies paired by lot."""
-    return higher[rng.integers(len(higher), size=PAIRINGS)] - lower[rng.integers(len(lower), size=PAIRINGS)]
+def _differences(higher: Floats, lower: Floats, count: int, rng: np.random.Generator) -> Floats:
+    """Return higher - lower [`count`, R] of melodies paired by lot."""
+    return higher[rng.integers(len(higher), size=count)] - lower[rng.integers(len(lower), size=count)]
 
 
 def _nonnegative_logistic(rows: Floats, penalty: float, iterations: int = 2000) -> Floats:

@@ -13,12 +13,12 @@ from melody_env.setting import Setting
 from note_rnn.corpus import Corpus, Split, cached_corpus, split
 from note_rnn.markov import markov_melodies
 from note_rnn.model import NoteRNN
-from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE, Tokens, transposed
+from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT, NOTE_OFF, VOCABULARY_SIZE, Tokens, transposed
 from note_rnn.windows import bar_windows, meter_kind
 
 HUMAN, PRIOR, MARKOV3, MARKOV1 = "human", "prior", "Markov-3", "Markov-1"
-RANDOM_PITCHES, RANDOM = "random pitches", "random"
-EVERYONE = (HUMAN, PRIOR, MARKOV3, MARKOV1, RANDOM_PITCHES, RANDOM)
+RANDOM_PITCHES, LOOPS, RANDOM = "random pitches", "loops", "random"
+EVERYONE = (HUMAN, PRIOR, MARKOV3, MARKOV1, RANDOM_PITCHES, LOOPS, RANDOM)
 
 
 def human_melodies(corpus: Corpus, setting: Setting) -> Tokens:
@@ -55,7 +55,8 @@ def machine_melodies(
     """Return `size` melodies [B, T] of each machine, by name.
 
     The `prior`'s samples after a random token, Markov chains of order 3 and 1 of the `train` tunes, the rhythms of
-    the `human` tunes with random notes of the scale, and random notes of the scale, holds and note offs.
+    the `human` tunes with random notes of the scale, `loops` of them, and random notes of the scale, holds and note
+    offs.
     """
     segments = [
         transposed(segment[bars.pickup :], setting.transposition)
@@ -70,8 +71,25 @@ def machine_melodies(
         MARKOV3: markov_melodies(segments, 3, size, setting.steps, rng),
         MARKOV1: markov_melodies(segments, 1, size, setting.steps, rng),
         RANDOM_PITCHES: np.where(rhythms >= FIRST_PITCH_TOKEN, notes, rhythms),
+        LOOPS: loops(human, size, setting.steps_per_beat, rng),
         RANDOM: rng.choice(allowed, (size, setting.steps)),
     }
+
+
+def loops(human: Tokens, size: int, longest: int, rng: np.random.Generator) -> Tokens:
+    """Return `size` melodies [B, T] that say one thing over and over: what agents come to that collapse.
+
+    Each is a few tokens of a `human` tune, 1, 2, 4 ... up to `longest`, that go round: one note again and again, a
+    trill, a figure; or, where those tokens have no note, the tune's first note, held for ever.
+    """
+    tunes = human[np.arange(size) % len(human)]
+    tunes = np.where(tunes == NOTE_OFF, NO_EVENT, tunes)
+    length = tunes.shape[1]
+    periods = 2 ** rng.integers(int(np.log2(longest)) + 1, size=size)
+    starts = rng.integers(length // periods) * periods
+    places = (np.arange(length) % periods[:, None]) + starts[:, None]
+    melodies = np.take_along_axis(tunes, places, axis=1)
+    return np.where((np.arange(length) == 0) & (melodies < FIRST_PITCH_TOKEN), tunes[:, :1], melodies)
 
 
 @torch.inference_mode()

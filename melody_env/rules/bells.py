@@ -3,7 +3,7 @@
 Each looks at a phrase of S steps when it ends. Shapes: B melodies.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -51,14 +51,6 @@ def phrase_range(composition: Composition, *, centre: float = 13.0, width: float
 def pitch_entropy(composition: Composition, *, centre: float = 2.4, width: float = 0.3, bars: int = 2) -> Floats:
     """At the end of a phrase, a bell of the entropy of its notes' names in bits."""
     return _bell(composition, entropy_of_names, centre, width, bars)
-
-
-MEASURES: Mapping[str, tuple[Callable[[Phrases], Floats], int]] = {
-    "density": (count_notes, 1),
-    "phrase_range": (range_in_semitones, 2),
-    "pitch_entropy": (entropy_of_names, 2),
-}
-"""What each bell measures, and of how many bars."""
 
 
 def _bell(

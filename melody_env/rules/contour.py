@@ -7,6 +7,7 @@ Shapes: B melodies.
 import numpy as np
 
 from melody_env.composition import Composition, Floats
+from melody_env.rules.enough import NO_LIMIT, enough
 from melody_env.rules.line import IS_INTERVAL, SEMITONES, Line, Turns, interval_pairs, value_of_pair
 from note_rnn.vocabulary import VOCABULARY_SIZE
 
@@ -31,9 +32,13 @@ def repeated_note(composition: Composition) -> Floats:
     return value_of_pair(composition, _REPEATED)
 
 
-def stepwise(composition: Composition) -> Floats:
+def _steps(composition: Composition, t: int) -> Floats:
+    return _STEP.take(composition.memory(Line).pairs[t])
+
+
+def stepwise(composition: Composition, *, most: float = NO_LIMIT) -> Floats:
     """1 for a note a semitone or a whole tone from the note before."""
-    return value_of_pair(composition, _STEP)
+    return enough(composition, _steps, most)
 
 
 def fourth_or_fifth(composition: Composition) -> Floats:
@@ -53,17 +58,21 @@ def beyond_octave(composition: Composition) -> Floats:
 
 def turn(composition: Composition) -> Floats:
     """1 for a note that goes the other way than the interval before it."""
-    return _TURN.take(composition.memory(Turns).pairs)
+    return _TURN.take(composition.memory(Turns).pairs[composition.position - 1])
 
 
-def leap_answered(composition: Composition) -> Floats:
+def _answers(composition: Composition, t: int) -> Floats:
+    return _ANSWERED.take(composition.memory(Turns).pairs[t])
+
+
+def leap_answered(composition: Composition, *, most: float = NO_LIMIT) -> Floats:
     """1 for a note that goes back at most a third after a leap of a fourth or more."""
-    return _ANSWERED.take(composition.memory(Turns).pairs)
+    return enough(composition, _answers, most)
 
 
 def leap_continued(composition: Composition) -> Floats:
     """1 for a note that goes on in the direction of a leap of a fourth or more."""
-    return _CONTINUED.take(composition.memory(Turns).pairs)
+    return _CONTINUED.take(composition.memory(Turns).pairs[composition.position - 1])
 
 
 class ScaleRun:
@@ -71,22 +80,24 @@ class ScaleRun:
 
     def __init__(self, composition: Composition):
         self._line = composition.memory(Line)
-        self.steps = np.zeros(composition.batch_size, np.int8)
-        """[B]; steps in a row, positive upwards and negative downwards."""
-        self.counts = np.zeros(composition.batch_size, np.bool_)
-        """[B]; whether the newest token is a note."""
+        self._steps = np.zeros(composition.batch_size, np.int8)
+        self.steps = np.zeros(composition.tokens.shape, np.int8)
+        """[T, B]; the steps in a row that each note is the last of, 0 for a hold and a note off."""
 
     def update(self, composition: Composition, t: int) -> None:
         """Take in token `t`."""
         semitones = self._line.semitones[t]
-        self.counts = self._line.is_note[t]
         up = (semitones == 1) | (semitones == 2)
         down = (semitones == -1) | (semitones == -2)
-        steps = (np.maximum(self.steps, 0) + 1) * up + (np.minimum(self.steps, 0) - 1) * down
-        np.copyto(self.steps, steps, where=self.counts)
+        steps = (np.maximum(self._steps, 0) + 1) * up + (np.minimum(self._steps, 0) - 1) * down
+        np.copyto(self._steps, steps, where=self._line.is_note[t])
+        np.abs(steps, out=self.steps[t])
 
 
-def scale_run(composition: Composition, *, notes: int = 4) -> Floats:
+def _run_notes(composition: Composition, t: int, notes: int) -> Floats:
+    return (composition.memory(ScaleRun).steps[t] >= notes - 1).astype(np.float64)
+
+
+def scale_run(composition: Composition, *, notes: int = 4, most: float = NO_LIMIT) -> Floats:
     """1 for a note that is the fourth or a later one (`notes`) of a scale, by steps up or by steps down."""
-    run = composition.memory(ScaleRun)
-    return ((np.abs(run.steps) >= notes - 1) & run.counts).astype(np.float64)
+    return enough(composition, _run_notes, most, notes)

@@ -8,7 +8,8 @@ from functools import lru_cache
 import numpy as np
 
 from melody_env.composition import Composition, Floats
-from melody_env.rules.line import IS_INTERVAL, SEMITONES, stable_notes, value_of_pair
+from melody_env.rules.enough import NO_LIMIT, enough
+from melody_env.rules.line import IS_INTERVAL, SEMITONES, Line, stable_notes, value_of_pair
 from melody_env.rules.phrases import half_bar, is_end_of_phrase
 from melody_env.setting import Setting
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MIN_PITCH, VOCABULARY_SIZE
@@ -31,9 +32,13 @@ def _first_notes(setting: Setting) -> Floats:
     return table.ravel()
 
 
-def chromatic_step(composition: Composition) -> Floats:
+def _chromatic_steps(composition: Composition, t: int) -> Floats:
+    return _leading(composition.setting).take(composition.memory(Line).pairs[t])
+
+
+def chromatic_step(composition: Composition, *, most: float = NO_LIMIT) -> Floats:
     """1 for a note a semitone from a note outside the scale that it follows."""
-    return value_of_pair(composition, _leading(composition.setting))
+    return enough(composition, _chromatic_steps, most)
 
 
 def opening(composition: Composition) -> Floats:

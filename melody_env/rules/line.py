@@ -45,19 +45,19 @@ class Line:
 
 
 class Turns:
-    """The newest interval together with the one before."""
+    """Each interval together with the one before."""
 
     def __init__(self, composition: Composition):
         self._line = composition.memory(Line)
         self._last = np.full(composition.batch_size, WIDEST, np.intp)
-        self.pairs = np.zeros(composition.batch_size, np.intp)
-        """[B]; an index into a table [77 * 77] of `interval_pairs`, of an interval 0 where there is no new note."""
+        self.pairs = np.zeros(composition.tokens.shape, np.intp)
+        """[T, B]; an index into a table [77 * 77] of `interval_pairs`, of an interval 0 where there is no new note."""
 
     def update(self, composition: Composition, t: int) -> None:
         """Take in token `t`."""
         semitones = self._line.semitones[t] + np.int8(WIDEST)
-        self.pairs = self._last * (2 * WIDEST + 1)
-        self.pairs += semitones
+        np.multiply(self._last, 2 * WIDEST + 1, out=self.pairs[t])
+        self.pairs[t] += semitones
         np.copyto(self._last, semitones, where=self._line.is_note[t])
 
 

@@ -6,6 +6,7 @@ Each counts: 1 for what the rule is named for. Whether that is good, a profile's
 import numpy as np
 
 from melody_env.composition import Composition, Floats
+from melody_env.rules.enough import NO_LIMIT, enough
 from melody_env.rules.line import Line, Onsets
 from melody_env.rules.phrases import beat_strengths, is_end_of_phrase
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT, NOTE_OFF
@@ -48,14 +49,25 @@ def syncopation(composition: Composition) -> Floats:
     return composition.memory(HeldOver).stronger.astype(np.float64)
 
 
-def bar_rhythm(composition: Composition) -> Floats:
-    """1 for a note where the bar before has one too, -1 for a note where only one of the two has one."""
-    earlier = composition.position - 1 - composition.setting.steps_per_bar
+def _rhythm_matches(composition: Composition, t: int) -> Floats:
+    is_note, earlier = composition.memory(Line).is_note, t - composition.setting.steps_per_bar
     if earlier < 0:
         return np.zeros(composition.batch_size)
-    is_note = composition.memory(Line).is_note
-    now, then = is_note[composition.position - 1], is_note[earlier]
+    now, then = is_note[t], is_note[earlier]
     return (now & then).astype(np.float64) - (now ^ then)
+
+
+def bar_rhythm(composition: Composition, *, most: float = NO_LIMIT) -> Floats:
+    """1 for a note where the bar before has one too, -1 for a note where only one of the two has one."""
+    return enough(composition, _rhythm_matches, most)
+
+
+def standstill(composition: Composition, *, bars: int = 2) -> Floats:
+    """1 at the end of a bar if no note began in it and in those before it, so many `bars` together."""
+    last = composition.memory(Onsets).last
+    if not is_end_of_phrase(composition, composition.position, 1):
+        return np.zeros(composition.batch_size)
+    return (composition.position - np.maximum(last, 0) > bars * composition.setting.steps_per_bar).astype(np.float64)
 
 
 def long_end(composition: Composition, *, steps: int = 3, bars: int = 2) -> Floats:

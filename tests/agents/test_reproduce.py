@@ -41,6 +41,9 @@ class HerePool:
         future.set_result(function(*arguments))
         return future
 
+    def shutdown(self, cancel_futures):
+        assert cancel_futures
+
 
 @pytest.fixture(scope="module", autouse=True)
 def at_hand():

@@ -54,7 +54,8 @@ def run(monkeypatch, *arguments):
 
 def test_the_command_writes_table_picture_and_json(tunes, monkeypatch, capsys, tmp_path):
     run(
-        monkeypatch, "--profile", "calibrated", "--melodies", "50", "--out", tmp_path / "audit", "--require-human-first"
+        *(monkeypatch, "--profile", "calibrated", "--length", "64", "--melodies", "50", "--require-human-first"),
+        *("--out", tmp_path / "audit"),
     )
     assert "Markov-3 over Markov-1" in capsys.readouterr().out
     written = json.loads((tmp_path / "audit" / "audit.json").read_text())

@@ -9,9 +9,9 @@ from melody_env import calibrate as calibrating
 from melody_env import load_profile
 from melody_env.calibrate import PAIRS, SIGNS, CalibrateConfig, calibrate, profile_text
 from melody_env.calibration import fit_ranking, log_odds_scale
-from melody_env.populations import human_melodies, machine_melodies, prior_melodies
+from melody_env.populations import human_melodies, loops, machine_melodies, prior_melodies
 from melody_env.ranking import auc, auc_interval
-from melody_env.rules import HUMAN_RULES, RULES
+from melody_env.rules import HUMAN_RULES
 from melody_env.setting import Setting
 from note_rnn import InputError
 from note_rnn.corpus import Corpus
@@ -47,11 +47,11 @@ def test_the_interval_of_an_auc_holds_it_and_narrows():
 def test_weights_rank_as_asked_with_the_signs_allowed(seed):
     rng = np.random.default_rng(seed)
     high, low = rng.normal([1, 1, -1], size=(500, 3)), rng.normal(size=(500, 3))
-    weights = fit_ranking([{"a": high, "b": low}], [("a", "b")], [1, -1, -1], rng)
+    weights = fit_ranking([{"a": high, "b": low}], {("a", "b"): 4000}, [1, -1, -1], rng)
     assert weights[0] > 0.5
     assert weights[1] == 0  # it would have to be positive
     assert weights[2] < -0.5
-    scaled = fit_ranking([{"a": high * [10, 1, 1], "b": low * [10, 1, 1]}], [("a", "b")], [1, -1, -1], rng)
+    scaled = fit_ranking([{"a": high * [10, 1, 1], "b": low * [10, 1, 1]}], {("a", "b"): 4000}, [1, -1, -1], rng)
     assert scaled[0] == pytest.approx(weights[0] / 10, rel=0.2)  # but for the draw of pairs
 
 
@@ -133,12 +133,32 @@ def test_bad_settings_are_told(riffs, change, told):
         calibrate(CalibrateConfig(**change))
 
 
-def test_a_profile_for_single_bars_has_no_rules_of_phrases(riffs):
-    assert "phrase_range" not in calibrate(CalibrateConfig(melodies=50, bars=(1,))).rule_names
+def test_a_profile_of_single_bars_has_nothing_to_say_of_phrases(riffs):
+    assert not {"long_end", "stable_end", "bar_repeat"} & {
+        *calibrate(CalibrateConfig(melodies=50, bars=(1,))).rule_names
+    }
+
+
+def test_loops_go_round():
+    tunes = np.random.default_rng(1).integers(2, 38, (300, 32))
+    made = loops(tunes, 300, 4, np.random.default_rng(0))
+    periods = [next(p for p in (1, 2, 4) if (row[p:] == row[:-p]).all()) for row in made]
+    assert set(periods) == {1, 2, 4}
+    held = loops(np.array([[14] + [1] * 15]), 500, 4, np.random.default_rng(0))
+    assert {tuple(row) for row in held} >= {(14,) * 16, (14, *[1] * 15), (14, 1) * 8}
+
+
+def test_what_people_have_most_of_is_enough(riffs):
+    limits = {
+        rule.name: rule.parameters["most"] for rule in calibrate(CalibrateConfig(melodies=50)).rules if rule.parameters
+    }
+    assert (
+        5 < limits["bar_repeat"] <= 6
+    )  # eight notes a bar, but those that repeat the one before, in three of four bars
 
 
 def test_every_rule_has_a_sign_and_every_pair_two_populations():
-    assert set(SIGNS) == {*HUMAN_RULES, "key"} <= {*HUMAN_RULES, *RULES}
+    assert set(SIGNS) <= {*HUMAN_RULES, "key"}
     assert all(higher != lower for higher, lower in PAIRS)
 
 

@@ -56,6 +56,8 @@ def worth(rule, tokens, setting=SHORT, **parameters):
         ("scale_run", "C4 D4 D4 E4 F4 A4 B4 C5", [0, 0, 0, 0, 0, 0, 0, 0]),
         ("off_eighth", "C4 D4 . E4 z .", [0, 1, 0, 1, 0, 0]),
         ("rest", "C4 z . D4 z", [0, 1, 0, 0, 1]),
+        ("overused_motif", "C4 D4 C4 D4 C4 D4 C4 D4 C4 D4 C4 D4", [0] * 11 + [1]),  # up, down, up: the fifth time
+        ("overused_motif", "C4 C4 C4 C4 C4 C4 C4 C4 C4", [0] * 7 + [1, 1]),
         ("chromatic_step", "C4 C#4 D4 D#4 F4 F#4 . z F4", [0, 0, 1, 0, 0, 0, 0, 0, 1]),
         ("opening", "z . G3 C4", [0, 0, 1, 0]),
         ("opening", "D4 C4", [0, 0]),
@@ -100,6 +102,12 @@ def test_a_phrase_ends_on_a_stable_note():
     assert sum(worth("stable_end", "C4 . . . . . . . D4 . . . F4 . . .")) == 0
 
 
+def test_bars_without_a_beginning_note():
+    assert worth("standstill", "C4" + " ." * 31) == [0] * 23 + [1] + [0] * 7 + [1]
+    assert sum(worth("standstill", "C4" + " ." * 21 + " D4 .")) == 0
+    assert worth("standstill", "z" + " ." * 15, bars=1)[-1] == 1
+
+
 def test_stable_notes_on_half_bars():
     assert worth("stable_beat", "C4 E4 G4 . D4 . . . A4 . . . . . . .") == [1, 0, 0, 0, 0, 0, 0, 0, 1, *[0] * 7]
     assert worth("stable_beat", "C4 . . . E4 . . . G4 . . .", Setting(meter="3/4")) == [1, *[0] * 11]
@@ -136,11 +144,29 @@ def test_a_sequence_repeats_the_moves_of_a_bar_in_steps_of_the_scale():
         ("C4 D4 . E4 C4 z . . D4 E4 . F4 E4", {}),  # another move
         ("C4 D4 . E4 C4 z . . D4 . E4 F4 D4", {}),  # another rhythm
         ("C4 D4 E4 F4 G4", {4: 1}),  # a scale repeats its own steps
+        ("C4 C4 C4 C4 C4 C4", {}),  # a note that is only repeated is no news
     ],
 )
 def test_an_echo_is_three_moves_heard_before(melody, expected):
     values = worth("echo", melody)
     assert {t: value for t, value in enumerate(values) if value} == expected
+
+
+@pytest.mark.parametrize("rule", ["bar_repeat", "sequence"])
+def test_repeated_notes_are_no_news(rule):
+    assert sum(worth(rule, "C4 . " * 12)) == 0
+
+
+@pytest.mark.parametrize(("most", "expected"), [(1, [1, 0, 1, 0, 0, 0, 0, 0]), (0.75, [1, 0, 0.5, 0, 0, 0, 0, 0])])
+def test_what_is_enough_grows_with_the_bars_and_is_not_paid_beyond(most, expected):
+    bar = "C4 . D4 . E4 . F4 . "
+    values = worth("bar_repeat", 3 * bar, most=most)
+    assert values[8:16] == expected
+    assert sum(values[16:]) == most
+
+
+def test_what_costs_makes_room():
+    assert worth("bar_rhythm", "C4 D4 . . . . . . E4 . F4 . G4 . . .", most=0.25)[8:] == [0.5, -1, -1, 0, -1, 0, 0, 0]
 
 
 def test_bells_are_highest_at_the_centre():
