@@ -129,18 +129,17 @@ def _range(melodies: Tokens) -> Floats:
 
 def _distinct(rows: Integers, values: Integers, size: int) -> Floats:
     """Return how many different `values` [N] each of `size` melodies has."""
-    pairs = np.unique(np.stack([rows, values], axis=1), axis=0)
-    return np.bincount(pairs[:, 0], minlength=size).astype(np.float64)
+    kinds = values.max(initial=0) + 1
+    pairs = np.unique(rows * kinds + values)
+    return np.bincount(pairs // kinds, minlength=size).astype(np.float64)
 
 
 def _repeated_motifs(notes: NoteTable, size: int) -> Floats:
     """Return the share [B] of motifs, GRAM moves in a row, that the same melody had before; 0 without motifs."""
-    codes = (np.diff(notes.pitch) + 40) * 1024 + np.diff(notes.onset).clip(0, 1023)
+    codes = (np.diff(notes.pitch) + 40) * 1024 + np.diff(notes.onset).clip(0, 1023)  # below 2^17
     starts = np.arange(max(len(codes) - GRAM + 1, 0))
     whole = notes.melody[starts] == notes.melody[starts + GRAM]
     rows = notes.melody[starts[whole]]
-    _, motifs = np.unique(
-        np.stack([codes[starts[whole] + k] for k in range(GRAM)], axis=1), axis=0, return_inverse=True
-    )
+    _, motifs = np.unique(sum(codes[starts[whole] + k] << 17 * k for k in range(GRAM)), return_inverse=True)
     total = np.bincount(rows, minlength=size)
-    return (total - _distinct(rows, motifs.reshape(-1), size)) / np.maximum(total, 1)
+    return (total - _distinct(rows, motifs, size)) / np.maximum(total, 1)
