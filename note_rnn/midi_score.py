@@ -22,9 +22,10 @@ LONGEST_QUARTERS = 250_000
 """A piece that ends later is taken for damaged: at 120 quarters a minute it would last 35 hours."""
 
 _DRUM_CHANNEL = 9
-_NOTE_OFF, _NOTE_ON, _PROGRAM, _CHANNEL_PRESSURE, _SYSTEM = 0x8, 0x9, 0xC, 0xD, 0xF
+_NOTE_OFF, _NOTE_ON, _PRESSURE, _PROGRAM, _BEND, _SYSTEM = 0x80, 0x90, 0xA0, 0xC0, 0xE0, 0xF0
 _META, _SYSEX, _SYSEX_CONTINUED = 0xFF, 0xF0, 0xF7
 _TRACK_NAME, _END_OF_TRACK, _TEMPO, _METER, _KEY = 0x03, 0x2F, 0x51, 0x58, 0x59
+_MISPLACED = "damaged MIDI: data where an event should be"
 
 
 class Track(NamedTuple):
@@ -106,71 +107,73 @@ class _Reader:
             if kind == b"MTrk":
                 if position > len(self.data):
                     raise TuneError("truncated")
-                self._read_track(start, position)
+                try:
+                    self._read_track(start, position)
+                except IndexError as error:
+                    raise TuneError("truncated") from error
 
     def _read_track(self, position: int, end: int) -> None:
+        """Read the events of a track; nearly all of the time that a file takes goes by in this loop."""
         data = self.data
         now = status = 0
         name = ""
-        programs = [0] * 16
-        sounding: dict[int, list[int]] = {}  # channel and pitch -> the starts of its notes
-        notes: dict[tuple[int, int], list[tuple[int, int, int]]] = {}  # channel and program -> start, end, pitch
+        notes = _Notes()
+        sounding = notes.sounding
         while position < end:
             delta = data[position]
             position += 1
             if delta > 0x7F:
-                delta, position = self._number(position - 1, end)
+                delta, position = self._number(position - 1)
             now += delta
-            if now > self.last:
-                raise TuneError(f"damaged MIDI: it would last more than {LONGEST_QUARTERS:,} quarter notes")
-            if position + 2 >= end:
-                break  # not even an end of track fits here
             event = data[position]
-            if event >= _SYSEX:
-                position, name, ended = self._read_system(position, end, now, name)
+            if event < 0x80:  # the status of the event before goes on
+                position -= 1
+            elif event < _SYSTEM:
+                status = event
+            else:
+                position, name, ended = self._read_system(position, now, name)
                 if ended:
                     break
                 continue
-            if event > 0x7F:
-                status = event
-                position += 1
-            kind, channel = status >> 4, status & 0xF
-            first, second = data[position], data[position + 1]
-            if kind < _NOTE_OFF or first > 0x7F:
-                raise TuneError("damaged MIDI: data where an event should be")
-            if kind == _NOTE_ON and second:
-                sounding.setdefault(channel << 7 | first, []).append(now)
-            elif kind <= _NOTE_ON:
-                starts = sounding.pop(channel << 7 | first, None)
-                if starts is not None:
-                    ended_notes = [(start, now, first) for start in starts if start < now]
-                    if ended_notes:
-                        notes.setdefault((channel, programs[channel]), []).extend(ended_notes)
-                        if len(ended_notes) < len(starts):  # struck at this very tick: that one goes on
-                            sounding[channel << 7 | first] = [now]
-            elif kind == _PROGRAM:
-                programs[channel] = first
-            position += 1 if kind in (_PROGRAM, _CHANNEL_PRESSURE) else 2
-        self.tracks += [_track(name, channel, entries) for (channel, _), entries in notes.items()]
+            first = data[position + 1]
+            if status < _NOTE_OFF or first > 0x7F:
+                raise TuneError(_MISPLACED)
+            position += 3
+            if status < _PRESSURE:
+                key = (status & 0xF) << 7 | first
+                if status < _NOTE_ON or not data[position - 1]:
+                    if sounding[key] is not None:
+                        notes.end(key, now)
+                elif sounding[key] is None:
+                    sounding[key] = now
+                else:
+                    notes.strike_again(key, now)
+            elif _PROGRAM <= status < _BEND:
+                position -= 1
+                if status < _PROGRAM + 0x10:
+                    notes.programs[status & 0xF] = first
+        if now > self.last:
+            raise TuneError(f"damaged MIDI: it would last more than {LONGEST_QUARTERS:,} quarter notes")
+        self.tracks += notes.tracks(name)
 
-    def _read_system(self, position: int, end: int, now: int, name: str) -> tuple[int, str, bool]:
+    def _read_system(self, position: int, now: int, name: str) -> tuple[int, str, bool]:
         """Return what follows a meta or system event: the position, the track's name, whether the track has ended."""
         event = self.data[position]
         if event == _META:
             kind = self.data[position + 1]
-            length, position = self._number(position + 2, end)
+            length, position = self._number(position + 2)
             content = self.data[position : position + length]
             if kind == _TRACK_NAME:
                 name = _text(content)
             else:
-                self._note_change(kind, content, now)
+                self._add_change(kind, content, now)
             return position + length, name, kind == _END_OF_TRACK
         if event in (_SYSEX, _SYSEX_CONTINUED):
-            length, position = self._number(position + 1, end)
+            length, position = self._number(position + 1)
             return position + length, name, False
-        raise TuneError("damaged MIDI: data where an event should be")
+        raise TuneError(_MISPLACED)
 
-    def _note_change(self, kind: int, content: bytes, now: int) -> None:
+    def _add_change(self, kind: int, content: bytes, now: int) -> None:
         if kind == _TEMPO and len(content) == 3:
             self.tempos.append((now, int.from_bytes(content, "big")))
         elif kind == _METER and len(content) >= 2 and content[0] and content[1] <= 6:
@@ -180,21 +183,56 @@ class _Reader:
             if abs(sharps) <= 7:
                 self.keys.append((now, sharps))
 
-    def _number(self, position: int, end: int) -> tuple[int, int]:
+    def _number(self, position: int) -> tuple[int, int]:
         """Return the number of variable length at `position`, at most four bytes, and the position after it."""
         number = 0
-        for byte in self.data[position : min(position + 4, end)]:
+        for after in range(position + 1, position + 5):
+            byte = self.data[after - 1]
             number = number << 7 | byte & 0x7F
-            position += 1
             if byte < 0x80:
-                return number, position
-        raise TuneError("truncated" if position >= end else "damaged MIDI: data where an event should be")
+                return number, after
+        raise TuneError(_MISPLACED)
 
 
-def _track(name: str, channel: int, notes: list[tuple[int, int, int]]) -> Track:
-    starts, ends, pitches = np.array(notes, np.int64).T
-    order = np.argsort(starts, kind="stable")
-    return Track(name, channel == _DRUM_CHANNEL, starts[order], ends[order], pitches[order])
+class _Notes:
+    """The notes of a track while it is read. A key is channel * 128 + pitch; `programs` is the one of each channel."""
+
+    def __init__(self) -> None:
+        self.programs = [0] * 16
+        self.sounding: list[int | None] = [None] * (16 << 7)
+        """The first start of the notes that sound, by key."""
+        self._later: dict[int, list[int]] = {}
+        self._ended: list[tuple[int, int, int]] = []
+
+    def strike_again(self, key: int, now: int) -> None:
+        """Start one more note of a key that sounds."""
+        self._later.setdefault(key, []).append(now)
+
+    def end(self, key: int, now: int) -> None:
+        """End all notes of `key` that started before `now`; one that starts now goes on if there were any, else goes."""
+        first = self.sounding[key]
+        self.sounding[key] = None
+        code = self.programs[key >> 7] << 11 | key
+        if first is not None and first < now:
+            self._ended.append((first, now, code))
+            for start in self._later.pop(key, ()):
+                if start < now:
+                    self._ended.append((start, now, code))
+                else:
+                    self.sounding[key] = now
+        else:
+            self._later.pop(key, None)
+
+    def tracks(self, name: str) -> list[Track]:
+        """Return the ended notes, one track for each program of each channel, in order of their first ends."""
+        starts, ends, codes = np.array(self._ended, np.int64).reshape(-1, 3).T
+        voices, first = np.unique(codes >> 7, return_index=True)
+        tracks = []
+        for voice in voices[np.argsort(first)]:
+            own = np.flatnonzero(codes >> 7 == voice)
+            own = own[np.argsort(starts[own], kind="stable")]
+            tracks.append(Track(name, bool(voice & 0xF == _DRUM_CHANNEL), starts[own], ends[own], codes[own] & 0x7F))
+        return tracks
 
 
 def _text(content: bytes) -> str:
