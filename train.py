@@ -24,12 +24,14 @@ from agents.control import controls
 from agents.evaluation import metrics_table, table_metrics
 from agents.run_directory import RunDirectory
 from agents.settings import algorithm_class
-from melody_env import MelodyVecEnv, piano_roll_figure
+from melody_env import MelodyVecEnv, RuleError, Setting, piano_roll_figure
 from note_rnn import (
     Progress,
+    Tokens,
     held_out_openings,
     replacing,
     run_command,
+    transposed,
     weights_checksum,
     write_midi,
     write_wav,
@@ -41,17 +43,19 @@ WRITTEN_PIECES = 6
 def train(config: TrainConfig[Any]) -> Path:
     """Train, evaluate and write everything down as `config` says; return the folder of the run.
 
-    Raises InputError for what cannot be used, before anything is written; SystemExit if the training was stopped.
+    Raises InputError for what cannot be used, before anything is written, RuleError for a rule that fails while
+    training, with all saved; SystemExit if the training was stopped.
     """
     run = RunDirectory.open(config.resume) if config.resume else None
     if run is not None:
         config = TrainConfig.saved(run.read_json("config.json"))
     config.check()
+    config = config.resolved()
     torch.set_num_threads(config.threads)
     environment = config.environment()
     if run is None:
         env = MelodyVecEnv(config.n_envs, **environment)
-        model = config.agent.build(config.algo, env, environment["prior"], config.seed, config.device)
+        model = config.agent.build(config.algo, env, env.engine.prior, config.seed, config.device)
         run = _create_run(config, weights_checksum(environment["prior"].state_dict()))
     else:
         model = run.restore(partial(load_agent, kind=algorithm_class(config.algo), device=config.device))
@@ -67,6 +71,16 @@ def _create_run(config: TrainConfig[Any], prior_checksum: str) -> RunDirectory:
     return RunDirectory.create(path, {"config": asdict(config), "prior_checksum": prior_checksum})
 
 
+def human_tunes(setting: Setting) -> Tokens | None:
+    """Return openings [N, T] of held-out tunes in the key and range of `setting`; None if none are at hand."""
+    tunes = held_out_openings(setting.steps)
+    if tunes is None:
+        return None
+    tunes = transposed(tunes, setting.transposition)
+    within = tunes[setting.in_range[tunes].all(axis=1)]
+    return within if len(within) else None
+
+
 def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, environment: dict[str, Any]) -> bool:
     """Train `model` to the end and save it; return False if it was stopped, and saved, before."""
     model.set_logger(configure(str(run.path), ["tensorboard"]))
@@ -78,7 +92,7 @@ def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, en
             ListenCallback(
                 config.total_timesteps // config.evaluations,
                 environment,
-                human_tunes=held_out_openings(config.length),
+                human_tunes=human_tunes(config.profile().setting),
                 watch=watch,
                 tell=progress.note,
             ),
@@ -86,7 +100,12 @@ def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, en
             *controls(config),
         ]
         left = max(config.total_timesteps - model.num_timesteps, 0)
-        model.learn(left, callbacks, log_interval=None, reset_num_timesteps=False)  # type: ignore[arg-type]
+        try:
+            model.learn(left, callbacks, log_interval=None, reset_num_timesteps=False)  # type: ignore[arg-type]
+        except RuleError as error:
+            model._last_obs = None  # so that it goes on with new pieces
+            run.save(model)
+            raise RuleError(f"{error} All is saved; mend it and go on: python train.py --resume {run.path}") from error
     if not save.stopped:
         run.save(model)
     return not save.stopped
@@ -107,10 +126,10 @@ def _finish(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, e
 def _write_pieces(run: RunDirectory, name: str, pieces: Pieces) -> None:
     for number, (melody, chances) in enumerate(zip(pieces.melodies, pieces.probabilities, strict=False), start=1):
         path = run.melodies / f"{name}_{number}"
-        write_midi(melody, path.with_suffix(".mid"))
-        write_wav(melody, path.with_suffix(".wav"))
+        write_midi(melody, path.with_suffix(".mid"), pieces.setting.tempo)
+        write_wav(melody, path.with_suffix(".wav"), pieces.setting.tempo)
         with replacing(path.with_suffix(".png")) as temporary:
-            piano_roll_figure(melody, chances, title=f"{name} {number}").savefig(temporary, dpi=90)
+            piano_roll_figure(melody, chances, None, f"{name} {number}", pieces.setting).savefig(temporary, dpi=90)
 
 
 def main() -> None:

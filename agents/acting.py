@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_supported
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import MaybeCallback
@@ -19,7 +20,8 @@ from torch import Tensor
 from agents.episode_buffer import EpisodeBuffer
 from agents.networks import State
 from agents.objectives import of_action
-from agents.policies import RecurrentPolicy
+from agents.policies import Observation, RecurrentPolicy
+from melody_env import Setting
 from note_rnn import NoteRNN
 
 
@@ -42,6 +44,10 @@ class ActsWithMemory(BaseAlgorithm):
     """Draws the actions."""
     log_policy: npt.NDArray[np.float32]
     """log policy(a|s) [N] of the actions that were taken last."""
+    masked = False
+    """Whether its environment forbids actions, as sb3-contrib's `action_masks()` tells."""
+    setting: Setting | None = None
+    """The key, meter ... of the pieces that it last learned to compose, if its environment has one."""
     _acting_state: State | None = None
 
     @property
@@ -60,6 +66,10 @@ class ActsWithMemory(BaseAlgorithm):
         if reset_num_timesteps or self._last_obs is None:  # the environments will be reset
             self.episodes.abandon_open_episodes()
             self._acting_state = None
+        if self.env is not None and self.env.has_attr("setting"):
+            self.setting = self.env.get_attr("setting")[0]
+        if self.env is not None:
+            self.masked = is_masking_supported(self.env) and getattr(self.env.unwrapped, "forbids", True)
         return super()._setup_learn(total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar)
 
     def _score(self) -> tuple[Tensor, Tensor]:
@@ -70,8 +80,16 @@ class ActsWithMemory(BaseAlgorithm):
             self._acting_state = self.policy.zero_state(len(observation))
         state = tuple(part.to(self.device) for part in self._acting_state)
         start = torch.as_tensor(self._last_episode_starts, device=self.device)
-        logits, log_base, self._acting_state = self.policy.step(observation, state, start, self._shared_log_probs())
+        logits, log_base, self._acting_state = self.policy.step(
+            observation, state, start, self._shared_log_probs(), self._penalty()
+        )
         return logits, log_base
+
+    def _penalty(self) -> Tensor | None:
+        """Return what is added to the logits [N, A], FORBIDDEN or 0; None if no action is ever forbidden."""
+        if not self.masked or self.env is None:
+            return None
+        return self.policy.penalty(get_action_masks(self.env))
 
     def _shared_log_probs(self) -> Tensor | None:
         """Return the prior's log p [N, A] if the environment has just evaluated it: once a step is enough."""
@@ -96,6 +114,17 @@ class ActsWithMemory(BaseAlgorithm):
         self._n_updates += len(losses)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
         self.logger.record("train/loss", float(np.mean(losses)))
+
+    def predict(
+        self,
+        observation: Observation,
+        state: tuple[npt.NDArray[Any], ...] | None = None,
+        episode_start: npt.NDArray[Any] | None = None,
+        deterministic: bool = False,
+        action_masks: npt.NDArray[np.bool_] | None = None,
+    ) -> tuple[npt.NDArray[Any], tuple[npt.NDArray[Any], ...] | None]:
+        """Return actions and the next state, as `RecurrentPolicy.predict`, of the `action_masks` [N, A] if given."""
+        return self.policy.predict(observation, state, episode_start, deterministic, action_masks)
 
     def save(
         self,

@@ -96,14 +96,15 @@ class ListenCallback(BaseCallback):
 def show_pieces(writer: SummaryWriter, pieces: Pieces, environment: dict[str, Any], step: int) -> None:
     """Write picture and sound of the first pieces to TensorBoard: those that have kept their probabilities."""
     heard = pieces.melodies[: len(pieces.probabilities)]
-    rewards = score_melodies(heard, environment.get("reward", "paper")).music_theory
+    rewards = score_melodies(heard, environment.get("reward", "paper"), pieces.setting).music_theory
     for number, (melody, chances, reward) in enumerate(zip(heard, pieces.probabilities, rewards, strict=True), start=1):
-        figure = piano_roll_figure(melody, chances, reward, title=f"piece {number} at step {step:,}")
+        title = f"piece {number} at step {step:,}"
+        figure = piano_roll_figure(melody, chances, reward, title, pieces.setting)
         figure.canvas.draw()
         image = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
         writer.add_image(f"picture/{number}", image, step, dataformats="HWC")
         # Names of their own: TensorBoard shows but one kind of data under a name.
-        writer.add_audio(f"sound/{number}", synthesize(melody)[None], step, SAMPLE_RATE)
+        writer.add_audio(f"sound/{number}", synthesize(melody, pieces.setting.tempo)[None], step, SAMPLE_RATE)
     writer.flush()
 
 

@@ -1,5 +1,6 @@
 """`python -m agents.compose RUN --out melody.mid`: let a run's agent compose melodies to hear."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -7,13 +8,13 @@ from typing import Annotated
 import torch
 import tyro
 
-from agents.composing import compose
-from melody_env import melody_text, piano_roll_figure
-from note_rnn import InputError, Tokens, replacing, run_command, write_midi, write_wav
+from agents.composing import compose_pieces, composer
+from melody_env import Setting, SettingOptions, melody_text, piano_roll_figure, setting_of
+from note_rnn import InputError, Tokens, parse_token, read_primer, replacing, run_command, write_midi, write_wav
 
 
 @dataclass(frozen=True)
-class ComposeConfig:
+class ComposeConfig(SettingOptions):
     """Compose melodies and write them as MIDI, sound or pictures."""
 
     model: Annotated[str, tyro.conf.Positional]
@@ -26,8 +27,14 @@ class ComposeConfig:
     """Seed; the same seed gives the same melodies."""
     temperature: float = 1.0
     """Below 1 the agent plays what it likes best, above 1 it dares more."""
-    bpm: float = 120.0
-    """Tempo, quarter notes a minute."""
+    primer: str | None = None
+    """What to start from: a MIDI or ABC file, corpus:TITLE, tokens ("14 1 1 1") or notes ("C4 - - - D4 -")."""
+    primer_length: int | None = None
+    """Steps of the primer that are taken (default: all; of ABC and corpus two bars)."""
+    keep_primer: bool = False
+    """Write the primer too, before the melody; --length never counts it."""
+    fixed: tuple[str, ...] = ()
+    """Tokens that are given, as step=note: 0=C4 16=G4 28=-; the melody fills in the gaps."""
 
 
 def compose_files(config: ComposeConfig) -> list[Path]:
@@ -37,24 +44,41 @@ def compose_files(config: ComposeConfig) -> list[Path]:
     if config.n < 1 or config.temperature <= 0:
         raise InputError("--n must be at least 1 and --temperature above 0.")
     torch.set_num_threads(1)
-    melodies = compose(config.model, config.n, config.seed, config.temperature)
+    policy, environment = composer(config.model)
+    trained_in = setting_of(environment)
+    environment |= config.setting_changes() | {"fixed": _parse_fixed(config.fixed)}
+    if config.primer is not None:
+        semitones = setting_of(environment).transposition
+        environment["primer"] = read_primer(config.primer, config.primer_length, semitones)
+    pieces = compose_pieces(policy, config.n, config.seed, environment, config.temperature, trained_in=trained_in)
     written = []
+    melodies = pieces.with_primer() if config.keep_primer else pieces.melodies
     for number, melody in enumerate(melodies, start=1):
         path = config.out if config.n == 1 else config.out.with_stem(f"{config.out.stem}_{number}")
-        _write(melody, path, config.bpm)
-        print(f"{path}\n{melody_text(melody)}")
+        _write(melody, path, pieces.setting)
+        print(f"{path}\n{melody_text(melody, pieces.setting)}")
         written.append(path)
     return written
 
 
-def _write(melody: Tokens, path: Path, bpm: float) -> None:
+def _parse_fixed(fixed: Sequence[str]) -> dict[int, int]:
+    tokens = {}
+    for text in fixed:
+        step, _, word = text.partition("=")
+        if not step.isdigit() or not word:
+            raise InputError(f"--fixed must be such as 0=C4 16=21, not {text!r}.")
+        tokens[int(step)] = parse_token(word)
+    return tokens
+
+
+def _write(melody: Tokens, path: Path, setting: Setting) -> None:
     if path.suffix == ".mid":
-        write_midi(melody, path, bpm)
+        write_midi(melody, path, setting.tempo)
     elif path.suffix == ".wav":
-        write_wav(melody, path, bpm)
+        write_wav(melody, path, setting.tempo)
     else:
         with replacing(path) as temporary:
-            piano_roll_figure(melody).savefig(temporary, dpi=100)
+            piano_roll_figure(melody, setting=setting).savefig(temporary, dpi=100)
 
 
 def main() -> None:

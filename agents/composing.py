@@ -4,7 +4,7 @@ Shapes: N pieces, T steps, A = 38 tokens.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,15 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.save_util import load_from_zip_file
 
 from agents.config import TrainConfig
+from agents.objectives import FORBIDDEN
 from agents.players import Player, player_of
 from agents.ppo_kl import PPOKL
 from agents.recurrent_dqn import RecurrentDQN
 from agents.run_directory import RunDirectory
 from agents.sampling import draw, log_softmax
 from agents.settings import algorithm_class
-from melody_env import FinishedPieces, MelodyEngine
-from note_rnn import CheckpointError, NoteRNN, Tokens, load_note_rnn
+from melody_env import FinishedPieces, MelodyEngine, Setting, load_profile, setting_of
+from note_rnn import CheckpointError, NoteRNN, Tokens, load_note_rnn, read_primer
 
 Floats = npt.NDArray[np.floating]
 
@@ -45,6 +46,14 @@ class Pieces:
     """[N]; sum over a piece's steps of KL(policy || Note RNN), in nats."""
     probabilities: Floats
     """[K, T, A]; the policy at each step of the first K pieces."""
+    setting: Setting
+    """Key, mode, meter ... that they are in."""
+    primer: Tokens
+    """[P]; the primer of all pieces, empty where there was but a priming token."""
+
+    def with_primer(self) -> Tokens:
+        """Return the pieces with the primer before them [N, P + T]."""
+        return np.concatenate([np.tile(self.primer, (len(self.melodies), 1)), self.melodies], axis=1)
 
     @property
     def melodies(self) -> Tokens:
@@ -60,15 +69,21 @@ def compose_pieces(
     temperature: float = 1.0,
     num_probabilities: int = 0,
     on_composed: Callable[[int], None] = lambda pieces: None,
+    trained_in: Setting | None = None,
 ) -> Pieces:
     """Return `n` pieces drawn from softmax(scores / temperature) of `policy`; None lets the Note RNN compose.
 
+    Of the tokens that are allowed, that is, by the range and the masks of the environment.
+
     `environment` holds the keyword arguments of the environment, `prior` a NoteRNN among them; the first
     `num_probabilities` pieces keep the policy's probabilities. `on_composed` is told how many pieces were finished.
-    The same arguments give the same pieces.
+    An agent that was `trained_in` another key is transposed. The same arguments give the same pieces.
     """
     rng = np.random.default_rng(seed)
-    player = player_of(policy)
+    setting = setting_of(environment)
+    if environment.get("primer") is not None:
+        environment = {**environment, "primer": read_primer(environment["primer"], semitones=setting.transposition)}
+    player = _player(policy, setting, trained_in)
     parts = []
     for first in range(0, n, _BATCH):
         size = min(_BATCH, n - first)
@@ -80,16 +95,25 @@ def compose_pieces(
     return _joined(parts)
 
 
+def _player(policy: BasePolicy | None, setting: Setting, trained_in: Setting | None) -> Player:
+    return player_of(policy, setting.transposition - (trained_in or setting).transposition)
+
+
 def _compose_batch(
     player: Player, engine: MelodyEngine, rng: np.random.Generator, temperature: float, kept: int
 ) -> Pieces:
     engine.reset()
     player.begin(engine.num_pieces)
+    for token in () if engine.primer is None else engine.primer[:-1]:
+        player.scores(engine.observations_of(token), engine.prior_log_probs)  # it hears, and what it says is not asked
+    primer = np.zeros(0, np.int64) if engine.primer is None else engine.primer
     primers = engine.last_tokens
     entropy, kl = np.zeros((2, engine.num_pieces))
     probabilities = []
     for _ in range(engine.length):
         scores = player.scores(engine.observations(), engine.prior_log_probs)
+        if engine.forbids:
+            scores = np.where(engine.action_masks(), scores, FORBIDDEN)
         log_policy = log_softmax(scores / temperature)
         policy_probabilities = np.exp(log_policy)
         entropy -= (policy_probabilities * log_policy).sum(-1)
@@ -97,18 +121,24 @@ def _compose_batch(
         probabilities.append(policy_probabilities[:kept])
         _, finished = engine.step(draw(log_policy, rng))
     assert finished is not None
-    return Pieces(finished, primers, entropy / engine.length, kl, np.stack(probabilities, axis=1))
+    return Pieces(
+        finished, primers, entropy / engine.length, kl, np.stack(probabilities, axis=1), engine.setting, primer
+    )
 
 
-def log_likelihood(policy: BasePolicy | None, melodies: Tokens, environment: dict[str, Any]) -> float:
+def log_likelihood(
+    policy: BasePolicy | None, melodies: Tokens, environment: dict[str, Any], trained_in: Setting | None = None
+) -> float:
     """Return the mean over all steps of log policy of `melodies` [N, T], in nats, when nothing was heard before them.
 
     The Note RNN is the policy None. Tunes of people that neither has seen tell whether the agent still knows music.
     """
     count, length = melodies.shape
-    engine = MelodyEngine(count, **{**environment, "length": length, "priming": "none"})
+    profile = replace(load_profile(environment.get("reward", "paper")), rules=(), masks=())  # people obey no masks
+    changes = {"reward": profile, "length": length, "priming": "none", "primer": None, "fixed": None}
+    engine = MelodyEngine(count, **{**environment, **changes})
     engine.reset()
-    player = player_of(policy)
+    player = _player(policy, engine.setting, trained_in)
     player.begin(count)
     total = 0.0
     for tokens in melodies.T:
@@ -137,6 +167,8 @@ def _joined(parts: list[Pieces]) -> Pieces:
         join(part.entropy for part in parts),
         join(part.kl for part in parts),
         join(part.probabilities for part in parts),
+        parts[0].setting,
+        parts[0].primer,
     )
 
 
@@ -145,18 +177,24 @@ def compose(
     n: int,
     seed: int = 0,
     temperature: float = 1.0,
+    keep_primer: bool = False,
     **environment: Any,
 ) -> Tokens:
     """Return `n` melodies [n, T] by an agent, a run's newest agent (its folder), a saved agent (.zip) or a Note RNN.
 
     `environment` are keyword arguments of `MelodyComposition-v0` that differ from those the agent was trained with.
-    The same arguments give the same melodies. Raises RunError or CheckpointError where there is nothing to load.
+    `primer` is what the melodies start from (see `note_rnn.read_primer`): all that compose have heard it; with
+    `keep_primer` it is part of what is returned, [n, P + T]. `fixed` gives tokens by their steps, counted without the
+    primer. The same arguments give the same melodies. Raises RunError or CheckpointError where there is nothing to
+    load.
     """
-    policy, trained_with = _composer(model)
-    return compose_pieces(policy, n, seed, {**trained_with, **environment}, temperature).melodies
+    policy, trained_with = composer(model)
+    trained_in = setting_of(trained_with)
+    pieces = compose_pieces(policy, n, seed, {**trained_with, **environment}, temperature, trained_in=trained_in)
+    return pieces.with_primer() if keep_primer else pieces.melodies
 
 
-def _composer(model: BaseAlgorithm | NoteRNN | str | Path) -> tuple[BasePolicy | None, dict[str, Any]]:
+def composer(model: BaseAlgorithm | NoteRNN | str | Path) -> tuple[BasePolicy | None, dict[str, Any]]:
     """Return the policy of `model` (None for a Note RNN) and the environment it belongs to."""
     if isinstance(model, NoteRNN):
         return None, {"prior": model}
@@ -165,7 +203,7 @@ def _composer(model: BaseAlgorithm | NoteRNN | str | Path) -> tuple[BasePolicy |
     if Path(model).is_dir():
         return load_run(model)
     if Path(model).suffix == ".zip":
-        return _composer(load_agent(model))
+        return composer(load_agent(model))
     try:
         return None, {"prior": load_note_rnn(model)}
     except CheckpointError as error:
@@ -198,8 +236,11 @@ def _saved_kind(path: str | Path) -> type[BaseAlgorithm]:
 
 
 def _environment_of(model: BaseAlgorithm) -> dict[str, Any]:
-    """Return the arguments of the environment that can be read off `model`: observation, length, prior."""
-    prior = getattr(model.policy, "prior", None) or load_note_rnn()
+    """Return the arguments of the environment that can be read off `model`: observation, setting, prior."""
+    setting: Setting = getattr(model, "setting", None) or Setting()
+    own_prior = getattr(model.policy, "prior", None)
+    prior = load_note_rnn() if own_prior is None else own_prior.transposed(-setting.transposition)
+    arguments = {**setting.as_dict(), "prior": prior, "observation": "token"}
     if isinstance(model.observation_space, spaces.MultiDiscrete):
-        return {"prior": prior, "observation": "position", "length": int(model.observation_space.nvec[1]) - 1}
-    return {"prior": prior, "observation": "token"}
+        arguments |= {"observation": "position", "length": int(model.observation_space.nvec[1]) - 1}
+    return arguments

@@ -10,14 +10,14 @@ import tyro
 
 from agents.collapse import OnCollapse
 from agents.settings import PRESETS, REGULARIZED, Algorithm, Preset, Settings
-from melody_env import RewardProfile, load_profile
+from melody_env import RewardProfile, SettingOptions, load_profile, profile_path
 from note_rnn import InputError, load_note_rnn
 
 AgentSettings = TypeVar("AgentSettings", bound=Settings)
 
 
 @dataclass(frozen=True)
-class TrainConfig(Generic[AgentSettings]):
+class TrainConfig(SettingOptions, Generic[AgentSettings]):
     """Tune a Note RNN by reinforcement learning, so that it keeps what it learned from music and obeys the rules.
 
     The defaults take a minute or two on one core. Watch it: tensorboard --logdir runs
@@ -58,8 +58,6 @@ class TrainConfig(Generic[AgentSettings]):
     """(ppo_kl, psi, g) Nats per step below which the policy's entropy is not to fall: c is raised to hold it there."""
     on_collapse: OnCollapse = "warn"
     """What to do when the pieces become alike: warn and go on, stop, or restore the last good policy and stop."""
-    length: int = 32
-    """Steps (sixteenths) of a piece."""
     observation: Literal["position", "token"] = "position"
     """What the agent sees: the last token and the position in the piece, or the last token alone as in the paper."""
     priming: Literal["random_note", "none"] = "random_note"
@@ -114,7 +112,7 @@ class TrainConfig(Generic[AgentSettings]):
 
     def check(self) -> None:
         """Raise InputError for a value that no run can have, ProfileError for a reward that cannot be used."""
-        counts = ("total_timesteps", "length", "n_envs", "compositions", "threads")
+        counts = ("total_timesteps", "n_envs", "compositions", "threads")
         sizes = ("batch_size", "buffer_size", "train_freq", "gradient_steps", "n_steps", "n_epochs")
         for where, names in ((self, counts), (self.agent, sizes)):
             for name in names:
@@ -141,18 +139,26 @@ class TrainConfig(Generic[AgentSettings]):
                 raise InputError(f"{option} must be a number above 0, not {value}.")
 
     def profile(self) -> RewardProfile:
-        """Return the reward profile; raises ProfileError."""
-        profile = load_profile(self.reward)
+        """Return the reward profile in the musical setting asked for; raises ProfileError or SettingError."""
+        profile = load_profile(self.reward).with_setting(**self.setting_changes())
         if self.c is not None:
             profile = replace(profile, c=self.c)
         return replace(profile, log_prior=False) if self.algo == "rl_only" else profile
+
+    def resolved(self) -> "TrainConfig[Any]":
+        """Return the configuration with all that its profile says of the setting, and its file from the root on.
+
+        So it means the same wherever it is read again, and whatever becomes of the profile's setting.
+        """
+        path = profile_path(self.reward)
+        reward = self.reward if path.stem == self.reward else str(path)
+        return replace(self, reward=reward, **self.profile().setting.as_dict())
 
     def environment(self) -> dict[str, Any]:
         """Return the keyword arguments of the environment; raises ProfileError and CheckpointError."""
         return {
             "observation": self.observation,
             "reward": self.profile(),
-            "length": self.length,
             "prior": load_note_rnn(self.prior),
             "priming": self.priming,
         }

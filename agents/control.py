@@ -118,11 +118,12 @@ class EntropyFloorCallback(_DualCallback):
 
 def controls(config: TrainConfig[Any]) -> list[BaseCallback]:
     """Return the callbacks that set c as `config` says; none where c stays as it is."""
-    c = config.profile().c
+    profile = config.profile()
+    c = profile.c
     if config.kl_budget is not None:
         return [KLBudgetCallback(config.kl_budget)]
     if config.entropy_floor is not None:
-        return [EntropyFloorCallback(config.entropy_floor, c, config.length)]
+        return [EntropyFloorCallback(config.entropy_floor, c, profile.setting.steps)]
     if config.final_c is not None:
         return [AnnealCallback(c, config.final_c, config.c_fraction)]
     return []

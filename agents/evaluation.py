@@ -11,6 +11,7 @@ from rich.table import Table
 
 from agents.composing import Pieces
 from melody_env import largest_bar_share, mean_hamming_distance, melody_statistics, score_melodies
+from melody_env.rules import RULES
 from melody_env.statistics import count_distinct
 
 
@@ -62,30 +63,37 @@ def learning_metrics(pieces: Pieces) -> dict[str, float]:
         "kl": float(pieces.kl.mean()),
         "distinct_compositions": count_distinct(pieces.melodies) / len(pieces.melodies),
         "hamming_distance": mean_hamming_distance(pieces.melodies),
-        "largest_bar_share": largest_bar_share(pieces.melodies),
+        "largest_bar_share": largest_bar_share(pieces.melodies, pieces.setting.steps_per_bar),
         **{f"rule/{name}": float(sums.mean()) / length for name, sums in finished.rules.items()},
     }
 
 
 def table_metrics(pieces: Pieces) -> dict[str, float]:
     """Return all that is known of `pieces`: `learning_metrics`, the paper's Table 1, and r_MT by the paper's rules."""
-    statistics = melody_statistics(pieces.melodies)
+    statistics = melody_statistics(pieces.melodies, pieces.setting)
     return {
         **statistics.as_dict(),
         **statistics.mean_absolute_autocorrelations(),
         **learning_metrics(pieces),
-        "paper_music_theory": float(score_melodies(pieces.melodies, "paper").music_theory.mean()),
+        "paper_music_theory": float(score_melodies(pieces.melodies, "paper", pieces.setting).music_theory.mean()),
     }
 
 
 def metrics_table(columns: Mapping[str, Mapping[str, float]], title: str) -> Table:
-    """Return the table of `columns` (composer -> `table_metrics`), the published Note RNN and Q beside them."""
+    """Return the table of `columns` (composer -> `table_metrics`), the published Note RNN and Q beside them.
+
+    The paper's rules are seen in the statistics; any others have rows of their own.
+    """
     table = Table("", *columns, "paper: Note RNN", "paper: Q", title=title)
     for column in table.columns[1:]:
         column.justify = "right"
     for row in ROWS:
         values = [metrics[row.metric] for metrics in columns.values()]
         table.add_row(row.label, *(_written(value, row.form) for value in (*values, row.paper_note_rnn, row.paper_q)))
+    for name in dict.fromkeys(name for metrics in columns.values() for name in metrics):
+        if name.startswith("rule/") and name.removeprefix("rule/") not in RULES:
+            own = [_written(metrics.get(name), ".3f") for metrics in columns.values()]
+            table.add_row(f"Rule {name.removeprefix('rule/')} per step", *own, "-", "-")
     return table
 
 

@@ -111,7 +111,7 @@ def measure(point: Point, config: FrontierConfig) -> dict[str, Any]:
     train = _train_config(point, config)
     environment = train.environment()
     env = MelodyVecEnv(train.n_envs, **environment)
-    model = train.agent.build(train.algo, env, environment["prior"], train.seed, "cpu")
+    model = train.agent.build(train.algo, env, env.engine.prior, train.seed, "cpu")
     started = time.process_time()
     model.learn(train.total_timesteps, controls(train), log_interval=None)
     seconds = time.process_time() - started
@@ -130,8 +130,9 @@ def references(config: FrontierConfig) -> dict[str, Any]:
     if not asked.items() <= known.items():
         train = TrainConfig.of(compositions=config.compositions)
         note_rnn = table_metrics(compose_pieces(None, config.compositions, 0, train.environment()))
-        search_config = SearchConfig(log_prob=False, length=train.length, evaluations=config.limit_evaluations)
-        limit = search(search_config)["music_theory"] / train.length
+        steps = train.profile().setting.steps
+        search_config = SearchConfig(log_prob=False, length=steps, evaluations=config.limit_evaluations)
+        limit = search(search_config)["music_theory"] / steps
         known = {**asked, "note_rnn": note_rnn, "limit": limit}
         write_json(path, known)
     return known

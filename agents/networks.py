@@ -13,7 +13,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, Flatten
 from torch import Tensor, nn
 
 from agents.objectives import dueling_scores
-from note_rnn import InputError, LSTMState, NoteRNN, lstm_step, one_hot_product
+from note_rnn import InputError, LSTMState, NoteRNN, one_hot, one_hot_lstm
 
 Cell = Literal["lstm", "gru"]
 State = tuple[Tensor, ...]
@@ -50,26 +50,24 @@ class DuelingHead(nn.Module):
 
     def __init__(self, width: int, features_dim: int, num_actions: int, value_scale: float):
         super().__init__()
-        self.width = width
         self.value_scale = value_scale
-        self.logits = nn.Linear(width + features_dim, num_actions)
-        self.value = nn.Linear(width + features_dim, 1)
-        nn.init.zeros_(self.value.weight)
-        nn.init.zeros_(self.value.bias)
+        self.from_memory = nn.Linear(width, num_actions + 1)
+        self.from_features = nn.Linear(features_dim, num_actions + 1, bias=False)
+        for weight in self.parameters():
+            nn.init.zeros_(weight[-1])  # the value's
 
     def forward(self, outputs: Tensor, features: Tensor, log_base: Tensor) -> Tensor:
         """Return scores [T, B, A] of `outputs` [T, B, W] and `features` [T, B, F]."""
-        seen = torch.cat([outputs, features], dim=-1)
-        value = self.value_scale * self.value(seen).squeeze(-1)
-        return dueling_scores(value, self.logits(seen), log_base)
+        both = self.from_memory(outputs) + self.from_features(features)
+        return dueling_scores(self.value_scale * both[..., -1], both[..., :-1], log_base)
 
     def start_from(self, layer: nn.Linear, scores_from_zero: bool) -> None:
         """Start with the policy of `layer`, which gives the prior's logits, or with none; values are zero."""
-        nn.init.zeros_(self.logits.weight)
-        nn.init.zeros_(self.logits.bias)
+        for weight in self.parameters():
+            nn.init.zeros_(weight)
         if not scores_from_zero:
-            self.logits.weight[:, : self.width] = layer.weight
-            self.logits.bias.copy_(layer.bias)
+            self.from_memory.weight[:-1] = layer.weight
+            self.from_memory.bias[:-1] = layer.bias
 
 
 class RecurrentNetwork(BaseModel):
@@ -113,22 +111,20 @@ class RecurrentNetwork(BaseModel):
         `log_base` [T, B, A], or a zero, is what the policy adds to the scores; `state` None is the zero state.
         """
         features = self._features(observations)
+        state = state or self.zero_state(observations.shape[1])
         if isinstance(self.cell, nn.GRU):
-            outputs, hidden = self.cell(features, state[0] if state else None)
+            outputs, hidden = self.cell(features, *state)
             state = (hidden,)
-        else:
+        elif self.offsets is None:
             outputs, state = self.cell(features, state)
-        assert state is not None
+        else:
+            outputs, state = one_hot_lstm(self.cell, self._ones(observations), LSTMState(*state))
         return self.head(self.trunk(outputs), features, log_base), state
 
     def step(self, observation: Tensor, log_base: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return scores [B, A] after one `observation` [B, ...], and the state: as `forward`, but faster."""
-        if self.offsets is None or isinstance(self.cell, nn.GRU):
-            scores, state = self(observation[None], log_base, state)
-            return scores[0], state
-        inputs = one_hot_product(self._ones(observation), self.cell.all_weights[0][0])
-        outputs, state = lstm_step(self.cell, inputs, LSTMState(*state))
-        return self.head(self.trunk(outputs), self._features(observation[None])[0], log_base), state
+        """Return scores [B, A] after one `observation` [B, ...], and the state."""
+        scores, state = self(observation[None], log_base, state)
+        return scores[0], state
 
     def _features(self, observations: Tensor) -> Tensor:
         """Return the features [T, B, F] of `observations` [T, B, ...]."""
@@ -136,8 +132,7 @@ class RecurrentNetwork(BaseModel):
         if self.offsets is None:
             features = self.extract_features(observations.flatten(0, 1), self.features_extractor)
             return features.view(*observations.shape[:2], -1)
-        zeros = torch.zeros(*observations.shape[:2], self.features_extractor.features_dim, device=observations.device)
-        return zeros.scatter_(-1, self._ones(observations), 1.0)
+        return one_hot(self._ones(observations), self.features_extractor.features_dim, torch.float32)
 
     def _ones(self, observations: Tensor) -> Tensor:
         """Return the places [..., K] of the ones among the features of `observations`, [...] or [..., K]."""

@@ -7,7 +7,8 @@ Three objectives of Jaques et al. 2017, https://arxiv.org/abs/1611.02796. All sc
 (Eq. 12).
 - G(s, a), Psi without the part log p(a|s) that the prior knows (Eq. 13); the policy is softmax(G + log p) (Eq. 14).
 
-So Psi and G differ only in a `log_base` that the policy adds to the scores: 0 for Psi (and Q), log p(a|s) for G.
+So Psi and G differ only in a `log_base` that the policy adds to the scores: 0 for Psi (and Q), log p(a|s) for G. Where
+an action is forbidden, `log_base` also has FORBIDDEN, whatever is learned: no policy takes it and no value counts it.
 
 Time indices as in Sutton & Barto: at time t-1 (`tm1`) the agent scores and acts, at time t it receives `r_t` and scores
 again. Shapes: T steps, B melodies, A actions; every function takes any leading shape [...], in learning [T, B].
@@ -16,6 +17,9 @@ again. Shapes: T steps, B melodies, A actions; every function takes any leading 
 import torch
 from torch import Tensor
 from torch.nn.functional import huber_loss
+
+FORBIDDEN = -1e9
+"""Added to the logit of an action that may not be taken: its probability is exactly 0, and 0 times it is no nan."""
 
 
 def double_q_value(q_target_t: Tensor, q_online_t: Tensor) -> Tensor:

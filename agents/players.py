@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
+from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
 from sb3_contrib.common.recurrent.type_aliases import RNNStates
 from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
@@ -15,6 +16,7 @@ from stable_baselines3.dqn.policies import DQNPolicy
 from torch import Tensor
 
 from agents.policies import RecurrentPolicy
+from note_rnn import VOCABULARY_SIZE, transposed
 
 Floats32 = npt.NDArray[np.float32]
 
@@ -29,17 +31,18 @@ class Player(Protocol):
         """Return the scores [N, A] of the next tokens, given what is observed and the Note RNN's log p [N, A]."""
 
 
-def player_of(policy: BasePolicy | None) -> Player:
+def player_of(policy: BasePolicy | None, semitones: int = 0) -> Player:
     """Return the player of an agent's `policy`, ours or one of SB3's and sb3-contrib's; None is the Note RNN itself.
 
-    Q-networks play softmax(Q), as the original RL Tuner composes. Raises TypeError for a policy of another kind.
+    It plays so many `semitones` higher than the agent learned to. Q-networks play softmax(Q), as the original RL Tuner
+    composes. Raises TypeError for a policy of another kind.
     """
     if policy is None:
         return _PriorPlayer()
     for kind, player in _PLAYERS.items():
         if isinstance(policy, kind):
             policy.set_training_mode(False)
-            return player(policy)
+            return _TransposedPlayer(player(policy), semitones) if semitones else player(policy)
     raise TypeError(f"{type(policy).__name__} is no policy that could compose.")
 
 
@@ -49,6 +52,24 @@ class _PriorPlayer:
 
     def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
         return prior_log_probs
+
+
+class _TransposedPlayer:
+    """Lets `player` hear what it knows and moves what it plays, by so many `semitones`."""
+
+    def __init__(self, player: Player, semitones: int):
+        self.player = player
+        tokens = np.arange(VOCABULARY_SIZE)
+        self._below, self._above = transposed(tokens, -semitones), transposed(tokens, semitones)
+
+    def begin(self, num_pieces: int) -> None:
+        self.player.begin(num_pieces)
+
+    def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
+        heard = observations.copy()
+        tokens = heard if heard.ndim == 1 else heard[:, 0]
+        tokens[:] = self._below[tokens]
+        return self.player.scores(heard, prior_log_probs[:, self._above])[:, self._below]
 
 
 class _PolicyPlayer:
@@ -107,5 +128,6 @@ _PLAYERS: dict[type[BasePolicy], type[_PolicyPlayer]] = {
     RecurrentPolicy: _RecurrentPlayer,
     RecurrentActorCriticPolicy: _RecurrentActorPlayer,
     ActorCriticPolicy: _ActorPlayer,
+    MaskableActorCriticPolicy: _ActorPlayer,
     DQNPolicy: _QPlayer,
 }

@@ -15,7 +15,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
 from agents.networks import Cell, RecurrentNetwork, State
-from agents.objectives import policy_logits
+from agents.objectives import FORBIDDEN, policy_logits
 from note_rnn import LSTMState, NoteRNN
 
 Observation = npt.NDArray[Any] | dict[str, npt.NDArray[Any]]
@@ -130,12 +130,17 @@ class RecurrentPolicy(BasePolicy):
 
     @torch.no_grad()
     def step(
-        self, observation: Tensor, state: State, episode_start: Tensor, log_base: Tensor | None = None
+        self,
+        observation: Tensor,
+        state: State,
+        episode_start: Tensor,
+        log_base: Tensor | None = None,
+        penalty: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, State]:
         """Return the policy's logits [B, A] after `observation` [B, ...], the log_base in them, and the state.
 
         Where `episode_start` [B] is true, from the zero state. `log_base` [B, A] spares the prior's evaluation to
-        who has it already; only a policy with a prior asks for it.
+        who has it already; only a policy with a prior asks for it. `penalty` [B, A] becomes part of the log_base.
         """
         going_on = (~episode_start).to(state[0].dtype)[None, :, None]
         state = tuple(part * going_on for part in state)
@@ -145,8 +150,14 @@ class RecurrentPolicy(BasePolicy):
         elif log_base is None:
             tokens = observation if observation.ndim == 1 else observation[:, 0]
             log_base, of_prior = self.prior.step(tokens, LSTMState(*of_prior))
+        if penalty is not None:
+            log_base = log_base + penalty
         scores, own = self.network.step(observation, log_base, own)
         return policy_logits(scores, log_base), log_base, (*own, *of_prior)
+
+    def penalty(self, action_masks: npt.NDArray[np.bool_]) -> Tensor:
+        """Return FORBIDDEN where `action_masks` [B, A] is False, else 0."""
+        return torch.as_tensor(np.where(action_masks, np.float32(0), np.float32(FORBIDDEN)), device=self.device)
 
     def forward(self, observation: Tensor, deterministic: bool = False) -> Tensor:
         """Return actions [B] for `observation` [B, ...] as the first of an episode."""
@@ -165,10 +176,12 @@ class RecurrentPolicy(BasePolicy):
         state: tuple[npt.NDArray[Any], ...] | None = None,
         episode_start: npt.NDArray[Any] | None = None,
         deterministic: bool = False,
+        action_masks: npt.NDArray[np.bool_] | None = None,
     ) -> tuple[npt.NDArray[Any], tuple[npt.NDArray[Any], ...] | None]:
         """Return actions and the next state, its parts [L, B, H].
 
-        `state` None is the zero state; `episode_start` [B] tells which episodes begin anew. Deterministic actions
+        `state` None is the zero state; `episode_start` [B] tells which episodes begin anew; where `action_masks` [B, A]
+        are False, an action may not come. Deterministic actions
         are the policy's likeliest, others are drawn from it (for Q from softmax(Q), as the original RL Tuner composes).
         """
         self.set_training_mode(False)
@@ -181,7 +194,8 @@ class RecurrentPolicy(BasePolicy):
         if episode_start is None:
             episode_start = np.zeros(batch, dtype=bool)
         start = torch.as_tensor(np.asarray(episode_start, dtype=bool), device=self.device)
-        logits, _, memory = self.step(tensor, memory, start)
+        penalty = None if action_masks is None else self.penalty(np.asarray(action_masks).reshape(batch, -1))
+        logits, _, memory = self.step(tensor, memory, start, penalty=penalty)
         actions = choose(logits, deterministic).cpu().numpy()
         return actions if vectorized else actions[0], tuple(part.cpu().numpy() for part in memory)
 

@@ -17,7 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from agents.acting import ActsWithMemory, prior_arguments
 from agents.episode_buffer import EpisodeBatch, EpisodeBuffer
-from agents.objectives import of_action
+from agents.objectives import of_action, policy_logits
 from agents.policies import RecurrentPolicy
 from agents.policy_gradient import clipped_surrogate, leave_one_out, normalized_by_step, reward_to_go
 from agents.sampling import draw
@@ -128,7 +128,7 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
         self.policy.set_training_mode(False)
         callback.on_rollout_start()
         for _ in range(n_rollout_steps):
-            logits, _ = self._score()
+            logits, log_base = self._score()
             actions = draw(logits.cpu().numpy(), self.rng)
             self._note_actions(logits, actions)
             new_obs, rewards, dones, infos = env.step(actions)
@@ -137,7 +137,7 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
             if not callback.on_step():
                 return False
             self._update_info_buffer(infos, dones)
-            self.episodes.store_policy(self.log_policy)
+            self.episodes.store_policy(self.log_policy, log_base.cpu().numpy() if log_base.ndim else None)
             self.episodes.add(self._last_obs, new_obs, actions, rewards, dones, infos)  # type: ignore[arg-type]
             self._last_obs, self._last_episode_starts = new_obs, dones  # type: ignore[assignment]
         callback.on_rollout_end()
@@ -167,7 +167,8 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
     def _update(self, batch: EpisodeBatch, advantages: torch.Tensor, rows: torch.Tensor) -> float:
         """Take one step of the optimizer on the episodes `rows` of `batch`; return the loss."""
         mask = batch.mask[:, rows]
-        scores, _ = self.policy.network(batch.observations[:-1, rows], batch.log_base)
-        log_policy = of_action(scores.log_softmax(-1), batch.actions[:, rows])
+        log_base = batch.log_base[:-1, rows] if batch.log_base.ndim else batch.log_base
+        scores, _ = self.policy.network(batch.observations[:-1, rows], log_base)
+        log_policy = of_action(policy_logits(scores, log_base).log_softmax(-1), batch.actions[:, rows])
         losses = clipped_surrogate(log_policy, batch.log_policy[:, rows], advantages[:, rows], self.clip_range)
         return self._descend((losses * mask).sum() / mask.sum())

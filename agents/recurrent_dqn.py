@@ -19,6 +19,7 @@ from torch import Tensor
 from agents.acting import ActsWithMemory, prior_arguments
 from agents.episode_buffer import EpisodeBatch, EpisodeBuffer
 from agents.objectives import (
+    FORBIDDEN,
     double_q_value,
     lambda_returns,
     max_q_value,
@@ -170,7 +171,10 @@ class RecurrentDQN(ActsWithMemory, OffPolicyAlgorithm):
         """Return an action [N] for each row of the policy's `logits` [N, A] by the exploration rule."""
         if self.exploration == "boltzmann":
             return draw(logits / self.temperature, self.rng)
-        random = self.rng.integers(self.action_space.n, size=len(logits))
+        if self.masked:
+            random = draw(np.where(logits > FORBIDDEN / 2, np.float32(0), np.float32(FORBIDDEN)), self.rng)
+        else:
+            random = self.rng.integers(self.action_space.n, size=len(logits))
         return np.where(self.rng.random(len(logits)) < self.exploration_rate, random, logits.argmax(-1))
 
     def _store_transition(
@@ -220,16 +224,16 @@ class RecurrentDQN(ActsWithMemory, OffPolicyAlgorithm):
     def _returns(self, batch: EpisodeBatch, scores: Tensor, target_scores: Tensor) -> Tensor:
         """Return what the scores of the actions should be [T, B], given the scores [T + 1, B, A] of both networks."""
         rewards, cost = batch.rewards, torch.zeros_like(batch.rewards)
+        log_base = batch.log_base.expand_as(scores)
         if self.objective != "q":
-            log_base = batch.log_base.expand_as(scores)
             log_base_of_action = of_action(log_base[:-1], batch.actions)
             values = soft_value(target_scores[1:], log_base[1:])
             rewards = rewards - log_base_of_action
             cost = batch.log_policy - log_base_of_action
         elif self.double_q:
-            values = double_q_value(target_scores[1:], scores[1:])
+            values = double_q_value(target_scores[1:], (scores + log_base)[1:])
         else:
-            values = max_q_value(target_scores[1:])
+            values = max_q_value((target_scores + log_base)[1:])
         discount = self.gamma * (1 - batch.terminated)
         going_on = torch.cat([batch.mask[1:], torch.zeros_like(batch.mask[:1])])
         return lambda_returns(rewards, discount, values, cost, self.return_lambda * going_on)

@@ -2,35 +2,50 @@
 
 from gymnasium.envs.registration import register
 
+from melody_env.composition import Composition
 from melody_env.diversity import largest_bar_share, mean_hamming_distance
-from melody_env.engine import FinishedPieces, MelodyEngine
+from melody_env.engine import FinishedPieces, MelodyEngine, setting_of
 from melody_env.env import MelodyCompositionEnv
 from melody_env.pictures import melody_text, piano_roll_figure, piano_roll_image
-from melody_env.profile import ProfileError, RewardProfile, WeightedRule, load_profile
+from melody_env.plugins import Melody, RuleError, mask, rule
+from melody_env.profile import NamedMask, ProfileError, RewardProfile, WeightedRule, load_profile, profile_path
 from melody_env.scoring import MelodyScores, score_melodies
+from melody_env.setting import MODES, Setting, SettingError, SettingOptions
 from melody_env.statistics import MelodyStatistics, melody_statistics
 from melody_env.vec_env import MelodyVecEnv
 from melody_env.vector_env import MelodyCompositionVectorEnv
 
 __all__ = [
+    "MODES",
+    "Composition",
     "FinishedPieces",
+    "Melody",
     "MelodyCompositionEnv",
     "MelodyCompositionVectorEnv",
     "MelodyEngine",
     "MelodyScores",
     "MelodyStatistics",
     "MelodyVecEnv",
+    "NamedMask",
     "ProfileError",
     "RewardProfile",
+    "RuleError",
+    "Setting",
+    "SettingError",
+    "SettingOptions",
     "WeightedRule",
     "largest_bar_share",
     "load_profile",
+    "mask",
     "mean_hamming_distance",
     "melody_statistics",
     "melody_text",
     "piano_roll_figure",
     "piano_roll_image",
+    "profile_path",
+    "rule",
     "score_melodies",
+    "setting_of",
 ]
 
 register(

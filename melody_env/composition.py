@@ -10,10 +10,12 @@ from typing import Protocol, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE
+from melody_env.setting import PAPER_SETTING, Setting
+from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT, VOCABULARY_SIZE
 
 Tokens8 = npt.NDArray[np.int8]
 Floats = npt.NDArray[np.float64]
+Integer = TypeVar("Integer", bound=np.signedinteger)
 
 
 class Memory(Protocol):
@@ -32,13 +34,25 @@ M = TypeVar("M", bound=Memory)
 class Composition:
     """The tokens that B melodies of T steps have so far, all of them at the same step."""
 
-    def __init__(self, batch_size: int, length: int):
+    def __init__(
+        self,
+        batch_size: int,
+        length: int,
+        setting: Setting = PAPER_SETTING,
+        heard: npt.NDArray[np.integer] | None = None,
+    ):
         self.batch_size = batch_size
         self.length = length
+        self.setting = setting
+        """Key, mode, meter ...; its `length` is that of whole pieces, while T is that of these melodies."""
+        self.heard: npt.NDArray[np.integer] = np.full(batch_size, NO_EVENT, np.int8) if heard is None else heard
+        """[B]; the token heard before each melody, no part of it."""
         self.position = 0
         """Number of tokens composed so far, 0..T; the newest token is that of step t = position - 1."""
         self.tokens: Tokens8 = np.zeros((length, batch_size), np.int8)
         """[T, B]; rows from `position` on mean nothing yet."""
+        self.tokens_in_c = self.tokens if setting.semitones_from_c == 0 else np.zeros_like(self.tokens)
+        """[T, B]; the same as numbers, whatever the key: pitches as if the tonic were C, not bound to 2..37."""
         self.previous_pitches: Tokens8 = np.zeros((length + 1, batch_size), np.int8)
         """[T + 1, B]; row t is the last pitch token (2..37) before step t, 0 where there is none."""
         self._memories: dict[tuple[object, ...], Memory] = {}
@@ -57,6 +71,8 @@ class Composition:
         """Add one token (0..37, unchecked) to each melody: `tokens` [B]."""
         t = self.position
         self.tokens[t] = tokens
+        if self.tokens_in_c is not self.tokens:
+            self.tokens_in_c[t] = in_c(self.tokens[t], self.setting)
         pitches = self.previous_pitches
         pitches[t + 1] = pitches[t]
         np.copyto(pitches[t + 1], self.tokens[t], where=self.tokens[t] >= FIRST_PITCH_TOKEN)
@@ -80,3 +96,13 @@ class Composition:
         pairs *= VOCABULARY_SIZE
         pairs += self.tokens[t]
         return pairs
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_memories": {}}  # built anew when asked for, by whatever rules there are then
+
+
+def in_c(tokens: npt.NDArray[Integer], setting: Setting) -> npt.NDArray[Integer]:
+    """Return `tokens` with every pitch as if the tonic were C: numbers that do not depend on the key."""
+    if setting.semitones_from_c == 0:
+        return tokens
+    return tokens - np.multiply(tokens >= FIRST_PITCH_TOKEN, setting.semitones_from_c, dtype=tokens.dtype)

@@ -7,9 +7,6 @@ import numpy as np
 
 from note_rnn.vocabulary import VOCABULARY_SIZE, Tokens
 
-BAR = 16
-"""Sixteenths."""
-
 
 def mean_hamming_distance(melodies: Tokens) -> float:
     """Return the share of the T steps at which two different rows of `melodies` [B, T] differ, on average.
@@ -24,11 +21,11 @@ def mean_hamming_distance(melodies: Tokens) -> float:
     return float(1 - np.square(alike).sum() / length) * count / (count - 1)
 
 
-def largest_bar_share(melodies: Tokens) -> float:
+def largest_bar_share(melodies: Tokens, steps_per_bar: int = 16) -> float:
     """Return the share of the commonest bar among all whole bars of `melodies` [B, T]; nan if there is none."""
-    whole = melodies.shape[1] // BAR * BAR
-    bars = np.ascontiguousarray(melodies[:, :whole].astype(np.int8)).reshape(-1, BAR)
+    whole = melodies.shape[1] // steps_per_bar * steps_per_bar
+    bars = np.ascontiguousarray(melodies[:, :whole].astype(np.int8)).reshape(-1, steps_per_bar)
     if not len(bars):
         return float("nan")
-    _, counts = np.unique(bars.view(np.dtype((np.void, BAR))), return_counts=True)
+    _, counts = np.unique(bars.view(np.dtype((np.void, steps_per_bar))), return_counts=True)
     return float(counts.max() / len(bars))

@@ -3,10 +3,10 @@
 Shapes: B pieces, T steps, A = 38 tokens, R rules.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -16,16 +16,37 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils.seeding import np_random
 
 from melody_env.composition import Composition, Floats
+from melody_env.forbidding import nearest_allowed
 from melody_env.profile import RewardProfile, load_profile
+from melody_env.setting import PAPER_SETTING, Flags, Setting
+from note_rnn import LSTMState
 from note_rnn.checkpoint import load_note_rnn
 from note_rnn.errors import InputError
 from note_rnn.model import NoteRNN
+from note_rnn.primers import read_primer
 from note_rnn.vocabulary import NO_EVENT, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens
 
 Floats32 = npt.NDArray[np.float32]
 
 OBSERVATIONS = ("position", "token")
 PRIMINGS = ("random_note", "none")
+
+
+class EngineArguments(TypedDict, total=False):
+    """The keyword arguments of an environment, whatever its face; `MelodyCompositionEnv` says what they mean."""
+
+    observation: str
+    reward: str | Path | RewardProfile
+    prior: str | Path | NoteRNN
+    priming: str
+    key: str | None
+    mode: str | Sequence[int] | None
+    meter: str | None
+    length: int | str | None
+    pitch_range: Sequence[int] | None
+    tempo: float | None
+    primer: str | Path | npt.ArrayLike | None
+    fixed: Mapping[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -63,8 +84,8 @@ class MelodyEngine:
     """B pieces of T steps, all at the same step; the Note RNN is evaluated once per step for all of them.
 
     The reward of token a is log p(a|s) + r_MT(s, a) / c (paper, equation 3). The Note RNN has heard the priming
-    token and the piece so far; the rules see the piece alone. Raises InputError, ProfileError or CheckpointError
-    for arguments that cannot be used.
+    token and the piece so far; the rules see the piece alone. `setting` are the fields of a `Setting`. Raises
+    InputError, ProfileError or CheckpointError for arguments that cannot be used.
     """
 
     def __init__(
@@ -73,16 +94,25 @@ class MelodyEngine:
         *,
         observation: str = "position",
         reward: str | Path | RewardProfile = "paper",
-        length: int = 32,
         prior: str | Path | NoteRNN = "default",
         priming: str = "random_note",
+        primer: str | Path | npt.ArrayLike | None = None,
+        fixed: Mapping[int, int] | None = None,
+        **setting: Any,
     ):
         self.num_pieces = check_count("num_envs", num_pieces)
-        self.length = check_count("length", length)
         self.observation = check_choice("observation", observation, OBSERVATIONS)
         self.priming = check_choice("priming", priming, PRIMINGS)
-        self.profile = load_profile(reward)
-        self.prior = prior if isinstance(prior, NoteRNN) else load_note_rnn(prior)
+        self.profile = load_profile(reward).with_setting(**setting)
+        self.length = self.setting.steps
+        prior = prior if isinstance(prior, NoteRNN) else load_note_rnn(prior)
+        self.prior = prior.transposed(self.setting.transposition)
+        """The Note RNN, moved to the key."""
+        self.primer = None if primer is None else read_primer(primer, semitones=self.setting.transposition)
+        """What is heard before every piece [P], if not a priming token."""
+        self._first_state = self._heard_by_all(() if self.primer is None else self.primer[:-1])
+        self.fixed = check_fixed(fixed or {}, self.length)
+        """The tokens that are given, by their steps."""
         self.rngs = [np_random()[0] for _ in range(num_pieces)]
         """One generator for each piece; it draws the priming tokens."""
         self.composition: Composition | None = None
@@ -99,6 +129,11 @@ class MelodyEngine:
         """r_MT [B] of the newest tokens."""
         self.finished: FinishedPieces | None = None
         """The pieces that were completed last; a reset leaves them."""
+
+    @property
+    def setting(self) -> Setting:
+        """Key, mode, meter, length, range and tempo: the profile's, changed by what was given."""
+        return self.profile.setting
 
     @property
     def observation_space(self) -> Space[Any]:
@@ -118,26 +153,31 @@ class MelodyEngine:
 
     def reset(self) -> None:
         """Start B new pieces: draw the priming tokens and let the Note RNN hear them."""
-        if self.priming == "random_note":
+        if self.primer is not None:
+            primers = np.full(self.num_pieces, self.primer[-1])
+        elif self.priming == "random_note":
             primers = np.array([rng.integers(VOCABULARY_SIZE) for rng in self.rngs])
         else:
             primers = np.full(self.num_pieces, NO_EVENT)
-        self.composition = Composition(self.num_pieces, self.length)
+        self.composition = Composition(self.num_pieces, self.length, self.setting, primers)
         self._rule_sums = np.zeros((len(self.profile.rules), self.num_pieces))
         self._sums = np.zeros((3, self.num_pieces))
-        self._state = self.prior.zero_state(self.num_pieces)
+        self._state = self._first_state
         self._hear(primers)
 
     def step(self, actions: npt.ArrayLike) -> tuple[Floats32, FinishedPieces | None]:
         """Append `actions` [B] to the pieces; return the rewards [B] and, after the last step, the whole pieces.
 
-        Raises VocabularyError if the actions are not B tokens, ResetNeeded if there are no pieces to go on with.
+        A forbidden token is not played: the nearest allowed one is, and is rewarded. Raises VocabularyError if the
+        actions are not B tokens, ResetNeeded if there are no pieces to go on with, RuleError for a rule that fails.
         """
         if self.composition is None or self.composition.is_complete:
             raise ResetNeeded("There is no piece to go on with: call reset() to start one.")
         tokens = check_tokens(actions, ndim=1)
         if len(tokens) != self.num_pieces:
             raise VocabularyError(f"Expected one token for each of {self.num_pieces} pieces, got {len(tokens)}.")
+        if self.forbids:
+            tokens = nearest_allowed(tokens, self._allowed)
         self.log_prob = self.prior_log_probs[np.arange(self.num_pieces), tokens]
         self.composition.append(tokens)
         self.rule_values = self.profile.score(self.composition)
@@ -155,12 +195,28 @@ class MelodyEngine:
         self._hear(tokens)
         return rewards, None
 
+    @property
+    def forbids(self) -> bool:
+        """Whether there is any token that may not always come."""
+        return self.profile.forbids or bool(self.fixed)
+
+    def action_masks(self) -> Flags:
+        """Return which tokens may come next [B, A]: a fixed one, else those in range and masks; all at the end."""
+        if not self.forbids or self.composition is None or self.composition.is_complete:
+            return np.ones((self.num_pieces, VOCABULARY_SIZE), np.bool_)
+        return self._allowed.copy()
+
     def observations(self) -> npt.NDArray[np.int64]:
         """Return the observations: [B, 2] (last token, number of tokens composed), or [B] for `observation="token"`."""
         if self.observation == "token":
             return self.last_tokens.copy()
         position = 0 if self.composition is None else self.composition.position
         return np.stack([self.last_tokens, np.full(self.num_pieces, position)], axis=1)
+
+    def observations_of(self, token: int) -> npt.NDArray[np.int64]:
+        """Return what is observed of a `token` of the primer: the observations before the first step."""
+        observed = token if self.observation == "token" else [token, 0]
+        return np.repeat(np.array(observed)[None], self.num_pieces, axis=0)
 
     def melody(self, piece: int) -> Tokens:
         """Return the tokens that one piece has so far."""
@@ -170,15 +226,48 @@ class MelodyEngine:
 
     @torch.inference_mode()
     def _hear(self, tokens: Tokens) -> None:
-        """Let the Note RNN hear `tokens` [B] and say what it expects next."""
+        """Let the Note RNN hear `tokens` [B] and say what it expects next; ask the masks what may come."""
         device = self.prior.head.weight.device
         log_probs, self._state = self.prior.step(torch.from_numpy(tokens).to(device), self._state)
         self.last_tokens = tokens
         self.prior_log_probs = log_probs.cpu().numpy()
+        if self.forbids:
+            self._allowed = self._allowed_next()
+
+    def _allowed_next(self) -> Flags:
+        assert self.composition is not None
+        token = self.fixed.get(self.composition.position)
+        if token is None:
+            return self.profile.allowed(self.composition)
+        return np.tile(np.arange(VOCABULARY_SIZE) == token, (self.num_pieces, 1))
+
+    @torch.inference_mode()
+    def _heard_by_all(self, tokens: npt.ArrayLike) -> LSTMState:
+        """Return what the Note RNN remembers when all pieces have begun with `tokens` [P]."""
+        state = self.prior.zero_state(1)
+        heard = torch.as_tensor(np.asarray(tokens, np.int64)[:, None], device=state.hidden.device)
+        if len(heard):
+            _, state = self.prior(heard, state)
+        return LSTMState(*(part.repeat(1, self.num_pieces, 1) for part in state))
 
     def _whole_pieces(self, composition: Composition) -> FinishedPieces:
         rules = dict(zip(self.profile.rule_names, self._rule_sums, strict=True))
         return FinishedPieces(composition.tokens.T.astype(np.int64), rules, *self._sums)
+
+
+def setting_of(environment: Mapping[str, Any]) -> Setting:
+    """Return the musical setting that an environment with these keyword arguments has."""
+    given = {name: value for name, value in environment.items() if name in PAPER_SETTING.as_dict()}
+    return load_profile(environment.get("reward", "paper")).with_setting(**given).setting
+
+
+def check_fixed(fixed: Mapping[int, int], length: int) -> dict[int, int]:
+    """Return `fixed`, tokens by their steps 0..length - 1; raises InputError for a step or token that is none."""
+    for step, token in fixed.items():
+        if isinstance(step, bool) or not isinstance(step, int | np.integer) or not 0 <= step < length:
+            raise InputError(f"A fixed token must be at a step 0..{length - 1} of the piece, not at {step!r}.")
+        check_tokens(token, ndim=0)
+    return {int(step): int(token) for step, token in fixed.items()}
 
 
 def check_choice(argument: str, value: str, choices: Sequence[str]) -> str:

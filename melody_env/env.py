@@ -1,20 +1,18 @@
 """The environment as Gymnasium knows it: one piece at a time."""
 
-from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from melody_env.engine import MelodyEngine, check_choice
+from melody_env.engine import EngineArguments, MelodyEngine, check_choice
 from melody_env.pictures import melody_text, piano_roll_image
-from melody_env.profile import RewardProfile
-from note_rnn.model import NoteRNN
+from melody_env.setting import Flags
 
 RENDER_MODES = ("ansi", "rgb_array")
 STEPS_PER_SECOND = 8
-"""Sixteenths in a second, at 120 quarter notes a minute."""
+"""Sixteenths in a second, at the tempo that pieces have if nothing else is said."""
 
 Observation = npt.NDArray[np.int64] | np.int64
 Frame = str | npt.NDArray[np.uint8]
@@ -37,6 +35,9 @@ class MelodyCompositionEnv(gym.Env[Observation, np.int64]):
     | 0 | note off: what sounds ends |
     | 1 | no event: what sounds goes on, silence stays |
     | 2..37 | a note starts, of MIDI pitch 48 (C3) to 83 (B5); middle C is 14 |
+
+    Range and masks of the reward profile forbid some. `action_masks()` says which may come next. A forbidden one is not
+    played: the nearest allowed one is, seen, heard and rewarded in its place.
 
     ## Observation Space
 
@@ -62,7 +63,8 @@ class MelodyCompositionEnv(gym.Env[Observation, np.int64]):
     ## Starting State
 
     With `priming="random_note"` the first observation is one of the 38 tokens at random; the Note RNN has heard it,
-    but it is no part of the piece. With `priming="none"` it is token 1: nothing has sounded.
+    but it is no part of the piece. With `priming="none"` it is token 1: nothing has sounded. With a `primer` it is the
+    primer's last token; the Note RNN has heard all of them.
 
     ## Episode End
 
@@ -73,7 +75,7 @@ class MelodyCompositionEnv(gym.Env[Observation, np.int64]):
     ```python
     >>> import gymnasium as gym
     >>> import melody_env
-    >>> env = gym.make("MelodyComposition-v0", length=64, priming="none", render_mode="ansi")
+    >>> env = gym.make("MelodyComposition-v0", key="G", length="4 bars", priming="none", render_mode="ansi")
 
     ```
 
@@ -81,10 +83,21 @@ class MelodyCompositionEnv(gym.Env[Observation, np.int64]):
     | --- | --- | --- | --- |
     | `observation` | str | `"position"` | `"position"` or `"token"`, as above |
     | `reward` | str, path or `RewardProfile` | `"paper"` | name of a reward profile, or its YAML file |
-    | `length` | int | `32` | sixteenth notes in a piece; 16 are a bar |
     | `prior` | str, path or `NoteRNN` | `"default"` | the Note RNN: the shipped one, or a file of weights |
     | `priming` | str | `"random_note"` | `"random_note"` or `"none"`, as above |
+    | `key` | str | `"C"` | the tonic: `"F#"`, `"Bb"` ... |
+    | `mode` | str or list | `"major"` | `"minor"`, `"dorian"` ..., or semitones above the tonic: `[0, 2, 4, 7, 9]` |
+    | `meter` | str | `"4/4"` | `"3/4"`, `"6/8"`, `"2/4"` ... |
+    | `length` | int or str | `32` | sixteenth notes in a piece, or bars: `"4 bars"` |
+    | `pitch_range` | pair of int | `(48, 83)` | lowest and highest MIDI pitch |
+    | `tempo` | float | `120` | quarter notes a minute, of what is written or rendered |
+    | `primer` | tokens, str or path | `None` | what is heard before the piece, instead of a priming token: tokens, \
+notes as text (`"C4 - D4 -"`), a MIDI or ABC file, or `"corpus:TITLE"` |
+    | `fixed` | dict | `None` | tokens that are given, by step: `{0: 14, 16: 21}` |
     | `render_mode` | str | `None` | `"ansi"`: text, a bar a line; `"rgb_array"`: a piano roll |
+
+    The defaults from `key` on are those of the reward profile, which can set others. In another key or mode the Note
+    RNN, trained in C major and A minor, is transposed.
 
     ## Vectorized
 
@@ -98,21 +111,12 @@ class MelodyCompositionEnv(gym.Env[Observation, np.int64]):
 
     metadata = {"render_modes": list(RENDER_MODES), "render_fps": STEPS_PER_SECOND}  # noqa: RUF012
 
-    def __init__(
-        self,
-        *,
-        observation: str = "position",
-        reward: str | Path | RewardProfile = "paper",
-        length: int = 32,
-        prior: str | Path | NoteRNN = "default",
-        priming: str = "random_note",
-        render_mode: str | None = None,
-    ):
+    def __init__(self, *, render_mode: str | None = None, **arguments: Unpack[EngineArguments]):
         self.render_mode = check_render_mode(render_mode)
-        self.engine = MelodyEngine(
-            1, observation=observation, reward=reward, length=length, prior=prior, priming=priming
-        )
+        self.engine = MelodyEngine(1, **arguments)
+        self.metadata = {**self.metadata, "render_fps": round(self.engine.setting.tempo / 15)}
         self.observation_space = self.engine.observation_space
+        self.setting = self.engine.setting
         self.action_space = self.engine.action_space
 
     def reset(
@@ -129,6 +133,10 @@ class MelodyCompositionEnv(gym.Env[Observation, np.int64]):
         rewards, finished = self.engine.step(np.asarray(action)[None])
         info = finished.infos()[0] if finished else {}
         return self.engine.observations()[0], float(rewards[0]), finished is not None, False, info
+
+    def action_masks(self) -> Flags:
+        """Return which tokens may come next [38], as sb3-contrib's algorithms with masks ask."""
+        return self.engine.action_masks()[0]
 
     def render(self) -> Frame | None:
         """Return the piece so far, as text or as an image [36 * 8, length * 8, 3]."""
@@ -147,5 +155,5 @@ def render_pieces(engine: MelodyEngine, mode: str) -> list[Frame]:
     """Return each of the engine's pieces so far as text ("ansi") or image ("rgb_array")."""
     melodies = [engine.melody(piece) for piece in range(engine.num_pieces)]
     if mode == "ansi":
-        return [melody_text(melody) for melody in melodies]
-    return [piano_roll_image(melody, engine.length) for melody in melodies]
+        return [melody_text(melody, engine.setting) for melody in melodies]
+    return [piano_roll_image(melody, engine.length, setting=engine.setting) for melody in melodies]

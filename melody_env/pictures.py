@@ -11,6 +11,7 @@ from matplotlib.colors import PowerNorm, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
+from melody_env.setting import PAPER_SETTING, Setting
 from note_rnn.notes import tokens_to_notes
 from note_rnn.vocabulary import (
     FIRST_PITCH_TOKEN,
@@ -18,7 +19,6 @@ from note_rnn.vocabulary import (
     MIN_PITCH,
     NO_EVENT,
     NOTE_OFF,
-    STEPS_PER_QUARTER,
     VOCABULARY_SIZE,
     Tokens,
     check_tokens,
@@ -26,7 +26,6 @@ from note_rnn.vocabulary import (
 
 Values = npt.NDArray[np.floating]
 
-STEPS_PER_BAR = 4 * STEPS_PER_QUARTER
 _PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _WHITE_KEYS = frozenset({0, 2, 4, 5, 7, 9, 11})
 
@@ -40,31 +39,35 @@ def pitch_name(pitch: int) -> str:
     return f"{_PITCH_CLASSES[pitch % 12]}{pitch // 12 - 1}"
 
 
-def melody_text(melody: npt.ArrayLike) -> str:
+def melody_text(melody: npt.ArrayLike, setting: Setting = PAPER_SETTING) -> str:
     """Return `melody` [T] as text, a bar a line: the name of a note, `-` while it sounds, `.` for silence."""
     tokens = check_tokens(melody, ndim=1)
     cells = ["."] * len(tokens)
     for start, end, pitch in zip(*tokens_to_notes(tokens), strict=True):
         cells[start:end] = [pitch_name(pitch), *["-"] * (end - start - 1)]
     lines = []
-    for start in range(0, len(cells), STEPS_PER_BAR):
-        bar = [cell.ljust(3) for cell in cells[start : start + STEPS_PER_BAR]]
-        beats = ["".join(bar[i : i + STEPS_PER_QUARTER]) for i in range(0, len(bar), STEPS_PER_QUARTER)]
-        lines.append(f"{start // STEPS_PER_BAR + 1:3d} | {'| '.join(beats)}|")
+    per_bar, per_beat = setting.steps_per_bar, setting.steps_per_beat
+    for start in range(0, len(cells), per_bar):
+        bar = [cell.ljust(3) for cell in cells[start : start + per_bar]]
+        beats = ["".join(bar[i : i + per_beat]) for i in range(0, len(bar), per_beat)]
+        lines.append(f"{start // per_bar + 1:3d} | {'| '.join(beats)}|")
     return "\n".join(lines)
 
 
-def piano_roll_image(melody: npt.ArrayLike, length: int, cell: int = 8) -> npt.NDArray[np.uint8]:
+def piano_roll_image(
+    melody: npt.ArrayLike, length: int, cell: int = 8, setting: Setting = PAPER_SETTING
+) -> npt.NDArray[np.uint8]:
     """Return `melody`, the beginning of a piece of `length` steps, as an image [36 * cell, length * cell, 3].
 
-    Rows are pitches, the highest at the top; columns are steps, with lines at beats and bars.
+    Rows are pitches, the highest at the top; columns are steps, with lines at beats and bars of the
+    `setting`.
     """
     pitches = np.arange(MAX_PITCH, MIN_PITCH - 1, -1)
     rows = np.where(np.isin(pitches % 12, list(_WHITE_KEYS))[:, None], _rgb(_PAPER), _rgb(_BLACK_KEY))
     image = np.repeat(np.repeat(rows[:, None], length * cell, axis=1), cell, axis=0)
     image[cell - 1 :: cell][pitches % 12 == 0] = _rgb(_LINE)
-    image[:, :: STEPS_PER_QUARTER * cell] = _rgb(_LINE)
-    image[:, :: STEPS_PER_BAR * cell] = _rgb(_BAR)
+    image[:, :: setting.steps_per_beat * cell] = _rgb(_LINE)
+    image[:, :: setting.steps_per_bar * cell] = _rgb(_BAR)
     for start, end, pitch in zip(*tokens_to_notes(melody), strict=True):
         top = (MAX_PITCH - pitch) * cell
         image[top + 1 : top + cell - 1, start * cell + 1 : end * cell - 1] = _rgb(_NOTE)
@@ -76,10 +79,12 @@ def piano_roll_figure(
     probabilities: npt.ArrayLike | None = None,
     rewards: npt.ArrayLike | None = None,
     title: str = "",
+    setting: Setting = PAPER_SETTING,
 ) -> Figure:
     """Draw `melody` [T] as a piano roll and, below it, what is given: note probabilities [T, A] and rewards [T].
 
     Row t of `probabilities` is the distribution that token t was drawn from; the played tokens are outlined in it.
+    Beats and bars are those of the `setting`.
     Nothing is shown on a screen: save the figure, or hand it to TensorBoard. Raises VocabularyError for bad
     tokens, ValueError for probabilities or rewards of another shape.
     """
@@ -94,7 +99,7 @@ def piano_roll_figure(
         _draw_probabilities(panels[1], tokens, _checked("probabilities", probabilities, (len(tokens), VOCABULARY_SIZE)))
     if rewards is not None:
         _draw_rewards(panels[-1], _checked("rewards", rewards, (len(tokens),)))
-    _draw_bars(panels, len(tokens))
+    _draw_bars(panels, len(tokens), setting)
     return figure
 
 
@@ -159,18 +164,18 @@ def _label_pitches(axes: Axes, shift: int, names: dict[int, str] | None = None) 
     axes.tick_params(axis="y", length=0)
 
 
-def _draw_bars(panels: list[Axes], length: int) -> None:
+def _draw_bars(panels: list[Axes], length: int, setting: Setting) -> None:
     """Mark beats and bars, counted from 1."""
     for axes in panels:
-        for start in range(0, length + 1, STEPS_PER_QUARTER):
-            is_bar = start % STEPS_PER_BAR == 0
+        for start in range(0, length + 1, setting.steps_per_beat):
+            is_bar = start % setting.steps_per_bar == 0
             axes.axvline(start, color=_BAR if is_bar else _LINE, lw=1.0 if is_bar else 0.5, zorder=1)
         for side in ("top", "right", "left", "bottom"):
             axes.spines[side].set_visible(False)
         axes.tick_params(axis="x", length=0, labelsize=8)
     panels[-1].set_xlim(0, length)
-    bars = range(0, length, STEPS_PER_BAR)
-    panels[-1].set_xticks(list(bars), [f"bar {start // STEPS_PER_BAR + 1}" for start in bars], ha="left")
+    bars = range(0, length, setting.steps_per_bar)
+    panels[-1].set_xticks(list(bars), [f"bar {number}" for number in range(1, len(bars) + 1)], ha="left")
 
 
 def _checked(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> Values:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from melody_env.composition import Composition, Floats
 from melody_env.profile import RewardProfile, load_profile
+from melody_env.setting import PAPER_SETTING, Setting
 from note_rnn.vocabulary import Tokens, VocabularyError, check_tokens
 
 _BLOCK = 2048
@@ -28,9 +29,12 @@ class MelodyScores:
     """r_MT [B, T], the weighted sum of the rules (in the paper's profile all weights are 1)."""
 
 
-def score_melodies(tokens: npt.ArrayLike, profile: str | Path | RewardProfile = "paper") -> MelodyScores:
+def score_melodies(
+    tokens: npt.ArrayLike, profile: str | Path | RewardProfile = "paper", setting: Setting | None = None
+) -> MelodyScores:
     """Score each token of `tokens` [B, T] with the rules of `profile` (a name, a YAML file or a RewardProfile).
 
+    The key and the rest of the musical `setting` are the profile's, if no other is given; melodies are taken as whole.
     Raises VocabularyError for tokens outside 0..37 or another shape, ProfileError for a profile that cannot be used.
     """
     profile = load_profile(profile)
@@ -38,7 +42,7 @@ def score_melodies(tokens: npt.ArrayLike, profile: str | Path | RewardProfile = 
     size, length = melodies.shape
     values = np.empty((len(profile.rules), length, size))
     music_theory = np.empty((length, size))
-    for rows, composition in replay(melodies):
+    for rows, composition in replay(melodies, setting or profile.setting):
         t = composition.position - 1
         values[:, t, rows] = scores = profile.score(composition)
         music_theory[t, rows] = profile.music_theory(scores)
@@ -46,13 +50,13 @@ def score_melodies(tokens: npt.ArrayLike, profile: str | Path | RewardProfile = 
     return MelodyScores(rules, music_theory.T)
 
 
-def replay(melodies: Tokens) -> Iterator[tuple[slice, Composition]]:
+def replay(melodies: Tokens, setting: Setting = PAPER_SETTING) -> Iterator[tuple[slice, Composition]]:
     """Compose `melodies` [B, T] again, block of rows by block; yield rows and composition after every token."""
     size, length = melodies.shape
     for start in range(0, size, _BLOCK):
         rows = slice(start, min(start + _BLOCK, size))
         columns = np.ascontiguousarray(melodies[rows].T)
-        composition = Composition(columns.shape[1], length)
+        composition = Composition(columns.shape[1], length, setting)
         for column in columns:
             composition.append(column)
             yield rows, composition

@@ -13,6 +13,7 @@ from melody_env.pictures import melody_text
 from melody_env.profile import RewardProfile, load_profile
 from melody_env.scoring import score_melodies
 from melody_env.searching import METHODS, Found, Value
+from melody_env.setting import Setting, SettingOptions
 from note_rnn.checkpoint import load_note_rnn
 from note_rnn.errors import InputError, run_command
 from note_rnn.files import write_json
@@ -21,7 +22,7 @@ from note_rnn.progress import Progress
 
 
 @dataclass(frozen=True)
-class SearchConfig:
+class SearchConfig(SettingOptions):
     """Search whole melodies for the best that a reward profile knows, with or without log p of the Note RNN.
 
     It is the limit of what an agent can reach with that reward, and shows what the rules lead to.
@@ -38,8 +39,6 @@ class SearchConfig:
     """Whether log p counts: the sum of log p + r_MT / c, else of r_MT alone."""
     prior: str = "default"
     """Note RNN that gives log p; it has heard nothing before the melody."""
-    length: int = 32
-    """Steps (sixteenths) of a melody."""
     evaluations: int = 1_000_000
     """Melodies that may be valued; greedy needs few, whatever is allowed."""
     seed: int = 0
@@ -53,11 +52,11 @@ def search(config: SearchConfig) -> dict[str, Any]:
 
     Raises InputError, ProfileError or CheckpointError for what cannot be used.
     """
-    check_count("--length", config.length)
     check_count("--evaluations", config.evaluations)
     torch.set_num_threads(1)
     profile = _profile(config)
-    value = Value(profile, config.length, load_note_rnn(config.prior) if config.log_prob else None)
+    prior = load_note_rnn(config.prior).transposed(profile.setting.transposition) if config.log_prob else None
+    value = Value(profile, profile.setting.steps, prior)
     with Progress(config.evaluations, config.method, "melodies") as progress:
         for found in METHODS[config.method](value, config.evaluations, np.random.default_rng(config.seed)):
             progress.advance(found.valued - progress.done)
@@ -66,7 +65,7 @@ def search(config: SearchConfig) -> dict[str, Any]:
 
 
 def _profile(config: SearchConfig) -> RewardProfile:
-    profile = load_profile(config.reward)
+    profile = load_profile(config.reward).with_setting(**config.setting_changes())
     return profile if config.c is None else replace(profile, c=config.c)
 
 
@@ -84,12 +83,13 @@ def _record(found: Found, value: Value) -> dict[str, Any]:
     }
 
 
-def _print(record: dict[str, Any], length: int) -> None:
+def _print(record: dict[str, Any], setting: Setting) -> None:
+    length = setting.steps
     log_prob = "" if record["log_prob"] is None else f", log p {record['log_prob'] / length:.2f}"
     print(f"Best of {record['evaluations']:,}: {record['value']:.2f}")
     print(f"per step: r_MT {record['music_theory'] / length:.2f}{log_prob}")
     print(", ".join(f"{name} {value:.1f}" for name, value in record["rules"].items()))
-    print(melody_text(np.array(record["melody"])))
+    print(melody_text(np.array(record["melody"]), setting))
 
 
 def main() -> None:
@@ -98,9 +98,10 @@ def main() -> None:
     if config.out is not None and config.out.exists() and not config.out.is_dir():
         raise InputError(f"{config.out} is no folder: choose another --out.")
     record = search(config)
-    _print(record, config.length)
+    setting = _profile(config).setting
+    _print(record, setting)
     if config.out is not None:
-        write_midi(np.array(record["melody"]), config.out / f"{config.method}.mid")
+        write_midi(np.array(record["melody"]), config.out / f"{config.method}.mid", setting.tempo)
         write_json(config.out / f"{config.method}.json", {"config": asdict(config), **record})
         print(f"Saved {config.out / config.method}.mid and .json")
 

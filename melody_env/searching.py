@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from melody_env.composition import Composition, Floats
+from melody_env.forbidding import nearest_allowed
 from melody_env.moves import MOVES, cross
 from melody_env.profile import RewardProfile
 from note_rnn.model import NoteRNN
@@ -34,15 +35,25 @@ class Value:
     profile: RewardProfile
     length: int
     prior: NoteRNN | None = None
+    """In the key of the profile's setting."""
 
     @property
     def points(self) -> float:
         """What a point of r_MT is worth."""
         return 1.0 if self.prior is None else 1 / self.profile.c
 
+    def playable(self, melodies: Tokens) -> Tokens:
+        """Return `melodies` [B, t] as the environment plays them: the nearest allowed token for a forbidden one."""
+        if not self.profile.forbids:
+            return melodies
+        composition = Composition(len(melodies), self.length, self.profile.setting)
+        for tokens in melodies.T:
+            composition.append(nearest_allowed(tokens, self.profile.allowed(composition)))
+        return composition.tokens[: composition.position].T.astype(np.int64)
+
     def __call__(self, melodies: Tokens) -> Floats:
         """Return the values [B] of `melodies` [B, t], t at most T."""
-        composition = Composition(len(melodies), self.length)
+        composition = Composition(len(melodies), self.length, self.profile.setting)
         music_theory = np.zeros(len(melodies))
         for tokens in melodies.T:
             composition.append(tokens)
@@ -79,7 +90,7 @@ def anneal(value: Value, budget: int, rng: np.random.Generator) -> Iterator[Foun
         if step and step % 10 == 0:
             kept = _resampled((coldness[step] - coldness[step - 10]) * values, rng)
             melodies, values = melodies[kept], values[kept]
-        proposals = MOVES[rng.integers(len(MOVES))](melodies, rng)
+        proposals = value.playable(MOVES[rng.integers(len(MOVES))](melodies, rng))
         proposed = value(proposals)
         accepted = (proposed - values) * coldness[step] > np.log(rng.random(POPULATION))
         melodies = np.where(accepted[:, None], proposals, melodies)
@@ -97,7 +108,7 @@ def evolve(value: Value, budget: int, rng: np.random.Generator) -> Iterator[Foun
         melodies, values = _best(melodies, values)
         parents = melodies[: POPULATION // 2]
         children = cross(parents, parents[rng.permutation(len(parents))], rng)
-        children = MOVES[rng.integers(len(MOVES))](children, rng)
+        children = value.playable(MOVES[rng.integers(len(MOVES))](children, rng))
         melodies = np.concatenate([parents, children])
         values = np.concatenate([values[: len(parents)], value(children)])
         valued += len(children)
@@ -108,7 +119,7 @@ def random(value: Value, budget: int, rng: np.random.Generator) -> Iterator[Foun
     """Random search: the best of melodies that the Note RNN composes, or, without one, of random tokens."""
     best = np.zeros((0, value.length), np.int64), np.zeros(0)
     for valued in range(POPULATION, max(budget, POPULATION) + 1, POPULATION):
-        melodies = _random_melodies(value, rng) if value.prior is None else _composed(value.prior, value.length, rng)
+        melodies = _random_melodies(value, rng) if value.prior is None else _composed(value, value.prior, rng)
         best = _best(np.concatenate([best[0], melodies]), np.concatenate([best[1], value(melodies)]))
         yield Found(valued, *best)
 
@@ -131,7 +142,7 @@ def _beam(value: Value, width: int) -> Iterator[Found]:
     valued = 0
     for _ in range(value.length):
         tokens = np.tile(np.arange(VOCABULARY_SIZE), len(beginnings))[:, None]
-        longer = np.concatenate([beginnings.repeat(VOCABULARY_SIZE, axis=0), tokens], axis=1)
+        longer = value.playable(np.concatenate([beginnings.repeat(VOCABULARY_SIZE, axis=0), tokens], axis=1))
         valued += len(longer)
         beginnings, values = _best(longer, value(longer), width)
         yield Found(valued, beginnings, values)
@@ -153,16 +164,19 @@ def _resampled(log_weights: Floats, rng: np.random.Generator) -> Tokens:
 
 
 def _random_melodies(value: Value, rng: np.random.Generator) -> Tokens:
-    return rng.integers(VOCABULARY_SIZE, size=(POPULATION, value.length))
+    return value.playable(rng.integers(VOCABULARY_SIZE, size=(POPULATION, value.length)))
 
 
 @torch.inference_mode()
-def _composed(prior: NoteRNN, length: int, rng: np.random.Generator) -> Tokens:
-    """Return melodies that `prior` composes, having heard nothing."""
+def _composed(value: Value, prior: NoteRNN, rng: np.random.Generator) -> Tokens:
+    """Return melodies that `prior` composes of allowed tokens, having heard nothing."""
+    composition = Composition(POPULATION, value.length, value.profile.setting)
     tokens, state = np.full(POPULATION, NO_EVENT), prior.zero_state(POPULATION)
-    melodies = []
-    for _ in range(length):
+    while not composition.is_complete:
         log_probs, state = prior.step(torch.from_numpy(tokens).to(state.hidden.device), state)
-        tokens = (log_probs.cpu().numpy() + rng.gumbel(size=(POPULATION, VOCABULARY_SIZE))).argmax(-1)
-        melodies.append(tokens)
-    return np.stack(melodies, axis=1)
+        scores = log_probs.cpu().numpy() + rng.gumbel(size=(POPULATION, VOCABULARY_SIZE))
+        if value.profile.forbids:
+            scores[~value.profile.allowed(composition)] = -np.inf
+        tokens = scores.argmax(-1)
+        composition.append(tokens)
+    return composition.tokens.T.astype(np.int64)

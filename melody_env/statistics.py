@@ -4,20 +4,23 @@ Shapes: B melodies, T steps.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from melody_env.composition import Composition, Floats
+from melody_env.composition import Composition, Floats, in_c
+from melody_env.profile import RewardProfile, load_profile
 from melody_env.rules.extremes import has_unique_highest, has_unique_lowest
 from melody_env.rules.intervals import Interval, interval_kinds
 from melody_env.rules.leaps import leap
 from melody_env.rules.motifs import motif, repeated_motif
 from melody_env.rules.periodicity import autocorrelations
 from melody_env.rules.runs import repetition
-from melody_env.rules.tonality import TONIC_TOKEN, key
-from melody_env.scoring import check_melodies, replay
+from melody_env.rules.tonality import key
+from melody_env.scoring import check_melodies, replay, score_melodies
+from melody_env.setting import PAPER_SETTING, Setting
 from note_rnn.vocabulary import Tokens
 
 LAGS = (1, 2, 3)
@@ -47,12 +50,15 @@ class MelodyStatistics:
     """[3, B]; of the tokens as numbers, at lags 1, 2 and 3; nan for a constant melody."""
     distinct: int
     """How many of the B melodies are different."""
+    rules: dict[str, Floats] = field(default_factory=dict)
+    """Of a reward profile's rules, where one was given, the sum [B] of the values."""
 
     def as_dict(self) -> dict[str, float]:
         """Return the statistics of the paper's Table 1 by name, and `distinct_compositions`.
 
         Notes are fractions of all steps and compositions of all melodies; leaps_resolved = resolved / (resolved +
         doubled), nan without leaps; autocorrelations are means, constant melodies left out (nan if all are constant).
+        The rules of a profile (`rule_<name>`) are means per step.
         """
         total = {name: int(count.sum()) for name, count in self.counts.items()}
         melodies = self.autocorrelations.shape[1]
@@ -63,6 +69,7 @@ class MelodyStatistics:
             "leaps_resolved": total["leaps_resolved"] / leaps if leaps else float("nan"),
             **_by_lag("autocorrelation", self.autocorrelations),
             "distinct_compositions": self.distinct / melodies,
+            **{f"rule_{name}": float(sums.mean()) / self.length for name, sums in self.rules.items()},
         }
 
     def mean_absolute_autocorrelations(self) -> dict[str, float]:
@@ -70,23 +77,33 @@ class MelodyStatistics:
         return _by_lag("absolute_autocorrelation", np.abs(self.autocorrelations))
 
 
-def melody_statistics(tokens: npt.ArrayLike) -> MelodyStatistics:
-    """Return the statistics of `tokens` [B, T].
+def melody_statistics(
+    tokens: npt.ArrayLike, setting: Setting | None = None, profile: str | Path | RewardProfile | None = None
+) -> MelodyStatistics:
+    """Return the statistics of `tokens` [B, T], and those of a `profile`'s rules, if one is given.
+
+    The musical `setting` is the profile's, or C major in 4/4, if no other is given.
 
     Raises VocabularyError for tokens outside 0..37, another shape, or no melody at all.
     """
     melodies = check_melodies(tokens)
+    rules: dict[str, Floats] = {}
+    if profile is not None:
+        profile = load_profile(profile)
+        rules = {name: values.sum(1) for name, values in score_melodies(melodies, profile, setting).rules.items()}
+        setting = setting or profile.setting
+    setting = setting or PAPER_SETTING
     counts = {name: np.zeros(len(melodies), np.int64) for name in _COUNTED_STEPS}
     whole_pieces = []
-    for rows, composition in replay(melodies):
+    for rows, composition in replay(melodies, setting):
         for name, is_counted in _COUNTED_STEPS.items():
             counts[name][rows] += is_counted(composition)
         if composition.is_complete:
             whole_pieces.append(_count_whole(composition))
     for name in whole_pieces[0]:
         counts[name] = np.concatenate([block[name] for block in whole_pieces])
-    coefficients = np.stack([autocorrelations(melodies, lag) for lag in LAGS])
-    return MelodyStatistics(melodies.shape[1], counts, coefficients, count_distinct(melodies))
+    coefficients = np.stack([autocorrelations(in_c(melodies, setting), lag) for lag in LAGS])
+    return MelodyStatistics(melodies.shape[1], counts, coefficients, count_distinct(melodies), rules)
 
 
 def count_distinct(melodies: Tokens) -> int:
@@ -99,7 +116,7 @@ def _count_whole(composition: Composition) -> dict[str, npt.NDArray[np.int64]]:
     tokens = composition.tokens
     kinds = interval_kinds(composition)
     flags = {
-        "compositions_starting_with_tonic": tokens[0] == TONIC_TOKEN,
+        "compositions_starting_with_tonic": tokens[0] == composition.setting.tonic_token,
         "compositions_with_unique_max_note": has_unique_highest(tokens),
         "compositions_with_unique_min_note": has_unique_lowest(tokens),
     }

@@ -6,8 +6,7 @@ Shapes: B pieces, T steps.
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import gymnasium as gym
 import numpy as np
@@ -15,12 +14,9 @@ import numpy.typing as npt
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
-from melody_env.engine import FinishedPieces, MelodyEngine
+from melody_env.engine import EngineArguments, FinishedPieces, MelodyEngine
 from melody_env.env import check_render_mode, render_pieces
-from melody_env.profile import RewardProfile
-from note_rnn.model import NoteRNN
-
-Flags = npt.NDArray[np.bool_]
+from melody_env.setting import Flags, Setting
 
 
 class MelodyVecEnv(VecEnv):
@@ -31,21 +27,9 @@ class MelodyVecEnv(VecEnv):
     attributes are this object's.
     """
 
-    def __init__(
-        self,
-        num_envs: int = 1,
-        *,
-        observation: str = "position",
-        reward: str | Path | RewardProfile = "paper",
-        length: int = 32,
-        prior: str | Path | NoteRNN = "default",
-        priming: str = "random_note",
-        render_mode: str | None = None,
-    ):
+    def __init__(self, num_envs: int = 1, *, render_mode: str | None = None, **arguments: Unpack[EngineArguments]):
         self.render_mode = check_render_mode(render_mode)
-        self.engine = MelodyEngine(
-            num_envs, observation=observation, reward=reward, length=length, prior=prior, priming=priming
-        )
+        self.engine = MelodyEngine(num_envs, **arguments)
         super().__init__(num_envs, self.engine.observation_space, self.engine.action_space)
         self._started = time.time()
         self._actions: npt.NDArray[Any] = np.zeros(0, np.int64)
@@ -54,6 +38,20 @@ class MelodyVecEnv(VecEnv):
     def prior_log_probs(self) -> npt.NDArray[np.float32]:
         """log p [B, A] by the Note RNN of each token that could come next."""
         return self.engine.prior_log_probs
+
+    @property
+    def forbids(self) -> bool:
+        """Whether there is any token that may not always come."""
+        return self.engine.forbids
+
+    def action_masks(self) -> Flags:
+        """Return which tokens may come next [B, 38]; `env_method` gives a row for each piece, as sb3-contrib asks."""
+        return self.engine.action_masks()
+
+    @property
+    def setting(self) -> Setting:
+        """Key, mode, meter, length, range and tempo."""
+        return self.engine.setting
 
     @property
     def c(self) -> float:
@@ -116,11 +114,17 @@ class MelodyVecEnv(VecEnv):
     def env_method(
         self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
     ) -> list[Any]:
-        """Return what "render" gives for each piece of `indices`; raises AttributeError for any other method."""
-        if method_name != "render":
+        """Return what "render" or "action_masks" gives for each piece of `indices`.
+
+        Raises AttributeError for any other method.
+        """
+        if method_name not in ("render", "action_masks"):
             raise AttributeError(f"A piece of MelodyVecEnv has no method {method_name!r}.")
-        frames = render_pieces(self.engine, self.render_mode or "ansi")
-        return [frames[index] for index in self._get_indices(indices)]
+        if method_name == "action_masks":
+            answers: Sequence[Any] = list(self.action_masks())
+        else:
+            answers = render_pieces(self.engine, self.render_mode or "ansi")
+        return [answers[index] for index in self._get_indices(indices)]
 
     def env_is_wrapped(self, wrapper_class: type[gym.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
         """Return False for each piece of `indices`: no wrapper is there."""

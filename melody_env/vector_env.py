@@ -4,21 +4,18 @@ Shapes: B pieces, T steps.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from melody_env.engine import FinishedPieces, MelodyEngine
+from melody_env.engine import EngineArguments, FinishedPieces, MelodyEngine
 from melody_env.env import RENDER_MODES, STEPS_PER_SECOND, Frame, check_render_mode, render_pieces
-from melody_env.profile import RewardProfile
-from note_rnn.model import NoteRNN
+from melody_env.setting import Flags
 
 Observations = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 
 class MelodyCompositionVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], npt.NDArray[Any]]):
@@ -36,26 +33,15 @@ class MelodyCompositionVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], 
         "autoreset_mode": AutoresetMode.SAME_STEP,
     }
 
-    def __init__(
-        self,
-        num_envs: int = 1,
-        *,
-        observation: str = "position",
-        reward: str | Path | RewardProfile = "paper",
-        length: int = 32,
-        prior: str | Path | NoteRNN = "default",
-        priming: str = "random_note",
-        render_mode: str | None = None,
-    ):
+    def __init__(self, num_envs: int = 1, *, render_mode: str | None = None, **arguments: Unpack[EngineArguments]):
         self.render_mode = check_render_mode(render_mode)
-        self.engine = MelodyEngine(
-            num_envs, observation=observation, reward=reward, length=length, prior=prior, priming=priming
-        )
+        self.engine = MelodyEngine(num_envs, **arguments)
         self.num_envs = num_envs
         self.single_observation_space = self.engine.observation_space
         self.single_action_space = self.engine.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
+        self.setting = self.engine.setting
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -85,6 +71,10 @@ class MelodyCompositionVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], 
             self.engine.reset()
         terminated = np.full(self.num_envs, finished is not None)
         return self.engine.observations(), rewards, terminated, np.zeros_like(terminated), infos
+
+    def action_masks(self) -> Flags:
+        """Return which tokens may come next [B, 38]."""
+        return self.engine.action_masks()
 
     def render(self) -> tuple[Frame, ...] | None:
         """Return each piece so far, as text or image; see `MelodyCompositionEnv.render`."""

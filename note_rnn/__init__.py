@@ -5,10 +5,12 @@ from note_rnn.corpus import held_out_openings
 from note_rnn.errors import InputError, run_command
 from note_rnn.files import replacing, write_json
 from note_rnn.midi import MelodyFileError, read_midi, write_midi
-from note_rnn.model import LSTMState, NoteRNN, lstm_step, one_hot_product
+from note_rnn.model import NoteRNN
+from note_rnn.one_hot_lstm import LSTMState, one_hot, one_hot_lstm
+from note_rnn.primers import PrimerError, parse_token, read_primer
 from note_rnn.progress import Progress
 from note_rnn.sound import SAMPLE_RATE, synthesize, write_wav
-from note_rnn.vocabulary import NO_EVENT, NOTE_OFF, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens
+from note_rnn.vocabulary import NO_EVENT, NOTE_OFF, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens, transposed
 
 __all__ = [
     "NOTE_OFF",
@@ -20,20 +22,24 @@ __all__ = [
     "LSTMState",
     "MelodyFileError",
     "NoteRNN",
+    "PrimerError",
     "Progress",
     "Tokens",
     "VocabularyError",
     "check_tokens",
     "held_out_openings",
     "load_note_rnn",
-    "lstm_step",
-    "one_hot_product",
+    "one_hot",
+    "one_hot_lstm",
+    "parse_token",
     "read_midi",
     "read_model_card",
+    "read_primer",
     "replacing",
     "run_command",
     "save_note_rnn",
     "synthesize",
+    "transposed",
     "weights_checksum",
     "write_json",
     "write_midi",

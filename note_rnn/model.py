@@ -3,7 +3,8 @@
 Shapes: B melodies, T steps, A = 38 tokens, H hidden units, L layers.
 """
 
-from typing import NamedTuple
+import copy
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from note_rnn.vocabulary import VOCABULARY_SIZE, check_tokens
-
-
-class LSTMState(NamedTuple):
-    """What the network remembers of B melodies: hidden and cell activations, each [L, B, H]."""
-
-    hidden: Tensor
-    cell: Tensor
+from note_rnn.one_hot_lstm import LSTMState, one_hot_lstm
+from note_rnn.vocabulary import VOCABULARY_SIZE, check_tokens, transposed
 
 
 class NoteRNN(nn.Module):
@@ -39,14 +34,29 @@ class NoteRNN(nn.Module):
 
         `state` None is the zero state.
         """
-        inputs = functional.one_hot(tokens, VOCABULARY_SIZE).to(self.head.weight.dtype)
-        outputs, (hidden, cell) = self.lstm(inputs, state)
-        return self.head(outputs), LSTMState(hidden, cell)
+        outputs, state = one_hot_lstm(self.lstm, tokens[..., None], state or self.zero_state(tokens.shape[1]))
+        return self.head(outputs), state
 
     def zero_state(self, batch_size: int) -> LSTMState:
         """Return the state of `batch_size` melodies of which nothing has been heard."""
         zeros = self.head.weight.new_zeros(self.num_layers, batch_size, self.hidden_size)
         return LSTMState(zeros, zeros)
+
+    @torch.no_grad()
+    def transposed(self, semitones: int) -> Self:
+        """Return the network that knows the same music `semitones` higher; itself for 0.
+
+        The weights of its inputs and outputs change places as tokens do in `vocabulary.transposed`: so probabilities
+        still sum to 1, and only the highest or lowest notes, where melodies hardly ever go, are three octaves off.
+        """
+        if semitones == 0:
+            return self
+        source = torch.from_numpy(transposed(np.arange(VOCABULARY_SIZE), -semitones))
+        moved = copy.deepcopy(self)
+        moved.lstm.all_weights[0][0].copy_(self.lstm.all_weights[0][0][:, source])
+        moved.head.weight.copy_(self.head.weight[source])
+        moved.head.bias.copy_(self.head.bias[source])
+        return moved
 
     @torch.no_grad()
     def log_probs(self, tokens: npt.ArrayLike) -> Tensor:
@@ -71,29 +81,5 @@ class NoteRNN(nn.Module):
     @torch.no_grad()
     def step(self, tokens: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
         """Return log p [B, A] of the token after `tokens` [B] (int64, unchecked), and the state; from `state` on."""
-        outputs, state = lstm_step(self.lstm, one_hot_product(tokens[:, None], self.lstm.all_weights[0][0]), state)
-        return functional.log_softmax(self.head(outputs), dim=-1), state
-
-
-def one_hot_product(ones: Tensor, weight: Tensor) -> Tensor:
-    """Return weight [N, F] times inputs [B, F] that are 1 at the K places `ones` [B, K], else 0: a gather of rows."""
-    rows = weight.t().contiguous()
-    first, *others = (functional.embedding(place, rows) for place in ones.unbind(-1))
-    return sum(others, first)
-
-
-def lstm_step(lstm: nn.LSTM, inputs: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
-    """Return the outputs [B, H] and the state of `lstm` one step after `state`; faster than calling it.
-
-    `inputs` [B, 4H] are its first layer's input weights times the input; equations as in `torch.nn.LSTM`.
-    """
-    hidden: list[Tensor] = []
-    cell: list[Tensor] = []
-    for layer, (w_ih, w_hh, b_ih, b_hh) in enumerate(lstm.all_weights):
-        if layer:
-            inputs = hidden[-1] @ w_ih.t()
-        gates = torch.addmm(inputs + (b_ih + b_hh), state.hidden[layer], w_hh.t())
-        i, f, g, o = gates.chunk(4, dim=-1)
-        cell.append(torch.addcmul(f.sigmoid() * state.cell[layer], i.sigmoid(), g.tanh()))
-        hidden.append(o.sigmoid() * cell[-1].tanh())
-    return hidden[-1], LSTMState(torch.stack(hidden), torch.stack(cell))
+        logits, state = self(tokens[None], state)
+        return functional.log_softmax(logits[0], dim=-1), state

@@ -10,6 +10,11 @@ import numpy.typing as npt
 
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MIN_PITCH, NO_EVENT, NOTE_OFF, Tokens, check_tokens
 
+LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+"""Pitch classes by the letters of notes."""
+ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
+"""Semitones by what may follow the letter."""
+
 
 class Notes(NamedTuple):
     """Of each note the first step, the first step after it, and the MIDI pitch: [N] each, in order, not overlapping."""

@@ -39,6 +39,16 @@ def token_to_pitch(token: int) -> int:
     return token - FIRST_PITCH_TOKEN + MIN_PITCH
 
 
+def transposed(tokens: npt.NDArray[np.integer], semitones: int) -> Tokens:
+    """Return `tokens`, of any shape, with every pitch moved by so many `semitones`.
+
+    What would leave the vocabulary at one end comes in at the other, by three octaves: every note keeps its name, and
+    moving back gives the same tokens again.
+    """
+    pitches = (tokens.astype(np.int64) - FIRST_PITCH_TOKEN + semitones) % (MAX_PITCH - MIN_PITCH + 1)
+    return np.where(tokens >= FIRST_PITCH_TOKEN, pitches + FIRST_PITCH_TOKEN, tokens)
+
+
 def check_tokens(tokens: npt.ArrayLike, ndim: int | None = None) -> Tokens:
     """Return `tokens` as an int64 array, of `ndim` dimensions if given.
 

@@ -236,6 +236,82 @@ def test_unknown_key_of_a_profile_is_named(small_prior_file, tmp_path, monkeypat
     assert "'motiv'" in capsys.readouterr().err
 
 
+@pytest.fixture
+def own_rule(tmp_path) -> Path:
+    """A profile with a rule of one's own, which counts how often it is asked."""
+    (tmp_path / "mine.py").write_text(
+        "from melody_env import rule\n\n@rule(batched=True)\ndef held(composition):\n"
+        "    return 1.0 * (composition.newest == 1)\n"
+    )
+    profile = tmp_path / "mine.yaml"
+    profile.write_text(
+        "c: 1\nsetting: {key: G, meter: 3/4, length: 1 bar, pitch_range: [55, 79], tempo: 90}\n"
+        "rules: {key: {weight: 1}, held: {file: mine.py, weight: 2}}\n"
+    )
+    return profile
+
+
+def test_a_rule_of_ones_own_goes_from_file_to_curve(own_rule, small_prior_file, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    run = train.train(small_config(small_prior_file, tmp_path / "run", "psi", reward="mine.yaml", total_timesteps=512))
+    monkeypatch.chdir("/")
+    events = EventAccumulator(str(run)).Reload()
+    assert [event.step for event in events.Scalars("rule/held")] == [0, 256, 512]
+    assert "Rule held per step" in capsys.readouterr().out
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert 0 < metrics["agent"]["rule/held"] < 1
+    config = json.loads((run / "config.json").read_text())["config"]
+    assert (config["key"], config["meter"], config["length"], config["tempo"]) == ("G", "3/4", "1 bar", 90)
+    own_rule.write_text(own_rule.read_text().replace("key: G", "key: C"))  # what the run is remains
+    pieces = evaluate_run(EvaluateConfig(run, compositions=30))
+    assert pieces["Note RNN"]["rule/held"] > 0
+    assert compose(run, 3).shape == (3, 12)
+    melody = read_midi(run / "melodies" / "agent_1.mid")
+    assert (melody[melody >= 2] >= 9).all()
+
+
+@pytest.mark.parametrize("algo", ["psi", "ppo"])
+def test_a_rule_that_fails_is_told_all_is_saved_and_the_mended_run_goes_on(
+    algo, own_rule, small_prior_file, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(agents.callbacks, "_HEARD", 1)
+    monkeypatch.setattr(train, "WRITTEN_PIECES", 0)
+    rule = own_rule.with_suffix(".py")
+    whole = rule.read_text()
+    rule.write_text(
+        "calls = 0\n"
+        + whole.replace("    return", "    global calls\n    calls += 1\n    return").replace(
+            "1.0", "(1.0 if calls < 70 else float('nan'))"
+        )
+    )
+    arguments = ["--prior", str(small_prior_file), "--reward", str(own_rule), "--run-dir", str(tmp_path / "run")]
+    arguments += ["--algo", algo, "--total-timesteps", "1024", "--n-envs", "8", "--compositions", "20"]
+    assert run_main(monkeypatch, *arguments, "--evaluations", "1") == 2
+    told = capsys.readouterr().err
+    assert "Rule 'held' in " in told
+    assert "gave nan for melody 0" in told
+    assert f"go on: python train.py --resume {tmp_path / 'run'}" in told
+    rule.write_text(whole)
+    run = train.train(train.TrainConfig.of(resume=tmp_path / "run"))
+    assert (run / "metrics.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--meter", "4/5"], "meter must be such as 4/4, 3/4, 6/8 or 2/4, not '4/5'."),
+        (["--pitch-range", "70", "60"], "pitch_range must be two MIDI pitches within 48..83"),
+        (["--key", "H"], "key must be a letter A..G"),
+        (["--length", "no bars"], "length must be a whole number above 0, not 'no bars'"),
+    ],
+)
+def test_an_impossible_setting_is_told(arguments, sentence, small_prior_file, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run_main(monkeypatch, "--prior", str(small_prior_file), *arguments) == 2
+    assert sentence in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_corrupt_weights_are_told(tmp_path, monkeypatch, capsys):
     (tmp_path / "bad.safetensors").write_bytes(b"no weights at all")
     assert run_main(monkeypatch, "--prior", str(tmp_path / "bad")) == 2

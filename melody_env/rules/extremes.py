@@ -5,12 +5,10 @@ original's code.
 """
 
 import numpy as np
-import numpy.typing as npt
 
 from melody_env.composition import Composition, Floats, Tokens8
+from melody_env.setting import Flags
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE
-
-Flags = npt.NDArray[np.bool_]
 
 
 def has_unique_highest(tokens: Tokens8) -> Flags:

@@ -5,14 +5,14 @@ Source: Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 3.3, and 
 """
 
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from melody_env.composition import Composition, Floats
+from melody_env.setting import Setting
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT, NOTE_OFF, VOCABULARY_SIZE, token_to_pitch
-
-_C, _E, _G = 0, 4, 7
 
 
 class Interval(IntEnum):
@@ -22,6 +22,7 @@ class Interval(IntEnum):
     """Any interval not named here, and the first note with what comes before it."""
     HOLD = 1
     HOLD_OF_C_OR_G = 2
+    """Named, like the others, after the tonic and the fifth (here) or the third of C major."""
     REST = 3
     REST_AFTER_C_OR_G = 4
     SECOND = 5
@@ -61,44 +62,58 @@ _VALUE = {
 }
 
 
-def _classify(previous: int, token: int) -> Interval:
+def _classify(previous: int, token: int, tonic: int, third: int, fifth: int) -> Interval:
+    """Return the interval from the token `previous`, given pitch classes of the key."""
     if previous < FIRST_PITCH_TOKEN:
         return Interval.OTHER
     pitch_class = token_to_pitch(previous) % 12
     if token == NO_EVENT:
-        return Interval.HOLD_OF_C_OR_G if pitch_class in (_C, _G) else Interval.HOLD
+        return Interval.HOLD_OF_C_OR_G if pitch_class in (tonic, fifth) else Interval.HOLD
     if token == NOTE_OFF:
-        return Interval.REST_AFTER_C_OR_G if pitch_class in (_C, _G) else Interval.REST
+        return Interval.REST_AFTER_C_OR_G if pitch_class in (tonic, fifth) else Interval.REST
     semitones = abs(token - previous)
     if semitones > 12:
         return Interval.BEYOND_OCTAVE
     interval = _BY_SEMITONES.get(semitones, Interval.OTHER)
-    if interval is Interval.FIFTH and pitch_class in (_C, _G):
+    if interval is Interval.FIFTH and pitch_class in (tonic, fifth):
         return Interval.FIFTH_FROM_C_OR_G
-    if interval is Interval.THIRD and pitch_class in (_C, _E):
+    if interval is Interval.THIRD and pitch_class in (tonic, third):
         return Interval.THIRD_FROM_C_OR_E
     return interval
 
 
-INTERVAL_OF_PAIR: npt.NDArray[np.int8] = np.array(
-    [_classify(previous, token) for previous in range(VOCABULARY_SIZE) for token in range(VOCABULARY_SIZE)], np.int8
-)
-"""[38 * 38]; the Interval of each pair of `Composition.pitch_pairs`."""
+@lru_cache
+def _interval_of_pair(tonic: int, third: int, fifth: int) -> npt.NDArray[np.int8]:
+    """Return the Interval [38 * 38] of each pair of `Composition.pitch_pairs` in a key of these pitch classes."""
+    tokens = range(VOCABULARY_SIZE)
+    return np.array(
+        [_classify(previous, token, tonic, third, fifth) for previous in tokens for token in tokens], np.int8
+    )
 
-_VALUE_OF_PAIR = np.array([5.0 * _VALUE[Interval(interval)] for interval in INTERVAL_OF_PAIR])
+
+@lru_cache
+def _value_of_pair(tonic: int, third: int, fifth: int) -> Floats:
+    """Return what each pair is worth [38 * 38]."""
+    return np.array([5.0 * _VALUE[Interval(interval)] for interval in _interval_of_pair(tonic, third, fifth)])
+
+
+def _degrees(setting: Setting) -> tuple[int, int, int]:
+    return setting.tonic, setting.third, setting.fifth
 
 
 def interval_kinds(composition: Composition) -> npt.NDArray[np.int8]:
     """Return the `Interval` that each of the n tokens so far makes, [n, B]."""
     n = composition.position
     pairs = composition.previous_pitches[:n].astype(np.intp) * VOCABULARY_SIZE + composition.tokens[:n]
-    return INTERVAL_OF_PAIR[pairs]
+    return _interval_of_pair(*_degrees(composition.setting))[pairs]
 
 
 def interval(composition: Composition) -> Floats:
     """5 times the value of the interval from the last pitch: consonances and steps pay, sevenths and wide leaps cost.
 
-    As in the original, thirds, sixths and sevenths are the major ones, "from C or G" holds for fifths down as well
-    as up, and a hold counts as holding the last pitch even if that was ended by a note off.
+    Some pay more from tonic, third or fifth of the key. As in the original, thirds, sixths and sevenths are the major
+    ones, "from C or G" holds for fifths down as well as up, and a hold counts as holding the last pitch even if that
+    was ended by a note off.
     """
-    return _VALUE_OF_PAIR.take(composition.pitch_pairs(composition.position - 1))
+    values = _value_of_pair(*_degrees(composition.setting))
+    return values.take(composition.pitch_pairs(composition.position - 1))

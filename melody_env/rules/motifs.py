@@ -1,4 +1,4 @@
-"""Rules `motif` and `repeated_motif`: eight steps with something in them, and the same eight steps again.
+"""Rules `motif` and `repeated_motif`: two beats with something in them, and the same two beats again.
 
 Shapes: B melodies, W steps in a window. Source: Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 3.3,
 and the original's code, where a "bar" is eight sixteenths and a motif is looked for at every step, not once a bar.
@@ -50,22 +50,28 @@ class Echoes:
         self.longest = lengths.max(axis=0)
 
 
+def _window(composition: Composition, beats: float) -> int:
+    """Return the steps in so many beats."""
+    return max(round(beats * composition.setting.steps_per_beat), 1)
+
+
 def _distinct_pitches(composition: Composition, window: int) -> npt.NDArray[np.uint8]:
     distinct = composition.memory(PitchWindow, window).distinct
     return distinct if composition.position >= window else np.zeros_like(distinct)
 
 
-def motif(composition: Composition, *, window: int = 8, min_pitches: int = 3) -> Floats:
-    """3, and .3 for each pitch more, when the last `window` tokens have `min_pitches` pitches (`reward_motif`)."""
-    distinct = _distinct_pitches(composition, window)
+def motif(composition: Composition, *, beats: float = 2.0, min_pitches: int = 3) -> Floats:
+    """3, and .3 for each pitch more, when the last so many `beats` have `min_pitches` pitches (`reward_motif`)."""
+    distinct = _distinct_pitches(composition, _window(composition, beats))
     return np.where(distinct >= min_pitches, 3.0 + 0.3 * (distinct - float(min_pitches)), 0.0)
 
 
-def repeated_motif(composition: Composition, *, window: int = 8, min_pitches: int = 3) -> Floats:
+def repeated_motif(composition: Composition, *, beats: float = 2.0, min_pitches: int = 3) -> Floats:
     """4, and 1 for each pitch more, when a motif (see `motif`) ends that was heard before (`reward_repeated_motif`).
 
     The same tokens must stand in a row somewhere before it; a motif that overlaps its repetition does not count.
     """
+    window = _window(composition, beats)
     distinct = _distinct_pitches(composition, window)
     is_heard = (composition.memory(Echoes, window).longest >= window) & (distinct >= min_pitches)
     return np.where(is_heard, 4.0 + (distinct - float(min_pitches)), 0.0)

@@ -1,8 +1,8 @@
 """Rule `autocorrelation`: a melody that resembles itself a few steps later.
 
 Shapes: B melodies, n tokens so far, K lags. Source: Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section
-3.3, and the original's code. As in the original, tokens are compared as the numbers 0..37, note offs (0) and holds
-(1) among them.
+3.3, and the original's code. As in the original, tokens are compared as numbers, note offs (0) and holds (1) among
+them; in another key than C as those of the piece in C.
 """
 
 import numpy as np
@@ -43,10 +43,10 @@ class LaggedSums:
 
     def update(self, composition: Composition, t: int) -> None:
         """Take in the pairs that token `t` forms with the K tokens before it."""
-        token = composition.tokens[t]
+        token = composition.tokens_in_c[t]
         self.total += token
         self.squares += np.multiply(token, token, dtype=np.float64)
-        earlier = composition.tokens[max(t - self.max_lag, 0) : t][::-1]
+        earlier = composition.tokens_in_c[max(t - self.max_lag, 0) : t][::-1]
         self.pair_totals[: len(earlier)] += np.add(earlier, token, dtype=np.float64)
         self.pair_products[: len(earlier)] += np.multiply(earlier, token, dtype=np.float64)
 
@@ -75,6 +75,7 @@ def autocorrelation(composition: Composition, *, max_lag: int = 3, threshold: fl
     ties = np.abs(strengths - threshold) < _TIE
     for k in np.flatnonzero(ties.any(axis=1)):
         rows = np.flatnonzero(ties[k])
-        strengths[k, rows] = np.abs(autocorrelations(composition.tokens[: composition.position, rows].T, int(k) + 1))
+        signals = composition.tokens_in_c[: composition.position, rows].T
+        strengths[k, rows] = np.abs(autocorrelations(signals, int(k) + 1))
     strengths *= strengths > threshold
     return strengths.sum(axis=0) * -3.0

@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from melody_env.composition import Composition, Floats
+from melody_env.setting import Flags
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT, NOTE_OFF
-
-Flags = npt.NDArray[np.bool_]
 
 
 class Runs:

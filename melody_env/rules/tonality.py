@@ -1,4 +1,4 @@
-"""Rules `key` and `tonic`: the notes of C major, and the piece that starts and ends at home.
+"""Rules `key` and `tonic`: the notes of the scale, and the piece that starts and ends at home.
 
 Shapes: B melodies. Source: Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 3.3, and the original's
 code.
@@ -7,43 +7,28 @@ code.
 import numpy as np
 
 from melody_env.composition import Composition, Floats
-from note_rnn.vocabulary import (
-    FIRST_PITCH_TOKEN,
-    MIN_PITCH,
-    NO_EVENT,
-    VOCABULARY_SIZE,
-    pitch_to_token,
-)
-
-MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)
-TONIC_TOKEN = pitch_to_token(60)
-
-_tokens = np.arange(VOCABULARY_SIZE)
-IN_KEY = (_tokens < FIRST_PITCH_TOKEN) | np.isin((_tokens - FIRST_PITCH_TOKEN + MIN_PITCH) % 12, MAJOR_SCALE)
-"""[38]; whether a token is a note of C major, a note off or a hold."""
-
-_KEY_VALUE = np.where(IN_KEY, 0.0, -1.0)
+from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT
 
 
 def key(composition: Composition) -> Floats:
-    """-1 for a note outside C major (`reward_key`)."""
-    return _KEY_VALUE.take(composition.newest)
+    """-1 for a note outside the scale (`reward_key`)."""
+    return composition.setting.in_scale.take(composition.newest).astype(np.float64) - 1
 
 
 def tonic(composition: Composition) -> Floats:
-    """3 for middle C at the first step and four steps before the end, and for what follows there (`reward_tonic`).
+    """3 for the tonic at the first step and where the last beat begins, and for what follows there (`reward_tonic`).
 
-    The paper asks for the tonic "in the first beat and last 4 beats"; the original pays, of the last four steps,
-    the first for middle C, the second for a hold, the last two for a hold or a note off, whether or not the tonic
-    was played.
+    The paper asks for the tonic "in the first beat and last 4 beats"; the original pays, of the last four steps, a beat
+    of 4/4, the first for middle C, the second for a hold, the others for a hold or a note off, whether or not the tonic
+    was played. In another key the tonic nearest to middle C counts.
     """
     t, newest = composition.position - 1, composition.newest
-    steps_left = composition.length - 1 - t
+    step_of_last_beat = t - composition.length + composition.setting.steps_per_beat
     value = np.zeros(composition.batch_size)
-    if t == 0 or steps_left == 3:
-        value[newest == TONIC_TOKEN] = 3.0
-    if steps_left == 2:
+    if t == 0 or step_of_last_beat == 0:
+        value[newest == composition.setting.tonic_token] = 3.0
+    if step_of_last_beat == 1:
         value[newest == NO_EVENT] = 3.0
-    if steps_left < 2:
+    if step_of_last_beat > 1:
         value[newest < FIRST_PITCH_TOKEN] = 3.0
     return value

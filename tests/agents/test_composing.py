@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from agents import PPOKL, RecurrentDQN, compose, compose_pieces
-from agents.composing import load_agent, log_likelihood
+from agents.composing import composer, load_agent, log_likelihood
 from agents.evaluation import learning_metrics, metrics_table, table_metrics
 from melody_env import MelodyVecEnv, score_melodies
-from note_rnn import NO_EVENT, CheckpointError
+from note_rnn import NO_EVENT, CheckpointError, transposed
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +125,30 @@ def test_table_shows_each_composer_beside_the_paper(small_prior):
     assert columns["mine"][row["Notes in motif"]] == "50.0%"
     assert columns["mine"][row["Leaps resolved"]] == "-"
     assert columns["paper: Q"][row["Notes in motif"]] == "75.7%"
+
+
+@pytest.mark.parametrize("objective", ["psi", "g"])
+def test_an_agent_learned_in_one_key_composes_in_any(small_prior, tmp_path, objective):
+    env = MelodyVecEnv(2, prior=small_prior, length=12, key="D")
+    model = RecurrentDQN(env=env, objective=objective, prior=env.engine.prior, learning_starts=0, seed=0, device="cpu")
+    model.learn(24)
+    model.save(tmp_path / "agent.zip")
+    saved = load_agent(tmp_path / "agent.zip")
+    assert saved.setting == env.setting
+    _, environment = composer(saved)
+    environment["prior"] = small_prior
+    melodies = np.random.default_rng(0).integers(38, size=(9, 12))
+    expected = log_likelihood(saved.policy, transposed(melodies, 2), environment)
+    in_g = {**environment, "key": "G"}
+    assert log_likelihood(saved.policy, transposed(melodies, -5), in_g, saved.setting) == pytest.approx(expected)
+    assert log_likelihood(saved.policy, melodies, environment) != pytest.approx(expected)
+    assert compose(saved, 3, key="G").shape == (3, 12)
+
+
+def test_an_untrained_agent_of_another_key_is_the_transposed_note_rnn(small_prior):
+    env = MelodyVecEnv(2, prior=small_prior, length=12, key="Eb", mode="minor")
+    model = RecurrentDQN(env=env, prior=env.engine.prior, seed=0, device="cpu")
+    environment = {"prior": small_prior, "length": 12, "key": "Eb", "mode": "minor"}
+    pieces = compose_pieces(model.policy, 50, 7, environment)
+    np.testing.assert_allclose(pieces.kl, 0, atol=1e-5)
+    assert pieces.setting.transposition == 6 - 12

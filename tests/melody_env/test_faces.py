@@ -176,7 +176,7 @@ def test_gymnasiums_and_sb3s_statistics_wrappers_work(prior):
 def test_sb3s_questions_about_single_environments_are_answered(prior):
     env = MelodyVecEnv(B, prior=prior, render_mode="ansi")
     assert env.get_attr("render_mode", indices=[0, 2]) == ["ansi", "ansi"]
-    assert not env.has_attr("action_masks")
+    assert not env.has_attr("wings")
     assert env.env_is_wrapped(Monitor) == [False] * B
     env.set_attr("note", 1)
     assert env.get_attr("note") == [1] * B

@@ -58,15 +58,15 @@ def test_without_rules_there_is_no_music_theory(tmp_path):
         ("c: .nan", "c must be a number above 0, not nan"),
         ("c: true", "c must be a number above 0, not True"),
         ("log_prior: 1", "log_prior must be true or false, not 1"),
-        ("gamma: 1", "unknown key 'gamma' at the top; it can be one of: c, log_prior, rules"),
+        ("gamma: 1", "unknown key 'gamma' at the top; it can be one of: c, log_prior, rules, setting"),
         ("rules: [key]", r"expected keys and values under 'rules', not \['key'\]"),
         ("rules: {kee: {}}", "unknown key 'kee' under 'rules'; it can be one of: key, tonic"),
         ("rules: {key: 3}", "expected keys and values under 'key', not 3"),
         ("rules: {key: {wait: 3}}", "unknown key 'wait' under 'key'; it can be one of: weight"),
         ("rules: {key: {weight: heavy}}", "the weight of 'key' must be a number, not 'heavy'"),
         ("rules: {key: {weight: .inf}}", "the weight of 'key' must be a number, not inf"),
-        ("rules: {motif: {window: 0}}", "'window' under 'motif' must be a whole number above 0, not 0"),
-        ("rules: {motif: {window: 2.5}}", "'window' under 'motif' must be a whole number above 0, not 2.5"),
+        ("rules: {motif: {min_pitches: 0}}", "'min_pitches' under 'motif' must be a whole number above 0, not 0"),
+        ("rules: {motif: {min_pitches: 2.5}}", "'min_pitches' under 'motif' must be a whole number above 0, not 2.5"),
         ("rules: {autocorrelation: {threshold: x}}", "'threshold' under 'autocorrelation' must be a number, not 'x'"),
         ("- key", r"expected keys and values at the top, not \['key'\]"),
         ("c: [", "is no valid YAML"),
@@ -81,7 +81,7 @@ def test_a_bad_profile_is_refused_in_one_sentence_naming_the_file(tmp_path, text
 
 
 def test_an_unknown_profile_is_answered_with_the_known_ones(tmp_path):
-    with pytest.raises(ProfileError, match=r"No reward profile papper: .* one of: paper"):
+    with pytest.raises(ProfileError, match=r"No reward profile papper: .* one of: .*, paper"):
         load_profile("papper")
     with pytest.raises(ProfileError, match="No reward profile"):
         load_profile(tmp_path)

@@ -105,8 +105,8 @@ def test_repeated_motif_wants_the_same_eight_tokens_without_overlap():
 
 def test_motif_window_and_pitches_are_parameters():
     tokens = [C4, D4, C4, D4]
-    assert worth("motif", tokens, window=2, min_pitches=2) == [0, 3, 3, 3]
-    assert worth("repeated_motif", tokens, window=2, min_pitches=2) == [0, 0, 0, 4]
+    assert worth("motif", tokens, beats=0.5, min_pitches=2) == [0, 3, 3, 3]
+    assert worth("repeated_motif", tokens, beats=0.5, min_pitches=2) == [0, 0, 0, 4]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,211 @@
+// An LSTM layer on one-hot inputs, forward and backward, in one pass over memory where PyTorch takes a dozen.
+//
+// T steps, B sequences, H units (16 or more), F inputs of which K are one at each step; float32, row-major, one thread.
+// Gates and equations as in torch.nn.LSTM: input, forget, cell, output. Eight floats at a time; where H is no multiple of
+// eight, the last eight overlap those before, which are computed from what is there by then and not written again.
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#if defined(__x86_64__) && defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#elif defined(__x86_64__)
+#pragma GCC target("avx2,fma")
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 8")
+
+typedef float Vector __attribute__((vector_size(32)));
+typedef int32_t Lanes __attribute__((vector_size(32)));
+typedef float Unaligned __attribute__((vector_size(32), aligned(4), may_alias));
+
+static const int WIDTH = 8;
+static const int SEQUENCES = 32;  // go through all steps together, so that what they remember stays in the nearest caches
+
+INLINE Vector load(const float* from) { return *(const Unaligned*)from; }
+INLINE void store(float* to, Vector value) { *(Unaligned*)to = value; }
+INLINE Vector clamp(Vector x, float limit) {
+    x = x < -limit ? Vector{} - limit : x;
+    return x > limit ? Vector{} + limit : x;
+}
+
+// Cody and Waite's reduction and the polynomial of the Cephes library; relative error below 2e-7.
+INLINE Vector exponential(Vector x) {
+    const float to_integer = 12582912.f;  // 1.5 * 2^23: what is added to it loses its fraction
+    x = clamp(x, 87.f);
+    Vector n = (x * 1.44269504f + to_integer) - to_integer;
+    Vector r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    Vector p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * (r * r) + r + 1.f;
+    return (Vector)((Lanes)p + (__builtin_convertvector(n, Lanes) << 23));
+}
+
+INLINE Vector sigmoid(Vector x) { return 1.f / (1.f + exponential(-x)); }
+
+// x P(x^2) / Q(x^2), a minimax fit that is 1 in float32 beyond the limit; the coefficients of the Eigen library.
+INLINE Vector hyperbolic_tangent(Vector x) {
+    x = clamp(x, 7.90531110763549805f);
+    Vector y = x * x;
+    Vector p = y * -2.76076847742355e-16f + 2.00018790482477e-13f;
+    p = p * y - 8.60467152213735e-11f;
+    p = p * y + 5.12229709037114e-08f;
+    p = p * y + 1.48572235717979e-05f;
+    p = p * y + 6.37261928875436e-04f;
+    p = p * y + 4.89352455891786e-03f;
+    Vector q = y * 1.19825839466702e-06f + 1.18534705686654e-04f;
+    q = q * y + 2.26843463243900e-03f;
+    q = q * y + 4.89352518554385e-03f;
+    return x * p / q;
+}
+
+// Writes eight values, but where the first `done` of them have been written before.
+INLINE void store_rest(float* to, Vector value, int done) {
+    store(to, Lanes{0, 1, 2, 3, 4, 5, 6, 7} >= done ? value : load(to));
+}
+
+// A matrix whose rows and columns lie as far apart as told.
+struct Matrix {
+    const float* data;
+    int row, column;
+};
+
+// out [R, 8C] (+)= left [R, N] @ right [N, 8C], but for the first `done` columns; rows of `right` and `out` are M apart.
+template <int R, int C, bool ADD>
+INLINE void product(int N, int M, Matrix left, const float* right, float* out, int done) {
+    Vector sum[R][C] = {};
+    for (int k = 0; k < N; k++) {
+        Vector row[C];
+        UNROLL for (int c = 0; c < C; c++) row[c] = load(right + k * M + c * WIDTH);
+        UNROLL for (int r = 0; r < R; r++) UNROLL for (int c = 0; c < C; c++)
+            sum[r][c] += row[c] * left.data[r * left.row + k * left.column];
+    }
+    UNROLL for (int r = 0; r < R; r++) UNROLL for (int c = 0; c < C; c++) {
+        float* to = out + r * M + c * WIDTH;
+        store_rest(to, ADD ? load(to) + sum[r][c] : sum[r][c], done - c * WIDTH);
+    }
+}
+
+template <int C, bool ADD>
+static void columns(int n, int N, int M, Matrix left, const float* right, float* out, int done = 0) {
+    int row = 0;
+    for (; row + 4 <= n; row += 4, left.data += 4 * left.row) product<4, C, ADD>(N, M, left, right, out + row * M, done);
+    for (; row < n; row++, left.data += left.row) product<1, C, ADD>(N, M, left, right, out + row * M, done);
+}
+
+// out [n, M] (+)= left [n, N] @ right [N, M], 24 columns at a time: with four rows they fill the registers.
+template <bool ADD>
+static void multiply(int n, int N, int M, Matrix left, const float* right, float* out) {
+    int column = 0;
+    for (; M - column > 4 * WIDTH; column += 3 * WIDTH) columns<3, ADD>(n, N, M, left, right + column, out + column);
+    for (; column < M; column += 2 * WIDTH) {
+        int first = std::min(column, M - 2 * WIDTH);
+        columns<2, ADD>(n, N, M, left, right + first, out + first, column - first);
+    }
+}
+
+// Gates [4H] become their activations; cell and hidden [H] are the state after them.
+INLINE void activate(int H, const float* cell_before, float* gates, float* cell, float* hidden) {
+    for (int unit = 0; unit < H; unit += WIDTH) {
+        int at = std::min(unit, H - WIDTH), done = unit - at;
+        float *to_i = gates + at, *to_f = to_i + H, *to_g = to_f + H, *to_o = to_g + H;
+        Vector i = sigmoid(load(to_i)), f = sigmoid(load(to_f)), o = sigmoid(load(to_o));
+        Vector g = hyperbolic_tangent(load(to_g));
+        Vector c = f * load(cell_before + at) + i * g;
+        store_rest(cell + at, c, done), store_rest(hidden + at, o * hyperbolic_tangent(c), done);
+        store_rest(to_i, i, done), store_rest(to_f, f, done), store_rest(to_g, g, done), store_rest(to_o, o, done);
+    }
+}
+
+// The gradients of what the gates [4H] were activated from, given those of the state after them: d_hidden + d_output and
+// d_cell [H], which becomes that of the cell before.
+INLINE void differentiate(int H, const float* cell_before, const float* cell, const float* gates, const float* d_hidden,
+                          const float* d_output, float* d_cell, float* d_gates) {
+    for (int unit = 0; unit < H; unit += WIDTH) {
+        int at = std::min(unit, H - WIDTH), done = unit - at;
+        const float* gate = gates + at;
+        Vector i = load(gate), f = load(gate + H), g = load(gate + 2 * H), o = load(gate + 3 * H);
+        Vector d = load(d_hidden + at) + load(d_output + at), tanh_c = hyperbolic_tangent(load(cell + at));
+        Vector dc = load(d_cell + at) + d * o * (1.f - tanh_c * tanh_c);
+        store_rest(d_cell + at, dc * f, done);
+        float* to = d_gates + at;
+        store_rest(to, dc * g * i * (1.f - i), done);
+        store_rest(to + H, dc * load(cell_before + at) * f * (1.f - f), done);
+        store_rest(to + 2 * H, dc * i * (1.f - g * g), done);
+        store_rest(to + 3 * H, d * tanh_c * o * (1.f - o), done);
+    }
+}
+
+// to [n] += from [n]
+INLINE void add(int n, const float* from, float* to) {
+    for (int unit = 0; unit < n; unit += WIDTH) {
+        int at = std::min(unit, n - WIDTH);
+        store_rest(to + at, load(to + at) + load(from + at), unit - at);
+    }
+}
+
+extern "C" {
+
+// Can this processor run what follows?
+int supported() {
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return 1;
+#endif
+}
+
+// Are all `ones` [n] among F inputs? What is not would be read from, or written to, other memory.
+int within(int64_t n, int F, const int64_t* ones) {
+    return std::all_of(ones, ones + n, [F](int64_t one) { return 0 <= one && one < F; });
+}
+
+// ones [T, B, K]; weights of the inputs [F, 4H], of the hidden units [H, 4H] and bias [4H], transposed. hidden and cell
+// [T + 1, B, H] hold the state before in their first row and receive the others; gates [T, B, 4H] is for `backward`.
+void forward(int T, int B, int H, int K, const int64_t* ones, const float* of_inputs, const float* of_hidden,
+             const float* bias, float* hidden, float* cell, float* gates) {
+    for (int first = 0; first < B; first += SEQUENCES) {
+        int n = std::min(B - first, SEQUENCES);
+        for (int t = 0; t < T; t++) {
+            int64_t before = (int64_t)t * B + first, now = before + B;
+            float* gate = gates + before * 4 * H;
+            multiply<false>(n, H, 4 * H, {hidden + before * H, H, 1}, of_hidden, gate);
+            for (int r = 0; r < n; r++, gate += 4 * H) {
+                add(4 * H, bias, gate);
+                for (int k = 0; k < K; k++) add(4 * H, of_inputs + ones[(before + r) * K + k] * 4 * H, gate);
+                activate(H, cell + (before + r) * H, gate, cell + (now + r) * H, hidden + (now + r) * H);
+            }
+        }
+    }
+}
+
+// d_outputs [T, B, H] are the gradients of hidden[1:], of_hidden [4H, H] the weights. What is added to are the gradients of
+// the weights of inputs [F, 4H] and hidden units [4H, H] and of the bias [4H].
+void backward(int T, int B, int H, int K, const int64_t* ones, const float* of_hidden, const float* hidden,
+              const float* cell, const float* gates, const float* d_outputs, float* d_of_inputs, float* d_of_hidden,
+              float* d_bias) {
+    std::vector<float> d_hidden(SEQUENCES * H), d_cell(SEQUENCES * H), d_gates(SEQUENCES * 4 * H);
+    for (int first = 0; first < B; first += SEQUENCES) {
+        int n = std::min(B - first, SEQUENCES);
+        std::fill(d_hidden.begin(), d_hidden.end(), 0.f);
+        std::fill(d_cell.begin(), d_cell.end(), 0.f);
+        for (int t = T - 1; t >= 0; t--) {
+            int64_t before = (int64_t)t * B + first, now = before + B;
+            for (int r = 0; r < n; r++) {
+                float* d_gate = &d_gates[r * 4 * H];
+                differentiate(H, cell + (before + r) * H, cell + (now + r) * H, gates + (before + r) * 4 * H,
+                              &d_hidden[r * H], d_outputs + (before + r) * H, &d_cell[r * H], d_gate);
+                for (int k = 0; k < K; k++) add(4 * H, d_gate, d_of_inputs + ones[(before + r) * K + k] * 4 * H);
+                add(4 * H, d_gate, d_bias);
+            }
+            multiply<true>(4 * H, n, H, {d_gates.data(), 1, 4 * H}, hidden + before * H, d_of_hidden);
+            multiply<false>(n, 4 * H, H, {d_gates.data(), 4 * H, 1}, of_hidden, d_hidden.data());
+        }
+    }
+}
+}

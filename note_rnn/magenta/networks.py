@@ -1,0 +1,125 @@
+"""A Note RNN of the variables of Magenta's `basic_rnn` or of the original RL Tuner's network, under all their names.
+
+Both are LSTM layers and a linear one. A layer of n units that hears m numbers is a kernel [m + n, 4n], its rows first
+what it hears, then its own last output, and a bias [4n]; the columns are the gates i (input), j (candidate), f
+(forget), o (output). TensorFlow adds 1 to f as it runs, PyTorch keeps the gates in the order i, f, j, o and adds
+nothing.
+Shapes: A = 38 tokens, H units of the widest layer.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import torch
+
+from note_rnn.magenta.sources import MagentaFileError, Source
+from note_rnn.magenta.tensors import Floats32
+from note_rnn.model import NoteRNN
+from note_rnn.vocabulary import VOCABULARY_SIZE
+
+TokenOrder = Literal["rl_tuner", "magenta"]
+"""What tokens 0 and 1 mean: note off and no event, as here, or the other way round."""
+
+# As TensorFlow from 1.2 on, 1.0, and 0.11 (the published RL Tuner checkpoint) named them; after these names may stand
+# those of an optimizer's own variables.
+_LAYER = re.compile(
+    r"(?P<scope>.*?)(rnn/multi_rnn_cell/cell_|RNN/MultiRNNCell/Cell)(?P<layer>\d+)/"
+    r"(?P<cell>lstm_cell|basic_lstm_cell|LSTMCell|BasicLSTMCell)/"
+    r"((?P<kernel>kernel|weights|W_0|Linear/Matrix)|bias|biases|B|Linear/Bias)"
+)
+_OUTPUT = re.compile(r"(?P<scope>.*?)fully_connected/((?P<kernel>weights)|bias|biases)")
+
+
+def token_order(source: Source) -> TokenOrder:
+    """Return how the network in `source` means tokens 0 and 1, as its kind of cell tells.
+
+    `basic_rnn` is trained with Magenta's encoding, the RL Tuner's own network is rewarded with the other.
+    """
+    cells = (found["cell"] for name in source.variables if (found := _LAYER.fullmatch(name)))
+    return "magenta" if next(cells, "").lower().startswith("basic") else "rl_tuner"
+
+
+def note_rnn_of(source: Source, order: TokenOrder) -> tuple[NoteRNN, list[int]]:
+    """Return the Note RNN in `source`, its token `order` made ours, and the units of its layers.
+
+    All layers become as wide as the widest: units without weights are added, whose output is always 0. Raises
+    MagentaFileError where there is no such network.
+    """
+    layers, output = _parameters(source)
+    sizes = [bias.size // 4 for _, bias in layers]
+    _check_shapes(source, layers, output, sizes)
+    width = max(sizes)
+    weights: dict[str, Floats32] = {}
+    for number, (kernel, bias) in enumerate(layers):
+        weights |= _layer_weights(number, kernel, bias, width)
+    weights["head.weight"] = np.pad(output[0].T, [(0, 0), (0, width - sizes[-1])])
+    weights["head.bias"] = output[1].copy()
+    if order == "magenta":
+        for name, axis in (("lstm.weight_ih_l0", 1), ("head.weight", 0), ("head.bias", 0)):
+            weights[name] = np.take(weights[name], [1, 0, *range(2, VOCABULARY_SIZE)], axis)
+    model = NoteRNN(width, len(layers))
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+    return model.eval().requires_grad_(False), sizes
+
+
+def _parameters(source: Source) -> tuple[list[tuple[Floats32, Floats32]], tuple[Floats32, Floats32]]:
+    """Return kernel and bias of each LSTM layer, and of the output layer."""
+    found: dict[tuple[int, bool], Floats32] = {}
+    scopes = set()
+    for name, array in source.variables.items():
+        if match := _LAYER.fullmatch(name) or _OUTPUT.fullmatch(name):
+            layer = int(match.groupdict().get("layer", -1))
+            found[layer, bool(match["kernel"])] = array
+            scopes.add(match["scope"])
+    if len(scopes) > 1:
+        raise MagentaFileError(f"{source.path} holds several networks, in {_listed(scopes)}: save one alone.")
+    try:
+        pairs = [(found[number, True], found[number, False]) for number in range(-1, max(len(found) // 2 - 1, 1))]
+    except KeyError as error:
+        raise MagentaFileError(
+            f"{source.path} holds no network of LSTM layers like that of basic_rnn or the RL Tuner: it has "
+            f"{_listed(source.variables)}."
+        ) from error
+    return pairs[1:], pairs[0]
+
+
+def _check_shapes(
+    source: Source, layers: list[tuple[Floats32, Floats32]], output: tuple[Floats32, Floats32], sizes: list[int]
+) -> None:
+    inputs = [VOCABULARY_SIZE, *sizes]
+    expected = [((m + n, 4 * n), (4 * n,)) for m, n in zip(inputs, sizes, strict=False)]
+    expected.append(((sizes[-1], VOCABULARY_SIZE), (VOCABULARY_SIZE,)))
+    shapes = [(kernel.shape, bias.shape) for kernel, bias in [*layers, output]]
+    if shapes != expected:
+        raise MagentaFileError(
+            f"{source.path} holds a network with kernels and biases {shapes}, where one that hears and says the "
+            f"{VOCABULARY_SIZE} tokens has {expected}: of Magenta's models only basic_rnn does."
+        )
+
+
+def _layer_weights(number: int, kernel: Floats32, bias: Floats32, width: int) -> Mapping[str, Floats32]:
+    """Return the weights of an LSTM layer as PyTorch names and lays them out, widened to `width` units."""
+    units = bias.size // 4
+    heard = len(kernel) - units
+    columns = width if number else heard
+    by_gate = kernel.reshape(-1, 4, units)[:, [0, 2, 1, 3]].transpose(1, 2, 0)
+    weights = np.zeros((4, width, columns + width), np.float32)
+    weights[:, :units, :heard] = by_gate[..., :heard]
+    weights[:, :units, columns : columns + units] = by_gate[..., heard:]
+    biases = np.zeros((4, width), np.float32)
+    biases[:, :units] = bias.reshape(4, units)[[0, 2, 1, 3]]
+    biases[1, :units] += 1
+    rows = weights.reshape(4 * width, -1)
+    return {
+        f"lstm.weight_ih_l{number}": rows[:, :columns].copy(),
+        f"lstm.weight_hh_l{number}": rows[:, columns:].copy(),
+        f"lstm.bias_ih_l{number}": biases.ravel(),
+        f"lstm.bias_hh_l{number}": np.zeros(4 * width, np.float32),
+    }
+
+
+def _listed(names: "set[str] | Mapping[str, Floats32]", most: int = 6) -> str:
+    quoted = [repr(name) for name in sorted(names)]
+    return ", ".join(quoted[:most]) + (f" and {len(quoted) - most} more" if len(quoted) > most else "")

@@ -1,0 +1,124 @@
+"""What a melody starts from: a MIDI or ABC file, a tune of the corpus, tokens, or notes written as text.
+
+P steps.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from note_rnn.corpus import load_corpus
+from note_rnn.errors import InputError
+from note_rnn.midi import read_midi
+from note_rnn.notes import ACCIDENTALS, LETTERS
+from note_rnn.tune_files import read_tunes
+from note_rnn.vocabulary import (
+    NO_EVENT,
+    NOTE_OFF,
+    Tokens,
+    VocabularyError,
+    check_tokens,
+    pitch_to_token,
+    transposed,
+)
+
+PHRASE = 32
+"""Steps of a tune that are taken if nothing else is asked for: two bars."""
+
+_CORPUS = "corpus:"
+_NOTE = re.compile(r"([A-G])([#b]?)(\d)")
+_WORD = re.compile(rf"{_NOTE.pattern.replace('(', '(?:')}|-|\.|\S+")
+"""Sharp notes in a row are written without spaces between them."""
+
+
+class PrimerError(InputError):
+    """A primer that cannot be read."""
+
+
+def read_primer(source: str | Path | npt.ArrayLike, length: int | None = None, semitones: int = 0) -> Tokens:
+    """Return the primer [P] that `source` says, its first `length` steps if that is given.
+
+    :param source: tokens, as an array or as text ("14 1 1 1 16 1"); notes as `melody_text` writes them
+        ("C4 - - - D4 -", a dot for silence); a MIDI file, taken as it sounds; a file of tunes that music21 reads (ABC,
+        MusicXML), of which the first counts; "corpus:TITLE", a tune of the default collections.
+    :param semitones: what tunes of ABC and corpus, which are in C major or A minor, are moved by. If no `length` is
+        given, their first two bars are taken.
+
+    Raises PrimerError, MelodyFileError or CorpusError where there is no melody, VocabularyError for what is no token.
+    """
+    if length is not None and length < 1:
+        raise PrimerError(f"The length of a primer must be at least 1 step, not {length}.")
+    tokens, is_tune = _read(source)
+    if is_tune:
+        tokens = transposed(tokens, semitones)
+        length = PHRASE if length is None else length
+    if not len(tokens):
+        raise PrimerError(f"Primer {source!r} is empty: give at least one token, or leave it out.")
+    if length is not None and length > len(tokens):
+        raise PrimerError(f"Primer {source!r} has {len(tokens)} steps: it cannot give {length}.")
+    return tokens[:length]
+
+
+def parse_notes(text: str) -> Tokens:
+    """Return the tokens [P] of notes written as `melody_text` writes them, bar lines and numbers of bars left out.
+
+    A note's name starts it, `-` lets it go on, `.` is silence. Raises VocabularyError for anything else.
+    """
+    tokens: list[int] = []
+    silent = True
+    for word in _WORD.findall(re.sub(r"(?m)^\s*\d+\s*\||\|", " ", text)):
+        tokens.append(NO_EVENT if word == "-" or (word == "." and silent) else parse_token(word))
+        silent = word == "." or (word == "-" and silent)
+    return np.array(tokens, np.int64)
+
+
+def parse_token(word: str) -> int:
+    """Return the token of a number (0..37), a note (C4, F#4, Bb3), `-` (no event) or `.` (note off).
+
+    Raises VocabularyError for anything else.
+    """
+    if word in ("-", "."):
+        return NO_EVENT if word == "-" else NOTE_OFF
+    if re.fullmatch(r"-?\d+", word):
+        return int(check_tokens([int(word)])[0])
+    note = _NOTE.fullmatch(word)
+    if note is None:
+        raise VocabularyError(f"{word!r} is no token: give a number 0..37, a note such as C4 or F#4, - or a dot.")
+    letter, accidental, octave = note.groups()
+    return pitch_to_token(12 * (int(octave) + 1) + LETTERS[letter] + ACCIDENTALS[accidental])
+
+
+def _read(source: str | Path | npt.ArrayLike) -> tuple[Tokens, bool]:
+    """Return the tokens of `source`, and whether it is a tune in C major or A minor."""
+    if not isinstance(source, str | Path):
+        return check_tokens(source, ndim=1), False
+    text, path = str(source), Path(source).expanduser()
+    if text.startswith(_CORPUS):
+        return _tune_of_corpus(text.removeprefix(_CORPUS)), True
+    if path.suffix.lower() in (".mid", ".midi"):
+        return read_midi(path), False
+    if re.search(r"\.[A-Za-z]\w*$", text):
+        return _first_tune(path), True
+    if re.fullmatch(r"[\d\s,]+", text):
+        return check_tokens([int(number) for number in re.findall(r"\d+", text)]), False
+    return parse_notes(text), False
+
+
+def _first_tune(path: Path) -> Tokens:
+    if not path.is_file():
+        raise PrimerError(f"There is no file {path} to start from.")
+    tune = next(iter(read_tunes(path)), None)
+    if tune is None or not tune.segments:
+        raise PrimerError(f"{path} has no tune to start from: {tune.dropped if tune else 'there is none in it'}.")
+    return tune.segments[0]
+
+
+def _tune_of_corpus(title: str) -> Tokens:
+    """Return the first part of the first tune whose title has `title` in it, whatever the case."""
+    corpus = load_corpus()
+    found = [tune for tune, name in enumerate(corpus.titles) if title.strip().lower() in name.lower()]
+    if not found:
+        raise PrimerError(f"No tune of the corpus is called {title!r}; a part of the title is enough.")
+    return corpus.segments[int(np.flatnonzero(corpus.tune_of_segment == found[0])[0])]

@@ -1,0 +1,88 @@
+"""Primers: read from everything that holds a melody, exactly as it is there."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from melody_env import melody_text
+from note_rnn import MelodyFileError, PrimerError, VocabularyError, parse_token, read_primer, transposed, write_midi
+from note_rnn import primers as primers_module
+from note_rnn.corpus import Corpus
+from note_rnn.notes import without_redundant_note_offs
+from note_rnn.primers import PHRASE, parse_notes
+
+MELODY = [14, 1, 1, 0, 16, 1, 18, 1]
+ABC = "X:1\nT:A scale\nM:4/4\nL:1/4\nK:D\nDEFG|ABcd|dcBA|GFED|\n"
+
+
+@pytest.mark.parametrize("source", [MELODY, np.array(MELODY), "14 1 1 0 16 1 18 1", "14,1,1,0,16,1,18,1"])
+def test_tokens_are_taken_as_they_are(source):
+    assert read_primer(source, semitones=5).tolist() == MELODY
+    assert read_primer(source, length=3).tolist() == MELODY[:3]
+
+
+def test_notes_are_read_as_they_are_written():
+    assert read_primer("C4 - - . D4 - E4 -").tolist() == MELODY
+    assert parse_notes("  1 | .  .  C4 - | . . F#4 Bb3 |").tolist() == [1, 1, 14, 1, 0, 1, 20, 12]
+
+
+@given(arrays(np.int64, st.integers(1, 40), elements=st.integers(0, 37)))
+def test_what_melody_text_writes_is_read_again(tokens):
+    np.testing.assert_array_equal(parse_notes(melody_text(tokens)), without_redundant_note_offs(tokens))
+
+
+def test_a_midi_file_sounds_as_it_is(tmp_path):
+    write_midi(MELODY, tmp_path / "melody.mid")
+    assert read_primer(tmp_path / "melody.mid", semitones=5).tolist() == MELODY
+    assert read_primer(str(tmp_path / "melody.mid"), length=5).tolist() == MELODY[:5]
+
+
+def test_a_tune_is_moved_to_the_key(tmp_path):
+    path = tmp_path / "scale.abc"
+    path.write_text(ABC)
+    in_c = read_primer(path)
+    assert len(in_c) == PHRASE
+    assert in_c[::4].tolist() == [14, 16, 18, 19, 21, 23, 25, 26]  # the tune is in D
+    np.testing.assert_array_equal(read_primer(path, semitones=-5), transposed(in_c, -5))
+    assert len(read_primer(path, length=64)) == 64
+
+
+def test_a_tune_of_the_corpus_is_found_by_a_part_of_its_title(monkeypatch):
+    segments = [np.arange(2, 38), np.full(40, 14), np.full(40, 16)]
+    corpus = Corpus(segments, np.array([0, 1, 1]), ["The Hag", "Drowsy Maggie"], ["", ""])
+    monkeypatch.setattr(primers_module, "load_corpus", lambda: corpus)
+    assert read_primer("corpus:maggie", semitones=2).tolist() == [16] * 32
+    with pytest.raises(PrimerError, match="No tune of the corpus is called 'Dancing'"):
+        read_primer("corpus:Dancing")
+
+
+@pytest.mark.parametrize(
+    ("source", "length", "error", "told"),
+    [
+        ([], None, PrimerError, "is empty"),
+        ("", None, PrimerError, "is empty"),
+        (MELODY, 9, PrimerError, "has 8 steps: it cannot give 9"),
+        (MELODY, 0, PrimerError, "must be at least 1 step, not 0"),
+        ([38], None, VocabularyError, "Token 38"),
+        ("14 99", None, VocabularyError, "Token 99"),
+        ("C4 X", None, VocabularyError, "'X' is no token: give a number 0..37, a note such as C4"),
+        ("C9", None, VocabularyError, "MIDI pitch 120 is outside 48..83"),
+        ("nowhere.mid", None, MelodyFileError, "There is no file nowhere.mid"),
+        ("nowhere.abc", None, PrimerError, "There is no file nowhere.abc to start from"),
+    ],
+)
+def test_what_is_no_primer_is_told(source, length, error, told):
+    with pytest.raises(error, match=told):
+        read_primer(source, length)
+
+
+def test_a_file_without_a_tune_is_told(tmp_path):
+    (tmp_path / "empty.abc").write_text("no tune here")
+    with pytest.raises(PrimerError, match=r"empty.abc has no tune to start from"):
+        read_primer(tmp_path / "empty.abc")
+
+
+def test_single_tokens():
+    assert [parse_token(word) for word in ("C4", "Bb3", "F#4", "-", ".", "37", "0")] == [14, 12, 20, 1, 0, 37, 0]
