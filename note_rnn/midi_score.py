@@ -79,13 +79,12 @@ def parse_midi(data: bytes) -> Score:
         > LONGEST_QUARTERS * resolution
     ):
         raise TuneError(f"damaged MIDI: it would last more than {LONGEST_QUARTERS:,} quarter notes")
-    others_in_time = sorted(others, key=lambda event: event.time)
     return Score(
         resolution,
         _tracks(messages, others),
-        _changes(others_in_time, _METER, 2, _meter),
-        _changes(others_in_time, _TEMPO, 1, _tempo),
-        _changes(others_in_time, _KEY, 1, _key),
+        _changes(others, _METER, 2, _meter),
+        _changes(others, _TEMPO, 1, _tempo),
+        _changes(others, _KEY, 1, _key),
     )
 
 
@@ -137,9 +136,13 @@ def _programs(numbers: Integers, channels: Integers, others: list[OtherEvent]) -
 def _changes(
     others: list[OtherEvent], kind: int, width: int, value: Callable[[bytes], tuple[int, ...] | None]
 ) -> Changes:
-    """Return the times and values of the events of a `kind` of which the content has a `value`."""
-    values = [(event.time, value(event.content)) for event in others if event.kind == kind]
-    sound = [(time, value) for time, value in values if value is not None]
+    """Return the times and values of the events of a `kind` of which the content has a `value`.
+
+    They should be in the first track. Where several have them and differ, the first is believed.
+    """
+    values = [(event.track, event.time, value(event.content)) for event in others if event.kind == kind]
+    first = min((track for track, _, _ in values), default=0)
+    sound = [(time, value) for track, time, value in values if track == first and value is not None]
     times = np.array([time for time, _ in sound], np.int64)
     return Changes(times, np.array([value for _, value in sound], np.int64).reshape(-1, width))
 

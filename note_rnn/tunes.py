@@ -127,8 +127,8 @@ def transposed(events: Sequence[Event]) -> list[Event]:
     A section under another signature moves by the interval nearest to that of the first section.
     Raises TuneError where the tune is wider than the vocabulary.
     """
-    first = _shift_to_no_sharps(events[0].sharps)
-    shifts = [first + (_shift_to_no_sharps(event.sharps) - first + 6) % 12 - 6 for event in events]
+    first = shift_to_no_sharps(events[0].sharps)
+    shifts = [first + (shift_to_no_sharps(event.sharps) - first + 6) % 12 - 6 for event in events]
     pitches = [event.pitch + shift for event, shift in zip(events, shifts, strict=True) if event.pitch is not None]
     low, high = min(pitches), max(pitches)
     octaves = [octave for octave in range(-120, 121, 12) if low + octave >= MIN_PITCH and high + octave <= MAX_PITCH]
@@ -141,7 +141,7 @@ def transposed(events: Sequence[Event]) -> list[Event]:
     ]
 
 
-def _shift_to_no_sharps(sharps: int) -> int:
+def shift_to_no_sharps(sharps: int) -> int:
     """Return the semitones (-6..5) from the major tonic of a signature of `sharps` to C."""
     return (6 - 7 * sharps) % 12 - 6
 
