@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from note_rnn.errors import InputError
 from note_rnn.keys import folded, transposition
 from note_rnn.midi import MelodyFileError
 from note_rnn.midi_score import Score, Track, parse_midi
@@ -51,6 +52,11 @@ class Extraction:
     """Move a song that keeps time beside the file's beats onto the grid."""
     cut_at_tempo: bool = False
     """Cut where the tempo changes, as Magenta does."""
+
+    def __post_init__(self) -> None:
+        steps = [1 if steps is None else steps for steps in (self.bar_steps, self.max_steps)]
+        if min(*steps, self.min_bars, self.min_pitches) < 1 or not self.gap_bars > 0:
+            raise InputError("Bars, steps, pitches and gaps of an extraction must be at least 1, gaps more than 0.")
 
 
 class Melody(NamedTuple):
@@ -182,7 +188,7 @@ def _tunes(
             reasons[f"cut at {extraction.max_steps} sixteenths"] += 1
             num_steps = extraction.max_steps
             notes = _until(notes, num_steps)
-        if len(np.unique(notes.pitches % 12)) < extraction.min_pitches:
+        if np.count_nonzero(np.bincount(notes.pitches % 12)) < extraction.min_pitches:
             reasons[f"fewer than {extraction.min_pitches} different notes"] += 1
             continue
         yield start, notes, num_steps

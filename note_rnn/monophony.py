@@ -5,6 +5,7 @@ The procedure of Magenta's melody pipeline
 starts. Of notes that start together the highest is kept, or they end the search. A melody ends at a gap.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -34,7 +35,7 @@ def monophonic(starts: Integers, ends: Integers, pitches: Integers, gap: float, 
     cuts = np.flatnonzero(starts[1:] - ends[:-1] >= gap) + 1
     ends[:-1] = np.minimum(ends[:-1], starts[1:])
     bounds = [0, *cuts.tolist(), len(starts)] if len(starts) else [0]
-    melodies = [Notes(starts[a:b], ends[a:b], pitches[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    melodies = [Notes(starts[a:b], ends[a:b], pitches[a:b]) for a, b in pairwise(bounds)]
     if keep_highest:
         return Monophony(melodies, False)
     before = [melody for melody in melodies if melody.starts[-1] < first_chord]

@@ -21,7 +21,7 @@ from note_rnn.errors import InputError, run_command
 from note_rnn.model import NoteRNN
 from note_rnn.ngram import Reference, ngram_references
 from note_rnn.progress import Progress
-from note_rnn.terms import COLLECTION_TERMS, MUSIC21_TERMS
+from note_rnn.terms import terms_of
 
 EVALUATIONS = 30
 RECIPES = {"strong": training.Recipe(), "paper": training.PAPER}
@@ -40,7 +40,8 @@ class PretrainConfig:
     recipe: Literal["strong", "paper"] = "strong"
     """Training recipe: ours, or that of Jaques et al. 2017."""
     collections: tuple[str, ...] = DEFAULT_COLLECTIONS
-    """Collections of music21's corpus to learn from, such as airdsAirs miscFolk essenFolksong."""
+    """What to learn from: collections of music21's corpus, such as airdsAirs miscFolk essenFolksong, and corpora of
+    your own music, made by `python -m note_rnn.corpus build` (.npz)."""
     hidden_size: int = 100
     """Units of each LSTM layer."""
     num_layers: int = 1
@@ -123,7 +124,7 @@ def _card(
     """Return the model card, a JSON object."""
     return {
         "corpus": {
-            "collections": {name: COLLECTION_TERMS.get(name, MUSIC21_TERMS) for name in config.collections},
+            "collections": {name: terms_of(name) for name in config.collections},
             "provenance": parts.train.provenance,
             "split": {
                 name: {"tunes": len(part.titles), "segments": len(part.segments), "tokens": part.num_tokens}

@@ -35,3 +35,10 @@ _OWN_TERMS = {
 
 COLLECTION_TERMS = {name: f"{terms} All of music21's corpus is {MUSIC21_TERMS}." for name, terms in _OWN_TERMS.items()}
 """What is known of the terms of each collection by name; of those not listed, `MUSIC21_TERMS` is all."""
+
+_OWN_FILES = "your own files, under the terms that they came with"
+
+
+def terms_of(collection: str) -> str:
+    """Return what is known of the terms of a collection of music21, or of a corpus file (.npz)."""
+    return _OWN_FILES if collection.endswith(".npz") else COLLECTION_TERMS.get(collection, MUSIC21_TERMS)

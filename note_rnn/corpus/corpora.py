@@ -33,7 +33,8 @@ DEFAULT_COLLECTIONS = ("oneills1850", "ryansMammoth")
 EXTRACTION_VERSION = 1
 """Raised with every change of what `tune_files` gives, so that caches of before are made anew."""
 
-_SUFFIXES = {".abc", ".xml", ".mxl", ".musicxml", ".krn"}
+SUFFIXES = {".abc", ".xml", ".mxl", ".musicxml", ".krn"}
+"""Of the files that music21 reads."""
 
 
 class CorpusError(InputError):
@@ -86,18 +87,19 @@ def load_corpus(
     cache_dir: str | Path | None = None,
     num_workers: int | None = None,
 ) -> Corpus:
-    """Return the tunes of the named `collections` of music21, from the cache or else parsed and cached.
+    """Return the tunes of `collections` of music21, from the cache or else parsed and cached, and of corpus files.
 
-    :param collections: folders of music21's corpus; `known_collections` lists them.
+    :param collections: folders of music21's corpus, which `known_collections` lists, or corpus files (`.npz`).
     :param cache_dir: by default the user's cache folder.
     :param num_workers: processes that parse, by default one per core.
 
-    Raises CorpusError for an unknown name or where music21 is not installed, OSError where the cache cannot be written.
+    Raises CorpusError for an unknown name, a file that is none, or where music21 is not installed, OSError where the
+    cache cannot be written.
     """
     if not collections:
         raise CorpusError(f"Name at least one collection, such as {DEFAULT_COLLECTIONS[0]}.")
     folder = Path(cache_dir or user_cache_dir("melody-rl")) / "corpus"
-    return _joined([_load_collection(name, folder, num_workers) for name in dict.fromkeys(collections)])
+    return joined([_load_collection(name, folder, num_workers) for name in dict.fromkeys(collections)])
 
 
 def held_out_openings(length: int, cache_dir: str | Path | None = None) -> Tokens | None:
@@ -109,7 +111,7 @@ def held_out_openings(length: int, cache_dir: str | Path | None = None) -> Token
     corpora = [_read_cache(folder / f"{name}.npz") for name in DEFAULT_COLLECTIONS]
     if None in corpora:
         return None
-    test = split(_joined([corpus for corpus in corpora if corpus is not None])).test
+    test = split(joined([corpus for corpus in corpora if corpus is not None])).test
     _, first_segments = np.unique(test.tune_of_segment, return_index=True)
     openings = [test.segments[first][:length] for first in first_segments]
     whole = [opening for opening in openings if len(opening) == length]
@@ -145,7 +147,7 @@ def parse_collection(name: str, num_workers: int | None = None) -> Corpus:
 
     Raises CorpusError where it has none that can be used.
     """
-    files = sorted(path for path in (_corpus_folder() / name).rglob("*") if path.suffix.lower() in _SUFFIXES)
+    files = sorted(path for path in (_corpus_folder() / name).rglob("*") if path.suffix.lower() in SUFFIXES)
     tunes: list[Tune] = []
     with Progress(len(files), f"Parsing {name} (once)", "files") as progress:
         for tunes_of_file in _tunes_of_files(files, num_workers or os.cpu_count() or 1):
@@ -190,6 +192,10 @@ def _tunes_of_files(files: Sequence[Path], num_workers: int) -> Iterator[list[Tu
 
 
 def _load_collection(name: str, folder: Path, num_workers: int | None) -> Corpus:
+    if name.endswith(".npz"):
+        from note_rnn.corpus.files import read_corpus  # which needs Corpus
+
+        return read_corpus(name)
     known = known_collections()
     if name not in known:
         raise CorpusError(f"music21 has no collection {name!r}; it has {', '.join(known)}.")
@@ -235,7 +241,8 @@ def _write_cache(corpus: Corpus, path: Path) -> None:
         )
 
 
-def _joined(corpora: Sequence[Corpus]) -> Corpus:
+def joined(corpora: Sequence[Corpus]) -> Corpus:
+    """Return the tunes of all `corpora`, at least one, in that order."""
     first_tunes = np.cumsum([0, *(len(corpus.titles) for corpus in corpora[:-1])])
     return Corpus(
         [segment for corpus in corpora for segment in corpus.segments],

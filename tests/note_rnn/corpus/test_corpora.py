@@ -7,8 +7,8 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 
-from note_rnn import corpus as corpora
-from note_rnn.corpus import (
+from note_rnn.corpus import corpora
+from note_rnn.corpus.corpora import (
     DEFAULT_COLLECTIONS,
     Corpus,
     CorpusError,
@@ -128,7 +128,7 @@ def test_held_out_openings_are_those_of_the_test_tunes_once_they_are_cached(tmp_
     for name in DEFAULT_COLLECTIONS:
         corpora._write_cache(tunes, tmp_path / "corpus" / f"{name}.npz")
     openings = corpora.held_out_openings(16, tmp_path)
-    test = split(corpora._joined([tunes, tunes])).test
+    test = split(corpora.joined([tunes, tunes])).test
     assert openings.shape[1] == 16
     assert 0 < len(openings) <= len(test.titles)
     first = {tuple(segment[:16]) for segment in test.segments}
