@@ -41,6 +41,8 @@ def build_corpus(
     If it is interrupted, the same call goes on where it stopped. Raises CorpusError where a folder is not there, or
     there are no melodies; then there is the report alone. OSError where nothing can be written.
     """
+    if num_workers is not None and num_workers < 0:
+        raise CorpusError("--workers cannot be less than 0.")
     extraction = extraction or Extraction()
     target, report_file = corpus_paths(out)
     found = find_files(folders)

@@ -38,7 +38,7 @@ def read_corpus(path: str | Path) -> Corpus:
             arrays = {name: data[name] for name in data}
     except FileNotFoundError as error:
         raise CorpusError(f"There is no corpus file {path}.") from error
-    except (ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise CorpusError(f"{path} is no corpus file: make one with `python -m note_rnn.corpus build`.") from error
     if not _is_corpus(arrays):
         raise CorpusError(f"{path} is no corpus file: its arrays are missing or do not agree.")

@@ -262,7 +262,8 @@ def test_the_reference_transposes_alike():
             assert folded(pitches + melody["transpose"]).tolist() == squashed
 
 
-def test_melodies_as_tokens_are_the_references_squashed(midi):
+def test_a_melody_keeps_the_pitches_of_the_file_until_it_is_tokens(midi):
     score = parse_midi(midi.file(midi.track(*midi.scale(first=90))))
     ((melody,), _) = melodies_of(score, Extraction())
+    assert melody.notes.pitches.min() == 90
     assert melody_tokens(melody).tolist() == [SCALE[n % 14] for n in range(128)]
