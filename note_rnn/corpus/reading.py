@@ -77,8 +77,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def limit_process() -> None:
-    """Allow this process no more memory than `BYTES_PER_PROCESS`, where the system can, and leave Ctrl-C to others."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Allow this process no more memory than `BYTES_PER_PROCESS`, where the system can."""
     try:
         import resource
 

@@ -1,8 +1,11 @@
 """Many files read by several processes, in order, whatever happens to one of them."""
 
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 
@@ -36,9 +39,24 @@ def read_files(files: Sequence[File], extraction: Extraction, num_workers: int) 
 def _in_processes(read: "partial[FileResult]", files: Sequence[File], num_workers: int) -> Iterator[FileResult]:
     pool = ProcessPoolExecutor(num_workers, get_context("spawn"), limit_process)
     try:
-        yield from pool.map(read, files, chunksize=_FILES_AT_ONCE)
+        with _deaf_to_interrupts():
+            results = pool.map(read, files, chunksize=_FILES_AT_ONCE)
+        yield from results
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Let Ctrl-C do nothing for a moment; processes that start in it never hear it, and leave it to this one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _read_alone(read: "partial[FileResult]", file: File) -> FileResult:
