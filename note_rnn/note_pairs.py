@@ -18,7 +18,8 @@ def paired(times: Integers, keys: Integers, strikes: Flags) -> tuple[Integers, I
     `times` [E] do not fall; `keys` [E], from 0 on, say which notes are the same; `strikes` [E] are the notes on, all
     others are notes off. A note that nothing ends is left out.
     """
-    order = np.argsort(keys, kind="stable")
+    small = keys.astype(np.min_scalar_type(keys.max(initial=0)))  # 16 bits are sorted four times as fast
+    order = np.argsort(small, kind="stable")
     ons, offs = order[strikes[order]], order[~strikes[order]]
     following = np.searchsorted(np.flatnonzero(~strikes[order]), np.flatnonzero(strikes[order]))
     ended = following < len(offs)
