@@ -1,6 +1,6 @@
 """Acting with memory: what SB3 algorithms with a recurrent policy share.
 
-Shapes: N environments, A actions, H hidden units, L layers.
+Shapes: N environments, A actions.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,20 +18,19 @@ from stable_baselines3.common.type_aliases import MaybeCallback
 from torch import Tensor
 
 from agents.episode_buffer import EpisodeBuffer
-from agents.networks import State
 from agents.objectives import of_action
 from agents.policies import Observation, RecurrentPolicy
 from melody_env import Setting
-from note_rnn import NoteRNN
+from note_rnn import NoteRNN, State
 
 
 def prior_arguments(prior: NoteRNN | None, adds_log_p: bool, policy_kwargs: dict[str, Any] | None) -> dict[str, Any]:
     """Return `policy_kwargs` with the sizes of a network that starts as `prior`, where they say nothing else."""
     if prior is None:
         return policy_kwargs or {}
-    size: dict[str, Any] = {"lstm_hidden_size": prior.hidden_size, "n_lstm_layers": prior.num_layers}
+    size: dict[str, Any] = {"lstm_hidden_size": prior.widths, "n_lstm_layers": 1, "cell": prior.cell}
     if adds_log_p:
-        size["prior_size"] = (prior.hidden_size, prior.num_layers)
+        size["prior_size"] = (prior.widths, 1, prior.cell)
     return {**size, **(policy_kwargs or {})}
 
 

@@ -21,10 +21,10 @@ from agents.players import Player, player_of
 from agents.ppo_kl import PPOKL
 from agents.recurrent_dqn import RecurrentDQN
 from agents.run_directory import RunDirectory
-from agents.sampling import draw, log_softmax
 from agents.settings import algorithm_class
 from melody_env import FinishedPieces, MelodyEngine, Setting, load_profile, setting_of
 from note_rnn import CheckpointError, NoteRNN, Tokens, load_note_rnn, read_primer
+from note_rnn.sampling import draw, log_softmax
 
 Floats = npt.NDArray[np.floating]
 

@@ -1,10 +1,11 @@
 """The recurrent network that scores actions, and its two heads.
 
-Shapes: T steps, B environments or episodes, A actions, F features of an observation, H hidden units, L layers.
+Shapes: T steps, B environments or episodes, A actions, F features of an observation.
 """
 
+from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from gymnasium import spaces
@@ -13,13 +14,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, Flatten
 from torch import Tensor, nn
 
 from agents.objectives import dueling_scores
-from note_rnn import InputError, LSTMState, NoteRNN, one_hot, one_hot_lstm
-
-Cell = Literal["lstm", "gru"]
-State = tuple[Tensor, ...]
-"""What a network remembers, each part [L, B, H]: hidden and cell activations of an LSTM, hidden ones of a GRU."""
-
-_CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
+from note_rnn import Cell, InputError, NoteRNN, RecurrentLayers, State, layer_widths, one_hot
 
 
 class PlainHead(nn.Module):
@@ -81,7 +76,7 @@ class RecurrentNetwork(BaseModel):
         action_space: spaces.Discrete,
         features_extractor: BaseFeaturesExtractor,
         features_dim: int,
-        hidden_size: int,
+        hidden_size: int | Sequence[int],
         num_layers: int,
         cell: Cell,
         dueling: bool,
@@ -96,9 +91,10 @@ class RecurrentNetwork(BaseModel):
             features_extractor=features_extractor,
             normalize_images=normalize_images,
         )
-        self.cell = _CELLS[cell](int(features_dim), hidden_size, num_layers)
-        self.trunk = nn.Sequential(*create_mlp(hidden_size, -1, net_arch, activation_fn))
-        width = net_arch[-1] if net_arch else hidden_size
+        widths = layer_widths(hidden_size, num_layers)
+        self.cell = RecurrentLayers(int(features_dim), widths, cell)
+        self.trunk = nn.Sequential(*create_mlp(widths[-1], -1, net_arch, activation_fn))
+        width = net_arch[-1] if net_arch else widths[-1]
         sizes = (width, int(features_dim), int(action_space.n))
         self.head = DuelingHead(*sizes, value_scale) if dueling else PlainHead(*sizes)
         offsets = _one_hot_offsets(observation_space) if type(features_extractor) is FlattenExtractor else None
@@ -111,14 +107,8 @@ class RecurrentNetwork(BaseModel):
         `log_base` [T, B, A], or a zero, is what the policy adds to the scores; `state` None is the zero state.
         """
         features = self._features(observations)
-        state = state or self.zero_state(observations.shape[1])
-        if isinstance(self.cell, nn.GRU):
-            outputs, hidden = self.cell(features, *state)
-            state = (hidden,)
-        elif self.offsets is None:
-            outputs, state = self.cell(features, state)
-        else:
-            outputs, state = one_hot_lstm(self.cell, self._ones(observations), LSTMState(*state))
+        inputs = features if self.offsets is None else self._ones(observations)
+        outputs, state = self.cell(inputs, state or self.zero_state(observations.shape[1]))
         return self.head(self.trunk(outputs), features, log_base), state
 
     def step(self, observation: Tensor, log_base: Tensor, state: State) -> tuple[Tensor, State]:
@@ -142,8 +132,7 @@ class RecurrentNetwork(BaseModel):
 
     def zero_state(self, batch_size: int) -> State:
         """Return the state of `batch_size` episodes of which nothing has been seen."""
-        zeros = torch.zeros(self.cell.num_layers, batch_size, self.cell.hidden_size, device=self.device)
-        return (zeros,) if isinstance(self.cell, nn.GRU) else (zeros, zeros)
+        return self.cell.zero_state(batch_size)
 
     @torch.no_grad()
     def start_from(self, prior: NoteRNN, scores_from_zero: bool) -> None:
@@ -154,25 +143,24 @@ class RecurrentNetwork(BaseModel):
         zero. Raises InputError if the observation does not begin with the token, or the networks differ in size.
         """
         self._check_fits(prior)
-        weights = prior.lstm.state_dict()
-        inputs = torch.zeros_like(self.cell.get_parameter("weight_ih_l0"))
-        inputs[:, : prior.lstm.input_size] = weights["weight_ih_l0"]
-        self.cell.load_state_dict({**weights, "weight_ih_l0": inputs})
+        inputs = torch.zeros_like(self.cell.input_weights)
+        inputs[:, : prior.layers.num_inputs] = prior.layers.input_weights
+        self.cell.load_state_dict({**prior.layers.state_dict(), "weight_ih_l0": inputs})
         self.head.start_from(prior.head, scores_from_zero)
 
     def _check_fits(self, prior: NoteRNN) -> None:
-        heard = prior.lstm.input_size
+        heard = prior.layers.num_inputs
         first = self.observation_space.nvec[0] if isinstance(self.observation_space, spaces.MultiDiscrete) else None
         if heard not in (first, getattr(self.observation_space, "n", None)) or self.action_space.n != heard:
             raise InputError(
                 f"A Note RNN hears and plays {heard} tokens, but the environment has observations "
                 f"{self.observation_space} and actions {self.action_space}: leave out the prior for this environment."
             )
-        size = (self.cell.hidden_size, self.cell.num_layers)
-        if isinstance(self.cell, nn.GRU) or len(self.trunk) or size != (prior.hidden_size, prior.num_layers):
+        if len(self.trunk) or (self.cell.kind, self.cell.widths) != (prior.cell, prior.widths):
             raise InputError(
-                f"The prior is an LSTM with {prior.num_layers} layer(s) of {prior.hidden_size} units and a linear "
-                "output: set lstm_hidden_size and n_lstm_layers to match, cell='lstm' and an empty net_arch."
+                f"The prior has {prior.cell.upper()} layers of {', '.join(map(str, prior.widths))} units and a linear "
+                f"output: set lstm_hidden_size to {prior.widths}, n_lstm_layers=1, cell={prior.cell!r} and an empty "
+                "net_arch, or leave all of them out."
             )
 
 

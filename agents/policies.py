@@ -1,8 +1,9 @@
 """SB3 policies around the recurrent network: they act with memory.
 
-Shapes: B environments, A actions, H hidden units, L layers.
+Shapes: B environments, A actions, H units of a layer.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,9 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, Flatten
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
-from agents.networks import Cell, RecurrentNetwork, State
+from agents.networks import RecurrentNetwork
 from agents.objectives import FORBIDDEN, policy_logits
-from note_rnn import LSTMState, NoteRNN
+from note_rnn import Cell, NoteRNN, State
 
 Observation = npt.NDArray[Any] | dict[str, npt.NDArray[Any]]
 
@@ -24,15 +25,15 @@ Observation = npt.NDArray[Any] | dict[str, npt.NDArray[Any]]
 class RecurrentPolicy(BasePolicy):
     """A recurrent network with its optimizer; the policy is softmax(scores), with a prior softmax(scores + log p).
 
-    :param lstm_hidden_size: units of each recurrent layer.
-    :param n_lstm_layers: recurrent layers.
+    :param lstm_hidden_size: units of all recurrent layers, or a number for each.
+    :param n_lstm_layers: recurrent layers, where `lstm_hidden_size` is one number.
     :param cell: "lstm" or "gru".
     :param dueling: give value and policy outputs of their own, which also see the observation itself.
     :param value_scale: (dueling) factor of the value output: with returns in the hundreds and logits in the tens, it
         lets the value keep up with the policy at the same learning rate.
     :param net_arch: widths of fully connected layers between the recurrent layers and the scores; none by default.
-    :param prior_size: units and layers of a fixed Note RNN whose log p the policy adds to the scores (G); None for
-        none.
+    :param prior_size: `hidden_size`, `num_layers` and `cell` of a fixed Note RNN whose log p the policy adds to the
+        scores (G); None for none.
 
     The other parameters are those of SB3's DQNPolicy.
     """
@@ -44,14 +45,14 @@ class RecurrentPolicy(BasePolicy):
         observation_space: spaces.Space[Any],
         action_space: spaces.Discrete,
         lr_schedule: Schedule,
-        lstm_hidden_size: int = 100,
+        lstm_hidden_size: int | Sequence[int] = 100,
         n_lstm_layers: int = 1,
         cell: Cell = "lstm",
         dueling: bool = False,
         value_scale: float = 1.0,
         net_arch: list[int] | None = None,
         activation_fn: type[nn.Module] = nn.ReLU,
-        prior_size: tuple[int, int] | None = None,
+        prior_size: tuple[Any, ...] | None = None,
         features_extractor_class: type[BaseFeaturesExtractor] = FlattenExtractor,
         features_extractor_kwargs: dict[str, Any] | None = None,
         normalize_images: bool = True,
@@ -79,6 +80,7 @@ class RecurrentPolicy(BasePolicy):
             "activation_fn": activation_fn,
         }
         self.network = self._make_network()
+        self._prior_size = prior_size
         self.prior = NoteRNN(*prior_size).eval().requires_grad_(False) if prior_size else None
         self.optimizer = self.optimizer_class(
             self.network.parameters(),
@@ -110,7 +112,7 @@ class RecurrentPolicy(BasePolicy):
             "lstm_hidden_size": network["hidden_size"],
             "n_lstm_layers": network["num_layers"],
             **{name: network[name] for name in ("cell", "dueling", "value_scale", "net_arch", "activation_fn")},
-            "prior_size": (self.prior.hidden_size, self.prior.num_layers) if self.prior is not None else None,
+            "prior_size": self._prior_size,
             "lr_schedule": self._dummy_schedule,
             "optimizer_class": self.optimizer_class,
             "optimizer_kwargs": self.optimizer_kwargs,
@@ -144,12 +146,12 @@ class RecurrentPolicy(BasePolicy):
         """
         going_on = (~episode_start).to(state[0].dtype)[None, :, None]
         state = tuple(part * going_on for part in state)
-        own, of_prior = (state, ()) if self.prior is None else (state[:-2], state[-2:])
+        own, of_prior = state[: self.network.cell.num_parts], state[self.network.cell.num_parts :]
         if self.prior is None:
             log_base = torch.zeros((), device=self.device)
         elif log_base is None:
             tokens = observation if observation.ndim == 1 else observation[:, 0]
-            log_base, of_prior = self.prior.step(tokens, LSTMState(*of_prior))
+            log_base, of_prior = self.prior.step(tokens, of_prior)
         if penalty is not None:
             log_base = log_base + penalty
         scores, own = self.network.step(observation, log_base, own)
@@ -178,7 +180,7 @@ class RecurrentPolicy(BasePolicy):
         deterministic: bool = False,
         action_masks: npt.NDArray[np.bool_] | None = None,
     ) -> tuple[npt.NDArray[Any], tuple[npt.NDArray[Any], ...] | None]:
-        """Return actions and the next state, its parts [L, B, H].
+        """Return actions and the next state, its parts [1, B, H] of each layer.
 
         `state` None is the zero state; `episode_start` [B] tells which episodes begin anew; where `action_masks` [B, A]
         are False, an action may not come. Deterministic actions

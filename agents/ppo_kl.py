@@ -20,8 +20,8 @@ from agents.episode_buffer import EpisodeBatch, EpisodeBuffer
 from agents.objectives import of_action, policy_logits
 from agents.policies import RecurrentPolicy
 from agents.policy_gradient import clipped_surrogate, leave_one_out, normalized_by_step, reward_to_go
-from agents.sampling import draw
 from note_rnn import NoteRNN
+from note_rnn.sampling import draw
 
 
 class PPOKL(ActsWithMemory, OnPolicyAlgorithm):

@@ -29,8 +29,8 @@ from agents.objectives import (
     td_error,
 )
 from agents.policies import RecurrentDQNPolicy
-from agents.sampling import draw
 from note_rnn import InputError, NoteRNN
+from note_rnn.sampling import draw
 
 Objective = Literal["q", "psi", "g"]
 Exploration = Literal["epsilon_greedy", "boltzmann"]

@@ -19,7 +19,7 @@ from melody_env.composition import Composition, Floats
 from melody_env.forbidding import nearest_allowed
 from melody_env.profile import RewardProfile, load_profile
 from melody_env.setting import PAPER_SETTING, Flags, Setting
-from note_rnn import LSTMState
+from note_rnn import State
 from note_rnn.checkpoint import load_note_rnn
 from note_rnn.errors import InputError
 from note_rnn.model import NoteRNN
@@ -242,13 +242,13 @@ class MelodyEngine:
         return np.tile(np.arange(VOCABULARY_SIZE) == token, (self.num_pieces, 1))
 
     @torch.inference_mode()
-    def _heard_by_all(self, tokens: npt.ArrayLike) -> LSTMState:
+    def _heard_by_all(self, tokens: npt.ArrayLike) -> State:
         """Return what the Note RNN remembers when all pieces have begun with `tokens` [P]."""
         state = self.prior.zero_state(1)
-        heard = torch.as_tensor(np.asarray(tokens, np.int64)[:, None], device=state.hidden.device)
+        heard = torch.as_tensor(np.asarray(tokens, np.int64)[:, None], device=state[0].device)
         if len(heard):
             _, state = self.prior(heard, state)
-        return LSTMState(*(part.repeat(1, self.num_pieces, 1) for part in state))
+        return tuple(part.repeat(1, self.num_pieces, 1) for part in state)
 
     def _whole_pieces(self, composition: Composition) -> FinishedPieces:
         rules = dict(zip(self.profile.rule_names, self._rule_sums, strict=True))

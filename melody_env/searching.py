@@ -173,7 +173,7 @@ def _composed(value: Value, prior: NoteRNN, rng: np.random.Generator) -> Tokens:
     composition = Composition(POPULATION, value.length, value.profile.setting)
     tokens, state = np.full(POPULATION, NO_EVENT), prior.zero_state(POPULATION)
     while not composition.is_complete:
-        log_probs, state = prior.step(torch.from_numpy(tokens).to(state.hidden.device), state)
+        log_probs, state = prior.step(torch.from_numpy(tokens).to(state[0].device), state)
         scores = log_probs.cpu().numpy() + rng.gumbel(size=(POPULATION, VOCABULARY_SIZE))
         if value.profile.forbids:
             scores[~value.profile.allowed(composition)] = -np.inf

@@ -10,6 +10,7 @@ from note_rnn.model import NoteRNN
 from note_rnn.one_hot_lstm import LSTMState, one_hot, one_hot_lstm
 from note_rnn.primers import PrimerError, parse_token, read_primer
 from note_rnn.progress import Progress
+from note_rnn.recurrent import Cell, RecurrentLayers, State, layer_widths
 from note_rnn.sound import SAMPLE_RATE, synthesize, write_wav
 from note_rnn.vocabulary import NO_EVENT, NOTE_OFF, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens, transposed
 
@@ -18,6 +19,7 @@ __all__ = [
     "NO_EVENT",
     "SAMPLE_RATE",
     "VOCABULARY_SIZE",
+    "Cell",
     "CheckpointError",
     "Extraction",
     "InputError",
@@ -26,11 +28,14 @@ __all__ = [
     "NoteRNN",
     "PrimerError",
     "Progress",
+    "RecurrentLayers",
+    "State",
     "Tokens",
     "VocabularyError",
     "check_tokens",
     "extract_melodies",
     "held_out_openings",
+    "layer_widths",
     "load_note_rnn",
     "one_hot",
     "one_hot_lstm",

@@ -42,10 +42,10 @@ def save_note_rnn(model: NoteRNN, path: str | Path, card: dict[str, Any] | None 
 
     Each file replaces its predecessor only when complete. Raises OSError where it cannot be written.
     """
-    target = _with_suffix(path)
+    target = path_of_weights(path)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     whole_card = {
-        "architecture": {"hidden_size": model.hidden_size, "num_layers": model.num_layers},
+        "architecture": model.architecture,
         "vocabulary": VOCABULARY,
         "checksum": weights_checksum(weights),
         **(card or {}),
@@ -80,7 +80,7 @@ def read_model_card(source: str | Path = DEFAULT) -> dict[str, Any]:
 
 
 def _read(source: str | Path) -> tuple[Path, dict[str, Any], dict[str, Tensor]]:
-    path = _with_suffix(_SHIPPED / DEFAULT if source == DEFAULT else source)
+    path = path_of_weights(_SHIPPED / DEFAULT if source == DEFAULT else source)
     if not path.is_file():
         raise CheckpointError(f"No Note RNN at {path}: give {DEFAULT!r} or a .safetensors file that pretraining wrote.")
     try:
@@ -94,6 +94,7 @@ def _read(source: str | Path) -> tuple[Path, dict[str, Any], dict[str, Tensor]]:
     return path, card, weights
 
 
-def _with_suffix(path: str | Path) -> Path:
+def path_of_weights(path: str | Path) -> Path:
+    """Return `path` with the suffix .safetensors, added if it is missing."""
     path = Path(path).expanduser()
     return path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")

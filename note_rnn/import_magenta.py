@@ -38,14 +38,13 @@ def import_magenta(config: ImportConfig) -> Path:
     """
     source = read_source(config.source)
     order: TokenOrder = token_order(source) if config.token_order == "auto" else config.token_order
-    model, sizes = note_rnn_of(source, order)
+    model = note_rnn_of(source, order)
     card = {
         "imported": {
             "file": source.path.name,
             "format": source.format,
             "sha256": source.sha256,
             **({"bundle": source.bundle} if source.bundle else {}),
-            "layers": sizes,
             "token_order": order,
         },
         "versions": {"melody-rl": version("melody-rl")},

@@ -1,10 +1,11 @@
-"""The Note RNN: an LSTM that gives log p(next token | tokens so far).
+"""The Note RNN: an LSTM, or a GRU, that gives log p(next token | tokens so far).
 
-Shapes: B melodies, T steps, A = 38 tokens, H hidden units, L layers.
+Shapes: B melodies, T steps, A = 38 tokens, L layers of H_1 .. H_L units.
 """
 
 import copy
-from typing import Self
+from collections.abc import Sequence
+from typing import Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,35 +13,52 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from note_rnn.one_hot_lstm import LSTMState, one_hot_lstm
+from note_rnn.recurrent import Cell, RecurrentLayers, State, layer_widths
 from note_rnn.vocabulary import VOCABULARY_SIZE, check_tokens, transposed
 
 
 class NoteRNN(nn.Module):
-    """One-hot tokens in, `num_layers` LSTM layers of `hidden_size` units, logits of the next token out.
+    """One-hot tokens in, layers of LSTM or GRU, logits of the next token out.
 
-    The network of Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 4, where H is 100 and L is 1.
+    The network of Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 4, has one LSTM layer of 100 units.
+
+    :param hidden_size: units of all layers, or a number for each.
+    :param num_layers: layers, where `hidden_size` is one number.
+    :param cell: "lstm" or "gru".
     """
 
-    def __init__(self, hidden_size: int = 100, num_layers: int = 1):
+    def __init__(self, hidden_size: int | Sequence[int] = 100, num_layers: int = 1, cell: Cell = "lstm"):
         super().__init__()
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.lstm = nn.LSTM(VOCABULARY_SIZE, hidden_size, num_layers)
-        self.head = nn.Linear(hidden_size, VOCABULARY_SIZE)
+        self.cell: Cell = cell
+        self.add_module(cell, RecurrentLayers(VOCABULARY_SIZE, layer_widths(hidden_size, num_layers), cell))
+        self.head = nn.Linear(self.widths[-1], VOCABULARY_SIZE)
 
-    def forward(self, tokens: Tensor, state: LSTMState | None = None) -> tuple[Tensor, LSTMState]:
+    @property
+    def layers(self) -> RecurrentLayers:
+        """Its recurrent layers, among its modules as `lstm` or `gru`."""
+        return cast(RecurrentLayers, getattr(self, self.cell))
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Units of each layer [L]."""
+        return self.layers.widths
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """The arguments that make a network of the same shape."""
+        return {"hidden_size": list(self.widths), "cell": self.cell}
+
+    def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return logits [T, B, A] of the token after each of `tokens` [T, B] (integers), and the state after the last.
 
         `state` None is the zero state.
         """
-        outputs, state = one_hot_lstm(self.lstm, tokens[..., None], state or self.zero_state(tokens.shape[1]))
+        outputs, state = self.layers(tokens[..., None], state or self.zero_state(tokens.shape[1]))
         return self.head(outputs), state
 
-    def zero_state(self, batch_size: int) -> LSTMState:
+    def zero_state(self, batch_size: int) -> State:
         """Return the state of `batch_size` melodies of which nothing has been heard."""
-        zeros = self.head.weight.new_zeros(self.num_layers, batch_size, self.hidden_size)
-        return LSTMState(zeros, zeros)
+        return self.layers.zero_state(batch_size)
 
     @torch.no_grad()
     def transposed(self, semitones: int) -> Self:
@@ -53,7 +71,7 @@ class NoteRNN(nn.Module):
             return self
         source = torch.from_numpy(transposed(np.arange(VOCABULARY_SIZE), -semitones))
         moved = copy.deepcopy(self)
-        moved.lstm.all_weights[0][0].copy_(self.lstm.all_weights[0][0][:, source])
+        moved.layers.input_weights.copy_(self.layers.input_weights[:, source])
         moved.head.weight.copy_(self.head.weight[source])
         moved.head.bias.copy_(self.head.bias[source])
         return moved
@@ -79,7 +97,7 @@ class NoteRNN(nn.Module):
         return log_probs.gather(-1, torch.from_numpy(tokens).to(log_probs.device)[..., None]).squeeze(-1)
 
     @torch.no_grad()
-    def step(self, tokens: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
+    def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """Return log p [B, A] of the token after `tokens` [B] (int64, unchecked), and the state; from `state` on."""
         logits, state = self(tokens[None], state)
         return functional.log_softmax(logits[0], dim=-1), state

@@ -33,20 +33,26 @@ class Reference(NamedTuple):
     nats: float
     accuracy: float
 
+    @property
+    def perplexity(self) -> float:
+        """How many tokens, all equally likely, would be as hard to tell apart: exp(nats)."""
+        return float(np.exp(self.nats))
+
 
 def ngram_references(
     train: Segments, validation: Segments, test: Segments, max_order: int = MAX_ORDER
 ) -> list[Reference]:
-    """Return the scores of the unigram, the bigram and the best n-gram of `train` on the segments of `test`.
+    """Return the scores of the unigram, bigram, 5-gram and best n-gram of `train` on the segments of `test`.
 
     The best of the orders 1..`max_order` is the one with the fewest nats per token on `validation`. The first 8 tokens
     of each segment are unscored.
     """
     best = min(score_ngrams(train, validation, max_order), key=lambda row: row.nats)
-    rows = score_ngrams(train, test, max(best.order, 2))
+    rows = score_ngrams(train, test, max(best.order, 5))
     return [
         rows[0]._replace(name="unigram"),
         rows[1]._replace(name="bigram"),
+        rows[4],
         rows[best.order - 1]._replace(name=f"best n-gram ({best.order})"),
     ]
 

@@ -1,6 +1,7 @@
-"""`python -m note_rnn.pretrain`: train a Note RNN on tune books and save it with its model card."""
+"""`python -m note_rnn.pretrain`: train a Note RNN on tunes and save it with its model card."""
 
 import platform
+import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -10,18 +11,18 @@ from typing import Any, Literal
 import numpy as np
 import torch
 import tyro
-from rich.console import Console
-from rich.table import Table
 from torch.utils.tensorboard import SummaryWriter
 
 from note_rnn import training
-from note_rnn.checkpoint import save_note_rnn
-from note_rnn.corpus import DEFAULT_COLLECTIONS, Split, load_corpus, split
+from note_rnn.checkpoint import path_of_weights, save_note_rnn
+from note_rnn.corpus import DEFAULT_COLLECTIONS, Split, is_own_music, load_corpus, split
+from note_rnn.early_stopping import ScoredTraining, read_state, write_state
 from note_rnn.errors import InputError, run_command
 from note_rnn.model import NoteRNN
-from note_rnn.ngram import Reference, ngram_references
+from note_rnn.prior_report import PriorReport, metrics_of, report_prior
 from note_rnn.progress import Progress
-from note_rnn.terms import terms_of
+from note_rnn.recurrent import Cell
+from note_rnn.terms import COLLECTION_TERMS, MUSIC21_TERMS, OWN_MUSIC_TERMS
 
 EVALUATIONS = 30
 RECIPES = {"strong": training.Recipe(), "paper": training.PAPER}
@@ -37,17 +38,26 @@ class PretrainConfig:
 
     out: Path = Path("priors/note_rnn.safetensors")
     """Where the weights go; the model card is written beside them as .json."""
+    resume: Path | None = None
+    """Go on with the interrupted training whose --out this was, as it was configured; the other arguments are
+    ignored."""
     recipe: Literal["strong", "paper"] = "strong"
     """Training recipe: ours, or that of Jaques et al. 2017."""
     collections: tuple[str, ...] = DEFAULT_COLLECTIONS
-    """What to learn from: collections of music21's corpus, such as airdsAirs miscFolk essenFolksong, and corpora of
-    your own music, made by `python -m note_rnn.corpus build` (.npz)."""
-    hidden_size: int = 100
-    """Units of each LSTM layer."""
+    """What to learn from: collections of music21's corpus, such as airdsAirs miscFolk essenFolksong, folders of your
+    own tune files, such as ./tunes, and corpora that `python -m note_rnn.corpus build` made (.npz)."""
+    hidden_size: tuple[int, ...] = (100,)
+    """Units of all layers, or a number for each, the first layer's first."""
     num_layers: int = 1
-    """LSTM layers."""
+    """Recurrent layers, where --hidden-size is one number."""
+    cell: Cell = "lstm"
+    """What the layers are made of; PyTorch's GRU is many times slower on a CPU."""
+    dropout: float | None = None
+    """Share of each layer's outputs that are left out at random, if not the recipe's (none): wide layers need it."""
     updates: int | None = None
     """Gradient updates, where they should be fewer or more than the recipe's."""
+    patience: int = 10
+    """Training ends early when as many validation scores in a row, of 30 in all, were not the best."""
     seed: int = 0
     """Seed of the initial weights and of the crops."""
     log_dir: Path = Path("runs/pretrain")
@@ -55,95 +65,134 @@ class PretrainConfig:
     threads: int = 1
     """CPU threads for the products of small matrices; more are seldom faster."""
 
+    @property
+    def state_path(self) -> Path:
+        """Where a training in progress is kept."""
+        return path_of_weights(self.out).with_suffix(".training.pt")
+
+    def check(self) -> None:
+        """Raise InputError for sizes that no training can have."""
+        counts = (*self.hidden_size, self.num_layers, self.threads, self.updates or 1, self.patience)
+        if not self.hidden_size or min(counts) < 1:
+            raise InputError("--hidden-size, --num-layers, --threads, --updates and --patience must be at least 1.")
+        if not 0 <= (self.dropout or 0) < 1:
+            raise InputError(f"--dropout must be at least 0 and below 1, not {self.dropout}.")
+        if self.resume is None and self.state_path.exists():
+            raise InputError(
+                f"{self.state_path} is of a training that was interrupted: go on with it, --resume {self.out}, or "
+                "delete it."
+            )
+
+    def training_recipe(self) -> training.Recipe:
+        """Return the recipe with what is changed of it."""
+        recipe = RECIPES[self.recipe]
+        dropout = recipe.dropout if self.dropout is None else self.dropout
+        return replace(recipe, updates=self.updates or recipe.updates, dropout=dropout)
+
 
 def pretrain(config: PretrainConfig) -> Path:
     """Train, report and save as `config` says; return the path of the weights.
 
-    Raises CorpusError for an unknown collection, InputError for impossible sizes, OSError where nothing can be written.
+    Raises CorpusError for an unknown collection, CheckpointError where there is nothing to go on with, InputError for
+    impossible sizes, OSError where nothing can be written.
     """
-    if min(config.hidden_size, config.num_layers, config.threads, config.updates or 1) < 1:
-        raise InputError("--hidden-size, --num-layers, --threads and --updates must be at least 1.")
+    config.check()
+    state: dict[str, Any] = {}
+    if config.resume is not None:
+        state = read_state(replace(config, out=config.resume).state_path)
+        config = _config_of(state["config"])
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     parts = split(load_corpus(config.collections))
-    model = NoteRNN(config.hidden_size, config.num_layers)
-    recipe = RECIPES[config.recipe]
-    recipe = replace(recipe, updates=config.updates or recipe.updates)
-    started = time.process_time()
-    validation = _train(model, parts, recipe, config)
-    seconds = time.process_time() - started
-    references = ngram_references(parts.train.segments, parts.validation.segments, parts.test.segments)
-    test = training.evaluate(model, parts.test.segments)
-    _print_table(references, test)
-    return save_note_rnn(model, config.out, _card(config, recipe, parts, references, validation, test, seconds))
+    model = NoteRNN(config.hidden_size, config.num_layers, config.cell)
+    recipe = config.training_recipe()
+    scored = ScoredTraining(
+        training.Training(model, parts.train.segments, recipe, np.random.default_rng(config.seed)),
+        parts.validation.segments,
+        max(recipe.updates // EVALUATIONS, 1),
+        config.patience,
+    )
+    seconds = _train(scored, config, state)
+    scored.keep_best()
+    report = report_prior(model, parts)
+    report.show()
+    path = save_note_rnn(model, config.out, _card(config, scored, parts, report, seconds))
+    config.state_path.unlink(missing_ok=True)
+    return path
 
 
-def _train(model: NoteRNN, parts: Split, recipe: training.Recipe, config: PretrainConfig) -> training.HeldOut:
-    """Train `model` and leave it as it was when it scored best on the validation tunes; return that score."""
-    best = training.HeldOut(float("inf"), 0.0, 0)
-    best_weights: dict[str, Any] = {}
-    every = max(recipe.updates // EVALUATIONS, 1)
-    with SummaryWriter(config.log_dir) as writer, Progress(recipe.updates, "Note RNN", "updates") as progress:
-
-        def on_update(now: training.Update) -> None:
-            nonlocal best, best_weights
+def _train(scored: ScoredTraining, config: PretrainConfig, state: dict[str, Any]) -> float:
+    """Train from `state` on, if there is one; return the CPU-seconds since the beginning."""
+    seconds = -time.process_time()
+    if state:
+        scored.load_state_dict(state["scored"])
+        seconds += state["cpu_seconds"]
+    updates, done = scored.training.recipe.updates, scored.training.number
+    with (
+        SummaryWriter(config.log_dir, purge_step=done + 1) as writer,
+        Progress(updates, "Note RNN", "updates", done) as progress,
+    ):
+        for now, score in scored:
             writer.add_scalar("train/nats_per_token", now.loss, now.number)
             writer.add_scalar("train/learning_rate", now.learning_rate, now.number)
-            if now.number % every == 0 or now.number == recipe.updates:
-                score = training.evaluate(model, parts.validation.segments)
+            if score is not None:
                 writer.add_scalar("validation/nats_per_token", score.nats, now.number)
                 writer.add_scalar("validation/accuracy", score.accuracy, now.number)
                 progress.note(f"validation {score.nats:.3f} nats, {score.accuracy:.1%}")
-                if score.nats < best.nats:
-                    best = score
-                    best_weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+                told = {"config": _told(config), "cpu_seconds": seconds + time.process_time()}
+                write_state(config.state_path, {**told, "scored": scored.state_dict()})
             progress.advance()
+        if scored.training.number < updates:
+            progress.say(f"No better since update {scored.best_update:,}: stopped.")
+    return seconds + time.process_time()
 
-        training.train(model, parts.train.segments, recipe, np.random.default_rng(config.seed), on_update)
-    model.load_state_dict(best_weights)
-    return best
+
+def _told(config: PretrainConfig) -> dict[str, Any]:
+    """Return `config` in plain types."""
+    return {**asdict(config), "out": str(config.out), "log_dir": str(config.log_dir), "resume": None}
 
 
-def _print_table(references: list[Reference], test: training.HeldOut) -> None:
-    table = Table("", "nats/token", "accuracy", title="Held-out tunes (first 8 tokens of each unscored)")
-    for row in references:
-        table.add_row(row.name, f"{row.nats:.3f}", f"{row.accuracy:.1%}")
-    table.add_row("Note RNN", f"{test.nats:.3f}", f"{test.accuracy:.1%}", style="bold")
-    Console().print(table)
+def _config_of(told: dict[str, Any]) -> PretrainConfig:
+    return PretrainConfig(**{**told, "out": Path(told["out"]), "log_dir": Path(told["log_dir"])})
 
 
 def _card(
-    config: PretrainConfig,
-    recipe: training.Recipe,
-    parts: Split,
-    references: list[Reference],
-    validation: training.HeldOut,
-    test: training.HeldOut,
-    seconds: float,
+    config: PretrainConfig, scored: ScoredTraining, parts: Split, report: PriorReport, seconds: float
 ) -> dict[str, Any]:
     """Return the model card, a JSON object."""
     return {
         "corpus": {
-            "collections": {name: terms_of(name) for name in config.collections},
+            "collections": {name: _terms(name) for name in config.collections},
             "provenance": parts.train.provenance,
             "split": {
                 name: {"tunes": len(part.titles), "segments": len(part.segments), "tokens": part.num_tokens}
                 for name, part in parts._asdict().items()
             },
         },
-        "recipe": {"name": config.recipe, "seed": config.seed, **asdict(recipe)},
+        "recipe": {"name": config.recipe, "seed": config.seed, **asdict(scored.training.recipe)},
+        "training": {"best_update": scored.best_update, "last_update": scored.training.number},
         "cpu_seconds": round(seconds),
-        "metrics": {"validation": validation._asdict(), "test": test._asdict()},
-        "references": [row._asdict() for row in references],
+        "metrics": {"validation": metrics_of(scored.best), **report.metrics()},
+        "references": [row._asdict() for row in report.references],
         "versions": {"torch": torch.__version__, "numpy": np.__version__, "melody-rl": version("melody-rl")},
         "machine": f"{platform.machine()}, {config.threads} thread(s)",
     }
 
 
+def _terms(collection: str) -> str:
+    return OWN_MUSIC_TERMS if is_own_music(collection) else COLLECTION_TERMS.get(collection, MUSIC21_TERMS)
+
+
 def main() -> None:
     """Run the command line."""
     config = tyro.cli(PretrainConfig)
-    print(f"Saved {pretrain(config)}")
+    out = config.resume or config.out
+    try:
+        print(f"Saved {pretrain(config)}")
+    except KeyboardInterrupt:
+        if not replace(config, out=out).state_path.exists():
+            raise
+        sys.exit(f"Stopped; go on with: python -m note_rnn.pretrain --resume {out}")
 
 
 if __name__ == "__main__":

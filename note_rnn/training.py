@@ -4,9 +4,9 @@ Shapes: B melodies, T steps, A = 38 tokens. A tune is a 1-D token array; the net
 token, or, in a crop that starts inside the tune, the token before the crop.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -43,6 +43,8 @@ class Recipe:
     """Factor beta of the penalty beta/2 * |weights|^2 added to the loss."""
     max_grad_norm: float = 1.0
     """Gradients are clipped to this L2 norm."""
+    dropout: float = 0.0
+    """Share of each layer's outputs that are left out at random."""
     unscored: int = 0
     """Tokens at the start of each crop that do not count in the loss."""
 
@@ -67,7 +69,7 @@ PAPER = Recipe(
 
 
 class Update(NamedTuple):
-    """What `train` tells after an update: its number (from 1), the loss in nats per token, and the learning rate."""
+    """What is known after an update: its number (from 1), the loss in nats per token, and the learning rate."""
 
     number: int
     loss: float
@@ -81,31 +83,67 @@ class HeldOut(NamedTuple):
     accuracy: float
     tokens: int
 
+    @property
+    def perplexity(self) -> float:
+        """How many tokens, all equally likely, would be as hard to tell apart: exp(nats)."""
+        return float(np.exp(self.nats))
 
-def train(
-    model: NoteRNN,
-    tunes: Sequence[Tokens],
-    recipe: Recipe,
-    rng: np.random.Generator,
-    on_update: Callable[[Update], None] = lambda update: None,
-) -> None:
-    """Train `model` in place on crops of `tunes`. Exceptions from `on_update` end the training and pass through."""
-    crops = crop_batches(tunes, recipe.batch_size, recipe.crop_length, rng)
-    optimizer = torch.optim.Adam(model.parameters(), weight_decay=recipe.weight_decay)
-    device = model.head.weight.device
-    for number in range(1, recipe.updates + 1):
-        rate = learning_rate(recipe, number)
-        for group in optimizer.param_groups:
+
+class Training:
+    """A training of `model` on crops of `tunes`, as `recipe` says; each step of an iteration over it is an update.
+
+    It can be left at any update and gone on with, in another process too: the end is the same.
+    """
+
+    def __init__(self, model: NoteRNN, tunes: Sequence[Tokens], recipe: Recipe, rng: np.random.Generator):
+        self.model = model
+        self.tunes = tunes
+        self.recipe = recipe
+        self.rng = rng
+        self.number = 0
+        self.optimizer = torch.optim.Adam(model.parameters(), weight_decay=recipe.weight_decay)
+        model.layers.dropout = recipe.dropout
+
+    def __iter__(self) -> Iterator[Update]:
+        crops = crop_batches(self.tunes, self.recipe.batch_size, self.recipe.crop_length, self.rng)
+        while self.number < self.recipe.updates:
+            yield self._update(*next(crops))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that changes, states of the random number generators included."""
+        return {
+            "number": self.number,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "rng": self.rng.bit_generator.state,
+            "torch_rng": torch.get_rng_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from the `state` of a training of the same model, tunes and recipe."""
+        self.number = state["number"]
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.rng.bit_generator.state = state["rng"]
+        torch.set_rng_state(state["torch_rng"])
+
+    def _update(self, inputs: Tensor, targets: Tensor) -> Update:
+        """Take one step down the gradient of the loss on a crop, `inputs` and `targets` [T, B]."""
+        self.number += 1
+        rate = learning_rate(self.recipe, self.number)
+        for group in self.optimizer.param_groups:
             group["lr"] = rate
-        inputs, targets = (array.to(device) for array in next(crops))
-        targets[: recipe.unscored] = IGNORED
-        logits, _ = model(inputs)
+        device = self.model.head.weight.device
+        inputs, targets = inputs.to(device), targets.to(device)
+        targets[: self.recipe.unscored] = IGNORED
+        self.model.train()
+        logits, _ = self.model(inputs)
         loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
-        optimizer.zero_grad()
+        self.optimizer.zero_grad()
         loss.backward()
-        clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
-        optimizer.step()
-        on_update(Update(number, loss.item(), rate))
+        clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm)
+        self.optimizer.step()
+        return Update(self.number, loss.item(), rate)
 
 
 def learning_rate(recipe: Recipe, update: int) -> float:
@@ -141,7 +179,8 @@ def crop_batches(
 
 @torch.no_grad()
 def evaluate(model: NoteRNN, tunes: Sequence[Tokens], batch_size: int = 64) -> HeldOut:
-    """Return how well `model` predicts whole `tunes`, each from the zero state."""
+    """Return how well `model`, from now on in evaluation mode, predicts whole `tunes`, each from the zero state."""
+    model.eval()
     nats = right = count = 0.0
     ordered = sorted(tunes, key=len)
     for first in range(0, len(ordered), batch_size):

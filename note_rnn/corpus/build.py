@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from note_rnn.corpus.corpora import EXTRACTION_VERSION, Corpus, CorpusError, joined
+from note_rnn.corpus.corpora import EXTRACTION_VERSION
 from note_rnn.corpus.files import read_corpus, write_corpus
 from note_rnn.corpus.folders import File, Files, find_files
 from note_rnn.corpus.reading import FileResult
 from note_rnn.corpus.report import Report
+from note_rnn.corpus.types import Corpus, CorpusError, joined
 from note_rnn.corpus.workers import read_files
 from note_rnn.extraction import Extraction
 from note_rnn.files import write_json

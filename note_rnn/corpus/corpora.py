@@ -1,29 +1,25 @@
-"""Corpora of melodies: the tune books that come with music21, tokenised once, cached, and split by tune.
+"""Where tunes come from: the tune books of music21, tokenised once and cached, or folders and files of one's own.
 
-A corpus has S segments (token arrays [T], see `tunes`) of N tunes; it is cached as one `.npz` a collection.
+The cache has one corpus file a collection.
 """
 
 import hashlib
 import importlib.metadata
 import importlib.util
-import json
 import os
-import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from platformdirs import user_cache_dir
 
-from note_rnn.errors import InputError
-from note_rnn.files import replacing
+from note_rnn.corpus.files import read_corpus, write_corpus
+from note_rnn.corpus.types import Corpus, CorpusError, Split, joined
 from note_rnn.progress import Progress
 from note_rnn.tune_files import Tune, read_tunes
 from note_rnn.variants import variant_groups
@@ -37,64 +33,20 @@ SUFFIXES = {".abc", ".xml", ".mxl", ".musicxml", ".krn"}
 """Of the files that music21 reads."""
 
 
-class CorpusError(InputError):
-    """A collection that is not there or gives no tunes."""
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """Segments [S] of tunes [N]. Every tune has at least one."""
-
-    segments: list[Tokens]
-    """Token arrays [T]."""
-    tune_of_segment: npt.NDArray[np.int64]
-    """The tune, 0..N-1, that each segment is part of [S]."""
-    titles: list[str]
-    """The title of each tune [N]."""
-    sources: list[str]
-    """Where each tune stands [N], as `collection/file#number`."""
-    provenance: list[dict[str, Any]] = field(default_factory=list)
-    """Of each collection its name, versions, and how many tunes were read, kept, cut, and dropped why."""
-
-    @property
-    def num_tokens(self) -> int:
-        """The tokens in all segments."""
-        return sum(map(len, self.segments))
-
-    def of_tunes(self, chosen: npt.NDArray[np.bool_]) -> "Corpus":
-        """Return the corpus of the `chosen` tunes only, a mask [N]."""
-        number = np.cumsum(chosen) - 1
-        tunes, segments = np.flatnonzero(chosen), np.flatnonzero(chosen[self.tune_of_segment])
-        return Corpus(
-            [self.segments[i] for i in segments],
-            number[self.tune_of_segment[segments]],
-            [self.titles[i] for i in tunes],
-            [self.sources[i] for i in tunes],
-            self.provenance,
-        )
-
-
-class Split(NamedTuple):
-    """A corpus in three parts that share no tune and no variant of one."""
-
-    train: Corpus
-    validation: Corpus
-    test: Corpus
-
-
 def load_corpus(
     collections: Sequence[str] = DEFAULT_COLLECTIONS,
     cache_dir: str | Path | None = None,
     num_workers: int | None = None,
 ) -> Corpus:
-    """Return the tunes of `collections` of music21, from the cache or else parsed and cached, and of corpus files.
+    """Return the tunes of `collections`, those of music21 from the cache or else parsed and cached.
 
-    :param collections: folders of music21's corpus, which `known_collections` lists, or corpus files (`.npz`).
+    :param collections: names of folders of music21's corpus, which `known_collections` lists; paths of folders of your
+        own tune files (ABC, MusicXML, kern), always parsed, or of corpus files (.npz).
     :param cache_dir: by default the user's cache folder.
     :param num_workers: processes that parse, by default one per core.
 
-    Raises CorpusError for an unknown name, a file that is none, or where music21 is not installed, OSError where the
-    cache cannot be written.
+    Raises CorpusError for an unknown name, a file that is no corpus or where music21 is not installed, OSError where
+    the cache cannot be written.
     """
     if not collections:
         raise CorpusError(f"Name at least one collection, such as {DEFAULT_COLLECTIONS[0]}.")
@@ -108,7 +60,7 @@ def held_out_openings(length: int, cache_dir: str | Path | None = None) -> Token
     None where they have not been read on this machine: that takes minutes, and music21.
     """
     folder = Path(cache_dir or user_cache_dir("melody-rl")) / "corpus"
-    corpora = [_read_cache(folder / f"{name}.npz") for name in DEFAULT_COLLECTIONS]
+    corpora = [_read_cache(folder / _cache_name(name)) for name in DEFAULT_COLLECTIONS]
     if None in corpora:
         return None
     test = split(joined([corpus for corpus in corpora if corpus is not None])).test
@@ -131,7 +83,9 @@ def split(corpus: Corpus, validation: float = 0.05, test: float = 0.05) -> Split
     A hash of its melodies decides where a group goes, so neither the order of the tunes nor the other groups matter.
     Raises CorpusError where a part would be empty.
     """
-    groups = variant_groups(corpus.segments, corpus.tune_of_segment, corpus.titles)
+    named = zip(corpus.titles, corpus.sources, strict=True)
+    titles = ["" if source.endswith(f"/{title}") else title for title, source in named]  # a file's name is no title
+    groups = variant_groups(corpus.segments, corpus.tune_of_segment, titles)
     hashes = np.zeros(len(groups), np.uint64)
     np.add.at(hashes, groups, _melody_hashes(corpus))  # modulo 2^64, so uniform and the same in any order
     position = hashes[groups] / 2.0**64
@@ -142,12 +96,26 @@ def split(corpus: Corpus, validation: float = 0.05, test: float = 0.05) -> Split
     return parts
 
 
+def is_own_music(collection: str) -> bool:
+    """Return whether `collection` is the path of a folder or file, such as ./tunes, and no name that music21 knows."""
+    return "/" in collection or os.sep in collection or collection.endswith(".npz")
+
+
 def parse_collection(name: str, num_workers: int | None = None) -> Corpus:
     """Return the tunes of a collection of music21, parsed anew and never cached.
 
     Raises CorpusError where it has none that can be used.
     """
-    files = sorted(path for path in (_corpus_folder() / name).rglob("*") if path.suffix.lower() in SUFFIXES)
+    return parse_folder(_corpus_folder() / name, num_workers)
+
+
+def parse_folder(folder: Path, num_workers: int | None = None) -> Corpus:
+    """Return the tunes of all files that music21 reads in `folder` and below it, as a collection of that name.
+
+    Raises CorpusError where it has none that can be used.
+    """
+    name = folder.resolve().name
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     tunes: list[Tune] = []
     with Progress(len(files), f"Parsing {name} (once)", "files") as progress:
         for tunes_of_file in _tunes_of_files(files, num_workers or os.cpu_count() or 1):
@@ -192,65 +160,36 @@ def _tunes_of_files(files: Sequence[Path], num_workers: int) -> Iterator[list[Tu
 
 
 def _load_collection(name: str, folder: Path, num_workers: int | None) -> Corpus:
-    if name.endswith(".npz"):
-        from note_rnn.corpus.files import read_corpus  # which needs Corpus
-
-        return read_corpus(name)
+    if is_own_music(name):
+        path = Path(name).expanduser()
+        return parse_folder(path, num_workers) if path.is_dir() else read_corpus(path)
     known = known_collections()
     if name not in known:
-        raise CorpusError(f"music21 has no collection {name!r}; it has {', '.join(known)}.")
-    cache = folder / f"{name}.npz"
+        raise CorpusError(
+            f"music21 has no collection {name!r}; it has {', '.join(known)}. A folder of your own is written ./{name}."
+        )
+    cache = folder / _cache_name(name)
     corpus = _read_cache(cache)
     if corpus is None:
         corpus = parse_collection(name, num_workers)
-        _write_cache(corpus, cache)
+        write_corpus(corpus, cache)
     return corpus
+
+
+def _cache_name(collection: str) -> str:
+    """Return the file's name; it differs by version, so that two versions on one machine do not undo each other."""
+    return f"{collection}-{EXTRACTION_VERSION}.npz"
 
 
 def _read_cache(path: Path) -> Corpus | None:
     """Return the corpus cached at `path`; None where there is none, it is damaged, or made by other versions."""
     try:
-        with path.open("rb") as file, np.load(file) as data:
-            provenance = json.loads(str(data["provenance"]))
-            if (provenance["music21"], provenance["extraction"]) != (
-                importlib.metadata.version("music21"),
-                EXTRACTION_VERSION,
-            ):
-                return None
-            return Corpus(
-                np.split(data["tokens"].astype(np.int64), data["starts"][1:]),
-                data["tune_of_segment"],
-                data["titles"].tolist(),
-                data["sources"].tolist(),
-                [provenance],
-            )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, importlib.metadata.PackageNotFoundError):
+        corpus = read_corpus(path)
+        (made,) = corpus.provenance
+        current = (importlib.metadata.version("music21"), EXTRACTION_VERSION)
+        return corpus if (made["music21"], made["extraction"]) == current else None
+    except (OSError, ValueError, KeyError, importlib.metadata.PackageNotFoundError):
         return None
-
-
-def _write_cache(corpus: Corpus, path: Path) -> None:
-    with replacing(path) as temporary:
-        np.savez_compressed(
-            temporary,
-            tokens=np.concatenate(corpus.segments).astype(np.int8),
-            starts=np.cumsum([0, *map(len, corpus.segments[:-1])]),
-            tune_of_segment=corpus.tune_of_segment,
-            titles=np.array(corpus.titles),
-            sources=np.array(corpus.sources),
-            provenance=np.array(json.dumps(corpus.provenance[0])),
-        )
-
-
-def joined(corpora: Sequence[Corpus]) -> Corpus:
-    """Return the tunes of all `corpora`, at least one, in that order."""
-    first_tunes = np.cumsum([0, *(len(corpus.titles) for corpus in corpora[:-1])])
-    return Corpus(
-        [segment for corpus in corpora for segment in corpus.segments],
-        np.concatenate([corpus.tune_of_segment + n for corpus, n in zip(corpora, first_tunes, strict=True)]),
-        [title for corpus in corpora for title in corpus.titles],
-        [source for corpus in corpora for source in corpus.sources],
-        [entry for corpus in corpora for entry in corpus.provenance],
-    )
 
 
 def _corpus_folder() -> Path:

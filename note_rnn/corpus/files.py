@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from note_rnn.corpus.corpora import Corpus, CorpusError
+from note_rnn.corpus.types import Corpus, CorpusError
 from note_rnn.files import replacing
 from note_rnn.vocabulary import check_tokens
 
@@ -37,7 +37,7 @@ def read_corpus(path: str | Path) -> Corpus:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as data:
             arrays = {name: data[name] for name in data}
     except FileNotFoundError as error:
-        raise CorpusError(f"There is no corpus file {path}.") from error
+        raise CorpusError(f"There is no folder or corpus file {path}.") from error
     except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise CorpusError(f"{path} is no corpus file: make one with `python -m note_rnn.corpus build`.") from error
     if not _is_corpus(arrays):

@@ -4,7 +4,7 @@ Both are LSTM layers and a linear one. A layer of n units that hears m numbers i
 what it hears, then its own last output, and a bias [4n]; the columns are the gates i (input), j (candidate), f
 (forget), o (output). TensorFlow adds 1 to f as it runs, PyTorch keeps the gates in the order i, f, j, o and adds
 nothing.
-Shapes: A = 38 tokens, H units of the widest layer.
+Shapes: A = 38 tokens.
 """
 
 import re
@@ -41,27 +41,20 @@ def token_order(source: Source) -> TokenOrder:
     return "magenta" if next(cells, "").lower().startswith("basic") else "rl_tuner"
 
 
-def note_rnn_of(source: Source, order: TokenOrder) -> tuple[NoteRNN, list[int]]:
-    """Return the Note RNN in `source`, its token `order` made ours, and the units of its layers.
-
-    All layers become as wide as the widest: units without weights are added, whose output is always 0. Raises
-    MagentaFileError where there is no such network.
-    """
+def note_rnn_of(source: Source, order: TokenOrder) -> NoteRNN:
+    """Return the Note RNN in `source`, its token `order` made ours; raises MagentaFileError where there is none."""
     layers, output = _parameters(source)
     sizes = [bias.size // 4 for _, bias in layers]
     _check_shapes(source, layers, output, sizes)
-    width = max(sizes)
-    weights: dict[str, Floats32] = {}
+    weights = {"head.weight": output[0].T.copy(), "head.bias": output[1].copy()}
     for number, (kernel, bias) in enumerate(layers):
-        weights |= _layer_weights(number, kernel, bias, width)
-    weights["head.weight"] = np.pad(output[0].T, [(0, 0), (0, width - sizes[-1])])
-    weights["head.bias"] = output[1].copy()
+        weights |= _layer_weights(number, kernel, bias)
     if order == "magenta":
         for name, axis in (("lstm.weight_ih_l0", 1), ("head.weight", 0), ("head.bias", 0)):
             weights[name] = np.take(weights[name], [1, 0, *range(2, VOCABULARY_SIZE)], axis)
-    model = NoteRNN(width, len(layers))
+    model = NoteRNN(sizes)
     model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
-    return model.eval().requires_grad_(False), sizes
+    return model.eval().requires_grad_(False)
 
 
 def _parameters(source: Source) -> tuple[list[tuple[Floats32, Floats32]], tuple[Floats32, Floats32]]:
@@ -99,24 +92,17 @@ def _check_shapes(
         )
 
 
-def _layer_weights(number: int, kernel: Floats32, bias: Floats32, width: int) -> Mapping[str, Floats32]:
-    """Return the weights of an LSTM layer as PyTorch names and lays them out, widened to `width` units."""
+def _layer_weights(number: int, kernel: Floats32, bias: Floats32) -> Mapping[str, Floats32]:
+    """Return the weights of an LSTM layer as PyTorch names and lays them out."""
     units = bias.size // 4
-    heard = len(kernel) - units
-    columns = width if number else heard
-    by_gate = kernel.reshape(-1, 4, units)[:, [0, 2, 1, 3]].transpose(1, 2, 0)
-    weights = np.zeros((4, width, columns + width), np.float32)
-    weights[:, :units, :heard] = by_gate[..., :heard]
-    weights[:, :units, columns : columns + units] = by_gate[..., heard:]
-    biases = np.zeros((4, width), np.float32)
-    biases[:, :units] = bias.reshape(4, units)[[0, 2, 1, 3]]
-    biases[1, :units] += 1
-    rows = weights.reshape(4 * width, -1)
+    weights = kernel.reshape(-1, 4, units)[:, [0, 2, 1, 3]].reshape(-1, 4 * units).T
+    biases = bias.reshape(4, units)[[0, 2, 1, 3]]
+    biases[1] += 1
     return {
-        f"lstm.weight_ih_l{number}": rows[:, :columns].copy(),
-        f"lstm.weight_hh_l{number}": rows[:, columns:].copy(),
+        f"lstm.weight_ih_l{number}": weights[:, :-units].copy(),
+        f"lstm.weight_hh_l{number}": weights[:, -units:].copy(),
         f"lstm.bias_ih_l{number}": biases.ravel(),
-        f"lstm.bias_hh_l{number}": np.zeros(4 * width, np.float32),
+        f"lstm.bias_hh_l{number}": np.zeros(4 * units, np.float32),
     }
 
 

@@ -8,8 +8,8 @@ from stable_baselines3 import DQN
 
 from agents import PPOKL, RecurrentDQN, compose_pieces
 from agents.objectives import FORBIDDEN, double_q_value, dueling_scores, max_q_value, soft_value
-from agents.sampling import draw
 from melody_env import MelodyVecEnv, NamedMask, RewardProfile, WeightedRule
+from note_rnn.sampling import draw
 
 PROFILE = RewardProfile("masked", (WeightedRule("interval"),), masks=(NamedMask("in_scale"),)).with_setting(
     key="G", length=6, pitch_range=(55, 70)

@@ -158,3 +158,14 @@ def test_works_with_sb3_callbacks_and_one_environment(tmp_path):
 def test_a_prior_that_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="leave out the prior"):
         make_model(prior=NoteRNN(hidden_size=12), policy_kwargs=None)
+
+
+@pytest.mark.parametrize("size", [((20, 7),), ((9, 5), 1, "gru")])
+def test_it_starts_from_priors_of_any_layers_and_goes_on_learning(size, tmp_path):
+    prior = NoteRNN(*size)
+    env = MelodyVecEnv(4, prior=prior, length=6)
+    model = PPOKL(env=env, prior=prior, seed=0, device="cpu")
+    assert (model.policy.network.cell.kind, model.policy.network.cell.widths) == (prior.cell, prior.widths)
+    model.learn(100)
+    model.save(tmp_path / "agent")
+    assert weights(PPOKL.load(tmp_path / "agent", device="cpu")).equal(weights(model))

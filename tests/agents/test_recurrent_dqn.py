@@ -193,11 +193,16 @@ def test_lockstep_environments_log_once_a_step(monkeypatch):
     assert dumps == [24, 48, 72]
 
 
+SIZES = [(12,), (16, 2), ((20, 7),), ((9, 5), 1, "gru")]
+"""Layers, widths and cells that a prior may have."""
+
+
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("dueling", [False, True])
 @pytest.mark.parametrize("objective", ["q", "psi", "g"])
-def test_first_policy_is_the_prior_whatever_the_position(objective, dueling):
+def test_first_policy_is_the_prior_whatever_the_position(objective, dueling, size):
     torch.manual_seed(0)
-    prior = NoteRNN(hidden_size=12)
+    prior = NoteRNN(*size)
     model = RecurrentDQN(
         "MlpLstmPolicy", Token(), objective, prior=prior, policy_kwargs={"dueling": dueling}, device="cpu"
     )
@@ -212,9 +217,10 @@ def test_first_policy_is_the_prior_whatever_the_position(objective, dueling):
             assert scores.abs().max() < 1e-5  # G itself starts at zero, not at the logits
 
 
-def test_g_evaluates_its_own_prior_where_the_environment_has_none():
+@pytest.mark.parametrize("size", SIZES)
+def test_g_evaluates_its_own_prior_where_the_environment_has_none(size):
     torch.manual_seed(0)
-    prior = NoteRNN(hidden_size=12)
+    prior = NoteRNN(*size)
     model = RecurrentDQN("MlpLstmPolicy", Token(), "g", prior=prior, device="cpu")
     log_probs = prior.log_probs([[14, 20, 3]])[0]
     state = model.policy.zero_state(1)
@@ -235,13 +241,15 @@ def test_gru_and_dueling_learn_what_needs_memory():
     assert evaluate_policy(model, model.get_env(), n_eval_episodes=40)[0] == 1.0
 
 
-def test_saved_g_keeps_its_prior(small_prior, tmp_path):
-    env = MelodyVecEnv(2, prior=small_prior, length=6)
-    model = RecurrentDQN(env=env, objective="g", prior=small_prior, seed=0, device="cpu", learning_starts=10).learn(60)
+@pytest.mark.parametrize("size", SIZES)
+def test_saved_g_keeps_its_prior(size, tmp_path):
+    prior = NoteRNN(*size)
+    env = MelodyVecEnv(2, prior=prior, length=6)
+    model = RecurrentDQN(env=env, objective="g", prior=prior, seed=0, device="cpu", learning_starts=10).learn(60)
     model.save(tmp_path / "g")
     loaded = RecurrentDQN.load(tmp_path / "g", device="cpu")
     assert weights(loaded).equal(weights(model))
-    for one, other in zip(loaded.policy.prior.parameters(), small_prior.parameters(), strict=True):
+    for one, other in zip(loaded.policy.prior.parameters(), prior.parameters(), strict=True):
         assert one.equal(other)  # the prior is never trained
 
 
@@ -249,7 +257,7 @@ def test_a_prior_that_does_not_fit_is_refused():
     prior = NoteRNN(hidden_size=12)
     with pytest.raises(ValueError, match="leave out the prior"):
         make_model(RememberFirst(), prior=prior)
-    with pytest.raises(ValueError, match="set lstm_hidden_size"):
+    with pytest.raises(ValueError, match=r"set lstm_hidden_size to \(12,\)"):
         RecurrentDQN("MlpLstmPolicy", Token(), prior=prior, policy_kwargs={"lstm_hidden_size": 13})
 
 

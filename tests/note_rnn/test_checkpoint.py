@@ -22,7 +22,7 @@ def test_round_trip_gives_the_same_network_frozen(small_prior, tmp_path):
 def test_card_tells_size_checksum_and_what_the_trainer_adds(small_prior, tmp_path):
     path = save_note_rnn(small_prior, tmp_path / "prior", {"corpus": "mine"})
     card = read_model_card(path)
-    assert card["architecture"] == {"hidden_size": 12, "num_layers": 1}
+    assert card["architecture"] == {"hidden_size": [12], "cell": "lstm"}
     assert card["corpus"] == "mine"
     assert card["checksum"] == weights_checksum(small_prior.state_dict())
     assert json.loads(path.with_suffix(".json").read_text()) == card
@@ -36,7 +36,7 @@ def test_checksum_follows_every_weight(small_prior):
 
 
 def test_default_ships_with_the_package():
-    assert load_note_rnn().hidden_size == 100
+    assert load_note_rnn().widths == (100,)
     card = read_model_card()
     assert set(card["corpus"]["collections"]) == {"oneills1850", "ryansMammoth"}
     test, references = card["metrics"]["test"], {row["name"]: row["nats"] for row in card["references"]}

@@ -48,9 +48,9 @@ def logits_of(model: NoteRNN, tokens: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("name", ["rl_tuner_v2.index", "rl_tuner_published_names.ckpt"])
 def test_the_original_note_rnn_says_what_it_said(checkpoints, name):
     source = read_source(checkpoints / name)
-    model, sizes = note_rnn_of(source, token_order(source))
+    model = note_rnn_of(source, token_order(source))
     golden = np.load(FILES / "golden.npz")
-    assert sizes == [100]
+    assert model.widths == (100,)
     np.testing.assert_allclose(
         logits_of(model, golden["rl_tuner_tokens"]), golden["rl_tuner_logits"], rtol=0, atol=1e-4
     )
@@ -61,16 +61,16 @@ def test_the_original_note_rnn_says_what_it_said(checkpoints, name):
 )
 def test_a_basic_rnn_says_what_it_said_of_tokens_whose_meaning_was_swapped(checkpoints, name):
     source = read_source(checkpoints / name)
-    model, sizes = note_rnn_of(source, token_order(source))
+    model = note_rnn_of(source, token_order(source))
     golden = np.load(FILES / "golden.npz")
-    assert (sizes, model.num_layers, model.hidden_size) == ([64, 64], 2, 64)
+    assert model.widths == (64, 64)
     logits = logits_of(model, SWAPPED[golden["basic_rnn_tokens"]])
     np.testing.assert_allclose(logits, golden["basic_rnn_logits"][:, SWAPPED], rtol=0, atol=1e-4)
 
 
 def test_the_order_of_tokens_can_be_told(checkpoints):
     golden = np.load(FILES / "golden.npz")
-    model, _ = note_rnn_of(read_source(checkpoints / "basic_rnn.mag"), "rl_tuner")
+    model = note_rnn_of(read_source(checkpoints / "basic_rnn.mag"), "rl_tuner")
     logits = logits_of(model, golden["basic_rnn_tokens"])
     np.testing.assert_allclose(logits, golden["basic_rnn_logits"], rtol=0, atol=1e-4)
 
@@ -130,11 +130,11 @@ def logits_by_hand(variables: dict[str, np.ndarray], tokens: np.ndarray) -> np.n
 
 
 @pytest.mark.parametrize("sizes", [[5], [3, 7], [9, 4], [6, 2, 5]])
-def test_layers_of_any_sizes_become_as_wide_as_the_widest(sizes):
+def test_layers_may_have_any_sizes(sizes):
     variables = network(sizes)
-    model, _ = note_rnn_of(source_of(variables), "rl_tuner")
+    model = note_rnn_of(source_of(variables), "rl_tuner")
     tokens = np.random.default_rng(1).integers(38, size=20)
-    assert (model.hidden_size, model.num_layers) == (max(sizes), len(sizes))
+    assert model.widths == tuple(sizes)
     np.testing.assert_allclose(logits_of(model, tokens), logits_by_hand(variables, tokens), atol=1e-4)
 
 
@@ -142,8 +142,8 @@ def test_what_an_optimizer_keeps_is_passed_over():
     variables = network([4])
     slots = {f"{name}/Adam{number}": array + 1 for name, array in variables.items() for number in ("", "_1")}
     with_slots = source_of({**slots, **variables, "beta1_power": np.float32([0.9])})
-    expected, _ = note_rnn_of(source_of(variables), "rl_tuner")
-    model, _ = note_rnn_of(with_slots, "rl_tuner")
+    expected = note_rnn_of(source_of(variables), "rl_tuner")
+    model = note_rnn_of(with_slots, "rl_tuner")
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), expected.parameters(), strict=True))
 
 
@@ -168,13 +168,13 @@ def test_the_command_writes_weights_and_says_where_they_come_from(checkpoints, t
     run_command(import_magenta.main)
     assert f"Saved {out}.safetensors" in capsys.readouterr().out
     card = read_model_card(out)
-    assert card["architecture"] == {"hidden_size": 64, "num_layers": 2}
+    assert card["architecture"] == {"hidden_size": [64, 64], "cell": "lstm"}
     told = card["imported"]
-    assert (told["file"], told["layers"], told["token_order"]) == ("basic_rnn.mag", [64, 64], "magenta")
+    assert (told["file"], told["token_order"]) == ("basic_rnn.mag", "magenta")
     assert told["bundle"]["generator"] == "basic_rnn"
     assert told["sha256"] == {"basic_rnn.mag": hashlib.sha256((FILES / "basic_rnn.mag").read_bytes()).hexdigest()}
     assert json.loads((tmp_path / "prior.json").read_text()) == card
-    assert load_note_rnn(out).num_layers == 2
+    assert load_note_rnn(out).widths == (64, 64)
 
 
 @pytest.mark.parametrize(

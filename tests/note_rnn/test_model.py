@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from note_rnn import NoteRNN, VocabularyError
+from note_rnn import NoteRNN, VocabularyError, transposed
 
 
 def test_log_probs_are_distributions_of_the_token_after_each_input(small_prior):
@@ -19,19 +19,44 @@ def test_log_probs_depend_on_the_past_alone(small_prior):
     assert not torch.allclose(one[3], other[3])
 
 
-def test_steps_give_what_the_whole_melody_gives(small_prior):
+@pytest.mark.parametrize("size", [(12,), (16, 2), ((20, 7),), (9, 1, "gru"), ((5, 3, 8), 1, "gru")])
+def test_steps_give_what_the_whole_melody_gives(size):
+    torch.manual_seed(0)
+    model = NoteRNN(*size)
     melodies = np.random.default_rng(0).integers(38, size=(5, 9))
-    whole = small_prior.log_probs(melodies)
-    state = small_prior.zero_state(5)
+    whole = model.log_probs(melodies)
+    state = model.zero_state(5)
     for t in range(9):
-        log_probs, state = small_prior.step(torch.from_numpy(melodies[:, t]), state)
+        log_probs, state = model.step(torch.from_numpy(melodies[:, t]), state)
         torch.testing.assert_close(log_probs, whole[:, t])
 
 
-def test_layers_and_width_are_configurable():
-    model = NoteRNN(hidden_size=7, num_layers=2)
-    assert model.zero_state(3).hidden.shape == (2, 3, 7)
+@pytest.mark.parametrize(
+    ("size", "shapes"),
+    [
+        ((7,), [(1, 3, 7)] * 2),
+        ((7, 2), [(1, 3, 7)] * 4),
+        (((7, 5),), [(1, 3, 7), (1, 3, 7), (1, 3, 5), (1, 3, 5)]),
+        (((7, 5), 1, "gru"), [(1, 3, 7), (1, 3, 5)]),
+    ],
+)
+def test_layers_widths_and_cell_are_configurable(size, shapes):
+    model = NoteRNN(*size)
+    assert [part.shape for part in model.zero_state(3)] == shapes
     assert model.log_probs([[1, 2]]).shape == (1, 2, 38)
+    again = NoteRNN(**model.architecture)
+    again.load_state_dict(model.state_dict())
+    assert torch.equal(again.log_probs([[1, 2]]), model.log_probs([[1, 2]]))
+
+
+@pytest.mark.parametrize("size", [(16,), ((6, 9),), ((6, 9), 1, "gru")])
+def test_what_is_moved_by_semitones_says_the_same_of_melodies_moved_as_far(size):
+    torch.manual_seed(0)
+    model = NoteRNN(*size)
+    melodies = np.random.default_rng(0).integers(38, size=(5, 9))
+    tokens = transposed(np.arange(38), 5)
+    moved = model.transposed(5).log_probs(transposed(melodies, 5))
+    torch.testing.assert_close(moved[..., tokens], model.log_probs(melodies))
 
 
 def test_default_size_is_the_papers():

@@ -129,9 +129,11 @@ def test_the_best_order_is_that_of_the_validation_segments():
     train, validation, test = ([walk(rng, n)] for n in (3000, 300, 300))
     by_order = score_ngrams(train, validation, 6)
     best = min(by_order, key=lambda row: row.nats).order
-    unigram, bigram, chosen = ngram_references(train, validation, test, 6)
+    unigram, bigram, fivegram, chosen = ngram_references(train, validation, test, 6)
     assert (unigram.name, unigram.order) == ("unigram", 1)
     assert (bigram.name, bigram.order) == ("bigram", 2)
+    assert fivegram == score_ngrams(train, test, 5)[-1]
+    assert (fivegram.name, fivegram.order) == ("5-gram", 5)
     assert (chosen.name, chosen.order) == (f"best n-gram ({best})", best)
     assert chosen[1:] == score_ngrams(train, test, best)[-1][1:]
     assert chosen.nats <= bigram.nats < unigram.nats

@@ -1,21 +1,25 @@
 """The pretraining command: weights with a model card, curves, and the table beside n-grams."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from note_rnn import load_note_rnn, pretrain, read_model_card, run_command
+from note_rnn import CheckpointError, early_stopping, load_note_rnn, pretrain, read_model_card, run_command
 from note_rnn.corpus import Corpus, CorpusError, Split
+from note_rnn.early_stopping import write_state
 from note_rnn.errors import InputError
+from note_rnn.training import HeldOut
 
 
 def scales(first: int, number: int) -> Corpus:
-    """A corpus of `number` tunes, each a scale of 24 notes up from another pitch."""
+    """A corpus of two collections with `number` tunes in all, each a scale of 24 notes up from another pitch."""
     tunes = [np.arange(24, dtype=np.int8) + 2 + (first + i) % 12 for i in range(number)]
     titles = [f"Scale {first + i}" for i in range(number)]
-    return Corpus(tunes, np.arange(number), titles, titles, [{"collection": "scales"}])
+    sources = [f"{('even', 'odd')[i % 2]}/{title}" for i, title in enumerate(titles)]
+    return Corpus(tunes, np.arange(number), titles, sources, [{"collection": "scales"}])
 
 
 @pytest.fixture
@@ -24,17 +28,21 @@ def small_corpus(monkeypatch):
     monkeypatch.setattr(pretrain, "split", lambda corpus: Split(corpus, scales(3, 2), scales(7, 2)))
 
 
-def test_writes_weights_card_and_curves(small_corpus, tmp_path, capsys):
-    config = pretrain.PretrainConfig(
-        out=tmp_path / "prior", hidden_size=8, updates=60, log_dir=tmp_path / "log", collections=("scales",)
+@pytest.fixture
+def config(tmp_path):
+    return pretrain.PretrainConfig(
+        out=tmp_path / "prior", hidden_size=(8,), updates=60, log_dir=tmp_path / "log", collections=("scales",)
     )
+
+
+def test_writes_weights_card_and_curves(small_corpus, config, tmp_path, capsys):
     path = pretrain.pretrain(config)
     card = read_model_card(path)
-    assert card["architecture"] == {"hidden_size": 8, "num_layers": 1}
+    assert card["architecture"] == {"hidden_size": [8], "cell": "lstm"}
     assert card["corpus"]["split"]["train"] == {"tunes": 12, "segments": 12, "tokens": 288}
     assert card["recipe"] | {"updates": 60, "seed": 0, "name": "strong"} == card["recipe"]
     assert card["metrics"]["test"]["tokens"] == 2 * (24 - 8)
-    assert [row["name"] for row in card["references"]][:2] == ["unigram", "bigram"]
+    assert [row["name"] for row in card["references"]][:3] == ["unigram", "bigram", "5-gram"]
     score = pretrain.training.evaluate(load_note_rnn(path), scales(3, 2).segments)
     assert score.nats == pytest.approx(card["metrics"]["validation"]["nats"], rel=1e-5)  # the best one is kept
     events = EventAccumulator(str(tmp_path / "log"))
@@ -42,6 +50,81 @@ def test_writes_weights_card_and_curves(small_corpus, tmp_path, capsys):
     curves = {"train/nats_per_token", "train/learning_rate", "validation/nats_per_token", "validation/accuracy"}
     assert curves <= set(events.Tags()["scalars"])
     assert "Note RNN" in capsys.readouterr().out
+    assert not list(tmp_path.glob("*.training.pt"))
+
+
+def test_each_collection_has_figures_of_its_own(small_corpus, config, capsys):
+    path = pretrain.pretrain(config)
+    metrics = read_model_card(path)["metrics"]
+    model, test = load_note_rnn(path), scales(7, 2)
+    for number, name in enumerate(("even", "odd")):
+        score = pretrain.training.evaluate(model, test.segments[number : number + 1])
+        assert metrics["test_by_collection"][name] == pytest.approx({**score._asdict(), "perplexity": score.perplexity})
+    nats = [score["nats"] for score in metrics["test_by_collection"].values()]
+    assert metrics["test"]["nats"] == pytest.approx(np.mean(nats))  # as many tokens in each
+    assert metrics["test"]["perplexity"] == pytest.approx(np.exp(metrics["test"]["nats"]))
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in ("unigram", "bigram", "5-gram", "even", "odd", "perplexity"))
+
+
+def interrupted_after(scores: int, monkeypatch) -> None:
+    """Let the next training be interrupted when it has been scored so often."""
+    written = []
+
+    def write(path, state):
+        write_state(path, state)
+        written.append(path)
+        if len(written) == scores:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(pretrain, "write_state", write)
+
+
+@pytest.mark.parametrize("sizes", [{}, {"hidden_size": (20, 9), "dropout": 0.2}, {"cell": "gru"}])
+def test_an_interrupted_training_goes_on_to_the_same_end(small_corpus, config, sizes, tmp_path, monkeypatch):
+    config = replace(config, updates=12, **sizes)
+    whole = read_model_card(pretrain.pretrain(replace(config, out=tmp_path / "whole", log_dir=tmp_path / "log_whole")))
+    with monkeypatch.context() as patched:
+        interrupted_after(7, patched)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain.pretrain(config)
+    assert not (tmp_path / "prior.safetensors").exists()
+    card = read_model_card(pretrain.pretrain(pretrain.PretrainConfig(resume=config.out)))
+    assert {**card, "cpu_seconds": 0} == {**whole, "cpu_seconds": 0}  # the weights' checksum too
+    curves = [EventAccumulator(str(tmp_path / name)).Reload() for name in ("log", "log_whole")]
+    events = [curve.Scalars("train/nats_per_token") for curve in curves]
+    losses = [[(event.step, event.value) for event in of_one] for of_one in events]
+    assert losses[0] == losses[1]
+    with pytest.raises(CheckpointError, match="no interrupted training to go on with"):
+        pretrain.pretrain(pretrain.PretrainConfig(resume=config.out))
+
+
+def test_an_interrupted_training_is_not_written_over(small_corpus, config, monkeypatch, capsys):
+    interrupted_after(2, monkeypatch)
+    monkeypatch.setattr(pretrain.tyro, "cli", lambda kind: config)
+    with pytest.raises(SystemExit, match=r"Stopped; go on with: python -m note_rnn\.pretrain --resume .*prior"):
+        pretrain.main()
+    with pytest.raises(InputError, match=r"prior\.training\.pt is of a training that was interrupted"):
+        pretrain.pretrain(config)
+    config.state_path.write_bytes(config.state_path.read_bytes()[:-500])
+    with pytest.raises(CheckpointError, match=r"prior\.training\.pt is damaged"):
+        pretrain.pretrain(pretrain.PretrainConfig(resume=config.out))
+
+
+def test_training_ends_when_it_gets_no_better(small_corpus, config, monkeypatch, capsys):
+    scores = iter([3.0, 2.0, 2.5, 2.0, 2.1, 1.0])
+    monkeypatch.setattr(early_stopping, "evaluate", lambda model, tunes: HeldOut(next(scores), 0.5, 10))
+    card = read_model_card(pretrain.pretrain(replace(config, patience=3)))
+    assert card["training"] == {"best_update": 4, "last_update": 10}  # scored every 2 updates
+    assert card["metrics"]["validation"]["nats"] == 2.0
+    assert "No better since update 4: stopped." in capsys.readouterr().err
+
+
+def test_of_music_of_ones_own_the_card_does_not_know_the_terms(small_corpus, config, monkeypatch):
+    path = pretrain.pretrain(replace(config, collections=("./tunes", "bach"), updates=1))
+    terms = read_model_card(path)["corpus"]["collections"]
+    assert terms["./tunes"].startswith("Not known")
+    assert "music21" in terms["bach"]
 
 
 def test_same_seed_same_weights(small_corpus, tmp_path):
@@ -49,7 +132,7 @@ def test_same_seed_same_weights(small_corpus, tmp_path):
         read_model_card(
             pretrain.pretrain(
                 pretrain.PretrainConfig(
-                    out=tmp_path / str(number), hidden_size=4, updates=5, log_dir=tmp_path / "log", seed=seed
+                    out=tmp_path / str(number), hidden_size=(4,), updates=5, log_dir=tmp_path / "log", seed=seed
                 )
             )
         )["checksum"]
@@ -63,9 +146,19 @@ def test_paper_recipe_is_the_papers():
     assert (recipe.updates, recipe.batch_size, recipe.max_grad_norm, recipe.unscored) == (30_000, 128, 5.0, 8)
 
 
-def test_impossible_sizes_are_refused(tmp_path):
-    with pytest.raises(InputError, match="must be at least 1"):
-        pretrain.pretrain(pretrain.PretrainConfig(out=tmp_path / "prior", hidden_size=0))
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"hidden_size": (0,)}, "must be at least 1"),
+        ({"hidden_size": ()}, "must be at least 1"),
+        ({"num_layers": 0}, "must be at least 1"),
+        ({"patience": 0}, "must be at least 1"),
+        ({"dropout": 1.0}, "at least 0 and below 1"),
+    ],
+)
+def test_impossible_sizes_are_refused(config, changes, sentence):
+    with pytest.raises(InputError, match=sentence):
+        pretrain.pretrain(replace(config, **changes))
 
 
 def test_unknown_collection_is_told(tmp_path, monkeypatch, capsys):

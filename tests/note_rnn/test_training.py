@@ -2,13 +2,14 @@
 
 import math
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
 import torch
 
 from note_rnn import NO_EVENT, NoteRNN
-from note_rnn.training import IGNORED, PAPER, UNSCORED, Recipe, crop_batches, evaluate, learning_rate, train
+from note_rnn.training import IGNORED, PAPER, UNSCORED, HeldOut, Recipe, Training, crop_batches, evaluate, learning_rate
 
 TUNES = [np.arange(2, 22), np.arange(30, 37), np.array([24] * 40)]
 
@@ -80,7 +81,7 @@ def test_a_tune_can_be_learned_and_the_seed_decides_all():
     for _ in range(2):
         torch.manual_seed(0)
         model = NoteRNN(16)
-        train(model, TUNES, recipe, np.random.default_rng(0), lambda update: losses.append(update.loss))
+        losses += [update.loss for update in Training(model, TUNES, recipe, np.random.default_rng(0))]
         scores.append(evaluate(model, TUNES))
     assert scores[0].nats < 0.3
     assert scores[0].accuracy > 0.95
@@ -89,9 +90,41 @@ def test_a_tune_can_be_learned_and_the_seed_decides_all():
 
 
 def test_unscored_tokens_do_not_count_in_the_loss():
-    losses = []
     recipe = Recipe(updates=1, batch_size=4, crop_length=6, unscored=6)
-    train(NoteRNN(4), TUNES, recipe, np.random.default_rng(0), lambda update: losses.append(update.loss))
-    assert math.isnan(losses[0])  # nothing is left to score
-    train(NoteRNN(4), TUNES, replace(recipe, unscored=5), np.random.default_rng(0), lambda u: losses.append(u.loss))
-    assert losses[1] == pytest.approx(math.log(38), abs=0.5)
+    (nothing,) = Training(NoteRNN(4), TUNES, recipe, np.random.default_rng(0))
+    assert math.isnan(nothing.loss)  # nothing is left to score
+    (one,) = Training(NoteRNN(4), TUNES, replace(recipe, unscored=5), np.random.default_rng(0))
+    assert one.loss == pytest.approx(math.log(38), abs=0.5)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_a_training_that_goes_on_elsewhere_has_the_same_end(cell):
+    recipe = Recipe(updates=12, batch_size=4, crop_length=8, warmup=3, dropout=0.3)
+
+    def begin(seed):
+        torch.manual_seed(seed)
+        return Training(NoteRNN((16, 5), cell=cell), TUNES, recipe, np.random.default_rng(seed))
+
+    whole = begin(0)
+    losses = [update.loss for update in whole]
+    left = begin(0)
+    first = [update.loss for update in islice(left, 5)]
+    state = left.state_dict()
+    on = begin(1)
+    on.load_state_dict(state)
+    assert first + [update.loss for update in on] == losses
+    for one, other in zip(on.model.parameters(), whole.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_what_is_left_out_is_left_out_in_training_alone():
+    torch.manual_seed(0)
+    training = Training(NoteRNN((16, 5)), TUNES, Recipe(updates=1, dropout=0.5), np.random.default_rng(0))
+    assert evaluate(training.model, TUNES) == evaluate(training.model, TUNES)
+    training.model.train()
+    tokens = torch.ones(8, 2, dtype=torch.int64)
+    assert not torch.equal(training.model(tokens)[0], training.model(tokens)[0])
+
+
+def test_perplexity_of_guessing_is_the_number_of_tokens():
+    assert HeldOut(math.log(38), 0.0, 1).perplexity == pytest.approx(38)

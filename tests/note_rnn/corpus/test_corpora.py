@@ -16,6 +16,7 @@ from note_rnn.corpus.corpora import (
     load_corpus,
     parse_collection,
     split,
+    write_corpus,
 )
 from note_rnn.errors import InputError
 from note_rnn.terms import COLLECTION_TERMS
@@ -121,12 +122,46 @@ def test_a_cache_of_another_version_is_made_anew(books, parsed, tmp_path, monkey
     assert before.provenance[0][version] != after.provenance[0][version] in ("0.0", 0)
 
 
+def test_a_folder_of_ones_own_is_a_collection_by_its_path(books, tmp_path):
+    folder = tmp_path / "mine"
+    (books / "book").rename(folder)
+    corpus = load_corpus([str(folder), str(books / "../mine")], tmp_path / "cache", 1)
+    assert corpus.sources == ["mine/a.abc#3", "mine/b.abc#1", "mine/b.abc#2"] * 2
+    assert not (tmp_path / "cache").exists()
+    with pytest.raises(CorpusError, match="There is no folder or corpus file"):
+        load_corpus([str(tmp_path / "nowhere")])
+
+
+def test_a_corpus_is_read_as_it_was_written(tmp_path):
+    corpus = replace(random_corpus(5, np.random.default_rng(0)), provenance=[{"collection": "mine"}])
+    write_corpus(corpus, tmp_path / "mine.npz")
+    assert same(load_corpus([str(tmp_path / "mine.npz")]), corpus)
+    (tmp_path / "mine.npz").write_bytes(b"PK")
+    with pytest.raises(CorpusError, match=r"mine\.npz is no corpus file"):
+        load_corpus([str(tmp_path / "mine.npz")])
+
+
+def test_tunes_by_collection():
+    corpus = replace(random_corpus(4, np.random.default_rng(0)), sources=["b/0", "a/0#1", "b/1", "a/1"])
+    parts = corpus.by_collection()
+    assert {name: part.sources for name, part in parts.items()} == {"a": ["a/0#1", "a/1"], "b": ["b/0", "b/1"]}
+    assert sum(part.num_tokens for part in parts.values()) == corpus.num_tokens
+
+
+def test_tunes_without_titles_are_no_variants_of_one_another():
+    corpus = random_corpus(200, np.random.default_rng(0))
+    named = replace(corpus, titles=["song.abc#1"] * 200, sources=[f"mine/{n}/song.abc#1" for n in range(200)])
+    assert len(split(named).train.titles) < 200
+    with pytest.raises(CorpusError, match="too few"):
+        split(replace(named, titles=["The Same Tune"] * 200))
+
+
 def test_held_out_openings_are_those_of_the_test_tunes_once_they_are_cached(tmp_path, monkeypatch):
     assert corpora.held_out_openings(16, tmp_path) is None
     tunes = random_corpus(300, np.random.default_rng(0))
     tunes = replace(tunes, provenance=[{"music21": version("music21"), "extraction": corpora.EXTRACTION_VERSION}])
     for name in DEFAULT_COLLECTIONS:
-        corpora._write_cache(tunes, tmp_path / "corpus" / f"{name}.npz")
+        corpora.write_corpus(tunes, tmp_path / "corpus" / corpora._cache_name(name))
     openings = corpora.held_out_openings(16, tmp_path)
     test = split(corpora.joined([tunes, tunes])).test
     assert openings.shape[1] == 16
@@ -141,7 +176,7 @@ def test_held_out_openings_are_those_of_the_test_tunes_once_they_are_cached(tmp_
 )
 def test_a_damaged_cache_is_made_anew(books, parsed, tmp_path, damage):
     first = load_corpus(["book"], cache_dir=tmp_path)
-    cache = tmp_path / "corpus" / "book.npz"
+    cache = tmp_path / "corpus" / corpora._cache_name("book")
     cache.write_bytes(damage(cache.read_bytes()))
     assert same(load_corpus(["book"], cache_dir=tmp_path), first)
     assert parsed == ["book", "book"]
@@ -157,7 +192,9 @@ def test_collections_are_joined_and_none_counts_twice(books, tmp_path):
 
 
 def test_collections_that_cannot_be_had(books, tmp_path):
-    with pytest.raises(CorpusError, match=r"^music21 has no collection 'bok'; it has book, empty, silent\.$"):
+    with pytest.raises(
+        CorpusError, match=r"^music21 has no collection 'bok'; it has book, empty, silent\. .* \./bok\.$"
+    ):
         load_corpus(["bok"], cache_dir=tmp_path)
     with pytest.raises(CorpusError, match="Collection empty has no tune on a grid of sixteenths"):
         load_corpus(["empty"], cache_dir=tmp_path)

@@ -80,7 +80,7 @@ def test_tokens_that_are_none(tmp_path):
 
 
 def test_files_that_are_no_corpus(tmp_path):
-    with pytest.raises(CorpusError, match="There is no corpus file"):
+    with pytest.raises(CorpusError, match="There is no folder or corpus file"):
         load_corpus([str(tmp_path / "none.npz")])
     write_corpus(CORPUS, tmp_path / "whole.npz")
     whole = (tmp_path / "whole.npz").read_bytes()

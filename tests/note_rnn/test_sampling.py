@@ -1,8 +1,9 @@
 """Actions are drawn with the probabilities of the softmax."""
 
 import numpy as np
+import pytest
 
-from agents.sampling import draw, log_softmax
+from note_rnn.sampling import draw, log_softmax, nucleus
 
 LOGITS = np.log([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]]) + np.array([[7.0], [-300.0]])
 
@@ -20,3 +21,19 @@ def test_frequencies_are_the_probabilities():
 def test_what_is_impossible_is_never_drawn():
     logits = np.tile([-np.inf, 0.0, -np.inf], (1_000, 1))
     assert set(draw(logits, np.random.default_rng(0))) == {1}
+
+
+@pytest.mark.parametrize(
+    ("top_p", "kept"),
+    [(0.01, [1]), (0.49, [1]), (0.51, [1, 3]), (0.74, [1, 3]), (0.76, [0, 1, 3]), (1.0, [0, 1, 2, 3])],
+)
+def test_a_nucleus_is_the_fewest_likeliest_that_add_up(top_p, kept):
+    logits = np.log([0.125, 0.5, 0.125, 0.25]) - 40
+    left = nucleus(logits, top_p)
+    assert np.flatnonzero(np.isfinite(left)).tolist() == kept
+    np.testing.assert_array_equal(left[kept], logits[kept])
+
+
+def test_each_row_has_a_nucleus_of_its_own():
+    kept = np.isfinite(nucleus(LOGITS, 0.7))
+    assert kept.tolist() == [[True, True, False], [False, False, True]]

@@ -1,0 +1,142 @@
+"""`python -m note_rnn.sample --prior PATH --out DIR`: let a Note RNN go on from a primer, or from nothing.
+
+Shapes: N melodies, T steps, P steps of the primer, A = 38 tokens.
+"""
+
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import tyro
+
+from note_rnn.checkpoint import load_note_rnn, read_model_card
+from note_rnn.errors import InputError, run_command
+from note_rnn.files import write_json
+from note_rnn.midi import check_bpm, write_midi
+from note_rnn.model import NoteRNN
+from note_rnn.primers import read_primer
+from note_rnn.sampling import draw, nucleus
+from note_rnn.vocabulary import NO_EVENT, Tokens, check_tokens
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """Draw melodies from a Note RNN, and write them as MIDI, with a file that says how to draw them again.
+
+    What a tuned agent composes is heard by `python -m agents.compose RUN`.
+    """
+
+    prior: str = "default"
+    """The Note RNN: "default", or the .safetensors file that pretraining or import_magenta wrote."""
+    out: Path = Path("samples")
+    """Folder for the melodies, and for samples.json: settings, tokens, and how likely the Note RNN finds each."""
+    n: int = 16
+    """Melodies."""
+    length: int = 64
+    """Sixteenths of each, not counting the primer."""
+    primer: str | None = None
+    """What to go on from: a MIDI or ABC file, corpus:TITLE, tokens ("14 1 1 1") or notes ("C4 - - - D4 -")."""
+    primer_length: int | None = None
+    """Steps of the primer that are taken (default: all; of ABC and corpus two bars)."""
+    keep_primer: bool = False
+    """Write the primer too, before the melody."""
+    temperature: float = 1.0
+    """Below 1 the likely becomes likelier, above 1 the unlikely."""
+    top_p: float = 1.0
+    """Draw from the likeliest tokens alone that make up this share of all probability."""
+    seed: int = 0
+    """Seed; the same seed and settings give the same melodies."""
+    bpm: float = 120.0
+    """Quarter notes a minute."""
+
+    def check(self) -> None:
+        """Raise InputError for what cannot be drawn or written."""
+        if min(self.n, self.length) < 1:
+            raise InputError("--n and --length must be at least 1.")
+        if self.temperature <= 0 or not 0 < self.top_p <= 1:
+            raise InputError("--temperature must be above 0, and --top-p above 0 and at most 1.")
+        check_bpm(self.bpm)
+
+
+def sample_melodies(
+    model: NoteRNN,
+    n: int,
+    length: int,
+    seed: int = 0,
+    primer: npt.ArrayLike = (),
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+) -> tuple[Tokens, npt.NDArray[np.float64]]:
+    """Return `n` melodies [N, T] that go on from `primer` [P], and the sum [N] of log p of their tokens, in nats.
+
+    The primer is heard as the beginning of a tune. Each token is drawn from softmax(log p / temperature), of the
+    likeliest tokens that add up to `top_p`; log p itself is the model's. The same arguments give the same melodies.
+    Raises VocabularyError for a primer that is none.
+    """
+    rng = np.random.default_rng(seed)
+    device = model.head.weight.device
+    state = model.zero_state(n)
+    heard = [NO_EVENT, *check_tokens(primer, ndim=1).tolist()]
+    for token in heard[:-1]:
+        _, state = model.step(torch.full((n,), token, device=device), state)
+    tokens, log_prob = np.full(n, heard[-1]), np.zeros(n)
+    melodies = np.zeros((n, length), np.int64)
+    for step in range(length):
+        log_p, state = model.step(torch.from_numpy(tokens).to(device), state)
+        log_probs = log_p.cpu().numpy().astype(np.float64)
+        tokens = melodies[:, step] = draw(nucleus(log_probs / temperature, top_p), rng)
+        log_prob += log_probs[np.arange(n), tokens]
+    return melodies, log_prob
+
+
+def sample(config: SampleConfig) -> list[Path]:
+    """Draw and write as `config` says; return the MIDI files.
+
+    Raises CheckpointError, PrimerError or another InputError for what cannot be used, OSError where nothing can be
+    written.
+    """
+    config.check()
+    torch.set_num_threads(1)
+    model = load_note_rnn(config.prior)
+    primer = np.zeros(0, np.int64) if config.primer is None else read_primer(config.primer, config.primer_length)
+    melodies, log_prob = sample_melodies(
+        model, config.n, config.length, config.seed, primer, config.temperature, config.top_p
+    )
+    files = [config.out / f"melody_{number:0{len(str(config.n))}}.mid" for number in range(1, config.n + 1)]
+    for path, melody in zip(files, melodies, strict=True):
+        write_midi(np.concatenate([primer, melody]) if config.keep_primer else melody, path, config.bpm)
+    write_json(config.out / "samples.json", _told(config, files, primer, melodies, log_prob))
+    return files
+
+
+def _told(
+    config: SampleConfig, files: list[Path], primer: Tokens, melodies: Tokens, log_prob: npt.NDArray[np.float64]
+) -> dict[str, Any]:
+    """Return what is needed to draw the same again, and what was drawn; log_prob is in nats per token."""
+    rows = zip(files, map(_text, melodies), (log_prob / config.length).tolist(), strict=True)
+    return {
+        "settings": asdict(config),
+        "prior_checksum": read_model_card(config.prior)["checksum"],
+        "primer": _text(primer),
+        "melodies": [{"file": path.name, "log_prob": mean, "tokens": melody} for path, melody, mean in rows],
+        "versions": {name: version(name) for name in ("melody-rl", "numpy", "torch")},
+    }
+
+
+def _text(tokens: Tokens) -> str:
+    """Return `tokens` as --primer takes them."""
+    return " ".join(map(str, tokens))
+
+
+def main() -> None:
+    """Run the command line."""
+    config = tyro.cli(SampleConfig)
+    print(f"Wrote {len(sample(config))} melodies and samples.json to {config.out}")
+
+
+if __name__ == "__main__":
+    run_command(main)

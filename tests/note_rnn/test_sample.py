@@ -1,0 +1,95 @@
+"""The sampling command: MIDI files that go on from a primer, and what tells how to draw them again."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from note_rnn import NO_EVENT, NoteRNN, read_midi, read_primer, run_command, write_midi
+from note_rnn import sample as sampling
+from note_rnn.sample import SampleConfig, sample, sample_melodies
+
+
+@pytest.fixture
+def config(small_prior_file, tmp_path):
+    return SampleConfig(str(small_prior_file), tmp_path / "samples", n=3, length=12)
+
+
+def run(monkeypatch, *arguments: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["sample", *map(str, arguments)])
+    run_command(sampling.main)
+
+
+def test_files_and_what_is_told_of_them_agree(small_prior, small_prior_file, tmp_path, monkeypatch, capsys):
+    write_midi([14, 1, 16, 1, 18, 1, 14, 1], tmp_path / "primer.mid")
+    arguments = ["--prior", small_prior_file, "--primer", tmp_path / "primer.mid", "--primer-length", 5, "--n", 10]
+    run(monkeypatch, *arguments, "--length", 12, "--top-p", 0.9, "--out", tmp_path / "samples")
+    assert f"Wrote 10 melodies and samples.json to {tmp_path / 'samples'}" in capsys.readouterr().out
+    told = json.loads((tmp_path / "samples" / "samples.json").read_text())
+    assert told["settings"]["seed"] == 0
+    assert told["settings"]["top_p"] == 0.9
+    assert told["primer"] == "14 1 16 1 18"
+    assert [melody["file"] for melody in told["melodies"]] == [f"melody_{number:02}.mid" for number in range(1, 11)]
+    for melody in told["melodies"]:
+        tokens = read_primer(melody["tokens"])
+        assert len(read_midi(tmp_path / "samples" / melody["file"])) == len(tokens) == 12
+        log_probs = small_prior.log_probs([[NO_EVENT, *read_primer(told["primer"]), *tokens[:-1]]])[0, -12:]
+        assert melody["log_prob"] == pytest.approx(log_probs[np.arange(12), tokens].mean().item(), abs=1e-5)
+
+
+def test_the_seed_decides_all(config, tmp_path):
+    def drawn(**changes):
+        files = sample(
+            SampleConfig(**{**vars(config), "out": tmp_path / str(len(list(tmp_path.iterdir()))), **changes})
+        )
+        return [path.read_bytes() for path in files]
+
+    assert drawn() == drawn() != drawn(seed=1)
+
+
+def test_the_primer_can_be_kept(config):
+    (path,) = sample(SampleConfig(config.prior, config.out, n=1, length=4, primer="14 1 16", keep_primer=True))
+    assert read_midi(path)[:3].tolist() == [14, 1, 16]
+    assert len(read_midi(path)) == 7
+
+
+def test_frequencies_are_the_models_at_a_temperature():
+    torch.manual_seed(0)
+    model = NoteRNN(8).eval().requires_grad_(False)
+    model.head.bias.copy_(torch.linspace(-2, 2, 38))
+    melodies, log_prob = sample_melodies(model, 20_000, 1, primer=[14, 20], temperature=0.5)
+    log_probs = model.log_probs([[NO_EVENT, 14, 20]])[0, -1]
+    frequencies = np.bincount(melodies[:, 0], minlength=38) / 20_000
+    np.testing.assert_allclose(frequencies, (log_probs / 0.5).softmax(-1), atol=0.012)
+    np.testing.assert_allclose(log_prob, log_probs.numpy()[melodies[:, 0]], rtol=1e-5)
+
+
+def test_the_smallest_nucleus_is_the_likeliest_token():
+    torch.manual_seed(0)
+    model = NoteRNN((9, 5), cell="gru").eval().requires_grad_(False)
+    melodies, _ = sample_melodies(model, 2, 6, seed=3, top_p=1e-9)
+    heard = [NO_EVENT]
+    for _ in range(6):
+        heard.append(int(model.log_probs([heard])[0, -1].argmax()))
+    assert melodies.tolist() == [heard[1:]] * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--n", 0], "--n and --length must be at least 1."),
+        (["--temperature", 0], "--temperature must be above 0"),
+        (["--top-p", 1.5], "--top-p above 0 and at most 1"),
+        (["--bpm", 1], "bpm must be within"),
+        (["--prior", "nowhere"], "No Note RNN at nowhere.safetensors"),
+        (["--primer", "nowhere.mid"], "There is no file nowhere.mid"),
+        (["--primer", "14 99"], "Token 99"),
+    ],
+)
+def test_what_cannot_be_drawn_is_told(arguments, sentence, tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run(monkeypatch, *arguments, "--out", tmp_path / "samples")
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "samples").exists()
