@@ -123,6 +123,7 @@ def melodies_of(score: Score, extraction: Extraction) -> Melodies:
         tracks = [(number, _moved(track, shift)) for number, track in tracks]
     kept: list[Melody] = []
     by_key = extraction.key == "signature"
+    score = score._replace(tracks=[track for _, track in tracks])
     parts = sections(score, extraction.bar_steps is None, by_key, extraction.cut_at_tempo)
     for section, part in enumerate(parts):
         bar = extraction.bar_steps or bar_steps(part.meter)
@@ -171,7 +172,10 @@ def _tunes(
     track: Track, part: Section, resolution: int, bar: int, extraction: Extraction, reasons: Counter[str]
 ) -> Iterator[tuple[int, Notes, int]]:
     """Yield the melodies of `track` in `part` that are long and varied enough: bar line, notes from there, steps."""
-    inside = slice(*np.searchsorted(track.starts, [part.start, part.end]))
+    first, last = np.searchsorted(track.starts, [part.start, part.end])
+    if first == last:
+        return
+    inside = slice(first, last)
     starts = to_steps(track.starts[inside] - part.start, resolution)
     ends = to_steps(np.minimum(track.ends[inside], part.end) - part.start, resolution)
     gap, highest = extraction.gap_bars * bar, extraction.polyphony == "top"

@@ -34,7 +34,7 @@ def monophonic(starts: Integers, ends: Integers, pitches: Integers, gap: float, 
     starts, ends, pitches = starts[~together], ends[~together], pitches[~together]
     cuts = np.flatnonzero(starts[1:] - ends[:-1] >= gap) + 1
     ends[:-1] = np.minimum(ends[:-1], starts[1:])
-    bounds = [0, *cuts.tolist(), len(starts)] if len(starts) else [0]
+    bounds = [0, *cuts.tolist(), len(starts)] if len(starts) else []
     melodies = [Notes(starts[a:b], ends[a:b], pitches[a:b]) for a, b in pairwise(bounds)]
     if keep_highest:
         return Monophony(melodies, False)
