@@ -1,5 +1,6 @@
 """What is known of melodies: their 38 tokens, files in and out, corpora, and the LSTM that predicts them."""
 
+from note_rnn.abc_files import write_abc
 from note_rnn.checkpoint import CheckpointError, load_note_rnn, read_model_card, save_note_rnn, weights_checksum
 from note_rnn.corpus import held_out_openings
 from note_rnn.errors import InputError, run_command
@@ -7,6 +8,7 @@ from note_rnn.extraction import Extraction, extract_melodies
 from note_rnn.files import replacing, write_json
 from note_rnn.midi import MelodyFileError, read_midi, write_midi
 from note_rnn.model import NoteRNN
+from note_rnn.musicxml import write_musicxml
 from note_rnn.one_hot_lstm import LSTMState, one_hot, one_hot_lstm
 from note_rnn.primers import PrimerError, parse_token, read_primer
 from note_rnn.progress import Progress
@@ -49,7 +51,9 @@ __all__ = [
     "synthesize",
     "transposed",
     "weights_checksum",
+    "write_abc",
     "write_json",
     "write_midi",
+    "write_musicxml",
     "write_wav",
 ]

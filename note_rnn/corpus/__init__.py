@@ -3,16 +3,14 @@
 from note_rnn.corpus.corpora import (
     DEFAULT_COLLECTIONS,
     EXTRACTION_VERSION,
+    cached_corpus,
     held_out_openings,
-    is_own_music,
     known_collections,
     load_corpus,
     parse_collection,
-    parse_folder,
-    split,
 )
+from note_rnn.corpus.corpus import Corpus, CorpusError, Split, split
 from note_rnn.corpus.files import read_corpus, write_corpus
-from note_rnn.corpus.types import Corpus, CorpusError, Split
 
 __all__ = [
     "DEFAULT_COLLECTIONS",
@@ -20,12 +18,11 @@ __all__ = [
     "Corpus",
     "CorpusError",
     "Split",
+    "cached_corpus",
     "held_out_openings",
-    "is_own_music",
     "known_collections",
     "load_corpus",
     "parse_collection",
-    "parse_folder",
     "read_corpus",
     "split",
     "write_corpus",

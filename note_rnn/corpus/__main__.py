@@ -9,8 +9,8 @@ import tyro
 from rich.console import Console
 
 from note_rnn.corpus.build import build_corpus, corpus_paths
+from note_rnn.corpus.corpus import CorpusError
 from note_rnn.corpus.report import Report
-from note_rnn.corpus.types import CorpusError
 from note_rnn.errors import run_command
 from note_rnn.extraction import Extraction
 

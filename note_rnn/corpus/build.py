@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from note_rnn.corpus.corpora import EXTRACTION_VERSION
+from note_rnn.corpus.corpus import Corpus, CorpusError, joined
 from note_rnn.corpus.files import read_corpus, write_corpus
 from note_rnn.corpus.folders import File, Files, find_files
 from note_rnn.corpus.reading import FileResult
 from note_rnn.corpus.report import Report
-from note_rnn.corpus.types import Corpus, CorpusError, joined
 from note_rnn.corpus.workers import read_files
 from note_rnn.extraction import Extraction
 from note_rnn.files import write_json
@@ -82,7 +82,7 @@ def _gathered(found: Files, extraction: Extraction, parts: Path, workers: int) -
     for corpus in corpora:
         report.add(corpus.provenance[0])
     whole = joined([*corpora, Corpus([], np.zeros(0, np.int64), [], [])])
-    return Corpus(whole.segments, whole.tune_of_segment, whole.titles, whole.sources, [report.summary()]), report
+    return replace(whole, provenance=[report.summary()]), report
 
 
 def _counted(results: Iterator[FileResult], progress: Progress) -> Iterator[FileResult]:
@@ -106,6 +106,7 @@ def _corpus_of(files: Sequence[File], results: Sequence[FileResult]) -> Corpus:
         [tune.title for tune in tunes],
         [tune.source for tune in tunes],
         [report.as_dict()],
+        [bars for tune in tunes for bars in tune.bars],
     )
 
 

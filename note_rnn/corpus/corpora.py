@@ -1,9 +1,5 @@
-"""Where tunes come from: the tune books of music21, tokenised once and cached, or folders and files of one's own.
+"""Collections of tunes: the tune books that come with music21, tokenised once and cached, and corpus files."""
 
-The cache has one corpus file a collection.
-"""
-
-import hashlib
 import importlib.metadata
 import importlib.util
 import os
@@ -15,18 +11,16 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from platformdirs import user_cache_dir
 
+from note_rnn.corpus.corpus import Corpus, CorpusError, joined, split
 from note_rnn.corpus.files import read_corpus, write_corpus
-from note_rnn.corpus.types import Corpus, CorpusError, Split, joined
 from note_rnn.progress import Progress
 from note_rnn.tune_files import Tune, read_tunes
-from note_rnn.variants import variant_groups
 from note_rnn.vocabulary import Tokens
 
 DEFAULT_COLLECTIONS = ("oneills1850", "ryansMammoth")
-EXTRACTION_VERSION = 1
+EXTRACTION_VERSION = 2
 """Raised with every change of what `tune_files` gives, so that caches of before are made anew."""
 
 SUFFIXES = {".abc", ".xml", ".mxl", ".musicxml", ".krn"}
@@ -38,15 +32,14 @@ def load_corpus(
     cache_dir: str | Path | None = None,
     num_workers: int | None = None,
 ) -> Corpus:
-    """Return the tunes of `collections`, those of music21 from the cache or else parsed and cached.
+    """Return the tunes of `collections` of music21, from the cache or else parsed and cached, and of corpus files.
 
-    :param collections: names of folders of music21's corpus, which `known_collections` lists; paths of folders of your
-        own tune files (ABC, MusicXML, kern), always parsed, or of corpus files (.npz).
+    :param collections: folders of music21's corpus, which `known_collections` lists, or corpus files (`.npz`).
     :param cache_dir: by default the user's cache folder.
     :param num_workers: processes that parse, by default one per core.
 
-    Raises CorpusError for an unknown name, a file that is no corpus or where music21 is not installed, OSError where
-    the cache cannot be written.
+    Raises CorpusError for an unknown name, a file that is none, or where music21 is not installed, OSError where the
+    cache cannot be written.
     """
     if not collections:
         raise CorpusError(f"Name at least one collection, such as {DEFAULT_COLLECTIONS[0]}.")
@@ -54,16 +47,24 @@ def load_corpus(
     return joined([_load_collection(name, folder, num_workers) for name in dict.fromkeys(collections)])
 
 
+def cached_corpus(
+    collections: Sequence[str] = DEFAULT_COLLECTIONS, cache_dir: str | Path | None = None
+) -> Corpus | None:
+    """Return what `load_corpus` does, if all of it is cached; None where it would have to be parsed first."""
+    folder = Path(cache_dir or user_cache_dir("melody-rl")) / "corpus"
+    corpora = [_read_cache(folder / _cache_name(name)) for name in collections]
+    return None if None in corpora else joined([corpus for corpus in corpora if corpus is not None])
+
+
 def held_out_openings(length: int, cache_dir: str | Path | None = None) -> Tokens | None:
     """Return the openings [N, `length`] of the default collections' test tunes that are as long, if they are cached.
 
     None where they have not been read on this machine: that takes minutes, and music21.
     """
-    folder = Path(cache_dir or user_cache_dir("melody-rl")) / "corpus"
-    corpora = [_read_cache(folder / _cache_name(name)) for name in DEFAULT_COLLECTIONS]
-    if None in corpora:
+    corpus = cached_corpus(cache_dir=cache_dir)
+    if corpus is None:
         return None
-    test = split(joined([corpus for corpus in corpora if corpus is not None])).test
+    test = split(corpus).test
     _, first_segments = np.unique(test.tune_of_segment, return_index=True)
     openings = [test.segments[first][:length] for first in first_segments]
     whole = [opening for opening in openings if len(opening) == length]
@@ -77,45 +78,12 @@ def known_collections() -> list[str]:
     )
 
 
-def split(corpus: Corpus, validation: float = 0.05, test: float = 0.05) -> Split:
-    """Return `corpus` split by groups of variant tunes; `validation` and `test` are the shares of groups held out.
-
-    A hash of its melodies decides where a group goes, so neither the order of the tunes nor the other groups matter.
-    Raises CorpusError where a part would be empty.
-    """
-    named = zip(corpus.titles, corpus.sources, strict=True)
-    titles = ["" if source.endswith(f"/{title}") else title for title, source in named]  # a file's name is no title
-    groups = variant_groups(corpus.segments, corpus.tune_of_segment, titles)
-    hashes = np.zeros(len(groups), np.uint64)
-    np.add.at(hashes, groups, _melody_hashes(corpus))  # modulo 2^64, so uniform and the same in any order
-    position = hashes[groups] / 2.0**64
-    part = np.where(position < test, 2, np.where(position < test + validation, 1, 0))
-    parts = Split(*(corpus.of_tunes(part == number) for number in range(3)))
-    if not all(each.segments for each in parts):
-        raise CorpusError(f"{len(corpus.titles)} tunes are too few to hold some out: add a collection.")
-    return parts
-
-
-def is_own_music(collection: str) -> bool:
-    """Return whether `collection` is the path of a folder or file, such as ./tunes, and no name that music21 knows."""
-    return "/" in collection or os.sep in collection or collection.endswith(".npz")
-
-
 def parse_collection(name: str, num_workers: int | None = None) -> Corpus:
     """Return the tunes of a collection of music21, parsed anew and never cached.
 
     Raises CorpusError where it has none that can be used.
     """
-    return parse_folder(_corpus_folder() / name, num_workers)
-
-
-def parse_folder(folder: Path, num_workers: int | None = None) -> Corpus:
-    """Return the tunes of all files that music21 reads in `folder` and below it, as a collection of that name.
-
-    Raises CorpusError where it has none that can be used.
-    """
-    name = folder.resolve().name
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    files = sorted(path for path in (_corpus_folder() / name).rglob("*") if path.suffix.lower() in SUFFIXES)
     tunes: list[Tune] = []
     with Progress(len(files), f"Parsing {name} (once)", "files") as progress:
         for tunes_of_file in _tunes_of_files(files, num_workers or os.cpu_count() or 1):
@@ -141,6 +109,7 @@ def parse_folder(folder: Path, num_workers: int | None = None) -> Corpus:
         [tune.title for tune in kept],
         [f"{name}/{tune.source}" for tune in kept],
         [provenance],
+        [bars for tune in kept for bars in tune.bars],
     )
 
 
@@ -160,13 +129,13 @@ def _tunes_of_files(files: Sequence[Path], num_workers: int) -> Iterator[list[Tu
 
 
 def _load_collection(name: str, folder: Path, num_workers: int | None) -> Corpus:
-    if is_own_music(name):
-        path = Path(name).expanduser()
-        return parse_folder(path, num_workers) if path.is_dir() else read_corpus(path)
+    if name.endswith(".npz"):
+        return read_corpus(name)
     known = known_collections()
     if name not in known:
         raise CorpusError(
-            f"music21 has no collection {name!r}; it has {', '.join(known)}. A folder of your own is written ./{name}."
+            f"music21 has no collection {name!r}; it has {', '.join(known)}. Of music of your own, make a corpus "
+            "first: python -m note_rnn.corpus build FOLDER"
         )
     cache = folder / _cache_name(name)
     corpus = _read_cache(cache)
@@ -198,11 +167,3 @@ def _corpus_folder() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise CorpusError('The tune books come with music21: pip install "melody-rl[corpus]".')
     return Path(spec.submodule_search_locations[0]) / "corpus"
-
-
-def _melody_hashes(corpus: Corpus) -> npt.NDArray[np.uint64]:
-    """Return a number 0..2^64 - 1 for each tune, from its melody alone."""
-    digests = [hashlib.sha256() for _ in corpus.titles]
-    for segment, tune in zip(corpus.segments, corpus.tune_of_segment, strict=True):
-        digests[tune].update(segment.astype(np.int8).tobytes() + b"\xff")
-    return np.array([int.from_bytes(digest.digest()[:8], "big") for digest in digests], np.uint64)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from note_rnn.corpus.types import Corpus, CorpusError
+from note_rnn.corpus.corpus import Corpus, CorpusError
 from note_rnn.files import replacing
+from note_rnn.tunes import Bars
 from note_rnn.vocabulary import check_tokens
 
 
@@ -24,6 +25,8 @@ def write_corpus(corpus: Corpus, path: str | Path) -> None:
             titles=np.array(corpus.titles, dtype=np.str_),
             sources=np.array(corpus.sources, dtype=np.str_),
             provenance=np.array(json.dumps(corpus.provenance)),
+            meters=np.array([bars.meter for bars in corpus.bars], dtype=np.str_),
+            pickups=np.array([bars.pickup for bars in corpus.bars], dtype=np.int64),
         )
 
 
@@ -37,7 +40,7 @@ def read_corpus(path: str | Path) -> Corpus:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as data:
             arrays = {name: data[name] for name in data}
     except FileNotFoundError as error:
-        raise CorpusError(f"There is no folder or corpus file {path}.") from error
+        raise CorpusError(f"There is no corpus file {path}.") from error
     except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise CorpusError(f"{path} is no corpus file: make one with `python -m note_rnn.corpus build`.") from error
     if not _is_corpus(arrays):
@@ -51,7 +54,12 @@ def read_corpus(path: str | Path) -> Corpus:
         arrays["titles"].tolist() if "titles" in arrays else [""] * number,
         arrays["sources"].tolist() if "sources" in arrays else [f"{name}#{tune + 1}" for tune in range(number)],
         json.loads(str(arrays["provenance"])) if "provenance" in arrays else [{"collection": name}],
+        [Bars(str(meter), int(pickup)) for meter, pickup in zip(*_bars(arrays), strict=True)],
     )
+
+
+def _bars(arrays: dict[str, Any]) -> tuple[Any, Any]:
+    return arrays.get("meters", ()), arrays.get("pickups", ())
 
 
 def _is_corpus(arrays: dict[str, Any]) -> bool:
@@ -62,6 +70,8 @@ def _is_corpus(arrays: dict[str, Any]) -> bool:
     if tokens.ndim != 1 or offsets.ndim != 1 or offsets.dtype.kind not in "iu" or not len(offsets):
         return False
     if offsets[0] != 0 or offsets[-1] != len(tokens) or (np.diff(offsets) < 1).any():
+        return False
+    if {len(bars) for bars in _bars(arrays)} not in ({0}, {len(offsets) - 1}):
         return False
     if "tune_of_segment" not in arrays:
         return True

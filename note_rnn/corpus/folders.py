@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from note_rnn.corpus.corpus import CorpusError
 from note_rnn.corpus.reading import ALL_SUFFIXES
-from note_rnn.corpus.types import CorpusError
 
 
 class File(NamedTuple):

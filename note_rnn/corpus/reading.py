@@ -13,7 +13,7 @@ from typing import NamedTuple
 from note_rnn.corpus.corpora import SUFFIXES
 from note_rnn.extraction import Extraction, read_melodies
 from note_rnn.tune_files import Tune, read_tunes
-from note_rnn.tunes import TuneError
+from note_rnn.tunes import UNKNOWN_BARS, TuneError
 
 SECONDS_PER_FILE = 10.0
 BYTES_PER_FILE = 1 << 24
@@ -98,7 +98,8 @@ def _read(path: str, name: str, extraction: Extraction) -> FileResult:
         raise TuneError("empty file")
     if Path(path).suffix.lower() in MIDI_SUFFIXES:
         melodies, reasons = read_melodies(Path(path).read_bytes(), extraction)
-        return FileResult([Tune("", f"{name}#1", melodies, "")] if melodies else [], dict(+reasons))
+        bars = [UNKNOWN_BARS] * len(melodies)
+        return FileResult([Tune("", f"{name}#1", melodies, "", bars)] if melodies else [], dict(+reasons))
     tunes = [tune._replace(source=name + tune.source.removeprefix(Path(path).name)) for tune in read_tunes(Path(path))]
     reasons = Counter(tune.dropped for tune in tunes if not tune.segments)
     reasons["cut where notes leave the grid or the key changes"] += sum(len(tune.segments) > 1 for tune in tunes)

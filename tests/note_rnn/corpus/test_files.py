@@ -5,6 +5,7 @@ import pytest
 
 from note_rnn.corpus import Corpus, CorpusError, load_corpus
 from note_rnn.corpus.files import read_corpus, write_corpus
+from note_rnn.tunes import Bars
 from note_rnn.vocabulary import VocabularyError
 
 CORPUS = Corpus(
@@ -13,6 +14,7 @@ CORPUS = Corpus(
     ["Eine Weise", ""],
     ["mine/a.mid#1", "mine/b.abc#7"],
     [{"files": 2}],
+    [Bars("6/8", 2), Bars("", 0), Bars("4/4", 0)],
 )
 
 
@@ -21,6 +23,7 @@ def same(one, other):
         [segment.tolist() for segment in one.segments] == [segment.tolist() for segment in other.segments]
         and one.tune_of_segment.tolist() == other.tune_of_segment.tolist()
         and (one.titles, one.sources, one.provenance) == (other.titles, other.sources, other.provenance)
+        and one.bars == other.bars
     )
 
 
@@ -80,7 +83,7 @@ def test_tokens_that_are_none(tmp_path):
 
 
 def test_files_that_are_no_corpus(tmp_path):
-    with pytest.raises(CorpusError, match="There is no folder or corpus file"):
+    with pytest.raises(CorpusError, match="There is no corpus file"):
         load_corpus([str(tmp_path / "none.npz")])
     write_corpus(CORPUS, tmp_path / "whole.npz")
     whole = (tmp_path / "whole.npz").read_bytes()
