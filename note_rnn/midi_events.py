@@ -16,9 +16,10 @@ from note_rnn.tunes import TuneError
 
 Integers = npt.NDArray[np.int64]
 
-END_OF_TRACK = 0x2F
 PROGRAM = 0xC0
 
+_END_OF_TRACK = 0x2F
+_TWO_BYTES = 0x80  # stands for all statuses of messages with two bytes of data
 _BEND, _META, _SYSEX = 0xE0, 0xFF, (0xF0, 0xF7)
 _DELTA, _STATUS, _DATA = rb"[\x80-\xff]{0,3}[\x00-\x7f]", rb"[\x80-\xbf\xe0-\xef]", rb"[\x00-\x7f]{2}"
 _MESSAGE = re.compile(_DELTA + _STATUS + rb"?" + _DATA)
@@ -89,11 +90,10 @@ class _Scanner:
         position = status = 0
         try:
             while 0 <= position < len(data):
-                has_two = 0x80 <= status < PROGRAM or status >= _BEND
-                run = (_GOING_ON if has_two else _ANEW).match(data, position)
+                run = (_GOING_ON if status == _TWO_BYTES else _ANEW).match(data, position)
                 if run:
                     self.messages += _MESSAGE.findall(data, position, run.end())
-                    position, status = run.end(), 0x80
+                    position, status = run.end(), _TWO_BYTES
                 else:
                     position, status = self._add_other(data, position, status, track)
         except IndexError as error:
@@ -111,13 +111,16 @@ class _Scanner:
         else:
             if kind < 0x80:  # the status of the event before goes on
                 kind, position = status, position - 1
-            status, content, position = kind, data[position : position + 1], position + 1
-            if not PROGRAM <= kind < _BEND or content > b"\x7f":
-                data[position]  # beyond the end, the message is only cut
+            status = kind
+            length = 1 if PROGRAM <= kind < _BEND else 2
+            content = data[position : position + 1]
+            if position + length > len(data):
+                raise TuneError("truncated")
+            if length == 2 or content > b"\x7f":  # whole messages of two bytes are not left to this method
                 raise TuneError("damaged MIDI: data where an event should be")
-            data[position - 1]
+            position += 1
         self.others.append(OtherEvent(track, delta, len(self.messages), kind, content))
-        return (-1 if kind == END_OF_TRACK else position), status
+        return (-1 if kind == _END_OF_TRACK else position), status
 
 
 def _content(data: bytes, position: int) -> tuple[bytes, int]:
