@@ -22,6 +22,7 @@ from agents.composing import Pieces, compose_pieces, load_agent
 from agents.config import TrainConfig
 from agents.control import controls
 from agents.evaluation import metrics_table, table_metrics
+from agents.report import ReportConfig, write_report
 from agents.run_directory import RunDirectory
 from agents.settings import algorithm_class
 from melody_env import MelodyVecEnv, RuleError, Setting, piano_roll_figure
@@ -121,6 +122,7 @@ def _finish(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, e
     run.write_json("metrics.json", {"compositions": config.compositions, "seed": config.seed, **columns})
     Console().print(metrics_table(columns, f"{config.compositions:,} compositions each"))
     print(f"Listen: {run.melodies}/agent_1.wav (or .mid), and the Note RNN on the same first note: note_rnn_1.wav")
+    print(f"See and hear all of it in a browser: {write_report(ReportConfig((run.path,)))}")
 
 
 def _write_pieces(run: RunDirectory, name: str, pieces: Pieces) -> None:

@@ -89,13 +89,14 @@ def metrics_table(columns: Mapping[str, Mapping[str, float]], title: str) -> Tab
         column.justify = "right"
     for row in ROWS:
         values = [metrics[row.metric] for metrics in columns.values()]
-        table.add_row(row.label, *(_written(value, row.form) for value in (*values, row.paper_note_rnn, row.paper_q)))
+        table.add_row(row.label, *(written(value, row.form) for value in (*values, row.paper_note_rnn, row.paper_q)))
     for name in dict.fromkeys(name for metrics in columns.values() for name in metrics):
         if name.startswith("rule/") and name.removeprefix("rule/") not in RULES:
-            own = [_written(metrics.get(name), ".3f") for metrics in columns.values()]
+            own = [written(metrics.get(name), ".3f") for metrics in columns.values()]
             table.add_row(f"Rule {name.removeprefix('rule/')} per step", *own, "-", "-")
     return table
 
 
-def _written(value: float | None, form: str) -> str:
+def written(value: float | None, form: str) -> str:
+    """Return `value` as the table writes it; a dash for what is not known or no number."""
     return "-" if value is None or math.isnan(value) else format(value, form)

@@ -197,8 +197,16 @@ class RecurrentDQN(ActsWithMemory, OffPolicyAlgorithm):
             self.logger.record("rollout/temperature", self.temperature)
 
     def train(self, gradient_steps: int, batch_size: int) -> None:
-        """Make `gradient_steps` updates, each on `batch_size` whole episodes; none as long as no episode has ended."""
+        """Make `gradient_steps` updates, each on `batch_size` whole episodes; none as long as no episode has ended.
+
+        Raises InputError if the buffer is full and there is still none.
+        """
         if not self.episodes.num_episodes:
+            if self.episodes.full:
+                raise InputError(
+                    f"No whole episode fits in the replay buffer, which holds {self.episodes.buffer_size} steps of "
+                    f"each of {self.n_envs} environments: raise buffer_size, or lower the number of environments."
+                )
             return
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)

@@ -197,12 +197,12 @@ REGULARIZED = ("ppo_kl", "psi", "g")
 BASELINES: dict[str, type[BaseAlgorithm]] = {"ppo": PPO, "a2c": A2C, "dqn": DQN, "recurrent_ppo": RecurrentPPO}
 """The algorithms of Stable-Baselines3 and sb3-contrib to compare with."""
 
-# Rounds of 128 whole pieces, 8 small updates on each.
+# Rounds of 128 whole pieces, 12 small updates on each.
 _SOFT = RecurrentDQNSettings(
     buffer_size=4_096,
     learning_starts=0,
     train_freq=32,
-    gradient_steps=8,
+    gradient_steps=12,
     learning_rate=5e-3,
     gamma=0.9,
     return_lambda=0.9,
@@ -228,9 +228,9 @@ _PAPER: dict[str, Any] = {
 PRESETS: Mapping[tuple[Algorithm, Preset], Mapping[str, Any]] = {
     ("q", "default"): {"total_timesteps": 200_000, "agent": RecurrentDQNSettings(learning_rate=4e-3)},
     ("rl_only", "default"): {"total_timesteps": 200_000, "agent": RecurrentDQNSettings(learning_rate=4e-3)},
-    ("psi", "default"): {"total_timesteps": 900_000, "reward": "varied", "n_envs": 128, "agent": _SOFT},
+    ("psi", "default"): {"total_timesteps": 640_000, "reward": "varied", "n_envs": 128, "agent": _SOFT},
     ("g", "default"): {
-        **{"total_timesteps": 900_000, "reward": "varied", "c": 0.8, "n_envs": 128},
+        **{"total_timesteps": 640_000, "reward": "varied", "c": 0.8, "n_envs": 128},
         "agent": replace(_SOFT, learning_rate=7e-3),
     },
     ("ppo_kl", "default"): {"total_timesteps": 400_000, "reward": "varied", "n_envs": 128, "agent": PPOKLSettings()},

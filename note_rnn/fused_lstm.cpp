@@ -141,6 +141,15 @@ INLINE void differentiate(int H, const float* cell_before, const float* cell, co
     }
 }
 
+// to [M, N] = from [N, M] transposed, in strips whose rows are written side by side.
+static void transpose(int N, int M, const float* from, float* to) {
+    for (int first = 0; first < M; first += WIDTH) {
+        int last = std::min(first + WIDTH, M);
+        for (int row = 0; row < N; row++)
+            for (int column = first; column < last; column++) to[column * N + row] = from[row * M + column];
+    }
+}
+
 // to [n] += from [n]
 INLINE void add(int n, const float* from, float* to) {
     for (int unit = 0; unit < n; unit += WIDTH) {
@@ -165,10 +174,13 @@ int within(int64_t n, int F, const int64_t* ones) {
     return std::all_of(ones, ones + n, [F](int64_t one) { return 0 <= one && one < F; });
 }
 
-// ones [T, B, K]; weights of the inputs [F, 4H], of the hidden units [H, 4H] and bias [4H], transposed. hidden and cell
-// [T + 1, B, H] hold the state before in their first row and receive the others; gates [T, B, 4H] is for `backward`.
-void forward(int T, int B, int H, int K, const int64_t* ones, const float* of_inputs, const float* of_hidden,
+// ones [T, B, K]; weights of the inputs [4H, F], of the hidden units [4H, H] and bias [4H]. hidden and cell [T + 1, B, H]
+// hold the state before in their first row and receive the others; gates [T, B, 4H] is for `backward`.
+void forward(int T, int B, int H, int K, int F, const int64_t* ones, const float* w_ih, const float* w_hh,
              const float* bias, float* hidden, float* cell, float* gates) {
+    std::vector<float> transposed(4 * H * (F + H));
+    float *of_inputs = transposed.data(), *of_hidden = of_inputs + 4 * H * F;
+    transpose(4 * H, F, w_ih, of_inputs), transpose(4 * H, H, w_hh, of_hidden);
     for (int first = 0; first < B; first += SEQUENCES) {
         int n = std::min(B - first, SEQUENCES);
         for (int t = 0; t < T; t++) {

@@ -48,13 +48,15 @@ class FusedLSTM(torch.autograd.Function):
         assert _LIBRARY is not None
         if not _LIBRARY.within(ctypes.c_int64(ones.numel()), w_ih.shape[1], ctypes.c_void_p(ones.data_ptr())):
             raise IndexError(f"An input that is one is outside 0..{w_ih.shape[1] - 1}.")
-        steps, batch, _ = ones.shape
+        steps, batch, num_ones = ones.shape
         hiddens, cells = hidden.new_empty(2, steps + 1, batch, size)
         hiddens[0], cells[0] = hidden, cell
         gates = hidden.new_empty(steps, batch, 4 * size)
-        _call("forward", ones, size, w_ih.t().contiguous(), w_hh.t().contiguous(), bias, hiddens, cells, gates)
+        sizes = steps, batch, size, num_ones
+        weights = w_ih.contiguous(), w_hh.contiguous(), bias
+        _call("forward", *sizes, w_ih.shape[1], ones, *weights, hiddens, cells, gates)
         ctx.save_for_backward(ones, w_hh, hiddens, cells, gates)
-        ctx.num_inputs = w_ih.shape[1]
+        ctx.sizes, ctx.num_inputs = sizes, w_ih.shape[1]
         last = hiddens[-1:], cells[-1:]
         ctx.mark_non_differentiable(*last)
         return hiddens[1:], *last
@@ -68,12 +70,10 @@ class FusedLSTM(torch.autograd.Function):
         d_w_ih, d_w_hh, d_bias = (
             gates.new_zeros(shape) for shape in ((ctx.num_inputs, len(w_hh)), w_hh.shape, len(w_hh))
         )
-        _call("backward", ones, w_hh.shape[1], *arrays, d_w_ih, d_w_hh, d_bias)
+        _call("backward", *ctx.sizes, ones, *arrays, d_w_ih, d_w_hh, d_bias)
         return None, d_w_ih.t(), d_w_hh, d_bias, None, None
 
 
-def _call(function: str, ones: Tensor, size: int, *arrays: Tensor) -> None:
-    """Call a function of the library with T, B, H = `size`, K and the addresses of `ones` and `arrays`, contiguous."""
-    steps, batch, num_ones = ones.shape
-    addresses = (ctypes.c_void_p(array.data_ptr()) for array in (ones, *arrays))
-    getattr(_LIBRARY, function)(steps, batch, size, num_ones, *addresses)
+def _call(function: str, *arguments: int | Tensor) -> None:
+    """Call a function of the library with sizes, and the addresses of contiguous tensors."""
+    getattr(_LIBRARY, function)(*(x if isinstance(x, int) else ctypes.c_void_p(x.data_ptr()) for x in arguments))

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+import agents.callbacks
+import train
 from note_rnn import NoteRNN, save_note_rnn
 
 torch.set_num_threads(1)  # networks this small are slower with more, much slower on a busy machine
@@ -21,3 +23,20 @@ def small_prior() -> NoteRNN:
 def small_prior_file(small_prior: NoteRNN, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same, saved."""
     return save_note_rnn(small_prior, tmp_path_factory.mktemp("prior") / "small")
+
+
+@pytest.fixture(scope="session")
+def small_runs(small_prior_file: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two finished runs from the same Note RNN, Q and policy gradient, that took a second and play fast."""
+    settings = {"total_timesteps": 512, "n_envs": 8, "evaluations": 2, "checkpoints": 1, "compositions": 20}
+    q = {"learning_starts": 256, "batch_size": 4, "buffer_size": 512}
+    runs = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "WRITTEN_PIECES", 0)
+        patch.setattr(train, "human_tunes", lambda setting: None)
+        patch.setattr(agents.callbacks, "show_pieces", lambda *arguments: None)
+        for algo, own in (("q", q), ("ppo_kl", {})):
+            folder = tmp_path_factory.mktemp("runs") / algo
+            changes = {"prior": str(small_prior_file), "run_dir": folder, "tempo": 480, "device": "cpu"}
+            runs.append(train.train(train.TrainConfig.of(algo, **settings, **changes, **own)))
+    return runs

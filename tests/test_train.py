@@ -103,6 +103,12 @@ def test_melodies_of_both_can_be_heard_and_seen(finished_run):
     assert len(read_midi(finished_run / "melodies" / "agent_1.mid")) == 32
 
 
+def test_a_page_shows_the_run(finished_run):
+    page = (finished_run / "report.html").read_text(encoding="utf-8")
+    assert "Tuning a melody model: Q" in page
+    assert '"pitchRange"' in page
+
+
 def test_nothing_temporary_is_left_behind(finished_run):
     assert not [path for path in finished_run.rglob("*") if path.name.startswith(".")]
 

@@ -8,7 +8,7 @@ composition.
 from collections.abc import Callable
 
 from melody_env.composition import Floats
-from melody_env.rules.extremes import extrema
+from melody_env.rules.extremes import extrema, extrema_so_far
 from melody_env.rules.intervals import interval
 from melody_env.rules.leaps import leap
 from melody_env.rules.masks import in_scale, no_wide_leaps
@@ -28,7 +28,7 @@ RULES: dict[str, Rule] = {
 }
 """The paper's nine, in its order."""
 
-MORE_RULES: dict[str, Rule] = {rule.__name__: rule for rule in (in_key, scale, non_repeating)}
+MORE_RULES: dict[str, Rule] = {rule.__name__: rule for rule in (in_key, scale, non_repeating, extrema_so_far)}
 """What else a reward profile can name."""
 
 MASKS: dict[str, Mask] = {mask.__name__: mask for mask in (in_scale, no_wide_leaps)}

@@ -1,4 +1,4 @@
-"""Rule `extrema`: one highest and one lowest note.
+"""Rules `extrema` and `extrema_so_far`: one highest and one lowest note.
 
 Shapes: B melodies, T steps. Source: Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 3.3, and the
 original's code.
@@ -33,3 +33,36 @@ def extrema(composition: Composition) -> Floats:
         return np.zeros(composition.batch_size)
     tokens = composition.tokens
     return 3.0 * has_unique_highest(tokens) + 3.0 * has_unique_lowest(tokens)
+
+
+class UniqueExtremes:
+    """Whether each melody's highest and lowest note so far have been played once."""
+
+    def __init__(self, composition: Composition):
+        size = composition.batch_size
+        self._highest, self._lowest = np.zeros(size, np.int8), np.full(size, VOCABULARY_SIZE, np.int8)
+        self._highest_once, self._lowest_once = np.zeros((2, size), np.bool_)
+        self.gain = np.zeros(size)
+        """[B]; what the newest token has changed: how many of the two have become unique, less those that were."""
+
+    def update(self, composition: Composition, t: int) -> None:
+        """Take in token `t`."""
+        token = composition.tokens[t]
+        is_note = token >= FIRST_PITCH_TOKEN
+        above, below = is_note & (token > self._highest), is_note & (token < self._lowest)
+        again_highest, again_lowest = is_note & (token == self._highest), is_note & (token == self._lowest)
+        before = self._highest_once.astype(np.float64) + self._lowest_once
+        self._highest_once = above | (self._highest_once & ~again_highest)
+        self._lowest_once = below | (self._lowest_once & ~again_lowest)
+        self.gain = self._highest_once + self._lowest_once.astype(np.float64) - before
+        np.copyto(self._highest, token, where=above)
+        np.copyto(self._lowest, token, where=below)
+
+
+def extrema_so_far(composition: Composition) -> Floats:
+    """What the newest token changes in what `extrema` would pay if the notes so far were all; in sum the same.
+
+    Potential-based shaping (Ng, Harada & Russell 1999, https://dl.acm.org/doi/10.5555/645528.657613): an agent hears at
+    once of what it would else be told 32 steps later.
+    """
+    return 3.0 * composition.memory(UniqueExtremes).gain

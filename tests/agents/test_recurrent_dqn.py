@@ -265,3 +265,8 @@ def test_a_prior_that_does_not_fit_is_refused():
 def test_unknown_choice_names_the_known_ones(argument):
     with pytest.raises(ValueError, match=rf"Unknown {argument} 'psy': choose one of '"):
         make_model(**{argument: "psy"})
+
+
+def test_a_buffer_in_which_no_episode_fits_is_refused():
+    with pytest.raises(ValueError, match="holds 2 steps of each of 8 environments: raise buffer_size"):
+        make_model(buffer_size=16).learn(200)

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from melody_env import score_melodies
+from melody_env import RewardProfile, WeightedRule, score_melodies
 from melody_env.composition import Composition
+from melody_env.profile import BUILT_IN_RULES
 from melody_env.rules import RULES
 
 OFF, HOLD = 0, 1
@@ -20,7 +21,7 @@ def worth(rule, tokens, **parameters):
     values = []
     for token in tokens:
         composition.append(np.array([token]))
-        values.append(RULES[rule](composition, **parameters)[0])
+        values.append(BUILT_IN_RULES[rule](composition, **parameters)[0])
     return values
 
 
@@ -184,6 +185,20 @@ def test_extrema_are_judged_at_the_last_step(tokens, value):
     assert worth("extrema", tokens) == [0, 0, 0, value]
 
 
+@pytest.mark.parametrize(
+    ("tokens", "values"),
+    [
+        ([C4, D4, E4, D4], [6, 0, 0, 0]),
+        ([C4, HOLD, C4, OFF], [6, 0, -6, 0]),  # neither is unique any more
+        ([C4, C4, D4, D4], [6, -6, 3, -3]),
+        ([E4, D4, E4, C4], [6, 0, -3, 0]),
+        ([OFF, HOLD, D4, E4], [0, 0, 6, 0]),
+    ],
+)
+def test_extrema_so_far_tells_every_change_at_once(tokens, values):
+    assert worth("extrema_so_far", tokens) == values
+
+
 melodies = st.integers(1, 24).flatmap(
     lambda length: st.integers(1, 4).flatmap(
         lambda size: arrays(
@@ -201,6 +216,15 @@ def test_melodies_of_a_batch_do_not_know_of_each_other(tokens):
         alone = score_melodies(melody[None]).rules
         for name in RULES:
             np.testing.assert_array_equal(together[name][row], alone[name][0])
+
+
+@settings(max_examples=50, deadline=None)
+@given(melodies)
+def test_extrema_so_far_adds_up_to_extrema(tokens):
+    tokens[:, 0] = C4  # without a note, a hold is the original's highest
+    rules = tuple(WeightedRule(name, 1.0) for name in ("extrema", "extrema_so_far"))
+    values = score_melodies(tokens, RewardProfile("both", rules)).rules
+    np.testing.assert_array_equal(values["extrema_so_far"].sum(axis=1), values["extrema"].sum(axis=1))
 
 
 @settings(max_examples=50, deadline=None)

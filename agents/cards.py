@@ -1,0 +1,97 @@
+"""Melodies as a page shows and plays them: tokens, what each rule paid for each, and how likely each was.
+
+Shapes: N pieces, T steps, A = 38 tokens.
+"""
+
+import base64
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agents.composing import Pieces
+from melody_env import Setting, load_profile, score_melodies
+from melody_env.pictures import pitch_name
+from note_rnn import NO_EVENT, NOTE_OFF, Tokens, write_midi
+from note_rnn.vocabulary import token_to_pitch
+
+_DIGITS = 4
+"""Decimals of what is shown."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One melody of T steps."""
+
+    tokens: list[int]
+    """[T]"""
+    start: str
+    """What was heard before it, in words."""
+    rules: dict[str, list[float]]
+    """Per rule, its weighted value [T]; rules that never paid are left out."""
+    music_theory: list[float]
+    """r_MT [T], the sum of them."""
+    prior: list[float]
+    """p(a|s) [T] of each token by the Note RNN."""
+    policy: list[float]
+    """The same [T] by the composer."""
+    log_prob: float
+    """log p of the whole by the Note RNN, in nats."""
+    steps_per_beat: int
+    steps_per_bar: int
+    tempo: float
+    """Quarter notes a minute."""
+    midi: str
+    """The MIDI file, base64."""
+
+
+def cards(pieces: Pieces, environment: dict[str, Any]) -> list[Card]:
+    """Return the pieces that have kept their probabilities, rewarded as in `environment`, which holds a `prior`."""
+    shown = pieces.melodies[: len(pieces.probabilities)]
+    primers = pieces.primers[: len(shown)]
+    setting = pieces.setting
+    profile = load_profile(environment.get("reward", "paper"))
+    scores = score_melodies(shown, profile, setting)
+    weighted = {
+        name: weight * scores.rules[name] for name, weight in zip(profile.rule_names, profile.weights, strict=True)
+    }
+    log_prob = environment["prior"].transposed(setting.transposition).log_prob(shown, primers).cpu().numpy()
+    policy = np.take_along_axis(pieces.probabilities, shown[..., None], -1)[..., 0]
+    return [
+        Card(
+            tokens=melody.tolist(),
+            start=heard(primers[i]),
+            rules={name: _rounded(values[i]) for name, values in weighted.items() if values[i].any()},
+            music_theory=_rounded(scores.music_theory[i]),
+            prior=_rounded(np.exp(log_prob[i])),
+            policy=_rounded(policy[i]),
+            log_prob=round(float(log_prob[i].sum()), _DIGITS),
+            steps_per_beat=setting.steps_per_beat,
+            steps_per_bar=setting.steps_per_bar,
+            tempo=setting.tempo,
+            midi=midi_base64(melody, setting),
+        )
+        for i, melody in enumerate(shown)
+    ]
+
+
+def heard(token: int) -> str:
+    """Return in words what was heard when `token` was."""
+    return {NOTE_OFF: "silence", NO_EVENT: "nothing"}.get(token) or pitch_name(token_to_pitch(token)).replace(
+        "#", "\N{MUSIC SHARP SIGN}"
+    )
+
+
+def midi_base64(melody: Tokens, setting: Setting) -> str:
+    """Return `melody` [T] as a MIDI file in base64."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "melody.mid"
+        write_midi(melody, path, setting.tempo)
+        return base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+def _rounded(values: npt.NDArray[np.floating]) -> list[float]:
+    return np.round(values.astype(float), _DIGITS).tolist()

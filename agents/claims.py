@@ -1,0 +1,93 @@
+"""What the evidence supports, and no more: rules obeyed; closer to people's statistics; preferred by listeners.
+
+The metrics are `table_metrics`; the statistics that count are those of the paper's Table 1.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from agents.evaluation import ROWS
+from agents.labels import NOTE_RNN
+from agents.preference import Preference
+
+HIGHER, LOWER = 1, -1
+BETTER = {
+    "notes_excessively_repeated": LOWER,
+    "absolute_autocorrelation_lag1": LOWER,
+    "absolute_autocorrelation_lag2": LOWER,
+    "absolute_autocorrelation_lag3": LOWER,
+    "notes_not_in_key": LOWER,
+    "compositions_starting_with_tonic": HIGHER,
+    "leaps_resolved": HIGHER,
+    "compositions_with_unique_max_note": HIGHER,
+    "compositions_with_unique_min_note": HIGHER,
+    "notes_in_motif": HIGHER,
+    "notes_in_repeated_motif": HIGHER,
+}
+"""The direction in which the rules pull each statistic."""
+
+_LABELS = {row.metric: row.label for row in ROWS}
+
+Metrics = Mapping[str, float]
+
+
+class Claim(NamedTuple):
+    """A sentence of what was measured, and whether what it was measured for holds."""
+
+    holds: bool
+    sentence: str
+
+
+def rules_claim(name: str, agent: Metrics, note_rnn: Metrics) -> Claim:
+    """Return whether the agent called `name` earns more by the nine rules, and in most statistics obeys them better."""
+    better = [metric for metric, sign in BETTER.items() if sign * (agent[metric] - note_rnn[metric]) > 0]
+    worse = [_label(metric) for metric in BETTER if metric not in better]
+    earns, earned = agent["paper_music_theory"], note_rnn["paper_music_theory"]
+    return Claim(
+        earns > earned and 2 * len(better) > len(BETTER),
+        f"{name} earns {_signed(earns)} per step by the nine rules of the paper, where the Note RNN earns "
+        f"{_signed(earned)}; it obeys them better in {len(better)} of {len(BETTER)} statistics"
+        f"{', not in: ' * bool(worse)}{'; '.join(worse)}.",
+    )
+
+
+def people_claim(name: str, agent: Metrics, note_rnn: Metrics, people: Metrics | None) -> Claim:
+    """Return whether the agent called `name` is nearer than the Note RNN to `people` in most statistics."""
+    if people is None:
+        return Claim(False, f"{name}: not measured, for no tunes of people were at hand when it was evaluated.")
+    statistics = [metric.removeprefix("absolute_") for metric in BETTER]
+    nearer = [
+        metric for metric in statistics if abs(agent[metric] - people[metric]) < abs(note_rnn[metric] - people[metric])
+    ]
+    named = "; ".join(map(_label, nearer))
+    return Claim(
+        2 * len(nearer) > len(statistics),
+        f"{name} is nearer to held-out tunes of people than the Note RNN in {len(nearer)} of {len(statistics)} "
+        f"statistics{': ' * bool(nearer)}{named}.",
+    )
+
+
+def listeners_claim(name: str, preference: Preference) -> Claim:
+    """Return whether listeners preferred the agent called `name`: its lead over the Note RNN is surely above 0."""
+    models = preference.models
+    if not {name, NOTE_RNN} <= {*models}:
+        return Claim(False, f"{name} and the Note RNN were not compared by listeners.")
+    agent, note_rnn = models.index(name), models.index(NOTE_RNN)
+    low, high = preference.interval(name, NOTE_RNN)
+    lead = preference.strengths[agent] - preference.strengths[note_rnn]
+    won, lost = preference.wins[agent, note_rnn], preference.wins[note_rnn, agent]
+    return Claim(
+        low > 0,
+        f"{name} was preferred to the Note RNN in {won:g} of {won + lost:g} comparisons (a tie half), by "
+        f"{preference.listeners} listener{'s' * (preference.listeners != 1)}; from all comparisons, its log-odds are "
+        f"{_signed(lead)} (95 % interval {_signed(low)} to {_signed(high)}).",
+    )
+
+
+def _signed(number: float) -> str:
+    return f"{number:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _label(metric: str) -> str:
+    label = _LABELS[metric.removeprefix("absolute_")]
+    return label[0].lower() + label[1:]

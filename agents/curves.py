@@ -1,0 +1,101 @@
+"""Learning curves: what TensorBoard's events hold of a run, and where its points lie on a chart.
+
+Shapes: K points.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+WIDTH, HEIGHT = 320, 180
+"""Of a chart, in its own units."""
+_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 8, 8, 22
+
+
+class Curve(NamedTuple):
+    """A figure while learning: environment steps [K] and values [K]."""
+
+    steps: list[int]
+    values: list[float]
+
+
+class Tick(NamedTuple):
+    """A line of a chart's grid: where it lies and what is written beside it."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Curves of one figure, placed on a sheet of `WIDTH` x `HEIGHT`, the origin at the top left."""
+
+    title: str
+    lines: dict[str, str]
+    """Of each run the points of its polyline, as SVG writes them."""
+    last: dict[str, float]
+    """Of each run the last value."""
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+
+
+def read_curves(run: str | Path) -> dict[str, Curve]:
+    """Return the scalars that the run in the folder `run` has logged, by their tags; none where it has no events."""
+    if not any(Path(run).glob("events.out.tfevents.*")):
+        return {}
+    everything, least = 0, 1
+    guidance = {"scalars": everything, "images": least, "audio": least, "tensors": least, "histograms": least}
+    events = EventAccumulator(str(run), size_guidance=guidance).Reload()
+    points = {tag: events.Scalars(tag) for tag in events.Tags()["scalars"]}
+    return {tag: Curve([p.step for p in those], [p.value for p in those]) for tag, those in points.items()}
+
+
+def chart(title: str, curves: Mapping[str, Curve]) -> Chart:
+    """Return the `curves` (run -> its curve) on one chart; points that are no numbers are left out."""
+    finite = {name: _finite(curve) for name, curve in curves.items()}
+    x_ticks = _ticks([step for curve in finite.values() for step in curve.steps])
+    y_ticks = _ticks([value for curve in finite.values() for value in curve.values])
+    (left, right), (low, high) = (x_ticks[0], x_ticks[-1]), (y_ticks[0], y_ticks[-1])
+
+    def x(step: float) -> float:
+        return _LEFT + (step - left) / (right - left) * (WIDTH - _LEFT - _RIGHT)
+
+    def y(value: float) -> float:
+        return HEIGHT - _BOTTOM - (value - low) / (high - low) * (HEIGHT - _TOP - _BOTTOM)
+
+    return Chart(
+        title,
+        {
+            name: " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in zip(*curve, strict=True))
+            for name, curve in finite.items()
+        },
+        {name: curve.values[-1] for name, curve in finite.items() if curve.values},
+        [Tick(round(x(tick), 1), _short(tick)) for tick in x_ticks],
+        [Tick(round(y(tick), 1), _short(tick)) for tick in y_ticks],
+    )
+
+
+def _finite(curve: Curve) -> Curve:
+    kept = [(step, value) for step, value in zip(*curve, strict=True) if np.isfinite(value)]
+    return Curve([step for step, _ in kept], [value for _, value in kept])
+
+
+def _ticks(values: Sequence[float]) -> list[float]:
+    """Return round numbers around `values`, at least two."""
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return [float(tick) for tick in MaxNLocator(4).tick_values(low, high)]
+
+
+def _short(number: float) -> str:
+    """Return `number` as briefly as a chart needs it: 250k, 1.5M, -0.25."""
+    for unit, name in ((1e6, "M"), (1e3, "k")):
+        if abs(number) >= unit:
+            return f"{number / unit:g}{name}"
+    return f"{number:.6g}".replace("-", "\N{MINUS SIGN}")

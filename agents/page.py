@@ -1,0 +1,35 @@
+"""Pages for the browser, each one file that needs no network: templates of `agents/pages` with styles, scripts, data.
+
+The page's own policy forbids every request, so that nothing can leave it even by mistake.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from note_rnn import replacing
+
+_PAGES = files("agents") / "pages"
+_TEMPLATES = Environment(
+    loader=PackageLoader("agents", "pages"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.globals["source"] = lambda name: Markup((_PAGES / name).read_text(encoding="utf-8"))
+
+
+def render(template: str, **content: Any) -> str:
+    """Return the page that `template` and `content` make; text is escaped, and what is missing raises."""
+    return _TEMPLATES.get_template(template).render(content)
+
+
+def write_page(path: str | Path, template: str, **content: Any) -> None:
+    """Write the page to the file `path`; raises OSError where it cannot be written."""
+    page = render(template, **content)
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")

@@ -1,0 +1,212 @@
+// Melodies from tokens, as sound and as picture: what the report and the listening study share.
+// Times are seconds, positions are steps (sixteenths) from the start of a melody.
+"use strict";
+
+const NOTE_OFF = 0, NO_EVENT = 1, FIRST_PITCH_TOKEN = 2, MIN_PITCH = 48, STEPS_PER_QUARTER = 4;
+const PITCH_CLASSES = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"];
+
+const pitchName = (pitch) => PITCH_CLASSES[pitch % 12] + (Math.floor(pitch / 12) - 1);
+
+// The notes of a melody: each starts at its pitch and ends at the next token that is no hold.
+function notesOf(tokens) {
+  const notes = [];
+  let sounding = null;
+  tokens.forEach((token, step) => {
+    if (token === NO_EVENT) return;
+    if (sounding) sounding.end = step;
+    sounding = token === NOTE_OFF ? null : {start: step, end: tokens.length, pitch: token - FIRST_PITCH_TOKEN + MIN_PITCH};
+    if (sounding) notes.push(sounding);
+  });
+  return notes;
+}
+
+// An electric piano: a sine bent by another of its own pitch, which dies sooner than it, and a short bright tine.
+class Instrument {
+  constructor(context) {
+    this.context = context;
+    this.output = new GainNode(context, {gain: 0.5});
+    const limiter = new DynamicsCompressorNode(context, {threshold: -14, ratio: 6});
+    const room = new ConvolverNode(context, {buffer: roomEcho(context)});
+    this.output.connect(limiter).connect(context.destination);
+    this.output.connect(new GainNode(context, {gain: 0.16})).connect(room).connect(limiter);
+    this.sounding = new Set();
+  }
+
+  // Let `pitch` sound from `when` on for `seconds`, then fade.
+  play(pitch, when, seconds) {
+    const frequency = 440 * 2 ** ((pitch - 69) / 12);
+    const ring = 1.1 * (262 / frequency) ** 0.5;
+    const end = when + seconds;
+    const level = new GainNode(this.context, {gain: 0});
+    level.gain.setValueAtTime(0, when);
+    level.gain.linearRampToValueAtTime(0.55, when + 0.004);
+    level.gain.setTargetAtTime(0.05, when + 0.004, ring);
+    level.gain.setTargetAtTime(0, end, 0.05);
+    level.connect(this.output);
+    const body = new OscillatorNode(this.context, {frequency});
+    const voices = [
+      body,
+      this.modulator(body, frequency, 1.6 * frequency, when, 0.28 * ring),
+      this.modulator(body, 7 * frequency, 0.9 * frequency, when, 0.05),
+    ];
+    body.connect(level);
+    for (const voice of voices) {
+      voice.start(when);
+      voice.stop(end + 0.4);
+    }
+    const note = {level, voices};
+    this.sounding.add(note);
+    body.onended = () => this.sounding.delete(note);
+  }
+
+  modulator(carrier, frequency, depth, when, fade) {
+    const oscillator = new OscillatorNode(this.context, {frequency});
+    const index = new GainNode(this.context, {gain: depth});
+    index.gain.setValueAtTime(depth, when);
+    index.gain.setTargetAtTime(0.08 * depth, when, fade);
+    oscillator.connect(index).connect(carrier.frequency);
+    return oscillator;
+  }
+
+  silence() {
+    const now = this.context.currentTime;
+    for (const {level, voices} of this.sounding) {
+      level.gain.cancelScheduledValues(now);
+      level.gain.setTargetAtTime(0, now, 0.015);
+      for (const voice of voices) voice.stop(now + 0.1);
+    }
+    this.sounding.clear();
+  }
+}
+
+// Half a second of a small room: noise that dies away, the same at every visit.
+function roomEcho(context) {
+  const length = Math.round(0.5 * context.sampleRate);
+  const buffer = new AudioBuffer({length, numberOfChannels: 2, sampleRate: context.sampleRate});
+  let random = 1;
+  for (let channel = 0; channel < 2; channel++) {
+    const samples = buffer.getChannelData(channel);
+    for (let i = 0; i < length; i++) {
+      random = (random * 48271) % 2147483647;
+      samples[i] = (random / 1073741823.5 - 1) * (1 - i / length) ** 3;
+    }
+  }
+  return buffer;
+}
+
+// Plays one melody at a time. A `listener` is told where it is: moved(step), and ended(wasHeardToTheEnd).
+class Player {
+  constructor() {
+    this.context = null;
+    this.listener = null;
+    this.tempo = 120;
+  }
+
+  get playing() {
+    return this.listener !== null;
+  }
+
+  // Play `tokens` from step `from` on. Browsers allow sound only after the user has done something: call it then.
+  play(tokens, from, listener) {
+    this.stop();
+    this.context ??= new AudioContext();
+    this.instrument ??= new Instrument(this.context);
+    this.context.resume();
+    this.length = tokens.length;
+    this.waiting = notesOf(tokens).filter((note) => note.start >= from);
+    this.listener = listener;
+    this.anchor = {step: from, time: this.context.currentTime + 0.08};
+    const timer = this.timer = setInterval(() => this.schedule(), 40);
+    this.schedule();
+    const frame = () => {
+      if (this.timer !== timer) return;
+      listener.moved(Math.max(from, this.heardStep()));
+      requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+  }
+
+  get secondsPerStep() {
+    return 60 / this.tempo / STEPS_PER_QUARTER;
+  }
+
+  stepAt(time) {
+    return this.anchor.step + (time - this.anchor.time) / this.secondsPerStep;
+  }
+
+  // The step that is heard now: what was computed a moment ago, for sound takes its time to the loudspeaker.
+  heardStep() {
+    return this.stepAt(this.context.currentTime - (this.context.outputLatency || 0));
+  }
+
+  // Hand over the notes of the next moments; hidden pages get few moments to do so.
+  schedule() {
+    const now = this.context.currentTime;
+    const horizon = this.stepAt(now + (document.hidden ? 2 : 0.2));
+    while (this.waiting.length && this.waiting[0].start < horizon) {
+      const {start, end, pitch} = this.waiting.shift();
+      const when = this.anchor.time + (start - this.anchor.step) * this.secondsPerStep;
+      this.instrument.play(pitch, Math.max(when, now), (end - start) * this.secondsPerStep);
+    }
+    if (this.heardStep() >= this.length) this.finish(true);
+  }
+
+  setTempo(tempo) {
+    if (this.playing) {
+      const time = this.context.currentTime;
+      this.anchor = {step: this.stepAt(time), time};
+    }
+    this.tempo = tempo;
+  }
+
+  stop() {
+    if (!this.playing) return;
+    this.instrument.silence();
+    this.finish(false);
+  }
+
+  finish(wasHeardToTheEnd) {
+    clearInterval(this.timer);
+    this.timer = null;
+    const listener = this.listener;
+    this.listener = null;
+    listener.ended(wasHeardToTheEnd);
+  }
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function svg(name, attributes, parent) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  parent.append(element);
+  return element;
+}
+
+const percent = (share) => `${(100 * share).toFixed(3)}%`;
+
+// Draw a piano roll of `tokens` into `parent`, rows for the pitches lowest..highest; lengths are shares of the picture.
+function drawRoll(parent, tokens, [lowest, highest], stepsPerBeat, stepsPerBar) {
+  const rows = highest - lowest + 1;
+  const picture = svg("svg", {class: "roll", "aria-hidden": "true"}, parent);
+  const top = (pitch) => percent((highest - pitch) / rows);
+  for (let pitch = lowest; pitch <= highest; pitch++)
+    if (PITCH_CLASSES[pitch % 12].length > 1)
+      svg("rect", {class: "black-key", y: top(pitch), width: "100%", height: percent(1 / rows)}, picture);
+  for (let step = stepsPerBeat; step < tokens.length; step += stepsPerBeat) {
+    const x = percent(step / tokens.length);
+    svg("line", {class: step % stepsPerBar ? "beat" : "bar", x1: x, x2: x, y1: 0, y2: "100%"}, picture);
+  }
+  for (let pitch = 12 * Math.ceil(lowest / 12); pitch <= highest; pitch += 12) {
+    svg("line", {class: "octave", x1: 0, x2: "100%", y1: top(pitch - 1), y2: top(pitch - 1)}, picture);
+    svg("text", {x: 4, y: top(pitch - 1), dy: 9}, picture).textContent = pitchName(pitch);
+  }
+  for (const {start, end, pitch} of notesOf(tokens)) {
+    svg("rect", {
+      class: "note", rx: 2.5,
+      x: percent(start / tokens.length), width: percent((end - start - 0.08) / tokens.length),
+      y: top(pitch + 0.2), height: percent(1.4 / rows),
+    }, picture);
+  }
+  return picture;
+}

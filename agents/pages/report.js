@@ -1,0 +1,201 @@
+// The report: every figure.melody becomes a piano roll that plays, with what rules and Note RNN say of each step.
+"use strict";
+
+const {cards, pitchRange} = JSON.parse(document.getElementById("data").textContent);
+const player = new Player();
+const tempo = document.getElementById("tempo");
+const stopButton = document.getElementById("stop");
+const nowPlaying = document.getElementById("now-playing");
+let tempoIsChosen = false;
+
+const signed = (number) => (number < 0 ? "−" : "+") + Math.abs(number).toFixed(Math.abs(number) < 10 ? 2 : 0);
+const chance = (p) => (p < 0.001 ? "< 0.1 %" : p < 0.1 ? `${(100 * p).toFixed(1)} %` : `${Math.round(100 * p)} %`);
+
+class Melody {
+  constructor(figure) {
+    this.card = cards[figure.dataset.card];
+    this.length = this.card.tokens.length;
+    this.name = figure.dataset.name;
+    this.isTuned = figure.classList.contains("tuned");
+    this.button = figure.querySelector(".play");
+    this.readout = figure.querySelector(".readout");
+    this.slider = figure.querySelector("[role=slider]");
+    this.summary = [...this.readout.childNodes];
+    this.step = 0;
+    this.draw();
+    this.button.addEventListener("click", () => this.toggle());
+    this.slider.addEventListener("keydown", (event) => this.pressed(event));
+    this.slider.addEventListener("pointermove", (event) => this.show(this.stepAt(event)));
+    this.slider.addEventListener("pointerleave", () => this.rest());
+    this.slider.addEventListener("focus", () => this.show(this.step));
+    this.slider.addEventListener("blur", () => this.rest());
+    this.slider.addEventListener("click", (event) => this.seek(this.stepAt(event)));
+  }
+
+  draw() {
+    const {tokens, steps_per_beat, steps_per_bar} = this.card;
+    drawRoll(this.slider, tokens, pitchRange, steps_per_beat, steps_per_bar);
+    this.drawRewards();
+    this.drawChances();
+    this.mark = svg("svg", {class: "marks", "aria-hidden": "true"}, this.slider);
+    this.column = svg("rect", {class: "column", y: 0, height: "100%", width: percent(1 / this.length), visibility: "hidden"}, this.mark);
+    this.cursor = svg("line", {class: "cursor", y1: 0, y2: "100%"}, this.mark);
+    this.slider.setAttribute("aria-valuemax", this.length - 1);
+    this.moveCursor(0);
+    this.slider.setAttribute("aria-valuetext", this.inWords(0));
+  }
+
+  // Bars up for reward and down for cost, on a logarithmic scale: one rule may cost a hundred times what others pay.
+  drawRewards() {
+    const picture = svg("svg", {class: "rewards", "aria-hidden": "true"}, this.slider);
+    svg("line", {class: "zero", x1: 0, x2: "100%", y1: "50%", y2: "50%"}, picture);
+    this.card.music_theory.forEach((reward, step) => {
+      const height = Math.min(Math.log1p(Math.abs(reward)) / Math.log1p(10), 1) / 2;
+      const width = 0.7 / this.length;
+      svg("rect", {
+        class: reward < 0 ? "cost" : "paid", x: percent((step + 0.15) / this.length), width: percent(width), rx: 1,
+        y: percent(reward < 0 ? 0.5 : 0.5 - height), height: percent(height),
+      }, picture);
+    });
+  }
+
+  drawChances() {
+    const picture = svg("svg", {class: "chances", "aria-hidden": "true"}, this.slider);
+    this.card.prior.forEach((p, step) =>
+      svg("rect", {x: percent(step / this.length), width: percent(1 / this.length), height: "100%", "fill-opacity": (p ** 0.45).toFixed(3)}, picture));
+  }
+
+  stepAt(event) {
+    const box = this.slider.getBoundingClientRect();
+    return Math.min(Math.max(Math.floor((event.clientX - box.left) / box.width * this.length), 0), this.length - 1);
+  }
+
+  moveCursor(position) {
+    this.cursor.setAttribute("visibility", position || player.listener === this ? "visible" : "hidden");
+    this.cursor.setAttribute("x1", percent(position / this.length));
+    this.cursor.setAttribute("x2", percent(position / this.length));
+    this.slider.setAttribute("aria-valuenow", Math.min(Math.floor(position), this.length - 1));
+  }
+
+  show(step) {
+    this.column.setAttribute("x", percent(step / this.length));
+    this.column.setAttribute("visibility", "visible");
+    const paid = this.paid(step);
+    this.readout.replaceChildren(
+      inline("b", this.token(step)),
+      ...[this.place(step), ...this.chances(step)].map((text) => inline("span", text)),
+      ...paid.map(([rule, value]) => inline(value < 0 ? "i" : "em", `${rule} ${signed(value)}`)),
+      ...(paid.length < 2 ? [] : [inline("span", `rules ${signed(this.card.music_theory[step])}`)]),
+    );
+  }
+
+  rest() {
+    if (document.activeElement === this.slider) return this.show(this.step);
+    this.column.setAttribute("visibility", "hidden");
+    this.readout.replaceChildren(...this.summary);
+  }
+
+  token(step) {
+    const token = this.card.tokens[step];
+    return token === NO_EVENT ? "held" : token === NOTE_OFF ? "note off" : pitchName(token - FIRST_PITCH_TOKEN + MIN_PITCH);
+  }
+
+  place(step) {
+    const {steps_per_bar: bar, steps_per_beat: beat} = this.card;
+    return `bar ${Math.floor(step / bar) + 1}, beat ${(Math.floor((step % bar) / beat * 100) / 100 + 1).toString()}`;
+  }
+
+  chances(step) {
+    const {prior, policy} = this.card;
+    return [`Note RNN ${chance(prior[step])}`, ...(this.isTuned ? [`agent ${chance(policy[step])}`] : [])];
+  }
+
+  // The rules that paid or cost anything at a step: [name, value].
+  paid(step) {
+    const values = Object.entries(this.card.rules).map(([name, values]) => [name.replaceAll("_", " "), values[step]]);
+    return values.filter(([, value]) => value !== 0);
+  }
+
+  inWords(step) {
+    const paid = this.paid(step).map(([rule, value]) => `${rule} ${signed(value)}`);
+    return [this.token(step), this.place(step), ...this.chances(step), ...paid].join(", ");
+  }
+
+  seek(step) {
+    this.step = step;
+    if (player.listener === this) this.play();
+    else this.moveCursor(step);
+    this.show(step);
+    this.slider.setAttribute("aria-valuetext", this.inWords(step));
+  }
+
+  pressed(event) {
+    const {steps_per_bar: bar} = this.card;
+    const moves = {ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: bar, PageDown: -bar, Home: -this.length, End: this.length};
+    if (event.key === " " || event.key === "Enter") this.toggle();
+    else if (event.key in moves) this.seek(Math.min(Math.max(this.step + moves[event.key], 0), this.length - 1));
+    else return;
+    event.preventDefault();
+  }
+
+  toggle() {
+    queue.length = 0;
+    if (player.listener === this) player.stop();
+    else this.play();
+  }
+
+  play() {
+    if (!tempoIsChosen) showTempo(this.card.tempo);
+    player.play(this.card.tokens, this.step, this);
+    this.button.setAttribute("aria-pressed", "true");
+    stopButton.disabled = false;
+    nowPlaying.textContent = this.name;
+  }
+
+  moved(position) {
+    this.moveCursor(Math.min(position, this.length));
+  }
+
+  ended(wasHeardToTheEnd) {
+    if (wasHeardToTheEnd) this.step = 0;
+    this.moveCursor(this.step);
+    this.button.setAttribute("aria-pressed", "false");
+    stopButton.disabled = true;
+    nowPlaying.textContent = "";
+    if (wasHeardToTheEnd && queue.length) queue.shift().play();
+  }
+}
+
+function inline(name, text) {
+  const element = document.createElement(name);
+  element.textContent = text;
+  return element;
+}
+
+function showTempo(bpm) {
+  tempo.value = bpm;
+  player.setTempo(Number(tempo.value));
+  tempo.nextElementSibling.textContent = `${tempo.value} bpm`;
+}
+
+const melodies = new Map([...document.querySelectorAll("figure.melody")].map((figure) => [figure, new Melody(figure)]));
+const queue = [];
+
+for (const button of document.querySelectorAll(".play-both")) {
+  button.addEventListener("click", () => {
+    player.stop();
+    queue.splice(0, queue.length, ...[...button.closest("article").querySelectorAll("figure.melody")].map((f) => melodies.get(f)));
+    for (const melody of queue) melody.step = 0;
+    queue.shift().play();
+  });
+}
+
+tempo.addEventListener("input", () => {
+  tempoIsChosen = true;
+  showTempo(tempo.value);
+});
+
+stopButton.addEventListener("click", () => {
+  queue.length = 0;
+  player.stop();
+});

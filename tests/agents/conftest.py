@@ -1,0 +1,58 @@
+"""A browser for the pages."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A Chromium without a window, where there is one."""
+    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install -e '.[test]'")
+    program = next((found for name in _NAMES if (found := shutil.which(name))), None)
+    if program is None:
+        pytest.skip("There is no Chromium on this machine; on Debian: apt install chromium")
+    with api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+class Visit:
+    """A page that is open, what it complained of, and what it asked the network for."""
+
+    def __init__(self, browser: Any, path: Any, fragment: str = "", **options: Any):
+        self.context = browser.new_context(accept_downloads=True, **options)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(20_000)
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(f"{path.as_uri()}{fragment}")
+
+    def close(self) -> None:
+        self.context.close()
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Any]:
+    """Open the file `path` in a browser; at the end nothing was complained of, and nothing asked for but the page."""
+    visits: list[Visit] = []
+
+    def opened(path: Any, fragment: str = "", **options: Any) -> Any:
+        visits.append(Visit(browser, path, fragment, **options))
+        return visits[-1].page
+
+    yield opened
+    for one in visits:
+        outside = [url for url in one.requests if not url.startswith(("file:", "data:", "blob:"))]
+        complaints = one.complaints
+        files = [url for url in one.requests if url.startswith("file:")]
+        one.close()
+        assert (complaints, outside, len(files)) == ([], [], 1)

@@ -1,0 +1,273 @@
+"""The report page has the melodies, rewards and numbers of its runs, and refers to nothing outside itself."""
+
+import base64
+import json
+import re
+import shutil
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from agents import compose, compose_pieces
+from agents.cards import cards, heard
+from agents.claims import BETTER, listeners_claim, people_claim, rules_claim
+from agents.composing import load_run
+from agents.curves import Curve, chart, read_curves
+from agents.evaluation import ROWS
+from agents.page import render
+from agents.preference import Votes, analyse
+from agents.report import PAIRS, ReportConfig, main, write_report
+from melody_env import score_melodies
+from note_rnn import read_midi, run_command
+
+MINUS = "\N{MINUS SIGN}"
+
+
+class Page(HTMLParser):
+    """The elements of a page, the text of its table, and its data."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.rows: list[list[str]] = []
+        self.data = {}
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag == "tr":
+            self.rows.append([])
+
+    def handle_data(self, data):
+        tag, attributes = self.elements[-1] if self.elements else ("", {})
+        if tag in ("td", "th") and data.strip():
+            self.rows[-1].append(data.strip())
+        elif attributes.get("id") == "data" and data.strip():
+            self.data = json.loads(data)
+
+    def all(self, tag, **attributes):
+        return [own for name, own in self.elements if name == tag and attributes.items() <= own.items()]
+
+
+@pytest.fixture(scope="module")
+def config(small_runs, tmp_path_factory) -> ReportConfig:
+    return ReportConfig(tuple(small_runs), tmp_path_factory.mktemp("page") / "report.html", melodies=PAIRS + 2, seed=3)
+
+
+@pytest.fixture(scope="module")
+def text(config) -> str:
+    return write_report(config).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(text) -> Page:
+    return Page(text)
+
+
+def test_every_melody_is_the_one_that_was_composed(page, config):
+    tokens = [card["tokens"] for card in page.data["cards"]]
+    count = config.melodies
+    for run, q in enumerate(config.runs):
+        composed = compose(q, count, seed=3)
+        np.testing.assert_array_equal(tokens[(2 * run + 1) * count : (2 * run + 2) * count], composed)
+    np.testing.assert_array_equal(tokens[:count], tokens[2 * count : 3 * count])  # the same Note RNN
+
+
+def test_models_have_pairs_and_rows_of_their_own(page, config):
+    figures = page.all("figure", **{"class": "melody"}) + page.all("figure", **{"class": "melody tuned"})
+    names = [figure["data-name"] for figure in figures]
+    pairs, rest = len(config.runs) * PAIRS, config.melodies - PAIRS
+    assert sum(name.startswith("Note RNN") for name in names) == pairs + rest
+    assert sum(name.startswith("Q,") for name in names) == PAIRS + rest
+    assert sum(name.startswith("Policy gradient,") for name in names) == PAIRS + rest
+    assert len(page.all("button", **{"class": "play-both"})) == pairs
+
+
+def test_both_of_a_pair_heard_the_same_note(page, config):
+    starts = [card["start"] for card in page.data["cards"]]
+    assert starts[: config.melodies] == starts[config.melodies : 2 * config.melodies]
+
+
+def test_cards_have_what_rules_paid_and_how_likely_each_step_was(small_runs):
+    policy, environment = load_run(small_runs[0])
+    pieces = compose_pieces(policy, 4, 0, environment, num_probabilities=3)
+    shown = cards(pieces, environment)
+    assert len(shown) == 3
+    scores = score_melodies(pieces.melodies)
+    for i, card in enumerate(shown):
+        np.testing.assert_allclose(card.music_theory, scores.music_theory[i], atol=1e-3)
+        np.testing.assert_allclose(
+            sum(np.array(values) for values in card.rules.values()), card.music_theory, atol=1e-3
+        )
+        assert card.log_prob == pytest.approx(pieces.finished.log_prob[i], rel=1e-4)
+        assert np.log(card.prior).sum() == pytest.approx(card.log_prob, rel=0.01)
+        np.testing.assert_allclose(card.policy, pieces.probabilities[i, np.arange(32), pieces.melodies[i]], atol=1e-4)
+        assert card.start == heard(pieces.primers[i])
+
+
+def test_what_was_heard_is_said_in_words():
+    assert [heard(token) for token in (0, 1, 14, 37)] == ["silence", "nothing", "C4", "B5"]
+
+
+def test_downloads_are_the_melodies_as_midi(page, tmp_path):
+    links = [link for link in page.all("a") if "download" in link]
+    melodies = [page.data["cards"][int(f["data-card"])]["tokens"] for tag, f in page.elements if f.get("data-card")]
+    assert len({link["download"] for link in links}) > 2
+    for link, melody in zip(links[:4], melodies, strict=False):
+        kind, _, content = link["href"].partition(";base64,")
+        assert kind == "data:audio/midi"
+        (tmp_path / "melody.mid").write_bytes(base64.b64decode(content))
+        np.testing.assert_array_equal(read_midi(tmp_path / "melody.mid"), sounding(melody))
+
+
+def sounding(tokens):
+    """Return `tokens` with holds for each note off while nothing sounds, as a file has them."""
+    silent, heard_tokens = True, []
+    for token in tokens:
+        heard_tokens.append(1 if token == 0 and silent else token)
+        silent = silent if token == 1 else token == 0
+    return heard_tokens
+
+
+def test_table_has_the_metrics_of_the_runs(page, config):
+    header, *rows = page.rows
+    assert header == ["Note RNN", "Q", "Policy gradient", "paper: Note RNN", "paper: Q"]
+    written = {row[0]: row[1:] for row in rows}
+    metrics = json.loads((config.runs[0] / "metrics.json").read_text())
+    assert written["log p per step, nats"][1] == f"{metrics['agent']['log_prob']:.2f}".replace("-", MINUS)
+    assert written["Notes in motif"][3:] == ["5.9%", "75.7%"]
+    assert [row.label for row in ROWS if row.metric in metrics["agent"]] == list(written)
+
+
+def test_people_have_a_column_where_they_were_measured(small_runs, tmp_path):
+    run = shutil.copytree(small_runs[0], tmp_path / "run")
+    metrics = json.loads((run / "metrics.json").read_text())
+    metrics["people"] = {"notes_in_motif": 0.125, **{name.removeprefix("absolute_"): 0.0 for name in BETTER}}
+    (run / "evaluation.json").write_text(json.dumps(metrics))
+    page = Page(write_report(ReportConfig((run,), melodies=1)).read_text())
+    assert page.rows[0][:3] == ["Note RNN", "Q", "People"]
+    assert [page.rows[14][0], page.rows[14][3]] == ["Policy entropy per step, nats", MINUS]
+
+
+def test_page_refers_to_nothing_outside_itself(text, page):
+    for tag, attributes in page.elements:
+        for name in ("src", "href", "data", "action", "srcset"):
+            value = attributes.get(name)
+            is_citation = tag == "a" and value == "https://arxiv.org/abs/1611.02796"
+            assert value is None or value.startswith(("data:", "#")) or is_citation, (tag, value)
+    assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest|WebSocket|sendBeacon", text)
+    policy = page.all("meta", **{"http-equiv": "Content-Security-Policy"})[0]["content"]
+    assert policy.startswith("default-src 'none'")
+
+
+def test_text_is_escaped_and_data_cannot_end_its_script():
+    page = render("study.html", comparisons=1, study={"text": "</script><b>"})
+    assert "</script><b>" not in page
+
+
+def test_curves_are_those_of_the_run(small_runs):
+    curves = read_curves(small_runs[0])
+    assert curves["melody/kl"].steps == [0, 256, 512]
+    assert curves["melody/kl"].values[0] == pytest.approx(0, abs=1e-5)
+
+
+def test_no_events_no_curves(tmp_path):
+    assert read_curves(tmp_path) == {}
+
+
+def test_a_chart_puts_its_points_between_round_numbers():
+    drawn = chart("figure", {"run": Curve([0, 50, 100], [0.0, float("nan"), 4.0])})
+    assert [tick.label for tick in drawn.x_ticks] == ["0", "25", "50", "75", "100"]
+    assert [tick.label for tick in drawn.y_ticks] == ["0", "1", "2", "3", "4"]
+    first, last = (f"{drawn.x_ticks[end].at:.1f},{drawn.y_ticks[end].at:.1f}" for end in (0, -1))
+    assert drawn.lines == {"run": f"{first} {last}"}
+    assert drawn.last == {"run": 4}
+
+
+@pytest.mark.parametrize("values", [[2.0, 2.0], [float("nan")] * 2])
+def test_a_chart_of_one_value_or_none_has_a_grid(values):
+    drawn = chart("figure", {"run": Curve([0, 1], values)})
+    assert len(drawn.y_ticks) >= 2
+
+
+def metrics(**changes):
+    return {**dict.fromkeys(BETTER, 0.5), **{f"autocorrelation_lag{lag}": 0.5 for lag in (1, 2, 3)}, **changes}
+
+
+def test_rules_are_obeyed_if_they_pay_more_and_most_statistics_go_their_way():
+    note_rnn = metrics(paper_music_theory=-2.0)
+    better = {name: 0.5 + 0.1 * sign for name, sign in BETTER.items()}
+    obeys = rules_claim("Q", metrics(**better, paper_music_theory=2.5), note_rnn)
+    assert obeys.holds
+    assert obeys.sentence == (
+        f"Q earns +2.50 per step by the nine rules of the paper, where the Note RNN earns {MINUS}2.00; "
+        "it obeys them better in 11 of 11 statistics."
+    )
+    assert not rules_claim("Q", metrics(**better, paper_music_theory=-3.0), note_rnn).holds
+    partly = rules_claim("Q", metrics(notes_not_in_key=0.4, paper_music_theory=0.0), note_rnn)
+    assert not partly.holds
+    assert "better in 1 of 11 statistics, not in: notes excessively repeated;" in partly.sentence
+
+
+def test_closer_to_people_needs_people_and_most_statistics():
+    note_rnn, people = metrics(), metrics(leaps_resolved=0.9, notes_in_motif=0.6)
+    assert "not measured" in people_claim("Q", note_rnn, note_rnn, None).sentence
+    claim = people_claim("Q", metrics(leaps_resolved=0.8, notes_in_motif=0.8), note_rnn, people)
+    assert not claim.holds
+    assert claim.sentence.endswith("in 1 of 11 statistics: leaps resolved.")
+    elsewhere = {name.removeprefix("absolute_"): 0.1 for name in BETTER}
+    assert people_claim("Q", people, metrics(**elsewhere), people).holds
+
+
+def preference_of(*preferences):
+    """Return what one listener's votes on Q (left) and the Note RNN (right) say."""
+    zeros, ones = np.zeros(len(preferences), int), np.ones(len(preferences), int)
+    return analyse(Votes(("Q", "Note RNN"), zeros, ones, np.array(preferences), zeros), samples=500)
+
+
+def test_preferred_is_what_listeners_surely_prefer():
+    clear = listeners_claim("Q", preference_of(*[1] * 9, 3))
+    assert clear.holds
+    assert clear.sentence.startswith(
+        "Q was preferred to the Note RNN in 9.5 of 10 comparisons (a tie half), by 1 listener;"
+    )
+    assert not listeners_claim("Q", preference_of(1, 5, 2, 4, 1, 3)).holds
+    assert not listeners_claim("Q", preference_of(*[5] * 10)).holds
+    assert listeners_claim("G", preference_of(1)).sentence == "G and the Note RNN were not compared by listeners."
+
+
+def test_the_page_says_what_votes_say_and_nothing_without_them(small_runs, text, tmp_path):
+    assert "Nobody has been asked" in text
+    votes = [{"left": "Q", "right": "Note RNN", "preference": 1}] * 12
+    record = {"study": "a", "session": "b", "models": ["Note RNN", "Q"], "votes": votes}
+    (tmp_path / "votes.json").write_text(json.dumps(record))
+    config = ReportConfig((small_runs[0],), tmp_path / "page.html", melodies=1, votes=(tmp_path / "votes.json",))
+    asked = write_report(config).read_text(encoding="utf-8")
+    assert "Q was preferred to the Note RNN in 12 of 12 comparisons" in asked
+    assert "Nobody has been asked" not in asked
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nowhere"], "nowhere holds no run"),
+        ([], "give the folder of at least one run"),
+        (["nowhere", "--melodies", "0"], "--melodies must be at least 1, not 0."),
+    ],
+)
+def test_bad_input_is_told_in_a_sentence(arguments, sentence, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["report", *arguments])
+    with pytest.raises(SystemExit) as exit_info:
+        run_command(main)
+    assert exit_info.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_run_that_was_stopped_is_told(small_runs, tmp_path):
+    run = shutil.copytree(small_runs[0], tmp_path / "run")
+    (run / "metrics.json").unlink()
+    with pytest.raises(ValueError, match=r"metrics\.json cannot be read"):
+        write_report(ReportConfig((run,)))
