@@ -53,7 +53,7 @@ class PretrainConfig:
     cell: Cell = "lstm"
     """What the layers are made of; PyTorch's GRU is many times slower on a CPU."""
     dropout: float | None = None
-    """Share of each layer's outputs that are left out at random, if not the recipe's (none): wide layers need it."""
+    """Share of each layer's outputs that are left out at random while it learns, if not the recipe's (none)."""
     updates: int | None = None
     """Gradient updates, where they should be fewer or more than the recipe's."""
     patience: int = 10
