@@ -4,6 +4,7 @@ from note_rnn.abc_files import write_abc
 from note_rnn.checkpoint import CheckpointError, load_note_rnn, read_model_card, save_note_rnn, weights_checksum
 from note_rnn.corpus import held_out_openings
 from note_rnn.errors import InputError, run_command
+from note_rnn.extraction import Extraction, extract_melodies
 from note_rnn.files import replacing, write_json
 from note_rnn.midi import MelodyFileError, read_midi, write_midi
 from note_rnn.model import NoteRNN
@@ -22,6 +23,7 @@ __all__ = [
     "VOCABULARY_SIZE",
     "Cell",
     "CheckpointError",
+    "Extraction",
     "InputError",
     "LSTMState",
     "MelodyFileError",
@@ -33,6 +35,7 @@ __all__ = [
     "Tokens",
     "VocabularyError",
     "check_tokens",
+    "extract_melodies",
     "held_out_openings",
     "layer_widths",
     "load_note_rnn",
