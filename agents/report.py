@@ -21,7 +21,7 @@ from agents.evaluation import ROWS, written
 from agents.labels import NOTE_RNN, run_labels
 from agents.page import write_page
 from agents.preference import Preference, analyse
-from agents.run_directory import RunDirectory
+from agents.run_directory import RunDirectory, RunError
 from agents.votes import read_votes
 from note_rnn import InputError, run_command
 from note_rnn.notes import tokens_to_notes
@@ -93,8 +93,10 @@ def write_report(config: ReportConfig) -> Path:
 
 def _read(path: Path, label: str, config: ReportConfig) -> Run:
     run = RunDirectory.open(path)
-    evaluated = (path / "evaluation.json").exists()
-    metrics = run.read_json("evaluation.json" if evaluated else "metrics.json")
+    measured = [name for name in ("evaluation.json", "metrics.json") if (path / name).exists()]
+    if not measured:
+        raise RunError(f"{path} has not come to its end: go on with it, python train.py --resume {path}")
+    metrics = run.read_json(measured[0])
     policy, environment = load_run(path)
     before, after = (
         compose_pieces(composer, config.melodies, config.seed, environment, num_probabilities=config.melodies)

@@ -19,6 +19,7 @@ from agents.evaluation import ROWS
 from agents.page import render
 from agents.preference import Votes, analyse
 from agents.report import PAIRS, ReportConfig, main, write_report
+from agents.run_directory import RunError
 from melody_env import score_melodies
 from note_rnn import read_midi, run_command
 
@@ -269,5 +270,5 @@ def test_bad_input_is_told_in_a_sentence(arguments, sentence, monkeypatch, capsy
 def test_a_run_that_was_stopped_is_told(small_runs, tmp_path):
     run = shutil.copytree(small_runs[0], tmp_path / "run")
     (run / "metrics.json").unlink()
-    with pytest.raises(ValueError, match=r"metrics\.json cannot be read"):
+    with pytest.raises(RunError, match=r"has not come to its end: go on with it, python train\.py --resume"):
         write_report(ReportConfig((run,)))
