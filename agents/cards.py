@@ -38,6 +38,8 @@ class Card:
     """p(a|s) [T] of each token by the Note RNN."""
     policy: list[float]
     """The same [T] by the composer."""
+    alternatives: str
+    """What else the composer could have played: its probabilities [T, A] in 255ths, a byte each, base64."""
     log_prob: float
     """log p of the whole by the Note RNN, in nats."""
     steps_per_beat: int
@@ -68,6 +70,7 @@ def cards(pieces: Pieces, environment: dict[str, Any]) -> list[Card]:
             music_theory=_rounded(scores.music_theory[i]),
             prior=_rounded(np.exp(log_prob[i])),
             policy=_rounded(policy[i]),
+            alternatives=base64.b64encode(np.rint(255 * pieces.probabilities[i]).astype(np.uint8)).decode("ascii"),
             log_prob=round(float(log_prob[i].sum()), _DIGITS),
             steps_per_beat=setting.steps_per_beat,
             steps_per_bar=setting.steps_per_bar,

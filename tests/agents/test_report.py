@@ -105,6 +105,8 @@ def test_cards_have_what_rules_paid_and_how_likely_each_step_was(small_runs):
         assert card.log_prob == pytest.approx(pieces.finished.log_prob[i], rel=1e-4)
         assert np.log(card.prior).sum() == pytest.approx(card.log_prob, rel=0.01)
         np.testing.assert_allclose(card.policy, pieces.probabilities[i, np.arange(32), pieces.melodies[i]], atol=1e-4)
+        shades = np.frombuffer(base64.b64decode(card.alternatives), np.uint8).reshape(32, 38)
+        np.testing.assert_allclose(shades / 255, pieces.probabilities[i], atol=0.5 / 255 + 1e-9)
         assert card.start == heard(pieces.primers[i])
 
 
