@@ -21,11 +21,12 @@ from agents.collapse import CollapseWatch
 from agents.composing import Pieces, compose_pieces, load_agent
 from agents.config import TrainConfig
 from agents.control import controls
-from agents.evaluation import metrics_table, table_metrics
+from agents.evaluation import human_metrics, metrics_table, table_metrics
 from agents.report import ReportConfig, write_report
 from agents.run_directory import RunDirectory
 from agents.settings import algorithm_class
-from melody_env import MelodyVecEnv, RuleError, Setting, piano_roll_figure
+from melody_env import MelodyVecEnv, RuleError, Setting, piano_roll_figure, setting_of
+from melody_env.populations import held_out_melodies
 from note_rnn import (
     Progress,
     Tokens,
@@ -113,12 +114,19 @@ def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, en
 
 
 def _finish(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, environment: dict[str, Any]) -> None:
-    """Compare the agent with the Note RNN that it was: table, metrics and melodies from the same priming tokens."""
+    """Compare the agent with the Note RNN that it was, and with people's tunes, if any are at hand.
+
+    Table, metrics, and melodies from the same priming tokens.
+    """
+    setting = setting_of(environment)
+    human = held_out_melodies(setting)
     columns = {}
     for name, policy in (("Note RNN", None), ("agent", model.policy)):
         pieces = compose_pieces(policy, config.compositions, config.seed, environment, num_probabilities=WRITTEN_PIECES)
-        columns[name] = table_metrics(pieces)
+        columns[name] = table_metrics(pieces, human)
         _write_pieces(run, name.lower().replace(" ", "_"), pieces)
+    if human is not None:
+        columns["people"] = human_metrics(human, setting, environment["prior"])
     run.write_json("metrics.json", {"compositions": config.compositions, "seed": config.seed, **columns})
     Console().print(metrics_table(columns, f"{config.compositions:,} compositions each"))
     print(f"Listen: {run.melodies}/agent_1.wav (or .mid), and the Note RNN on the same first note: note_rnn_1.wav")

@@ -7,12 +7,23 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
 from rich.table import Table
 
 from agents.composing import Pieces
-from melody_env import largest_bar_share, mean_hamming_distance, melody_statistics, score_melodies
+from melody_env import Setting, largest_bar_share, mean_hamming_distance, melody_statistics, score_melodies
+from melody_env.discriminator import discriminator_auc, longest_shared_runs
+from melody_env.populations import learned_tunes
 from melody_env.rules import RULES
 from melody_env.statistics import count_distinct
+from note_rnn import NO_EVENT, NoteRNN, Tokens
+
+MOST_JUDGED = 2_000
+"""Pieces that the classifier sees; more change nothing."""
+MOST_COMPARED = 200
+"""Pieces that are looked for in the tunes that were learned from."""
+MIN_JUDGED = 10
+"""Tunes of people that it takes to judge others by them."""
 
 
 class Row(NamedTuple):
@@ -39,6 +50,14 @@ ROWS = (
     Row("notes_in_motif", "Notes in motif", ".1%", 0.0585, 0.757),
     Row("notes_in_repeated_motif", "Notes in repeated motif", ".2%", 0.00007, 0.0011),
     Row("paper_music_theory", "r_MT per step (the nine rules)", ".2f"),
+    Row("notes_per_bar", "Notes per bar", ".1f"),
+    Row("range", "Range, semitones", ".1f"),
+    Row("leap_rate", "Intervals of a fourth or more", ".1%"),
+    Row("rest_share", "Rests", ".1%"),
+    Row("repeated_motifs", "Motifs heard before", ".1%"),
+    Row("human_overlap", "Overlap with people (12 statistics)", ".3f"),
+    Row("human_auc", "Classifier's AUC against people", ".3f"),
+    Row("longest_shared_run", "Longest run shared with its tunes, median", ".0f"),
     Row("log_prob", "log p per step, nats", ".2f"),
     Row("entropy", "Policy entropy per step, nats", ".2f"),
     Row("kl", "KL from the Note RNN per piece, nats", ".1f"),
@@ -68,15 +87,51 @@ def learning_metrics(pieces: Pieces) -> dict[str, float]:
     }
 
 
-def table_metrics(pieces: Pieces) -> dict[str, float]:
-    """Return all that is known of `pieces`: `learning_metrics`, the paper's Table 1, and r_MT by the paper's rules."""
-    statistics = melody_statistics(pieces.melodies, pieces.setting)
-    return {
+def table_metrics(pieces: Pieces, human: Tokens | None = None) -> dict[str, float]:
+    """Return all that is known of `pieces`: `learning_metrics`, the paper's Table 1, r_MT by the paper's rules ...
+
+    With `human` tunes [M, T] in the same setting also how like them the pieces are.
+    """
+    return {**melody_metrics(pieces.melodies, pieces.setting, human), **learning_metrics(pieces)}
+
+
+def melody_metrics(melodies: Tokens, setting: Setting, human: Tokens | None = None) -> dict[str, float]:
+    """Return what is known of `melodies` [N, T] whoever composed them, and how like `human` tunes [M, T] they are."""
+    statistics = melody_statistics(melodies, setting)
+    metrics = {
         **statistics.as_dict(),
         **statistics.mean_absolute_autocorrelations(),
-        **learning_metrics(pieces),
-        "paper_music_theory": float(score_melodies(pieces.melodies, "paper", pieces.setting).music_theory.mean()),
+        **statistics.means(),
+        "hamming_distance": mean_hamming_distance(melodies),
+        "largest_bar_share": largest_bar_share(melodies, setting.steps_per_bar),
+        "paper_music_theory": float(score_melodies(melodies, "paper", setting).music_theory.mean()),
     }
+    if human is None:
+        return metrics
+    learned = learned_tunes(setting)
+    if learned is not None:
+        metrics["longest_shared_run"] = float(np.median(longest_shared_runs(melodies[:MOST_COMPARED], learned)))
+    overlap = statistics.overlaps(melody_statistics(human, setting))
+    likeness = {f"overlap_{name}": value for name, value in overlap.items() if name != "mean"}
+    return {
+        **metrics,
+        **likeness,
+        "human_overlap": overlap["mean"],
+        "human_auc": discriminator_auc(human, melodies[:MOST_JUDGED], np.random.default_rng(0), setting),
+    }
+
+
+def human_metrics(human: Tokens, setting: Setting, prior: NoteRNN) -> dict[str, float]:
+    """Return the column of people's tunes [M, T] in the `setting`, with log p of `prior`, which knows C major.
+
+    Their overlap and AUC are those of one half of them with the other: what people themselves come to.
+    """
+    order = np.random.default_rng(0).permutation(len(human))
+    one, other = human[order[::2]], human[order[1::2]]
+    heard = np.full(len(human), NO_EVENT)
+    log_prob = prior.transposed(setting.transposition).log_prob(human, heard).mean().item()
+    halves = melody_metrics(one, setting, other) if len(other) >= MIN_JUDGED else {}
+    return {**halves, **melody_metrics(human, setting), "log_prob": log_prob}
 
 
 def metrics_table(columns: Mapping[str, Mapping[str, float]], title: str) -> Table:
@@ -88,7 +143,7 @@ def metrics_table(columns: Mapping[str, Mapping[str, float]], title: str) -> Tab
     for column in table.columns[1:]:
         column.justify = "right"
     for row in ROWS:
-        values = [metrics[row.metric] for metrics in columns.values()]
+        values = [metrics.get(row.metric) for metrics in columns.values()]
         table.add_row(row.label, *(written(value, row.form) for value in (*values, row.paper_note_rnn, row.paper_q)))
     for name in dict.fromkeys(name for metrics in columns.values() for name in metrics):
         if name.startswith("rule/") and name.removeprefix("rule/") not in RULES:

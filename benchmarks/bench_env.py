@@ -66,6 +66,7 @@ def subjects(size: int) -> dict[str, tuple[int, Callable[[], object]]]:
     """Return what is measured: by name, the pieces composed at a time and a function that composes them once."""
     actions = np.random.default_rng(0).integers(VOCABULARY_SIZE, size=(T, size))
     prior, profile = NoteRNN().eval().requires_grad_(False), load_profile("paper")
+    calibrated = load_profile("calibrated")
     tokens = torch.from_numpy(actions)
     engine, scalar = MelodyEngine(size, prior=prior), MelodyCompositionEnv(prior=prior)
     vector, sb3 = MelodyCompositionVectorEnv(size, prior=prior), MelodyVecEnv(size, prior=prior)
@@ -75,6 +76,7 @@ def subjects(size: int) -> dict[str, tuple[int, Callable[[], object]]]:
         "matrix products (the limit)": (size, matrix_products(size)),
         "Note RNN": (size, lambda: hear(prior, tokens)),
         "nine rules": (size, lambda: score(profile, actions)),
+        "rules of `calibrated`": (size, lambda: score(calibrated, actions)),
         "engine: rules and log p": (size, lambda: play(engine.step, actions, engine.reset)),
         "MelodyCompositionVectorEnv": (size, lambda: play(vector.step, actions)),
         "MelodyVecEnv": (size, lambda: play(sb3.step, actions)),

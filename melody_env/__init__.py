@@ -3,6 +3,7 @@
 from gymnasium.envs.registration import register
 
 from melody_env.composition import Composition
+from melody_env.discriminator import discriminator_auc, longest_shared_runs
 from melody_env.diversity import largest_bar_share, mean_hamming_distance
 from melody_env.engine import FinishedPieces, MelodyEngine, setting_of
 from melody_env.env import MelodyCompositionEnv
@@ -34,8 +35,10 @@ __all__ = [
     "SettingError",
     "SettingOptions",
     "WeightedRule",
+    "discriminator_auc",
     "largest_bar_share",
     "load_profile",
+    "longest_shared_runs",
     "mask",
     "mean_hamming_distance",
     "melody_statistics",

@@ -4,7 +4,7 @@ Shapes: B melodies, T steps, t the step of a token (0-based). Everything inside 
 step is a row.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Protocol, TypeVar, cast
 
 import numpy as np
@@ -80,7 +80,7 @@ class Composition:
         for memory in self._memories.values():
             memory.update(self, t)
 
-    def memory(self, kind: Callable[..., M], *parameters: int) -> M:
+    def memory(self, kind: Callable[..., M], *parameters: Hashable) -> M:
         """Return the memory of that kind with these parameters, up to date; built when first asked for."""
         key = (kind, *parameters)
         memory = self._memories.get(key)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from melody_env.composition import Composition, Floats, in_c
+from melody_env.distributions import MelodyFeatures, distributions, melody_features, overlaps
 from melody_env.profile import RewardProfile, load_profile
 from melody_env.rules.extremes import has_unique_highest, has_unique_lowest
 from melody_env.rules.intervals import Interval, interval_kinds
@@ -50,6 +51,8 @@ class MelodyStatistics:
     """[3, B]; of the tokens as numbers, at lags 1, 2 and 3; nan for a constant melody."""
     distinct: int
     """How many of the B melodies are different."""
+    features: MelodyFeatures
+    """What tells people's melodies from machines': intervals, durations, onsets, leap rate, range ..."""
     rules: dict[str, Floats] = field(default_factory=dict)
     """Of a reward profile's rules, where one was given, the sum [B] of the values."""
 
@@ -71,6 +74,14 @@ class MelodyStatistics:
             "distinct_compositions": self.distinct / melodies,
             **{f"rule_{name}": float(sums.mean()) / self.length for name, sums in self.rules.items()},
         }
+
+    def means(self) -> dict[str, float]:
+        """Return the mean over the melodies of each number of `features`, by name."""
+        return {name: float(values.mean()) for name, values in self.features.numbers.items()}
+
+    def overlaps(self, human: "MelodyStatistics") -> dict[str, float]:
+        """Return how far each of twelve distributions overlaps with that of `human` tunes, 0..1, and their "mean"."""
+        return overlaps(distributions(self.features), distributions(human.features))
 
     def mean_absolute_autocorrelations(self) -> dict[str, float]:
         """Return the means of the absolute values, which unlike those of `as_dict` do not cancel out."""
@@ -103,7 +114,8 @@ def melody_statistics(
     for name in whole_pieces[0]:
         counts[name] = np.concatenate([block[name] for block in whole_pieces])
     coefficients = np.stack([autocorrelations(in_c(melodies, setting), lag) for lag in LAGS])
-    return MelodyStatistics(melodies.shape[1], counts, coefficients, count_distinct(melodies), rules)
+    features = melody_features(melodies, setting)
+    return MelodyStatistics(melodies.shape[1], counts, coefficients, count_distinct(melodies), features, rules)
 
 
 def count_distinct(melodies: Tokens) -> int:

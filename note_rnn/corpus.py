@@ -26,11 +26,12 @@ from note_rnn.errors import InputError
 from note_rnn.files import replacing
 from note_rnn.progress import Progress
 from note_rnn.tune_files import Tune, read_tunes
+from note_rnn.tunes import Bars
 from note_rnn.variants import variant_groups
 from note_rnn.vocabulary import Tokens
 
 DEFAULT_COLLECTIONS = ("oneills1850", "ryansMammoth")
-EXTRACTION_VERSION = 1
+EXTRACTION_VERSION = 2
 """Raised with every change of what `tune_files` gives, so that caches of before are made anew."""
 
 _SUFFIXES = {".abc", ".xml", ".mxl", ".musicxml", ".krn"}
@@ -54,6 +55,8 @@ class Corpus:
     """Where each tune stands [N], as `collection/file#number`."""
     provenance: list[dict[str, Any]] = field(default_factory=list)
     """Of each collection its name, versions, and how many tunes were read, kept, cut, and dropped why."""
+    bars: list[Bars] = field(default_factory=list)
+    """Meter and first bar line of each segment [S]; empty if unknown."""
 
     @property
     def num_tokens(self) -> int:
@@ -75,6 +78,7 @@ class Corpus:
             [self.titles[i] for i in tunes],
             [self.sources[i] for i in tunes],
             self.provenance,
+            [self.bars[i] for i in segments] if self.bars else [],
         )
 
 
@@ -107,16 +111,24 @@ def load_corpus(
     return _joined([_load_collection(name, folder, num_workers) for name in dict.fromkeys(collections)])
 
 
+def cached_corpus(
+    collections: Sequence[str] = DEFAULT_COLLECTIONS, cache_dir: str | Path | None = None
+) -> Corpus | None:
+    """Return what `load_corpus` does, if all of it is cached; None where it would have to be parsed first."""
+    folder = Path(cache_dir or user_cache_dir("melody-rl")) / "corpus"
+    corpora = [_read_cache(folder / _cache_name(name)) for name in collections]
+    return None if None in corpora else _joined([corpus for corpus in corpora if corpus is not None])
+
+
 def held_out_openings(length: int, cache_dir: str | Path | None = None) -> Tokens | None:
     """Return the openings [N, `length`] of the default collections' test tunes that are as long, if they are cached.
 
     None where they have not been read on this machine: that takes minutes, and music21.
     """
-    folder = Path(cache_dir or user_cache_dir("melody-rl")) / "corpus"
-    corpora = [_read_cache(folder / f"{name}.npz") for name in DEFAULT_COLLECTIONS]
-    if None in corpora:
+    corpus = cached_corpus(cache_dir=cache_dir)
+    if corpus is None:
         return None
-    test = split(_joined([corpus for corpus in corpora if corpus is not None])).test
+    test = split(corpus).test
     _, first_segments = np.unique(test.tune_of_segment, return_index=True)
     openings = [test.segments[first][:length] for first in first_segments]
     whole = [opening for opening in openings if len(opening) == length]
@@ -194,6 +206,7 @@ def parse_folder(folder: Path, num_workers: int | None = None) -> Corpus:
         [tune.title for tune in kept],
         [f"{name}/{tune.source}" for tune in kept],
         [provenance],
+        [bars for tune in kept for bars in tune.bars],
     )
 
 
@@ -221,12 +234,17 @@ def _load_collection(name: str, folder: Path, num_workers: int | None) -> Corpus
         raise CorpusError(
             f"music21 has no collection {name!r}; it has {', '.join(known)}. A folder of your own is written ./{name}."
         )
-    cache = folder / f"{name}.npz"
+    cache = folder / _cache_name(name)
     corpus = _read_cache(cache)
     if corpus is None:
         corpus = parse_collection(name, num_workers)
         write_corpus(corpus, cache)
     return corpus
+
+
+def _cache_name(collection: str) -> str:
+    """Return the file's name; it differs by version, so that two versions on one machine do not undo each other."""
+    return f"{collection}-{EXTRACTION_VERSION}.npz"
 
 
 def _read_cache(path: Path) -> Corpus | None:
@@ -250,6 +268,7 @@ def read_corpus(path: Path) -> Corpus:
                 data["titles"].tolist(),
                 data["sources"].tolist(),
                 [json.loads(str(data["provenance"]))],
+                [Bars(meter, int(pickup)) for meter, pickup in zip(data["meters"], data["pickups"], strict=True)],
             )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise CorpusError(f"{path} is no folder of tunes and no corpus that can be read ({error}).") from error
@@ -265,6 +284,8 @@ def write_corpus(corpus: Corpus, path: Path) -> None:
             tune_of_segment=corpus.tune_of_segment,
             titles=np.array(corpus.titles),
             sources=np.array(corpus.sources),
+            meters=np.array([bars.meter for bars in corpus.bars]),
+            pickups=np.array([bars.pickup for bars in corpus.bars], np.int64),
             provenance=np.array(json.dumps(corpus.provenance[0])),
         )
 
@@ -277,6 +298,7 @@ def _joined(corpora: Sequence[Corpus]) -> Corpus:
         [title for corpus in corpora for title in corpus.titles],
         [source for corpus in corpora for source in corpus.sources],
         [entry for corpus in corpora for entry in corpus.provenance],
+        [bars for corpus in corpora for bars in corpus.bars],
     )
 
 

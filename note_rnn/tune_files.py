@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from note_rnn.tunes import TuneError, tune_segments
+from note_rnn.tunes import Bars, TuneError, barred_segments
 from note_rnn.vocabulary import Tokens
 
 if TYPE_CHECKING:
@@ -20,12 +20,13 @@ _ACCIDENTALS_LAST_A_BAR = "%abc-2.1\n%%propagate-accidentals octave\n"
 
 
 class Tune(NamedTuple):
-    """A tune's title, its place (`file#number`), its segments, and, where it has none, why it was `dropped`."""
+    """A tune's title, its place (`file#number`), its segments with their bars, and, if none, why it was `dropped`."""
 
     title: str
     source: str
     segments: list[Tokens]
     dropped: str
+    bars: list[Bars]
 
 
 def read_tunes(path: Path) -> list[Tune]:
@@ -50,11 +51,12 @@ def _tune(source: str, parse: "Callable[[], Stream[Any]]") -> Tune:
     try:
         stream = parse()
         title = (stream.metadata and stream.metadata.bestTitle) or source
-        return Tune(title, source, tune_segments(stream), "")
+        segments, bars = zip(*barred_segments(stream), strict=True)
+        return Tune(title, source, list(segments), "", list(bars))
     except TuneError as error:
-        return Tune(title, source, [], str(error))
+        return Tune(title, source, [], str(error), [])
     except Exception as error:  # music21 stumbles in many ways, and no tune may stop the others
-        return Tune(title, source, [], f"not readable ({type(error).__name__})")
+        return Tune(title, source, [], f"not readable ({type(error).__name__})", [])
 
 
 def _text(path: Path) -> str:

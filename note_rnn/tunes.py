@@ -7,7 +7,7 @@ number of sixteenths (triplets, thirty-seconds) and changes of key cut the tune 
 Times and durations are in sixteenths.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -38,20 +38,54 @@ class Event(NamedTuple):
     sharps: int
 
 
+class Bars(NamedTuple):
+    """Where the bar lines of a segment stand: its `meter`, "" if unknown, and the steps before the first bar line."""
+
+    meter: str
+    pickup: int
+
+
 def tune_segments(tune: "Stream[Any]", min_steps: int = MIN_SEGMENT_STEPS) -> list[Tokens]:
     """Return the melody of a music21 `tune` as token arrays of at least `min_steps`, each starting with a note.
 
     The melody is the tune's first part. Raises TuneError where nothing is left, with the reason.
     """
+    return [segment for segment, _ in barred_segments(tune, min_steps)]
+
+
+def barred_segments(tune: "Stream[Any]", min_steps: int = MIN_SEGMENT_STEPS) -> list[tuple[Tokens, Bars]]:
+    """Return the segments of `tune_segments` with their bars; raises TuneError as it does."""
     events = tune_events(tune)
     if all(event.pitch is None for event in events):
         raise TuneError("no notes")
-    events = transposed(events)
-    segments = [run_tokens(run) for run in aligned_runs(events)]
-    segments = [segment for segment in segments if len(segment) >= min_steps]
+    bars_from = _bars_of(tune)
+    runs = [(run_tokens(run), bars_from(run[0].start)) for run in aligned_runs(transposed(events))]
+    segments = [(segment, bars) for segment, bars in runs if len(segment) >= min_steps]
     if not segments:
         raise TuneError(f"no run of {min_steps} sixteenths on the grid")
     return segments
+
+
+def _bars_of(tune: "Stream[Any]") -> Callable[[Fraction], Bars]:
+    """Return what says the bars of a segment that starts at a time; unknown where music21 finds several meters.
+
+    Bars are counted from the second measure, since the first may be a pickup.
+    """
+    from music21 import meter, stream
+
+    part = next(iter(tune[stream.Part]), tune)
+    signatures = {signature.ratioString for signature in part[meter.TimeSignature]}
+    measures = [_sixteenths(measure.getOffsetInHierarchy(part)) for measure in part[stream.Measure]]
+    if len(signatures) != 1 or len(measures) < 2:
+        return lambda start: Bars("", 0)
+    (signature,) = signatures
+    length = _sixteenths(meter.TimeSignature(signature).barDuration.quarterLength)
+
+    def bars_from(start: Fraction) -> Bars:
+        pickup = (measures[1] - start) % length
+        return Bars(signature, int(pickup)) if pickup.denominator == 1 else Bars("", 0)
+
+    return bars_from
 
 
 def tune_events(tune: "Stream[Any]") -> list[Event]:

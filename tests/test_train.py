@@ -7,6 +7,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from agents.evaluate import EvaluateConfig, evaluate_run
 from agents.evaluation import ROWS
 from agents.run_directory import RunDirectory
 from agents.settings import Algorithm, algorithm_class
+from melody_env import populations
 from note_rnn import read_midi, run_command
 
 RULES = ("key", "tonic", "repetition", "autocorrelation", "motif", "repeated_motif", "interval", "leap", "extrema")
@@ -46,9 +48,11 @@ def small_config(prior: Path, run_dir: Path, algo="q", **changes) -> train.Train
 
 
 @pytest.fixture(scope="module", autouse=True)
-def few_pictures():
+def small_outputs():
+    """Few pictures, and no tunes of people, which may be at hand here or not."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "WRITTEN_PIECES", 2)
+        patch.setattr(populations, "_cached_split", lambda: None)
         yield
 
 
@@ -78,7 +82,8 @@ def test_run_records_all_that_is_needed_to_repeat_it(finished_run, small_prior_f
 def test_metrics_hold_the_table_for_the_note_rnn_and_the_agent(finished_run):
     metrics = json.loads((finished_run / "metrics.json").read_text())
     for composer in ("Note RNN", "agent"):
-        assert {row.metric for row in ROWS} <= metrics[composer].keys()
+        without_people = {"human_overlap", "human_auc", "longest_shared_run"}
+        assert {row.metric for row in ROWS} - without_people <= metrics[composer].keys()
     assert metrics["Note RNN"]["kl"] == pytest.approx(0.0, abs=1e-6)
     assert metrics["agent"]["kl"] > 0.0
 
@@ -344,3 +349,17 @@ def test_damaged_checkpoint_is_told(small_prior_file, tmp_path, monkeypatch, cap
         path.write_bytes(path.read_bytes()[:1000])
     assert run_main(monkeypatch, "--resume", str(run)) == 2
     assert "holds no agent that can be loaded" in capsys.readouterr().err
+
+
+def test_people_stand_beside_the_agent_where_their_tunes_are_at_hand(small_prior_file, tmp_path, monkeypatch, capsys):
+    tunes = np.random.default_rng(0).choice([1, 14, 16, 18, 19, 21], (40, 32))
+    monkeypatch.setattr(train, "held_out_melodies", lambda setting: tunes)
+    monkeypatch.setattr(populations, "_cached_split", lambda: Mock(train=Mock(segments=list(tunes))))
+    run = train.train(small_config(small_prior_file, tmp_path / "run", compositions=30))
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert {row.metric for row in ROWS} <= metrics["agent"].keys()
+    assert metrics["people"]["notes_not_in_key"] == 0
+    assert metrics["people"]["longest_shared_run"] == 32
+    assert metrics["people"]["human_overlap"] > metrics["Note RNN"]["human_overlap"]
+    assert 0.9 < metrics["agent"]["human_auc"] <= 1
+    assert "people" in capsys.readouterr().out

@@ -20,6 +20,7 @@ from note_rnn.corpus import (
 )
 from note_rnn.errors import InputError
 from note_rnn.terms import COLLECTION_TERMS
+from note_rnn.tunes import Bars
 from note_rnn.variants import MIN_OVERLAP, shared_shingles
 
 pytest.importorskip("music21")
@@ -63,7 +64,8 @@ def parsed(monkeypatch):
 def random_corpus(num_tunes, rng):
     tune_of_segment = np.repeat(np.arange(num_tunes), rng.integers(1, 4, num_tunes))
     segments = [rng.integers(2, 38, rng.integers(32, 60)) for _ in tune_of_segment]
-    return Corpus(segments, tune_of_segment, [""] * num_tunes, [f"tune {n}" for n in range(num_tunes)])
+    bars = [Bars("4/4", int(pickup)) for pickup in rng.integers(16, size=len(segments))]
+    return Corpus(segments, tune_of_segment, [""] * num_tunes, [f"tune {n}" for n in range(num_tunes)], bars=bars)
 
 
 def same(one, other):
@@ -71,6 +73,7 @@ def same(one, other):
         [segment.tolist() for segment in one.segments] == [segment.tolist() for segment in other.segments]
         and one.tune_of_segment.tolist() == other.tune_of_segment.tolist()
         and (one.titles, one.sources, one.provenance) == (other.titles, other.sources, other.provenance)
+        and one.bars == other.bars
     )
 
 
@@ -161,7 +164,7 @@ def test_held_out_openings_are_those_of_the_test_tunes_once_they_are_cached(tmp_
     tunes = random_corpus(300, np.random.default_rng(0))
     tunes = replace(tunes, provenance=[{"music21": version("music21"), "extraction": corpora.EXTRACTION_VERSION}])
     for name in DEFAULT_COLLECTIONS:
-        corpora.write_corpus(tunes, tmp_path / "corpus" / f"{name}.npz")
+        corpora.write_corpus(tunes, tmp_path / "corpus" / corpora._cache_name(name))
     openings = corpora.held_out_openings(16, tmp_path)
     test = split(corpora._joined([tunes, tunes])).test
     assert openings.shape[1] == 16
@@ -176,7 +179,7 @@ def test_held_out_openings_are_those_of_the_test_tunes_once_they_are_cached(tmp_
 )
 def test_a_damaged_cache_is_made_anew(books, parsed, tmp_path, damage):
     first = load_corpus(["book"], cache_dir=tmp_path)
-    cache = tmp_path / "corpus" / "book.npz"
+    cache = tmp_path / "corpus" / corpora._cache_name("book")
     cache.write_bytes(damage(cache.read_bytes()))
     assert same(load_corpus(["book"], cache_dir=tmp_path), first)
     assert parsed == ["book", "book"]

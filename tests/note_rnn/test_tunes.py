@@ -5,7 +5,7 @@ import re
 import pytest
 
 from note_rnn.tune_files import read_tunes, split_abc
-from note_rnn.tunes import TuneError, tune_segments
+from note_rnn.tunes import Bars, TuneError, barred_segments, tune_segments
 from note_rnn.vocabulary import pitch_to_token
 
 converter = pytest.importorskip("music21.converter")
@@ -184,3 +184,18 @@ def test_a_file_that_music21_cannot_read_is_no_crash(tmp_path, capfd):
     (tune,) = read_tunes(path)
     assert re.match(r"not readable \(\w+\)", tune.dropped)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("music", "meter", "expected"),
+    [
+        pytest.param("C8 D8|E16|", "4/4", [Bars("4/4", 0)], id="from the bar line on"),
+        pytest.param("E2|C8 D8|E16|", "C", [Bars("4/4", 2)], id="pickup"),
+        pytest.param("E2|C6 D6|E12|", "6/8", [Bars("6/8", 2)], id="pickup of 6/8"),
+        pytest.param("E2|C8 D8|(3C4D4E4 F8|G16|", "4/4", [Bars("4/4", 2), Bars("4/4", 8)], id="cut in the bar"),
+        pytest.param("C8 D8", "4/4", [Bars("", 0)], id="no bar line"),
+    ],
+)
+def test_a_segment_knows_its_meter_and_its_first_bar_line(music, meter, expected):
+    (abc,) = split_abc(f"X:1\nT:Test\nM:{meter}\nL:1/16\nK:C\n{music}\n")
+    assert [bars for _, bars in barred_segments(converter.parse(abc, format="abc"), 8)] == expected

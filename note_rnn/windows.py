@@ -1,0 +1,40 @@
+"""Openings of tunes that begin on a bar line, of one length and one kind of meter: what composed pieces are compared
+with.
+"""
+
+import re
+
+import numpy as np
+
+from note_rnn.corpus import Corpus
+from note_rnn.vocabulary import FIRST_PITCH_TOKEN, Tokens
+
+
+def bar_windows(corpus: Corpus, steps: int, meter: str = "4/4") -> Tokens:
+    """Return `steps` tokens [N, steps] from the first bar line on, of each segment of `corpus` that has as many.
+
+    Only of segments in a meter of the same kind, and only where a note begins on the bar line.
+    """
+    windows = [
+        segment[bars.pickup : bars.pickup + steps]
+        for segment, bars in zip(corpus.segments, corpus.bars, strict=True)
+        if meter_kind(bars.meter) == meter_kind(meter)
+    ]
+    whole = [window for window in windows if len(window) == steps and window[0] >= FIRST_PITCH_TOKEN]
+    return np.stack(whole) if whole else np.zeros((0, steps), np.int64)
+
+
+def meter_kind(meter: str) -> str:
+    """Return what a time signature has in common with others whose bars can be read as its own.
+
+    "duple" of 2/4, 4/4, 2/2 ...; "compound" of 6/8, 12/8 ...; "triple" of 3/4, 3/2; of any other itself.
+    """
+    match = re.fullmatch(r"(\d+)/(\d+)", meter)
+    if not match:
+        return meter
+    count, unit = map(int, match.groups())
+    if unit >= 8 and count in (6, 12):
+        return "compound"
+    if unit <= 4 and count == 3:
+        return "triple"
+    return "duple" if count in (2, 4, 8) else meter

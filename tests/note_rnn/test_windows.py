@@ -1,0 +1,62 @@
+"""Openings from the first bar line on, and chains that only know what follows what."""
+
+import numpy as np
+import pytest
+
+from note_rnn.corpus import Corpus
+from note_rnn.markov import markov_melodies
+from note_rnn.tunes import Bars
+from note_rnn.windows import bar_windows, meter_kind
+
+
+def corpus(*segments_and_bars):
+    segments = [np.array(segment) for segment, _ in segments_and_bars]
+    names = [""] * len(segments)
+    return Corpus(segments, np.arange(len(segments)), names, names, bars=[bars for _, bars in segments_and_bars])
+
+
+def test_windows_begin_on_the_first_bar_line_of_tunes_in_a_meter_of_the_kind():
+    tunes = corpus(
+        ([9, 14, 1, 16, 1], Bars("4/4", 1)),
+        ([20, 1, 21, 1, 22], Bars("2/4", 0)),
+        ([30, 1, 1, 1, 1], Bars("3/4", 0)),
+        ([9, 14, 1, 16], Bars("4/4", 1)),  # one step short
+        ([9, 1, 16, 1, 16], Bars("4/4", 1)),  # a note lasts over the bar line
+        ([9, 14, 1, 16, 1], Bars("", 0)),
+    )
+    assert bar_windows(tunes, 4).tolist() == [[14, 1, 16, 1], [20, 1, 21, 1]]
+    assert bar_windows(tunes, 4, "3/4").tolist() == [[30, 1, 1, 1]]
+    assert bar_windows(tunes, 4, "6/8").shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("meter", "kind"),
+    [("4/4", "duple"), ("2/2", "duple"), ("2/4", "duple"), ("6/8", "compound"), ("12/8", "compound"), ("3/4", "triple")]
+    + [(meter, meter) for meter in ("9/8", "5/4", "3/8", "")],
+)
+def test_meters_of_a_kind(meter, kind):
+    assert meter_kind(meter) == kind
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_a_chain_makes_only_what_it_has_heard(order):
+    rng = np.random.default_rng(0)
+    segments = [rng.integers(2, 8, 40) for _ in range(20)]
+    heard = {tuple(segment[i : i + order + 1]) for segment in segments for i in range(40 - order)}
+    melodies = markov_melodies(segments, order, 50, 12, rng)
+    assert melodies.shape == (50, 12)
+    assert {tuple(row[i : i + order + 1]) for row in melodies for i in range(12 - order)} <= heard
+    assert {tuple(row[:order]) for row in melodies} <= {tuple(segment[:order]) for segment in segments}
+
+
+def test_a_chain_draws_as_often_as_it_has_heard():
+    melodies = markov_melodies(
+        [np.array([2, 3]), np.array([2, 3]), np.array([2, 3]), np.array([2, 4])], 1, 4000, 2, np.random.default_rng(0)
+    )
+    assert (melodies[:, 0] == 2).all()
+    assert (melodies[:, 1] == 3).mean() == pytest.approx(0.75, abs=0.03)
+
+
+def test_where_a_context_only_ends_segments_a_shorter_one_decides():
+    melodies = markov_melodies([np.array([2, 3, 5]), np.array([9, 5, 7, 7, 7])], 2, 20, 4, np.random.default_rng(0))
+    assert {tuple(row) for row in melodies if row[0] == 2} == {(2, 3, 5, 7)}  # 3 5 was the end, 5 goes on with 7
