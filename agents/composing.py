@@ -21,6 +21,7 @@ from agents.players import Player, player_of
 from agents.ppo_kl import PPOKL
 from agents.recurrent_dqn import RecurrentDQN
 from agents.run_directory import RunDirectory
+from agents.selection import Rows, best_of_each, good_and_various
 from agents.settings import algorithm_class
 from melody_env import FinishedPieces, MelodyEngine, Setting, load_profile, setting_of
 from note_rnn import CheckpointError, NoteRNN, Tokens, load_note_rnn, read_primer
@@ -70,6 +71,7 @@ def compose_pieces(
     num_probabilities: int = 0,
     on_composed: Callable[[int], None] = lambda pieces: None,
     trained_in: Setting | None = None,
+    strength: float = 1.0,
 ) -> Pieces:
     """Return `n` pieces drawn from softmax(scores / temperature) of `policy`; None lets the Note RNN compose.
 
@@ -77,13 +79,14 @@ def compose_pieces(
 
     `environment` holds the keyword arguments of the environment, `prior` a NoteRNN among them; the first
     `num_probabilities` pieces keep the policy's probabilities. `on_composed` is told how many pieces were finished.
-    An agent that was `trained_in` another key is transposed. The same arguments give the same pieces.
+    An agent that was `trained_in` another key is transposed; what it learned counts with `strength` (`player_of`). The
+    same arguments give the same pieces.
     """
     rng = np.random.default_rng(seed)
     setting = setting_of(environment)
     if environment.get("primer") is not None:
         environment = {**environment, "primer": read_primer(environment["primer"], semitones=setting.transposition)}
-    player = _player(policy, setting, trained_in)
+    player = _player(policy, setting, trained_in, strength)
     parts = []
     for first in range(0, n, _BATCH):
         size = min(_BATCH, n - first)
@@ -95,8 +98,8 @@ def compose_pieces(
     return _joined(parts)
 
 
-def _player(policy: BasePolicy | None, setting: Setting, trained_in: Setting | None) -> Player:
-    return player_of(policy, setting.transposition - (trained_in or setting).transposition)
+def _player(policy: BasePolicy | None, setting: Setting, trained_in: Setting | None, strength: float = 1.0) -> Player:
+    return player_of(policy, setting.transposition - (trained_in or setting).transposition, strength)
 
 
 def _compose_batch(
@@ -178,6 +181,9 @@ def compose(
     seed: int = 0,
     temperature: float = 1.0,
     keep_primer: bool = False,
+    strength: float = 1.0,
+    best_of: int = 1,
+    diverse: bool = False,
     **environment: Any,
 ) -> Tokens:
     """Return `n` melodies [n, T] by an agent, a run's newest agent (its folder), a saved agent (.zip) or a Note RNN.
@@ -185,13 +191,23 @@ def compose(
     `environment` are keyword arguments of `MelodyComposition-v0` that differ from those the agent was trained with.
     `primer` is what the melodies start from (see `note_rnn.read_primer`): all that compose have heard it; with
     `keep_primer` it is part of what is returned, [n, P + T]. `fixed` gives tokens by their steps, counted without the
-    primer. The same arguments give the same melodies. Raises RunError or CheckpointError where there is nothing to
-    load.
+    primer. An agent's `strength` is 0 as the Note RNN, 1 as it learned to be, or beyond. `best_of` times as many are
+    composed and those with the highest rewards kept; if `diverse`, such as are unlike each other. The same arguments
+    give the same melodies. Raises RunError or CheckpointError where there is nothing to load.
     """
     policy, trained_with = composer(model)
-    trained_in = setting_of(trained_with)
-    pieces = compose_pieces(policy, n, seed, {**trained_with, **environment}, temperature, trained_in=trained_in)
-    return pieces.with_primer() if keep_primer else pieces.melodies
+    environment, trained_in = {**trained_with, **environment}, setting_of(trained_with)
+    pieces = compose_pieces(
+        policy, n * best_of, seed, environment, temperature, trained_in=trained_in, strength=strength
+    )
+    kept = choose(pieces, n, diverse)
+    return (pieces.with_primer() if keep_primer else pieces.melodies)[kept]
+
+
+def choose(pieces: Pieces, n: int, diverse: bool) -> Rows:
+    """Return which [n] of `pieces` to keep: the best of `n` equal groups or, if `diverse`, good ones of all kinds."""
+    rewards = pieces.finished.returns
+    return good_and_various(pieces.melodies, rewards, n) if diverse else best_of_each(rewards, n)
 
 
 def composer(model: BaseAlgorithm | NoteRNN | str | Path) -> tuple[BasePolicy | None, dict[str, Any]]:

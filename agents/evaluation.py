@@ -11,11 +11,12 @@ import numpy as np
 from rich.table import Table
 
 from agents.composing import Pieces
+from agents.paper import published
 from melody_env import Setting, largest_bar_share, mean_hamming_distance, melody_statistics, score_melodies
 from melody_env.discriminator import discriminator_auc, longest_shared_runs
 from melody_env.populations import learned_tunes
 from melody_env.rules import RULES
-from melody_env.statistics import count_distinct
+from melody_env.statistics import MelodyStatistics, count_distinct
 from note_rnn import NO_EVENT, NoteRNN, Tokens
 
 MOST_JUDGED = 2_000
@@ -27,28 +28,25 @@ MIN_JUDGED = 10
 
 
 class Row(NamedTuple):
-    """A line of the table: the metric's name, what it is called, how it is written, and the paper's Note RNN and Q."""
+    """A line of the table: the metric's name, what it is called, how it is written."""
 
     metric: str
     label: str
     form: str
-    paper_note_rnn: float | None = None
-    paper_q: float | None = None
 
 
-# The published values are those of Table 1.
 ROWS = (
-    Row("notes_excessively_repeated", "Notes excessively repeated", ".2%", 0.633, 0.0),
-    Row("autocorrelation_lag1", "Mean autocorrelation, lag 1", ".2f", -0.16, -0.11),
-    Row("autocorrelation_lag2", "Mean autocorrelation, lag 2", ".2f", 0.14, 0.03),
-    Row("autocorrelation_lag3", "Mean autocorrelation, lag 3", ".2f", -0.13, 0.03),
-    Row("notes_not_in_key", "Notes not in key", ".2%", 0.0009, 0.01),
-    Row("compositions_starting_with_tonic", "Compositions starting with tonic", ".1%", 0.0086, 0.288),
-    Row("leaps_resolved", "Leaps resolved", ".1%", 0.772, 0.911),
-    Row("compositions_with_unique_max_note", "Compositions with unique max note", ".1%", 0.647, 0.564),
-    Row("compositions_with_unique_min_note", "Compositions with unique min note", ".1%", 0.494, 0.519),
-    Row("notes_in_motif", "Notes in motif", ".1%", 0.0585, 0.757),
-    Row("notes_in_repeated_motif", "Notes in repeated motif", ".2%", 0.00007, 0.0011),
+    Row("notes_excessively_repeated", "Notes excessively repeated", ".2%"),
+    Row("autocorrelation_lag1", "Mean autocorrelation, lag 1", ".2f"),
+    Row("autocorrelation_lag2", "Mean autocorrelation, lag 2", ".2f"),
+    Row("autocorrelation_lag3", "Mean autocorrelation, lag 3", ".2f"),
+    Row("notes_not_in_key", "Notes not in key", ".2%"),
+    Row("compositions_starting_with_tonic", "Compositions starting with tonic", ".1%"),
+    Row("leaps_resolved", "Leaps resolved", ".1%"),
+    Row("compositions_with_unique_max_note", "Compositions with unique max note", ".1%"),
+    Row("compositions_with_unique_min_note", "Compositions with unique min note", ".1%"),
+    Row("notes_in_motif", "Notes in motif", ".1%"),
+    Row("notes_in_repeated_motif", "Notes in repeated motif", ".2%"),
     Row("paper_music_theory", "r_MT per step (the nine rules)", ".2f"),
     Row("notes_per_bar", "Notes per bar", ".1f"),
     Row("range", "Range, semitones", ".1f"),
@@ -106,32 +104,39 @@ def melody_metrics(melodies: Tokens, setting: Setting, human: Tokens | None = No
         "largest_bar_share": largest_bar_share(melodies, setting.steps_per_bar),
         "paper_music_theory": float(score_melodies(melodies, "paper", setting).music_theory.mean()),
     }
-    if human is None:
-        return metrics
-    learned = learned_tunes(setting)
-    if learned is not None:
-        metrics["longest_shared_run"] = float(np.median(longest_shared_runs(melodies[:MOST_COMPARED], learned)))
+    return metrics if human is None else {**metrics, **likeness(melodies, statistics, setting, human)}
+
+
+def likeness(melodies: Tokens, statistics: MelodyStatistics, setting: Setting, human: Tokens) -> dict[str, float]:
+    """Return how like `human` tunes [M, T] `melodies` [N, T] with these `statistics` are, and how far they copy."""
     overlap = statistics.overlaps(melody_statistics(human, setting))
-    likeness = {f"overlap_{name}": value for name, value in overlap.items() if name != "mean"}
+    learned = learned_tunes(setting)
+    copied = {}
+    if learned is not None:
+        copied["longest_shared_run"] = float(np.median(longest_shared_runs(melodies[:MOST_COMPARED], learned)))
     return {
-        **metrics,
-        **likeness,
+        **copied,
+        **{f"overlap_{name}": value for name, value in overlap.items() if name != "mean"},
         "human_overlap": overlap["mean"],
         "human_auc": discriminator_auc(human, melodies[:MOST_JUDGED], np.random.default_rng(0), setting),
     }
 
 
 def human_metrics(human: Tokens, setting: Setting, prior: NoteRNN) -> dict[str, float]:
-    """Return the column of people's tunes [M, T] in the `setting`, with log p of `prior`, which knows C major.
+    """Return the column of people's tunes [M, T] in the `setting`, with log p of `prior`, which knows C major."""
+    heard = np.full(len(human), NO_EVENT)
+    log_prob = prior.transposed(setting.transposition).log_prob(human, heard).mean().item()
+    return {**melody_metrics(human, setting), **likeness_of_halves(human, setting), "log_prob": log_prob}
 
-    Their overlap and AUC are those of one half of them with the other: what people themselves come to.
+
+def likeness_of_halves(human: Tokens, setting: Setting) -> dict[str, float]:
+    """Return the `likeness` of one half of `human` tunes [M, T] to the other: what people themselves come to.
+
+    Nothing where they are too few to be judged by.
     """
     order = np.random.default_rng(0).permutation(len(human))
     one, other = human[order[::2]], human[order[1::2]]
-    heard = np.full(len(human), NO_EVENT)
-    log_prob = prior.transposed(setting.transposition).log_prob(human, heard).mean().item()
-    halves = melody_metrics(one, setting, other) if len(other) >= MIN_JUDGED else {}
-    return {**halves, **melody_metrics(human, setting), "log_prob": log_prob}
+    return likeness(one, melody_statistics(one, setting), setting, other) if len(other) >= MIN_JUDGED else {}
 
 
 def metrics_table(columns: Mapping[str, Mapping[str, float]], title: str) -> Table:
@@ -144,7 +149,8 @@ def metrics_table(columns: Mapping[str, Mapping[str, float]], title: str) -> Tab
         column.justify = "right"
     for row in ROWS:
         values = [metrics.get(row.metric) for metrics in columns.values()]
-        table.add_row(row.label, *(written(value, row.form) for value in (*values, row.paper_note_rnn, row.paper_q)))
+        values += [published(row.metric, "note_rnn"), published(row.metric, "q")]
+        table.add_row(row.label, *(written(value, row.form) for value in values))
     for name in dict.fromkeys(name for metrics in columns.values() for name in metrics):
         if name.startswith("rule/") and name.removeprefix("rule/") not in RULES:
             own = [written(metrics.get(name), ".3f") for metrics in columns.values()]

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from agents.policies import RecurrentPolicy
 from note_rnn import VOCABULARY_SIZE, transposed
+from note_rnn.sampling import log_softmax
 
 Floats32 = npt.NDArray[np.float32]
 
@@ -31,18 +32,21 @@ class Player(Protocol):
         """Return the scores [N, A] of the next tokens, given what is observed and the Note RNN's log p [N, A]."""
 
 
-def player_of(policy: BasePolicy | None, semitones: int = 0) -> Player:
+def player_of(policy: BasePolicy | None, semitones: int = 0, strength: float = 1.0) -> Player:
     """Return the player of an agent's `policy`, ours or one of SB3's and sb3-contrib's; None is the Note RNN itself.
 
     It plays so many `semitones` higher than the agent learned to. Q-networks play softmax(Q), as the original RL Tuner
-    composes. Raises TypeError for a policy of another kind.
+    composes. The `strength` scales what was learned, log policy - log p: 0 is the Note RNN, 1 the agent, more is beyond
+    it. Raises TypeError for a policy of another kind.
     """
     if policy is None:
         return _PriorPlayer()
-    for kind, player in _PLAYERS.items():
+    for kind, player_type in _PLAYERS.items():
         if isinstance(policy, kind):
             policy.set_training_mode(False)
-            return _TransposedPlayer(player(policy), semitones) if semitones else player(policy)
+            player: Player = player_type(policy)
+            player = _TransposedPlayer(player, semitones) if semitones else player
+            return player if strength == 1 else _ScaledPlayer(player, strength)
     raise TypeError(f"{type(policy).__name__} is no policy that could compose.")
 
 
@@ -70,6 +74,21 @@ class _TransposedPlayer:
         tokens = heard if heard.ndim == 1 else heard[:, 0]
         tokens[:] = self._below[tokens]
         return self.player.scores(heard, prior_log_probs[:, self._above])[:, self._below]
+
+
+class _ScaledPlayer:
+    """Composes with log p + strength * (log policy - log p), the policy being that of `player`."""
+
+    def __init__(self, player: Player, strength: float):
+        self.player = player
+        self.strength = strength
+
+    def begin(self, num_pieces: int) -> None:
+        self.player.begin(num_pieces)
+
+    def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
+        log_policy = log_softmax(self.player.scores(observations, prior_log_probs))
+        return (1 - self.strength) * prior_log_probs + self.strength * log_policy
 
 
 class _PolicyPlayer:

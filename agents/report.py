@@ -20,6 +20,7 @@ from agents.curves import Chart, Curve, chart, read_curves
 from agents.evaluation import ROWS, written
 from agents.labels import NOTE_RNN, run_labels
 from agents.page import write_page
+from agents.paper import published
 from agents.preference import Preference, analyse
 from agents.run_directory import RunDirectory, RunError
 from agents.votes import read_votes
@@ -187,8 +188,8 @@ def _table(runs: Sequence[Run]) -> dict[str, Any]:
         elif heading:
             own = {f"{heading} ({label})": column for label, column in own.items()}
         columns |= own
-    columns["paper: Note RNN"] = [written(row.paper_note_rnn, row.form) for row in ROWS]
-    columns["paper: Q"] = [written(row.paper_q, row.form) for row in ROWS]
+    for name, model in (("Note RNN", "note_rnn"), ("Q", "q")):
+        columns[f"paper: {name}"] = [written(published(row.metric, model), row.form) for row in ROWS]
     rows = [(row.label, cells) for row, *cells in zip(ROWS, *columns.values(), strict=True) if set(cells) != {"-"}]
     return {"header": list(columns), "rows": rows}
 

@@ -94,9 +94,13 @@ class RunDirectory:
         for older in set(self.checkpoints.glob("state_*.pkl")) - {state}:
             older.unlink()
 
+    def saved(self) -> dict[int, Path]:
+        """Return the checkpoints by their steps, the fewest first."""
+        return {int(path.stem.removeprefix("model_")): path for path in sorted(self.checkpoints.glob("model_*.zip"))}
+
     def newest_checkpoint(self) -> Path:
         """Return the checkpoint with most steps; raises RunError if there is none."""
-        found = sorted(self.checkpoints.glob("model_*.zip"))
+        found = list(self.saved().values())
         if not found:
             raise RunError(f"{self.path} holds no checkpoint yet: start the run again in another folder.")
         return found[-1]

@@ -22,12 +22,12 @@ from melody_env.ranking import auc, auc_interval
 from melody_env.scoring import score_melodies
 from melody_env.setting import Setting, SettingOptions
 from note_rnn.checkpoint import load_note_rnn
-from note_rnn.corpus import DEFAULT_COLLECTIONS, Corpus, load_corpus, split
+from note_rnn.corpus import DEFAULT_COLLECTIONS, Corpus, load_corpus, read_corpus, split
 from note_rnn.errors import InputError, run_command
 from note_rnn.files import replacing, write_json
 from note_rnn.progress import Progress
-from note_rnn.token_files import read_token_file
 from note_rnn.vocabulary import Tokens, transposed
+from note_rnn.windows import first_steps
 
 TOTAL = "sum"
 ORDER = ((MARKOV3, MARKOV1), (MARKOV1, RANDOM))
@@ -47,8 +47,8 @@ class AuditConfig(SettingOptions):
     profile: str = "paper"
     """Reward profile: the name of a shipped one, or a YAML file."""
     corpus: tuple[str, ...] = DEFAULT_COLLECTIONS
-    """People's tunes: collections of music21's corpus, or a token file (.npz) with `tokens`, one tune after the
-    other, and `offsets`."""
+    """People's tunes: collections of music21's corpus, or a corpus file (.npz) of `python -m note_rnn.corpus build`, or
+    any with `tokens`, one tune after the other, and `offsets`; its tunes are taken to begin on a bar line."""
     all_tunes: bool = False
     """Rank all tunes of the collections and not only those held out (a tenth): for collections that neither the
     profile nor the Note RNN has learned from."""
@@ -139,7 +139,7 @@ def rank(everyone: Mapping[str, Tokens], profile: RewardProfile, rng: np.random.
 def _people(config: AuditConfig, setting: Setting) -> tuple[Tokens, Corpus]:
     """Return people's tunes [N, T] to rank, and the tunes that Markov chains learn from."""
     if len(config.corpus) == 1 and config.corpus[0].endswith(".npz"):
-        tunes = transposed(read_token_file(config.corpus[0], setting.steps), setting.transposition)
+        tunes = transposed(first_steps(read_corpus(config.corpus[0]), setting.steps), setting.transposition)
         tunes = tunes[setting.in_range[tunes].all(axis=1)]
         return np.unique(tunes, axis=0), split(load_corpus()).train
     corpus = load_corpus(config.corpus)

@@ -113,8 +113,8 @@ class MelodyEngine:
         self._first_state = self._heard_by_all(() if self.primer is None else self.primer[:-1])
         self.fixed = check_fixed(fixed or {}, self.length)
         """The tokens that are given, by their steps."""
-        self.rngs = [np_random()[0] for _ in range(num_pieces)]
-        """One generator for each piece; it draws the priming tokens."""
+        self.rngs: list[np.random.Generator] = []
+        """One generator for each piece, made when first needed; it draws the priming tokens."""
         self.composition: Composition | None = None
         """The pieces so far; None before the first reset."""
         self.last_tokens: Tokens
@@ -149,13 +149,19 @@ class MelodyEngine:
 
     def seed(self, seeds: Sequence[int | None]) -> None:
         """Seed the generator of piece i with `seeds[i]`, as Gymnasium seeds an environment; None leaves it as it is."""
-        self.rngs = [rng if seed is None else np_random(seed)[0] for rng, seed in zip(self.rngs, seeds, strict=True)]
+        rngs: Sequence[np.random.Generator | None] = self.rngs or [None] * self.num_pieces
+        self.rngs = [
+            np_random(seed)[0] if rng is None or seed is not None else rng
+            for rng, seed in zip(rngs, seeds, strict=True)
+        ]
 
     def reset(self) -> None:
         """Start B new pieces: draw the priming tokens and let the Note RNN hear them."""
         if self.primer is not None:
             primers = np.full(self.num_pieces, self.primer[-1])
         elif self.priming == "random_note":
+            if not self.rngs:
+                self.seed([None] * self.num_pieces)
             primers = np.array([rng.integers(VOCABULARY_SIZE) for rng in self.rngs])
         else:
             primers = np.full(self.num_pieces, NO_EVENT)

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from melody_env.setting import PAPER_SETTING, Setting
@@ -124,6 +125,14 @@ def _draw_notes(axes: Axes, tokens: Tokens) -> None:
 
 
 def _draw_probabilities(axes: Axes, tokens: Tokens, probabilities: Values) -> None:
+    picture = draw_probabilities(axes, tokens, probabilities)
+    bar = axes.figure.colorbar(picture, ax=axes, pad=0.01, fraction=0.03, ticks=[0, 0.01, 0.1, 0.25, 0.5, 1])
+    bar.ax.set_yticklabels(["0", ".01", ".1", ".25", ".5", "1"], fontsize=7)
+    bar.set_label("probability", fontsize=8)
+
+
+def draw_probabilities(axes: Axes, tokens: Tokens, probabilities: Values) -> AxesImage:
+    """Draw `probabilities` [T, A] as a heat map, with the `tokens` [T] that were played outlined in it."""
     picture = axes.imshow(
         probabilities.T,
         origin="lower",
@@ -140,9 +149,7 @@ def _draw_probabilities(axes: Axes, tokens: Tokens, probabilities: Values) -> No
     axes.axhline(FIRST_PITCH_TOKEN - 0.5, color=_BAR, lw=0.8)
     axes.set_ylim(-0.5, VOCABULARY_SIZE - 0.5)
     _label_pitches(axes, shift=FIRST_PITCH_TOKEN - MIN_PITCH, names={NOTE_OFF: "off", NO_EVENT: "hold"})
-    bar = axes.figure.colorbar(picture, ax=axes, pad=0.01, fraction=0.03, ticks=[0, 0.01, 0.1, 0.25, 0.5, 1])
-    bar.ax.set_yticklabels(["0", ".01", ".1", ".25", ".5", "1"], fontsize=7)
-    bar.set_label("probability", fontsize=8)
+    return picture
 
 
 def _draw_rewards(axes: Axes, rewards: Values) -> None:

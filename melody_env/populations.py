@@ -99,6 +99,6 @@ def prior_melodies(prior: NoteRNN, size: int, length: int, rng: np.random.Genera
     melodies[:, 0] = rng.integers(VOCABULARY_SIZE, size=size)
     state = prior.zero_state(size)
     for t in range(length):
-        log_probs, state = prior.step(torch.from_numpy(melodies[:, t]).to(state.hidden.device), state)
+        log_probs, state = prior.step(torch.from_numpy(melodies[:, t]).to(prior.head.weight.device), state)
         melodies[:, t + 1] = (log_probs.cpu().numpy() + rng.gumbel(size=log_probs.shape)).argmax(axis=-1)
     return melodies[:, 1:]

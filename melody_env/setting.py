@@ -15,6 +15,7 @@ import numpy.typing as npt
 import tyro
 
 from note_rnn.errors import InputError
+from note_rnn.notation import FIFTHS, SIGNATURE_MODES, Staff
 from note_rnn.notes import ACCIDENTALS, LETTERS
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MAX_PITCH, MIN_PITCH, VOCABULARY_SIZE, pitch_to_token
 
@@ -179,10 +180,26 @@ class Setting:
         most of it is in C major. Of the octaves, the one that brings the middle of the vocabulary nearest to that of
         the range.
         """
-        c_major = MODES["major"]
-        home = max(_HOMES, key=lambda tonic: len({(tonic + step) % 12 for step in self.scale} & {*c_major}))
-        up = (self.tonic - home) % 12
+        up = (self.tonic - self._home) % 12
         return up + 12 * math.ceil((self._middle - up) / 12 - 0.5)
+
+    @cached_property
+    def _home(self) -> int:
+        """The tonic that the scale has where most of it is in C major."""
+        c_major = MODES["major"]
+        return max(_HOMES, key=lambda tonic: len({(tonic + step) % 12 for step in self.scale} & {*c_major}))
+
+    @cached_property
+    def staff(self) -> Staff:
+        """How the pieces are written down: the key signature is that of the mode of C major nearest to the scale."""
+        above_c = (7 * self._home + 1) % 12 - 1
+        mode = SIGNATURE_MODES[above_c + 1] if above_c + 1 < len(SIGNATURE_MODES) else "major"
+        letter, accidental = str(self.key)[:1].upper(), str(self.key)[1:]
+        sharps = FIFTHS.index(letter) - 1 + 7 * ACCIDENTALS[accidental] - above_c
+        sharps -= 12 * round(sharps / 12) if abs(sharps) > 7 else 0
+        return Staff(
+            str(self.meter).replace(" ", ""), self.steps_per_bar, self.steps_per_beat, sharps, mode, self.tempo
+        )
 
     @cached_property
     def in_scale(self) -> Flags:

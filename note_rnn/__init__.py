@@ -1,11 +1,14 @@
 """What is known of melodies: their 38 tokens, files in and out, corpora, and the LSTM that predicts them."""
 
+from note_rnn.abc_files import write_abc
 from note_rnn.checkpoint import CheckpointError, load_note_rnn, read_model_card, save_note_rnn, weights_checksum
 from note_rnn.corpus import held_out_openings
 from note_rnn.errors import InputError, run_command
+from note_rnn.extraction import Extraction, extract_melodies
 from note_rnn.files import replacing, write_json
 from note_rnn.midi import MelodyFileError, read_midi, write_midi
 from note_rnn.model import NoteRNN
+from note_rnn.musicxml import write_musicxml
 from note_rnn.one_hot_lstm import LSTMState, one_hot, one_hot_lstm
 from note_rnn.primers import PrimerError, parse_token, read_primer
 from note_rnn.progress import Progress
@@ -20,6 +23,7 @@ __all__ = [
     "VOCABULARY_SIZE",
     "Cell",
     "CheckpointError",
+    "Extraction",
     "InputError",
     "LSTMState",
     "MelodyFileError",
@@ -31,6 +35,7 @@ __all__ = [
     "Tokens",
     "VocabularyError",
     "check_tokens",
+    "extract_melodies",
     "held_out_openings",
     "layer_widths",
     "load_note_rnn",
@@ -46,7 +51,9 @@ __all__ = [
     "synthesize",
     "transposed",
     "weights_checksum",
+    "write_abc",
     "write_json",
     "write_midi",
+    "write_musicxml",
     "write_wav",
 ]

@@ -15,14 +15,14 @@ from torch.utils.tensorboard import SummaryWriter
 
 from note_rnn import training
 from note_rnn.checkpoint import path_of_weights, save_note_rnn
-from note_rnn.corpus import DEFAULT_COLLECTIONS, Split, is_own_music, load_corpus, split
+from note_rnn.corpus import DEFAULT_COLLECTIONS, Split, load_corpus, split
 from note_rnn.early_stopping import ScoredTraining, read_state, write_state
 from note_rnn.errors import InputError, run_command
 from note_rnn.model import NoteRNN
 from note_rnn.prior_report import PriorReport, metrics_of, report_prior
 from note_rnn.progress import Progress
 from note_rnn.recurrent import Cell
-from note_rnn.terms import COLLECTION_TERMS, MUSIC21_TERMS, OWN_MUSIC_TERMS
+from note_rnn.terms import terms_of
 
 EVALUATIONS = 30
 RECIPES = {"strong": training.Recipe(), "paper": training.PAPER}
@@ -44,8 +44,8 @@ class PretrainConfig:
     recipe: Literal["strong", "paper"] = "strong"
     """Training recipe: ours, or that of Jaques et al. 2017."""
     collections: tuple[str, ...] = DEFAULT_COLLECTIONS
-    """What to learn from: collections of music21's corpus, such as airdsAirs miscFolk essenFolksong, and folders of
-    your own tune files, such as ./tunes."""
+    """What to learn from: collections of music21's corpus, such as airdsAirs miscFolk essenFolksong, and corpora of
+    your own music, made by `python -m note_rnn.corpus build` (.npz)."""
     hidden_size: tuple[int, ...] = (100,)
     """Units of all layers, or a number for each, the first layer's first."""
     num_layers: int = 1
@@ -162,7 +162,7 @@ def _card(
     """Return the model card, a JSON object."""
     return {
         "corpus": {
-            "collections": {name: _terms(name) for name in config.collections},
+            "collections": {name: terms_of(name) for name in config.collections},
             "provenance": parts.train.provenance,
             "split": {
                 name: {"tunes": len(part.titles), "segments": len(part.segments), "tokens": part.num_tokens}
@@ -177,10 +177,6 @@ def _card(
         "versions": {"torch": torch.__version__, "numpy": np.__version__, "melody-rl": version("melody-rl")},
         "machine": f"{platform.machine()}, {config.threads} thread(s)",
     }
-
-
-def _terms(collection: str) -> str:
-    return OWN_MUSIC_TERMS if is_own_music(collection) else COLLECTION_TERMS.get(collection, MUSIC21_TERMS)
 
 
 def main() -> None:

@@ -8,8 +8,6 @@ MUSIC21_TERMS = (
     "(music21, corpus/license.txt)"
 )
 
-OWN_MUSIC_TERMS = "Not known: files of whoever trained this network."
-
 _TERMS = {
     "oneills1850": (
         "F. O'Neill, Music of Ireland: 1850 Melodies, Chicago 1903, public domain as printed; transcribed to ABC by "
@@ -37,3 +35,10 @@ _TERMS = {
 
 COLLECTION_TERMS = {name: f"{terms} All of music21's corpus is {MUSIC21_TERMS}." for name, terms in _TERMS.items()}
 """What is known of the terms of each collection by name; of those of music21 not listed, `MUSIC21_TERMS` is all."""
+
+_OWN_FILES = "your own files, under the terms that they came with"
+
+
+def terms_of(collection: str) -> str:
+    """Return what is known of the terms of a collection of music21, or of a corpus file (.npz)."""
+    return _OWN_FILES if collection.endswith(".npz") else COLLECTION_TERMS.get(collection, MUSIC21_TERMS)

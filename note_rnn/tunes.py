@@ -45,6 +45,9 @@ class Bars(NamedTuple):
     pickup: int
 
 
+UNKNOWN_BARS = Bars("", 0)
+
+
 def tune_segments(tune: "Stream[Any]", min_steps: int = MIN_SEGMENT_STEPS) -> list[Tokens]:
     """Return the melody of a music21 `tune` as token arrays of at least `min_steps`, each starting with a note.
 
@@ -77,13 +80,13 @@ def _bars_of(tune: "Stream[Any]") -> Callable[[Fraction], Bars]:
     signatures = {signature.ratioString for signature in part[meter.TimeSignature]}
     measures = [_sixteenths(measure.getOffsetInHierarchy(part)) for measure in part[stream.Measure]]
     if len(signatures) != 1 or len(measures) < 2:
-        return lambda start: Bars("", 0)
+        return lambda start: UNKNOWN_BARS
     (signature,) = signatures
     length = _sixteenths(meter.TimeSignature(signature).barDuration.quarterLength)
 
     def bars_from(start: Fraction) -> Bars:
         pickup = (measures[1] - start) % length
-        return Bars(signature, int(pickup)) if pickup.denominator == 1 else Bars("", 0)
+        return Bars(signature, int(pickup)) if pickup.denominator == 1 else UNKNOWN_BARS
 
     return bars_from
 
@@ -161,8 +164,8 @@ def transposed(events: Sequence[Event]) -> list[Event]:
     A section under another signature moves by the interval nearest to that of the first section.
     Raises TuneError where the tune is wider than the vocabulary.
     """
-    first = _shift_to_no_sharps(events[0].sharps)
-    shifts = [first + (_shift_to_no_sharps(event.sharps) - first + 6) % 12 - 6 for event in events]
+    first = shift_to_no_sharps(events[0].sharps)
+    shifts = [first + (shift_to_no_sharps(event.sharps) - first + 6) % 12 - 6 for event in events]
     pitches = [event.pitch + shift for event, shift in zip(events, shifts, strict=True) if event.pitch is not None]
     low, high = min(pitches), max(pitches)
     octaves = [octave for octave in range(-120, 121, 12) if low + octave >= MIN_PITCH and high + octave <= MAX_PITCH]
@@ -175,7 +178,7 @@ def transposed(events: Sequence[Event]) -> list[Event]:
     ]
 
 
-def _shift_to_no_sharps(sharps: int) -> int:
+def shift_to_no_sharps(sharps: int) -> int:
     """Return the semitones (-6..5) from the major tonic of a signature of `sharps` to C."""
     return (6 - 7 * sharps) % 12 - 6
 

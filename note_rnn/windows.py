@@ -24,6 +24,12 @@ def bar_windows(corpus: Corpus, steps: int, meter: str = "4/4") -> Tokens:
     return np.stack(whole) if whole else np.zeros((0, steps), np.int64)
 
 
+def first_steps(corpus: Corpus, steps: int) -> Tokens:
+    """Return the first `steps` tokens [N, steps] of each segment of `corpus` that has as many, whatever its meter."""
+    whole = [segment[:steps] for segment in corpus.segments if len(segment) >= steps]
+    return np.stack(whole) if whole else np.zeros((0, steps), np.int64)
+
+
 def meter_kind(meter: str) -> str:
     """Return what a time signature has in common with others whose bars can be read as its own.
 

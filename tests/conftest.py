@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import agents.callbacks
+import agents.training
 import train
 from melody_env import populations
 from note_rnn import NoteRNN, save_note_rnn
@@ -34,7 +35,7 @@ def small_runs(small_prior_file: Path, tmp_path_factory: pytest.TempPathFactory)
     runs = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "WRITTEN_PIECES", 0)
-        patch.setattr(train, "human_tunes", lambda setting: None)
+        patch.setattr(agents.training, "human_tunes", lambda setting: None)
         patch.setattr(populations, "_cached_split", lambda: None)
         patch.setattr(agents.callbacks, "show_pieces", lambda *arguments: None)
         for algo, own in (("q", q), ("ppo_kl", {})):

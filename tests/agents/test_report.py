@@ -171,7 +171,7 @@ def test_table_has_the_metrics_of_the_runs(page, config):
 def test_people_have_a_column_where_they_were_measured(small_runs, tmp_path):
     run = shutil.copytree(small_runs[0], tmp_path / "run")
     metrics = json.loads((run / "metrics.json").read_text())
-    metrics["people"] = {"notes_in_motif": 0.125, **{name.removeprefix("absolute_"): 0.0 for name in BETTER}}
+    metrics["people"] = {name.removeprefix("absolute_"): 0.0 for name in BETTER} | {"notes_in_motif": 0.125}
     (run / "evaluation.json").write_text(json.dumps(metrics))
     page = Page(write_report(ReportConfig((run,), melodies=1)).read_text())
     assert page.rows[0][:3] == ["Note RNN", "Q", "People"]

@@ -10,9 +10,8 @@ from melody_env import RewardProfile, WeightedRule
 from melody_env import audit as auditing
 from melody_env.audit import AuditConfig, audit, main, rank
 from melody_env.populations import MARKOV1, MARKOV3, RANDOM
-from note_rnn import InputError, VocabularyError, run_command
+from note_rnn import InputError, run_command
 from note_rnn.corpus import Corpus, CorpusError, cached_corpus
-from note_rnn.token_files import read_token_file
 from note_rnn.tunes import Bars
 
 IN_KEY, OUT_OF_KEY = np.tile([14, 16, 18, 19], (6, 2)), np.tile([14, 15, 18, 19], (6, 2))
@@ -76,39 +75,10 @@ def test_the_command_fails_where_people_do_not_come_first(tunes, monkeypatch, ca
 def test_a_token_file_is_a_corpus(tunes, tmp_path):
     path = tmp_path / "mine.npz"
     np.savez(path, tokens=np.tile([14, 1, 16, 1], 8 * 12), offsets=np.arange(13) * 32)
-    np.savez(tmp_path / "one.npz", tokens=np.arange(38).repeat(10), offsets=np.arange(11) * 34)
+    np.savez(tmp_path / "one.npz", tokens=np.arange(34).repeat(10), offsets=np.arange(11) * 34)
     assert audit(AuditConfig(corpus=(str(tmp_path / "one.npz"),), melodies=20)).sizes["human"] == 10
     with pytest.raises(InputError, match=r"mine\.npz: only 1 tunes have 32 steps"):  # all are the same
         audit(AuditConfig(corpus=(str(path),), melodies=20))
-
-
-def test_a_token_file_gives_the_beginnings_of_long_tunes(tmp_path):
-    path = tmp_path / "mine.npz"
-    np.savez(path, tokens=[14, 1, 16, 20, 1, 22, 1, 24], offsets=[0, 3, 4, 8])
-    assert read_token_file(path, 3).tolist() == [[14, 1, 16], [1, 22, 1]]
-
-
-@pytest.mark.parametrize(
-    ("arrays", "error", "told"),
-    [
-        ({"tokens": [14]}, InputError, "is no token file"),
-        ({"tokens": [14, 15], "offsets": [0, 3]}, InputError, "rising whole numbers"),
-        ({"tokens": [14, 15], "offsets": [0, 2, 1]}, InputError, "rising whole numbers"),
-        ({"tokens": [38, 15], "offsets": [0, 2]}, VocabularyError, "Token 38"),
-    ],
-)
-def test_a_bad_token_file_is_told(tmp_path, arrays, error, told):
-    np.savez(tmp_path / "bad.npz", **arrays)
-    with pytest.raises(error, match=told):
-        read_token_file(tmp_path / "bad.npz", 1)
-
-
-def test_what_is_no_npz_is_told(tmp_path):
-    (tmp_path / "bad.npz").write_text("no arrays")
-    with pytest.raises(InputError, match="is no token file"):
-        read_token_file(tmp_path / "bad.npz", 1)
-    with pytest.raises(FileNotFoundError):
-        read_token_file(tmp_path / "none.npz", 1)
 
 
 @pytest.mark.skipif(cached_corpus() is None, reason="the tune books have not been read here")

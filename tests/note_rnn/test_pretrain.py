@@ -120,10 +120,10 @@ def test_training_ends_when_it_gets_no_better(small_corpus, config, monkeypatch,
     assert "No better since update 4: stopped." in capsys.readouterr().err
 
 
-def test_of_music_of_ones_own_the_card_does_not_know_the_terms(small_corpus, config, monkeypatch):
-    path = pretrain.pretrain(replace(config, collections=("./tunes", "bach"), updates=1))
+def test_music_of_ones_own_has_its_own_terms(small_corpus, config, monkeypatch):
+    path = pretrain.pretrain(replace(config, collections=("mine.npz", "bach"), updates=1))
     terms = read_model_card(path)["corpus"]["collections"]
-    assert terms["./tunes"].startswith("Not known")
+    assert terms["mine.npz"].startswith("your own files")
     assert "music21" in terms["bach"]
 
 

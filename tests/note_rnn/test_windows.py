@@ -6,7 +6,7 @@ import pytest
 from note_rnn.corpus import Corpus
 from note_rnn.markov import markov_melodies
 from note_rnn.tunes import Bars
-from note_rnn.windows import bar_windows, meter_kind
+from note_rnn.windows import bar_windows, first_steps, meter_kind
 
 
 def corpus(*segments_and_bars):
@@ -27,6 +27,12 @@ def test_windows_begin_on_the_first_bar_line_of_tunes_in_a_meter_of_the_kind():
     assert bar_windows(tunes, 4).tolist() == [[14, 1, 16, 1], [20, 1, 21, 1]]
     assert bar_windows(tunes, 4, "3/4").tolist() == [[30, 1, 1, 1]]
     assert bar_windows(tunes, 4, "6/8").shape == (0, 4)
+
+
+def test_first_steps_of_what_is_long_enough():
+    tunes = corpus(([14, 1, 16], Bars("", 0)), ([20], Bars("", 0)), ([1, 22, 1, 24], Bars("3/4", 1)))
+    assert first_steps(tunes, 3).tolist() == [[14, 1, 16], [1, 22, 1]]
+    assert first_steps(tunes, 5).shape == (0, 5)
 
 
 @pytest.mark.parametrize(

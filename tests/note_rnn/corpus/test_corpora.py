@@ -7,8 +7,8 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 
-from note_rnn import corpus as corpora
-from note_rnn.corpus import (
+from note_rnn.corpus import corpora
+from note_rnn.corpus.corpora import (
     DEFAULT_COLLECTIONS,
     Corpus,
     CorpusError,
@@ -16,7 +16,6 @@ from note_rnn.corpus import (
     load_corpus,
     parse_collection,
     split,
-    write_corpus,
 )
 from note_rnn.errors import InputError
 from note_rnn.terms import COLLECTION_TERMS
@@ -125,25 +124,6 @@ def test_a_cache_of_another_version_is_made_anew(books, parsed, tmp_path, monkey
     assert before.provenance[0][version] != after.provenance[0][version] in ("0.0", 0)
 
 
-def test_a_folder_of_ones_own_is_a_collection_by_its_path(books, tmp_path):
-    folder = tmp_path / "mine"
-    (books / "book").rename(folder)
-    corpus = load_corpus([str(folder), str(books / "../mine")], tmp_path / "cache", 1)
-    assert corpus.sources == ["mine/a.abc#3", "mine/b.abc#1", "mine/b.abc#2"] * 2
-    assert not (tmp_path / "cache").exists()
-    with pytest.raises(CorpusError, match="is no folder of tunes and no corpus"):
-        load_corpus([str(tmp_path / "nowhere")])
-
-
-def test_a_corpus_is_read_as_it_was_written(tmp_path):
-    corpus = replace(random_corpus(5, np.random.default_rng(0)), provenance=[{"collection": "mine"}])
-    write_corpus(corpus, tmp_path / "mine.npz")
-    assert same(load_corpus([str(tmp_path / "mine.npz")]), corpus)
-    (tmp_path / "mine.npz").write_bytes(b"PK")
-    with pytest.raises(CorpusError, match=r"mine\.npz is no folder of tunes"):
-        load_corpus([str(tmp_path / "mine.npz")])
-
-
 def test_tunes_by_collection():
     corpus = replace(random_corpus(4, np.random.default_rng(0)), sources=["b/0", "a/0#1", "b/1", "a/1"])
     parts = corpus.by_collection()
@@ -166,7 +146,7 @@ def test_held_out_openings_are_those_of_the_test_tunes_once_they_are_cached(tmp_
     for name in DEFAULT_COLLECTIONS:
         corpora.write_corpus(tunes, tmp_path / "corpus" / corpora._cache_name(name))
     openings = corpora.held_out_openings(16, tmp_path)
-    test = split(corpora._joined([tunes, tunes])).test
+    test = split(corpora.joined([tunes, tunes])).test
     assert openings.shape[1] == 16
     assert 0 < len(openings) <= len(test.titles)
     first = {tuple(segment[:16]) for segment in test.segments}
@@ -196,7 +176,7 @@ def test_collections_are_joined_and_none_counts_twice(books, tmp_path):
 
 def test_collections_that_cannot_be_had(books, tmp_path):
     with pytest.raises(
-        CorpusError, match=r"^music21 has no collection 'bok'; it has book, empty, silent\. .* \./bok\.$"
+        CorpusError, match=r"^music21 has no collection 'bok'; it has book, empty, silent\. Of music of your own"
     ):
         load_corpus(["bok"], cache_dir=tmp_path)
     with pytest.raises(CorpusError, match="Collection empty has no tune on a grid of sixteenths"):

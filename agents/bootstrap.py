@@ -1,0 +1,88 @@
+"""How sure a statistic of many pieces is: bootstrap intervals, and whether two composers differ.
+
+A statistic is a sum over pieces divided by another: notes in key by notes, leaps resolved by leaps. Agents of several
+seeds are drawn with replacement too, so that intervals know of the difference between them.
+Shapes: N pieces, K statistics, S seeds, R resamples.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+_AT_ONCE = 32
+"""Resamples of a matrix product."""
+
+
+class Estimate(NamedTuple):
+    """A statistic, its 95 % interval, and its standard error."""
+
+    value: float
+    low: float
+    high: float
+    error: float
+
+
+class Sums(NamedTuple):
+    """Sums over N pieces of one agent: of all of them, and of R resamples."""
+
+    whole: Floats
+    """[2, K]; numerators and denominators."""
+    resampled: Floats
+    """[R, 2, K]."""
+
+
+def resampled_sums(numerators: Floats, denominators: Floats, resamples: int, rng: np.random.Generator) -> Sums:
+    """Return the sums of `numerators` and `denominators` [N, K] over all pieces, and over N drawn with replacement."""
+    columns = np.concatenate([numerators, denominators], axis=1)
+    count, width = columns.shape
+    resampled = np.empty((resamples, width))
+    for first in range(0, resamples, _AT_ONCE):
+        size = min(_AT_ONCE, resamples - first)
+        drawn = [np.bincount(rng.integers(count, size=count), minlength=count) for _ in range(size)]
+        resampled[first : first + size] = np.array(drawn, np.float64) @ columns
+    return Sums(columns.sum(axis=0).reshape(2, -1), resampled.reshape(resamples, 2, -1))
+
+
+def pooled(agents: Sequence[Sums], rng: np.random.Generator) -> Sums:
+    """Return the sums over the pieces of S `agents`; those resampled are of S of them drawn with replacement."""
+    resamples = len(agents[0].resampled)
+    every = np.stack([agent.resampled for agent in agents])
+    which = rng.integers(len(agents), size=(len(agents), resamples))
+    return Sums(sum(agent.whole for agent in agents), every[which, np.arange(resamples)].sum(axis=0))  # type: ignore[arg-type]
+
+
+def estimates(sums: Sums) -> list[Estimate]:
+    """Return the K statistics; nan where there is nothing to divide by."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = sums.whole[0] / sums.whole[1]
+        resampled = sums.resampled[:, 0] / sums.resampled[:, 1]
+    low, high = np.quantile(resampled, [0.025, 0.975], axis=0)
+    errors = resampled.std(axis=0, ddof=1) if len(resampled) > 1 else np.full(len(values), np.nan)
+    return [Estimate(*row) for row in np.stack([values, low, high, errors], axis=1).tolist()]
+
+
+def p_value(one: Estimate, other: Estimate) -> float:
+    """Return how likely a difference as large would be if there were none: normal, with both standard errors."""
+    error = math.hypot(one.error, other.error)
+    difference = abs(one.value - other.value)
+    if math.isnan(difference) or math.isnan(error):
+        return math.nan
+    if error == 0:
+        return float(difference == 0)
+    return math.erfc(difference / error / math.sqrt(2))
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Return `p_values` adjusted for their number (Holm 1979); those that are nan stay so and do not count."""
+    known = sorted((p, name) for name, p in p_values.items() if not math.isnan(p))
+    adjusted = dict.fromkeys(p_values, math.nan)
+    least = 0.0
+    for place, (p, name) in enumerate(known):
+        least = max(least, min(1.0, p * (len(known) - place)))
+        adjusted[name] = least
+    return adjusted

@@ -1,0 +1,171 @@
+"""`python -m agents.reproduce`: the paper's Table 1, Figure 2 and Figure 3, remade with one command."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from matplotlib.figure import Figure
+
+from agents.bootstrap import estimates, pooled
+from agents.paper_figures import (
+    Cell,
+    cells,
+    composition_figure,
+    composition_rows,
+    csv_text,
+    learning_figure,
+    markdown,
+)
+from agents.reproduction import MARKOV, NOTE_RNN, PEOPLE, RANDOM, ReproduceConfig
+from agents.reproduction_parts import Part, make, read_curve, read_sample
+from agents.samples import Sample
+from melody_env import Setting
+from melody_env.populations import held_out_melodies
+from note_rnn import Progress, load_note_rnn, replacing, run_command, write_json
+from note_rnn.corpus import CorpusError, load_corpus
+from note_rnn.pretrain import PretrainConfig, pretrain
+
+Curves = dict[str, list[list[dict[str, float]]]]
+"""By agent, of each seed: what its checkpoints composed (`read_curve`)."""
+
+
+def reproduce(config: ReproduceConfig) -> list[Path]:
+    """Make what is missing and write the tables and figures; return their files.
+
+    Raises InputError for what cannot be used, before anything is trained.
+    """
+    config.check()
+    config = replace(config, prior=_prior(config))
+    setting = config.training(config.chosen[0], 0).profile().setting
+    parts = [Part(name, None, 0) for name in (NOTE_RNN, *_references_at_hand(setting))]
+    parts += [Part(model.name, model, seed) for seed in range(config.size.seeds) for model in config.chosen]
+    with (
+        Progress(len(parts), "reproduce", "models") as progress,
+        ProcessPoolExecutor(config.workers, get_context("spawn")) as pool,
+    ):
+        try:
+            for future in as_completed([pool.submit(make, part, config) for part in parts]):
+                progress.note(f"{future.result()} is done")
+                progress.advance()
+        except BaseException:  # an interrupt too: what has not begun is not to begin
+            pool.shutdown(cancel_futures=True)
+            raise
+    return _write_results(config, parts)
+
+
+def _prior(config: ReproduceConfig) -> str:
+    """Return the Note RNN to use, pretrained first if that is asked for and not yet done."""
+    path = config.folder / "note_rnn.safetensors"
+    if config.prior != "train":
+        load_note_rnn(config.prior)
+        return config.prior
+    if not path.is_file():
+        pretrain(PretrainConfig(path, recipe="paper", log_dir=config.folder / "pretraining"))
+    return str(path)
+
+
+def _references_at_hand(setting: Setting) -> list[str]:
+    """Return the names of the references that can be made; people's tunes are music21's, parsed once."""
+    try:
+        load_corpus()
+    except CorpusError as error:
+        print(f"Without people's tunes and Markov chains: {error}")
+        return [RANDOM]
+    return [PEOPLE, MARKOV, RANDOM] if held_out_melodies(setting) is not None else [MARKOV, RANDOM]
+
+
+def _write_results(config: ReproduceConfig, parts: Sequence[Part]) -> list[Path]:
+    """Write tables, figures and their numbers into the folder; return the files."""
+    samples: dict[str, list[Sample]] = {}
+    curves: Curves = {}
+    for part in parts:
+        samples.setdefault(part.name, []).append(read_sample(part, config))
+        if part.model is not None:
+            curves.setdefault(part.name, []).append(read_curve(part, config))
+    found = _cells(config, samples)
+    first = {name: agents[0] for name, agents in samples.items()}
+    texts = _tables(config, found, list(samples)) | _numbers(found, curves, first)
+    for name, text in texts.items():
+        with replacing(config.folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    figures = _figures(config, curves, first)
+    for name, figure in figures.items():
+        with replacing(config.folder / name) as temporary:
+            figure.savefig(temporary, dpi=110)
+    record = {"config": asdict(config), "size": config.size._asdict(), "table": list(map(_plain, found))}
+    write_json(config.folder / "reproduce.json", record | {"curves": curves})
+    print(texts["table1.md"], texts["table2.md"], sep="\n")
+    return [config.folder / name for name in (*texts, *figures, "reproduce.json")]
+
+
+def _tables(config: ReproduceConfig, found: Sequence[Cell], names: Sequence[str]) -> dict[str, str]:
+    """Return Table 1, the paper's, and Table 2, of the default presets and references."""
+    of_paper = _of_paper(config)
+    others = [name for name in names if name not in (NOTE_RNN, *of_paper)]
+    unpublished = [replace(cell, paper=None) for cell in found]
+    return {
+        "table1.md": markdown(found, [NOTE_RNN, *of_paper]),
+        "table2.md": markdown(unpublished, [NOTE_RNN, *others]),
+    }
+
+
+def _numbers(found: Sequence[Cell], curves: Curves, samples: Mapping[str, Sample]) -> dict[str, str]:
+    """Return all tables and figures as CSV."""
+    learning = [
+        {"composer": name, "seed": seed, **row}
+        for name, agents in curves.items()
+        for seed, curve in enumerate(agents)
+        for row in curve
+    ]
+    rows = {
+        "tables.csv": list(map(_plain, found)),
+        "figure2.csv": learning,
+        "figure3.csv": composition_rows(samples),
+    }
+    return {name: csv_text(each) for name, each in rows.items()}
+
+
+def _figures(config: ReproduceConfig, curves: Curves, samples: Mapping[str, Sample]) -> dict[str, Figure]:
+    """Return Figure 2, of the paper's presets and of the default ones if there are any, and Figure 3."""
+    of_paper = _of_paper(config)
+    groups = {"figure2.png": of_paper, "figure2_default.png": [name for name in curves if name not in of_paper]}
+    learning = {
+        name: learning_figure({each: curves[each] for each in group}) for name, group in groups.items() if group
+    }
+    return learning | {"figure3.png": composition_figure(samples)}
+
+
+def _of_paper(config: ReproduceConfig) -> list[str]:
+    return [model.name for model in config.chosen if model.preset == "paper"]
+
+
+def _cells(config: ReproduceConfig, samples: Mapping[str, Sequence[Sample]]) -> list[Cell]:
+    rng = np.random.default_rng(0)
+    known = {}
+    metrics = {}
+    for name, agents in samples.items():
+        told = estimates(pooled([agent.sums for agent in agents], rng))
+        known[name] = dict(zip(agents[0].names, told, strict=True))
+        metrics[name] = {each: float(np.mean([a.metrics[each] for a in agents])) for each in agents[0].metrics}
+    columns = {NOTE_RNN: "note_rnn"} | {model.name: model.column for model in config.chosen if model.column}
+    return cells(known, metrics, NOTE_RNN, columns)
+
+
+def _plain(cell: Cell) -> dict[str, Any]:
+    """Return a cell's fields for CSV and JSON, which have no nan."""
+    return {name: None if value != value else value for name, value in asdict(cell).items()}
+
+
+def main() -> None:
+    """Run the command line."""
+    files = reproduce(tyro.cli(ReproduceConfig))
+    print("Wrote " + ", ".join(map(str, files)))
+
+
+if __name__ == "__main__":
+    run_command(main)

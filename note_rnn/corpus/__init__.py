@@ -1,0 +1,29 @@
+"""Corpora of melodies: the tune books that come with music21, and those made of folders of one's own."""
+
+from note_rnn.corpus.corpora import (
+    DEFAULT_COLLECTIONS,
+    EXTRACTION_VERSION,
+    cached_corpus,
+    held_out_openings,
+    known_collections,
+    load_corpus,
+    parse_collection,
+)
+from note_rnn.corpus.corpus import Corpus, CorpusError, Split, split
+from note_rnn.corpus.files import read_corpus, write_corpus
+
+__all__ = [
+    "DEFAULT_COLLECTIONS",
+    "EXTRACTION_VERSION",
+    "Corpus",
+    "CorpusError",
+    "Split",
+    "cached_corpus",
+    "held_out_openings",
+    "known_collections",
+    "load_corpus",
+    "parse_collection",
+    "read_corpus",
+    "split",
+    "write_corpus",
+]

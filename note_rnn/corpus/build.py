@@ -1,0 +1,132 @@
+"""A corpus of folders: files read in batches, each kept once it is read, so that an interrupted build goes on.
+
+A batch is a corpus with a `Report` as its provenance. Its file is named by what went into it: files, their sizes and
+times, and the settings. So whatever changes is read again, and nothing else.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from note_rnn.corpus.corpora import EXTRACTION_VERSION
+from note_rnn.corpus.corpus import Corpus, CorpusError, joined
+from note_rnn.corpus.files import read_corpus, write_corpus
+from note_rnn.corpus.folders import File, Files, find_files
+from note_rnn.corpus.reading import FileResult
+from note_rnn.corpus.report import Report
+from note_rnn.corpus.workers import read_files
+from note_rnn.extraction import Extraction
+from note_rnn.files import write_json
+from note_rnn.progress import Progress
+
+MIDI_VERSION = 1
+"""Raised with every change of what `extraction` gives, so that batches of before are read again."""
+FILES_PER_BATCH = 256
+
+
+def build_corpus(
+    folders: Sequence[str | Path], out: str | Path, extraction: Extraction | None = None, num_workers: int | None = None
+) -> Report:
+    """Read all files of melodies in `folders`, write `out`.npz and the report `out`.json, and return the report.
+
+    :param num_workers: processes that read, by default one per core; 0 for none but this one.
+
+    If it is interrupted, the same call goes on where it stopped. Raises CorpusError where a folder is not there, or
+    there are no melodies; then there is the report alone. OSError where nothing can be written.
+    """
+    if num_workers is not None and num_workers < 0:
+        raise CorpusError("--workers cannot be less than 0.")
+    extraction = extraction or Extraction()
+    target, report_file = corpus_paths(out)
+    found = find_files(folders)
+    workers = (os.cpu_count() or 1) if num_workers is None else num_workers
+    parts = target.with_suffix(".parts")
+    corpus, report = _gathered(found, extraction, parts, workers)
+    write_json(report_file, report.as_dict())
+    if not corpus.segments:
+        raise CorpusError(f"No melodies in {report.files:,} files: {report_file} says why.")
+    write_corpus(corpus, target)
+    shutil.rmtree(parts, ignore_errors=True)
+    return report
+
+
+def corpus_paths(out: str | Path) -> tuple[Path, Path]:
+    """Return the files of the corpus and of the report of a build that is called `out`, with .npz or without."""
+    name = Path(out).name.removesuffix(".npz")
+    return Path(out).with_name(f"{name}.npz"), Path(out).with_name(f"{name}.json")
+
+
+def _gathered(found: Files, extraction: Extraction, parts: Path, workers: int) -> tuple[Corpus, Report]:
+    """Return the corpus and the report of all batches, those that are in the folder `parts` and those read now."""
+    files = found.files
+    batches = [files[first : first + FILES_PER_BATCH] for first in range(0, len(files), FILES_PER_BATCH)]
+    paths = [parts / f"{_fingerprint(batch, extraction)}.npz" for batch in batches]
+    known = {path: part for path in paths if (part := _read_part(path))}
+    pending = [file for batch, path in zip(batches, paths, strict=True) if path not in known for file in batch]
+    with Progress(len(files), "Reading", "files", len(files) - len(pending)) as progress:
+        results = _counted(read_files(pending, extraction, workers), progress)
+        for batch, path in zip(batches, paths, strict=True):
+            if path not in known:
+                known[path] = _corpus_of(batch, list(islice(results, len(batch))))
+                write_corpus(known[path], path)
+    corpora = [known[path] for path in paths]
+    report = Report(asdict(extraction), others=dict(found.others.most_common()), unread_folders=found.unread)
+    for corpus in corpora:
+        report.add(corpus.provenance[0])
+    whole = joined([*corpora, Corpus([], np.zeros(0, np.int64), [], [])])
+    return replace(whole, provenance=[report.summary()]), report
+
+
+def _counted(results: Iterator[FileResult], progress: Progress) -> Iterator[FileResult]:
+    melodies = 0
+    for result in results:
+        melodies += sum(len(tune.segments) for tune in result.tunes)
+        progress.note(f"{melodies:,} melodies")
+        progress.advance()
+        yield result
+
+
+def _corpus_of(files: Sequence[File], results: Sequence[FileResult]) -> Corpus:
+    """Return the tunes that were read from `files`, with the report of them as provenance."""
+    tunes = [tune for result in results for tune in result.tunes]
+    report = Report({})
+    for file, result in zip(files, results, strict=True):
+        report.count(file.name, result)
+    return Corpus(
+        [segment for tune in tunes for segment in tune.segments],
+        np.repeat(np.arange(len(tunes)), [len(tune.segments) for tune in tunes]),
+        [tune.title for tune in tunes],
+        [tune.source for tune in tunes],
+        [report.as_dict()],
+        [bars for tune in tunes for bars in tune.bars],
+    )
+
+
+def _read_part(path: Path) -> Corpus | None:
+    try:
+        return read_corpus(path)
+    except (CorpusError, OSError):
+        return None
+
+
+def _fingerprint(files: Sequence[File], extraction: Extraction) -> str:
+    """Return a name for what `files` under these settings give."""
+    content: list[Any] = [EXTRACTION_VERSION, MIDI_VERSION, asdict(extraction)]
+    content += [(file.name, *_size_and_time(file.path)) for file in files]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]
+
+
+def _size_and_time(path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return -1, -1
+    return status.st_size, status.st_mtime_ns

@@ -1,0 +1,110 @@
+"""A corpus of melodies, and its parts.
+
+A corpus has S segments (token arrays [T], see `tunes`) of N tunes.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from note_rnn.errors import InputError
+from note_rnn.tunes import UNKNOWN_BARS, Bars
+from note_rnn.variants import variant_groups
+from note_rnn.vocabulary import Tokens
+
+
+class CorpusError(InputError):
+    """A collection that is not there or gives no tunes, or a file that holds no corpus."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Segments [S] of tunes [N]. Every tune has at least one."""
+
+    segments: list[Tokens]
+    """Token arrays [T]."""
+    tune_of_segment: npt.NDArray[np.int64]
+    """The tune, 0..N-1, that each segment is part of [S]."""
+    titles: list[str]
+    """The title of each tune [N]."""
+    sources: list[str]
+    """Where each tune stands [N], as `collection/file#number`."""
+    provenance: list[dict[str, Any]] = field(default_factory=list)
+    """Of each collection its name, versions, and how many tunes were read, kept, cut, and dropped why."""
+    bars: list[Bars] = field(default_factory=list)
+    """Meter and first bar line of each segment [S]; empty if unknown."""
+
+    @property
+    def num_tokens(self) -> int:
+        """The tokens in all segments."""
+        return sum(map(len, self.segments))
+
+    def by_collection(self) -> "dict[str, Corpus]":
+        """Return the tunes of each collection, which is where their `sources` begin."""
+        names = np.array([source.partition("/")[0] for source in self.sources])
+        return {str(name): self.of_tunes(names == name) for name in np.unique(names)}
+
+    def of_tunes(self, chosen: npt.NDArray[np.bool_]) -> "Corpus":
+        """Return the corpus of the `chosen` tunes only, a mask [N]."""
+        number = np.cumsum(chosen) - 1
+        tunes, segments = np.flatnonzero(chosen), np.flatnonzero(chosen[self.tune_of_segment])
+        return Corpus(
+            [self.segments[i] for i in segments],
+            number[self.tune_of_segment[segments]],
+            [self.titles[i] for i in tunes],
+            [self.sources[i] for i in tunes],
+            self.provenance,
+            [self.bars[i] for i in segments] if self.bars else [],
+        )
+
+
+def joined(corpora: Sequence[Corpus]) -> Corpus:
+    """Return the tunes of all `corpora`, at least one, in that order."""
+    first_tunes = np.cumsum([0, *(len(corpus.titles) for corpus in corpora[:-1])])
+    return Corpus(
+        [segment for corpus in corpora for segment in corpus.segments],
+        np.concatenate([corpus.tune_of_segment + n for corpus, n in zip(corpora, first_tunes, strict=True)]),
+        [title for corpus in corpora for title in corpus.titles],
+        [source for corpus in corpora for source in corpus.sources],
+        [entry for corpus in corpora for entry in corpus.provenance],
+        [bars for corpus in corpora for bars in corpus.bars or [UNKNOWN_BARS] * len(corpus.segments)],
+    )
+
+
+class Split(NamedTuple):
+    """A corpus in three parts that share no tune and no variant of one."""
+
+    train: Corpus
+    validation: Corpus
+    test: Corpus
+
+
+def split(corpus: Corpus, validation: float = 0.05, test: float = 0.05) -> Split:
+    """Return `corpus` split by groups of variant tunes; `validation` and `test` are the shares of groups held out.
+
+    A hash of its melodies decides where a group goes, so neither the order of the tunes nor the other groups matter.
+    Raises CorpusError where a part would be empty.
+    """
+    named = zip(corpus.titles, corpus.sources, strict=True)
+    titles = ["" if source.endswith(f"/{title}") else title for title, source in named]  # a file's name is no title
+    groups = variant_groups(corpus.segments, corpus.tune_of_segment, titles)
+    hashes = np.zeros(len(groups), np.uint64)
+    np.add.at(hashes, groups, _melody_hashes(corpus))  # modulo 2^64, so uniform and the same in any order
+    position = hashes[groups] / 2.0**64
+    part = np.where(position < test, 2, np.where(position < test + validation, 1, 0))
+    parts = Split(*(corpus.of_tunes(part == number) for number in range(3)))
+    if not all(each.segments for each in parts):
+        raise CorpusError(f"{len(corpus.titles)} tunes are too few to hold some out: add a collection.")
+    return parts
+
+
+def _melody_hashes(corpus: Corpus) -> npt.NDArray[np.uint64]:
+    """Return a number 0..2^64 - 1 for each tune, from its melody alone."""
+    digests = [hashlib.sha256() for _ in corpus.titles]
+    for segment, tune in zip(corpus.segments, corpus.tune_of_segment, strict=True):
+        digests[tune].update(segment.astype(np.int8).tobytes() + b"\xff")
+    return np.array([int.from_bytes(digest.digest()[:8], "big") for digest in digests], np.uint64)

@@ -1,0 +1,60 @@
+"""Which files there are in folders, and what they are called in a report."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from note_rnn.corpus.corpus import CorpusError
+from note_rnn.corpus.reading import ALL_SUFFIXES
+
+
+class File(NamedTuple):
+    """A file's path, and its name for people: from its folder's name on, whatever bytes it is made of."""
+
+    path: str
+    name: str
+
+
+class Files(NamedTuple):
+    """The files of melodies, how many others there are by suffix, and the folders that could not be read, with why."""
+
+    files: list[File]
+    others: Counter[str]
+    unread: dict[str, str]
+
+
+def find_files(folders: Sequence[str | Path]) -> Files:
+    """Return the files in `folders` and all folders in them, in the order of their names; each once.
+
+    Links to folders are not followed. Raises CorpusError where one of `folders` is not there.
+    """
+    found: dict[str, File] = {}
+    others: Counter[str] = Counter()
+    unread: dict[str, str] = {}
+
+    def tell(error: OSError) -> None:
+        unread[_shown(str(error.filename))] = error.strerror or type(error).__name__
+
+    if not folders:
+        raise CorpusError("Name at least one folder of music.")
+    for folder in map(os.path.abspath, folders):
+        if not os.path.isdir(folder):
+            raise CorpusError(f"There is no folder {_shown(folder)}.")
+        for parent, subfolders, names in os.walk(folder, onerror=tell):
+            subfolders.sort()
+            for name in sorted(names):
+                path = os.path.join(parent, name)
+                suffix = os.path.splitext(name)[1].lower()
+                if suffix in ALL_SUFFIXES:
+                    shown = os.path.join(os.path.basename(folder), os.path.relpath(path, folder))
+                    found.setdefault(path, File(path, _shown(shown)))
+                else:
+                    others[_shown(suffix)] += 1
+    return Files(list(found.values()), others, unread)
+
+
+def _shown(path: str) -> str:
+    """Return `path` as text that can be printed; bytes that are no UTF-8 as \\x.. ."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -1,0 +1,105 @@
+"""Table and figures show the numbers that they are given, beside the paper's."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from agents.bootstrap import Estimate, Sums
+from agents.paper_figures import (
+    Cell,
+    cells,
+    composition_figure,
+    composition_rows,
+    csv_text,
+    learning_figure,
+    markdown,
+)
+from agents.samples import Sample
+
+
+def near(value: float, error: float = 0.01) -> Estimate:
+    return Estimate(value, value - 2 * error, value + 2 * error, error)
+
+
+ESTIMATES = {
+    "Note RNN": {"notes_not_in_key": near(0.2), "autocorrelation_lag1": near(-0.4), "log_prob": near(-1.0)},
+    "Q": {"notes_not_in_key": near(0.1), "autocorrelation_lag1": near(0.41), "log_prob": near(-2.0)},
+    "G": {"notes_not_in_key": near(0.3), "autocorrelation_lag1": near(0.1), "log_prob": near(-3.0)},
+}
+METRICS = {name: {"distinct_compositions": 0.5} for name in ESTIMATES}
+
+
+@pytest.fixture
+def found() -> list[Cell]:
+    return cells(ESTIMATES, METRICS, "Note RNN", {"Note RNN": "note_rnn", "Q": "q"})
+
+
+def of(found: list[Cell], metric: str, composer: str) -> Cell:
+    (cell,) = [cell for cell in found if (cell.metric, cell.composer) == (metric, composer)]
+    return cell
+
+
+def test_better_and_worse_are_told_where_the_paper_says_which_way_and_chance_cannot_be(found):
+    assert of(found, "notes_not_in_key", "Q").verdict == "better"
+    assert of(found, "notes_not_in_key", "G").verdict == "worse"
+    assert of(found, "autocorrelation_lag1", "G").verdict == "better"
+    assert of(found, "autocorrelation_lag1", "Q").verdict == "worse"  # farther from 0, if only just
+    assert of(found, "log_prob", "Q").p is None
+    assert of(found, "notes_not_in_key", "Note RNN").p is None
+    close = {name: dict(told) for name, told in ESTIMATES.items()} | {"Q": {"notes_not_in_key": near(0.19)}}
+    assert of(cells(close, METRICS, "Note RNN", {}), "notes_not_in_key", "Q").verdict == ""
+
+
+def test_published_values_stand_beside(found):
+    assert of(found, "notes_not_in_key", "Q").paper == 0.01
+    assert of(found, "notes_not_in_key", "Note RNN").paper == 0.0009
+    assert of(found, "notes_not_in_key", "G").paper is None
+
+
+def test_markdown_by_hand(found):
+    lines = markdown(found, ["Note RNN", "Q", "G"]).splitlines()
+    assert lines[0] == "| | Note RNN | paper: Note RNN | Q | paper: Q | G |"
+    assert lines[1].count("---") == 6
+    assert (
+        "| Notes not in key | 20.00% (18.00% to 22.00%) | 0.09% | **10.00%** (8.00% to 12.00%) | 1.00% "
+        "| 30.00%† (28.00% to 32.00%) |"
+    ) in lines
+    assert "| Distinct compositions | 50.0% | - | 50.0% | - | 50.0% |" in lines
+    assert len(lines) == 2 + 4
+
+
+def sample(melody: list[int], probabilities: np.ndarray) -> Sample:
+    return Sample(np.array([melody]), probabilities, {}, (), Sums(np.zeros((2, 0)), np.zeros((1, 2, 0))), {})
+
+
+def test_figure_3_shows_each_composer_that_tells_probabilities():
+    chances = np.full((3, 38), 1 / 38)
+    samples = {"Note RNN": sample([14, 1, 16], chances), "people": sample([1, 1, 1], np.zeros((0, 38)))}
+    figure = composition_figure(samples)
+    figure.canvas.draw()
+    assert figure.axes[0].get_title(loc="left") == "Note RNN"
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), chances.T)
+    assert not figure.axes[1].axison
+    rows = composition_rows(samples)
+    assert len(rows) == 3 * 38
+    assert [(row["step"], row["token"]) for row in rows if row["played"]] == [(0, 14), (1, 1), (2, 16)]
+
+
+def test_figure_2_has_a_line_for_each_composer_and_a_band_for_its_seeds():
+    names = ("log_prob", "music_theory", "last_log_prob", "last_music_theory")
+    seeds = [[{"steps": t, **dict.fromkeys(names, t + seed)} for t in (0, 10)] for seed in (0.0, 2.0)]
+    figure = learning_figure({"Q": seeds, "RL only": seeds[:1]})
+    assert len(figure.axes) == 4
+    for axes in figure.axes:
+        both, alone = axes.get_lines()
+        assert both.get_xydata().tolist() == [[0, 1], [10, 11]]
+        assert alone.get_xydata().tolist() == [[0, 0], [10, 10]]
+        assert len(axes.collections) == 1
+    assert "original" in figure.axes[3].get_ylabel()
+
+
+def test_csv():
+    text = csv_text([{"a": 1, "b": None}, {"a": "x, y", "b": 0.5}])
+    assert list(csv.DictReader(io.StringIO(text))) == [{"a": "1", "b": ""}, {"a": "x, y", "b": "0.5"}]

@@ -1,0 +1,222 @@
+"""One command remakes tables and figures; what is finished is not made again."""
+
+import csv
+import io
+import json
+import signal
+import sys
+from concurrent.futures import Future
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents import callbacks, evaluation, reproduction, reproduction_parts
+from agents import reproduce as command
+from agents.reproduce import reproduce
+from agents.reproduction import FULL, MODELS, QUICK, ReproduceConfig
+from agents.run_directory import RunDirectory, RunError
+from note_rnn import run_command, write_json
+from note_rnn.corpus import CorpusError
+
+HUMAN = np.random.default_rng(0).integers(2, 38, size=(40, 32))
+FILES = ["figure2.csv", "figure2.png", "figure2_default.png", "figure3.csv", "figure3.png", "reproduce.json"]
+FILES += ["table1.md", "table2.md", "tables.csv"]
+
+
+class HerePool:
+    """Does the work in this process, at once."""
+
+    def __init__(self, *arguments):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *arguments):
+        pass
+
+    def submit(self, function, *arguments):
+        future = Future()
+        future.set_result(function(*arguments))
+        return future
+
+    def shutdown(self, cancel_futures):
+        assert cancel_futures
+
+
+@pytest.fixture(scope="module", autouse=True)
+def at_hand():
+    """Forty tunes of people, and no other process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "ProcessPoolExecutor", HerePool)
+        patch.setattr(command, "load_corpus", lambda: None)
+        for module in (command, reproduction_parts):
+            patch.setattr(module, "held_out_melodies", lambda setting: HUMAN)
+        for module in (evaluation, reproduction_parts):
+            patch.setattr(module, "learned_tunes", lambda setting: list(HUMAN[:20]))
+        patch.setattr(reproduction, "QUICK", reproduction.QUICK._replace(checkpoints=2))
+        patch.setattr(reproduction_parts, "_HEARD", 8)
+        patch.setattr(callbacks, "show_pieces", lambda *arguments: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def config(small_prior_file, tmp_path_factory) -> ReproduceConfig:
+    return ReproduceConfig(
+        quick=True,
+        out=tmp_path_factory.mktemp("reproduce") / "out",
+        models=("Q", "ppo_kl, default"),
+        prior=str(small_prior_file),
+        compositions=50,
+        total_timesteps=4_096,
+    )
+
+
+@pytest.fixture(scope="module")
+def files(config) -> list[Path]:
+    return reproduce(config)
+
+
+def table(config) -> dict[tuple[str, str], dict[str, str]]:
+    return {(row["composer"], row["metric"]): row for row in rows_of(config, "tables.csv")}
+
+
+def rows_of(config, name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO((config.folder / name).read_text(encoding="utf-8"))))
+
+
+def test_it_writes_tables_and_figures_and_their_numbers(config, files):
+    assert sorted(path.name for path in files) == FILES
+    assert all(path.stat().st_size > 300 for path in files)
+    first, second = ((config.folder / f"table{number}.md").read_text().splitlines()[0] for number in (1, 2))
+    assert first == "| | Note RNN | paper: Note RNN | Q | paper: Q |"
+    assert second == "| | Note RNN | people | Markov-3 | random in key | ppo_kl, default |"
+    record = json.loads((config.folder / "reproduce.json").read_text())
+    assert record["size"]["compositions"] == 50
+    assert len(record["curves"]["Q"]) == 1
+
+
+def test_numbers_are_of_those_who_composed(config, files):
+    found = table(config)
+    assert float(found["random in key", "notes_not_in_key"]["value"]) == 0.0
+    assert float(found["Note RNN", "kl"]["value"]) == pytest.approx(0.0, abs=1e-5)
+    assert float(found["Q", "kl"]["value"]) > 0.0
+    assert ("people", "kl") not in found
+    assert float(found["people", "human_overlap"]["value"]) > float(found["random in key", "human_overlap"]["value"])
+    row = found["Q", "notes_in_motif"]
+    assert float(row["low"]) <= float(row["value"]) <= float(row["high"])
+    assert (row["paper"], found["Q", "log_prob"]["paper"]) == ("0.757", "")
+
+
+def test_curves_begin_with_the_note_rnn_and_end_with_the_agent(config, files):
+    q = [row for row in rows_of(config, "figure2.csv") if (row["composer"], row["seed"]) == ("Q", "0")]
+    assert int(q[0]["steps"]) == 0
+    assert float(q[0]["kl"]) == pytest.approx(0.0, abs=1e-5)
+    assert int(q[-1]["steps"]) >= 4_096
+    assert float(q[-1]["kl"]) > 0.0
+
+
+def test_what_is_finished_is_not_made_again(config, files, monkeypatch):
+    for name in ("train_run", "composed_sample", "given_sample", "compose_pieces"):
+        monkeypatch.setattr(reproduction_parts, name, None)
+    before = [path.read_bytes() for path in files]
+    assert reproduce(config) == files
+    assert [path.read_bytes() for path in files] == before
+
+
+def test_a_stopped_training_goes_on_to_the_same_agent(config, files, tmp_path, monkeypatch):
+    part = reproduction_parts.Part("Q", MODELS[0], 0)
+    stopped = ReproduceConfig(**{**vars(config), "out": tmp_path})
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks.ProgressCallback, "_on_step", interrupt_after(10))
+        with pytest.raises(RunError, match="was stopped, and saved"):
+            reproduction_parts.make(part, stopped)
+    assert not (part.folder(stopped) / "pieces.npz").exists()
+    reproduction_parts.make(part, stopped)
+    whole, went_on = (reproduction_parts.read_sample(part, each) for each in (config, stopped))
+    assert went_on.melodies.tolist() == whole.melodies.tolist()
+
+
+def interrupt_after(steps: int):
+    """Return a callback's method that presses Ctrl-C in one of its calls."""
+    calls = []
+
+    def on_step(self) -> bool:
+        calls.append(1)
+        if len(calls) == steps:
+            signal.raise_signal(signal.SIGINT)
+        return True
+
+    return on_step
+
+
+def test_one_that_never_saved_begins_again(config, files, tmp_path):
+    part = reproduction_parts.Part("Q", MODELS[0], 0)
+    again = ReproduceConfig(**{**vars(config), "out": tmp_path, "total_timesteps": 320})
+    folder = part.folder(again)
+    RunDirectory.create(folder, {"config": {}})
+    with pytest.raises(RunError, match="other settings"):
+        reproduction_parts.make(part, again)
+    settings = reproduction_parts.as_json(again.training(MODELS[0], 0))
+    write_json(folder / "config.json", {"config": settings})
+    reproduction_parts.make(part, again)
+    assert list(RunDirectory.open(folder).saved())[-1] >= 320
+
+
+def test_a_folder_of_other_settings_is_not_touched(config, files):
+    other = ReproduceConfig(**{**vars(config), "total_timesteps": 8_192})
+    with pytest.raises(RunError, match="holds a run with other settings"):
+        reproduce(other)
+
+
+def test_more_compositions_need_no_training(config, files, monkeypatch):
+    monkeypatch.setattr(reproduction_parts, "train_run", None)
+    more = ReproduceConfig(**{**vars(config), "compositions": 60})
+    part = reproduction_parts.Part("Q", MODELS[0], 0)
+    before = (part.folder(config) / "pieces.npz").read_bytes()
+    reproduction_parts.make(part, more)
+    assert len(reproduction_parts.read_sample(part, more).melodies) == 60
+    (part.folder(config) / "pieces.npz").write_bytes(before)
+
+
+def test_without_tunes_the_rest_is_made(monkeypatch, capsys):
+    def none_at_hand():
+        raise CorpusError("The tune books come with music21.")
+
+    monkeypatch.setattr(command, "load_corpus", none_at_hand)
+    setting = ReproduceConfig().training(MODELS[0], 0).profile().setting
+    assert command._references_at_hand(setting) == ["random in key"]
+    assert "Without people's tunes" in capsys.readouterr().out
+
+
+def test_sizes_are_those_of_the_paper_or_of_minutes():
+    full = ReproduceConfig(full=True)
+    assert full.size == FULL
+    assert (FULL.compositions, FULL.paper_steps) == (100_000, 3_000_000)
+    assert full.training(MODELS[0], 2).total_timesteps == 3_000_000
+    assert full.training(MODELS[7], 0).total_timesteps == 400_000
+    quick = ReproduceConfig(quick=True)
+    assert quick.size._replace(checkpoints=QUICK.checkpoints) == QUICK
+    assert quick.training(MODELS[3], 0).total_timesteps == 300_000
+    assert (full.folder, quick.folder) == (Path("runs/reproduce-full"), Path("runs/reproduce-quick"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--quick", "--full"], "Give --quick or --full, not both."),
+        (["--models", "R"], "--models has no 'R': choose from 'Q', 'Psi'"),
+        (["--models"], "--models names no agent"),
+        (["--seeds", "0"], "--seeds must be at least 1, not 0."),
+        (["--prior", "nowhere"], "No Note RNN at nowhere.safetensors"),
+    ],
+)
+def test_bad_input_is_told_in_a_sentence(arguments, sentence, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["reproduce", *arguments])
+    with pytest.raises(SystemExit) as exit_info:
+        run_command(command.main)
+    assert exit_info.value.code == 2
+    assert sentence in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

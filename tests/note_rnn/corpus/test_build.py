@@ -1,0 +1,228 @@
+"""Folders become a corpus and a report in which no file is missing, however often it is interrupted."""
+
+import json
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from note_rnn import run_command
+from note_rnn.corpus import CorpusError, __main__, build, load_corpus, workers
+from note_rnn.corpus.build import build_corpus, corpus_paths
+from note_rnn.corpus.folders import find_files
+from note_rnn.corpus.reading import read_file
+from note_rnn.extraction import Extraction
+
+
+@pytest.fixture
+def music(midi, tmp_path):
+    """A folder of two good files in folders, a bad one, one with something to drop, and files of other kinds."""
+    folder = tmp_path / "music"
+    (folder / "deep" / "deeper").mkdir(parents=True)
+    (folder / "a.mid").write_bytes(midi.file(midi.track(*midi.scale())))
+    (folder / "deep" / "deeper" / "B.MIDI").write_bytes(midi.file(midi.track(*midi.scale(2))))
+    (folder / "deep" / "bad.mid").write_bytes(b"bad")
+    (folder / "deep" / "part.mid").write_bytes(midi.file(midi.track(*midi.scale()), midi.track(*midi.scale(number=9))))
+    (folder / "readme.txt").write_text("no music")
+    (folder / "noname").write_text("no music")
+    return folder
+
+
+def test_files_are_found_in_order_and_others_counted(music):
+    found = find_files([music, music / "deep"])
+    assert [file.name for file in found.files] == [
+        "music/a.mid",
+        "music/deep/bad.mid",
+        "music/deep/part.mid",
+        "music/deep/deeper/B.MIDI",
+    ]
+    assert found.others == {".txt": 1, "": 1}
+    assert found.unread == {}
+
+
+def test_names_that_are_no_utf8_can_be_printed(tmp_path):
+    os.mkdir(os.fsencode(tmp_path) + b"/m\xfcsic")
+    with open(os.fsencode(tmp_path) + b"/m\xfcsic/t\xffne.mid", "wb"):
+        pass
+    (file,) = find_files([tmp_path]).files
+    assert file.name.encode("utf-8").decode("ascii").endswith("m\\xfcsic/t\\xffne.mid")
+    assert os.path.exists(file.path)
+
+
+def test_a_folder_that_vanishes_is_told(music, monkeypatch):
+    scandir = os.scandir
+
+    def vanishing(path):
+        if str(path).endswith("deeper"):
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", vanishing)
+    found = find_files([music])
+    assert len(found.files) == 3
+    ((folder, reason),) = found.unread.items()
+    assert folder.endswith("deeper")
+    assert reason == "No such file or directory"
+
+
+def test_folders_that_are_not_there(tmp_path):
+    with pytest.raises(CorpusError, match="There is no folder"):
+        find_files([tmp_path / "none"])
+    with pytest.raises(CorpusError, match="Name at least one folder"):
+        find_files([])
+
+
+def test_a_corpus_and_its_report(music, tmp_path):
+    report = build_corpus([music], tmp_path / "out" / "mine", num_workers=0)
+    corpus = load_corpus([str(tmp_path / "out" / "mine.npz")])
+    assert corpus.sources == ["music/a.mid#1", "music/deep/part.mid#1", "music/deep/deeper/B.MIDI#1"]
+    assert [len(segment) for segment in corpus.segments] == [128, 128, 256]
+    assert corpus.tune_of_segment.tolist() == [0, 1, 2]
+    told = json.loads((tmp_path / "out" / "mine.json").read_text())
+    assert told == json.loads(json.dumps(report.as_dict()))
+    assert (told["files"], told["files_kept"], told["melodies"], told["tokens"]) == (4, 3, 3, 512)
+    assert told["dropped"] == {"music/deep/bad.mid": {"not a MIDI file": 1}}
+    assert told["cut"] == {"music/deep/part.mid": {"shorter than 7 bars": 1}}
+    assert told["reasons"]["not a MIDI file"] == {"files": 1, "times": 1}
+    assert corpus.provenance[0]["files"] == 4
+    assert "dropped" not in corpus.provenance[0]
+    assert sorted(os.listdir(tmp_path / "out")) == ["mine.json", "mine.npz"]
+
+
+def test_a_name_with_its_suffix_or_with_dots():
+    assert [path.name for path in corpus_paths("a/b.npz")] == ["b.npz", "b.json"]
+    assert [path.name for path in corpus_paths("a/b.c")] == ["b.c.npz", "b.c.json"]
+
+
+def test_no_file_is_lost(music, midi, tmp_path):
+    for number in range(20):
+        (music / f"{number}.mid").write_bytes(midi.file(midi.track(*midi.scale(number=10 * number))))
+    report = build_corpus([music], tmp_path / "mine", num_workers=0)
+    kept = {source.split("#")[0] for source in load_corpus([str(tmp_path / "mine.npz")]).sources}
+    assert len(kept) == report.files_kept
+    assert kept | report.dropped.keys() == {file.name for file in find_files([music]).files}
+    assert not kept & report.dropped.keys()
+
+
+def test_an_interrupted_build_goes_on(music, tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "FILES_PER_BATCH", 2)
+    names, ends = [], [True]
+
+    def read(path, name, extraction):
+        names.append(name)
+        if ends[0] and len(names) == 4:
+            raise KeyboardInterrupt
+        return read_file(path, name, extraction)
+
+    monkeypatch.setattr(workers, "read_file", read)
+    with pytest.raises(KeyboardInterrupt):
+        build_corpus([music], tmp_path / "mine", num_workers=0)
+    assert not (tmp_path / "mine.npz").exists()
+    ends[0] = False
+    names.clear()
+    build_corpus([music], tmp_path / "mine", num_workers=0)
+    assert names == ["music/deep/part.mid", "music/deep/deeper/B.MIDI"]
+    resumed = load_corpus([str(tmp_path / "mine.npz")])
+    build_corpus([music], tmp_path / "whole", num_workers=0)
+    whole = load_corpus([str(tmp_path / "whole.npz")])
+    assert resumed.sources == whole.sources
+    assert np.array_equal(np.concatenate(resumed.segments), np.concatenate(whole.segments))
+    assert resumed.provenance == whole.provenance
+
+
+@pytest.mark.parametrize("change", ["file", "settings", "damage"])
+def test_what_has_changed_meanwhile_is_read_again(music, tmp_path, monkeypatch, change):
+    monkeypatch.setattr(build, "FILES_PER_BATCH", 2)
+    names = []
+
+    def read(path, name, extraction):
+        names.append(name)
+        if len(names) == 4:
+            raise KeyboardInterrupt
+        return read_file(path, name, extraction)
+
+    monkeypatch.setattr(workers, "read_file", read)
+    with pytest.raises(KeyboardInterrupt):
+        build_corpus([music], tmp_path / "mine", num_workers=0)
+    (part,) = (tmp_path / "mine.parts").iterdir()
+    if change == "file":
+        (music / "a.mid").write_bytes((music / "a.mid").read_bytes() + b"more")
+    elif change == "damage":
+        part.write_bytes(b"damaged")
+    build_corpus([music], tmp_path / "mine", Extraction(min_bars=1 if change == "settings" else 7), num_workers=0)
+    assert names[4:] == [file.name for file in find_files([music]).files]
+
+
+def test_without_melodies_there_is_the_report_alone(music, tmp_path):
+    with pytest.raises(CorpusError, match=r"^No melodies in 4 files: .*mine\.json says why\.$"):
+        build_corpus([music], tmp_path / "mine", Extraction(min_bars=99), num_workers=0)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["mine.json"]
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["note_rnn.corpus", *map(str, arguments)])
+    run_command(__main__.main)
+
+
+def test_the_commands(music, tmp_path, monkeypatch, capsys):
+    run(monkeypatch, "build", music, "--out", tmp_path / "mine", "--workers", 0, "--min-bars", 1, "--bar-steps", 16)
+    told = capsys.readouterr().out
+    for text in ("shorter than 1 bars", "not a MIDI file", "1 .txt", "3 melodies", "3 of 4 files", "mine.npz"):
+        assert text in told
+    run(monkeypatch, "report", tmp_path / "mine.json", "--file", "bad")
+    told = capsys.readouterr().out
+    assert "music/deep/bad.mid: dropped: not a MIDI file (1)" in told
+    assert "3 melodies" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["build", "nowhere"], "There is no folder"),
+        (["build", ".", "--workers", "-1"], "--workers"),
+        (["report", "none.json"], "No such file or directory: none.json"),
+        (["report", "text.json"], "text.json is no report of a corpus"),
+    ],
+)
+def test_bad_input_is_one_sentence(tmp_path, monkeypatch, capsys, arguments, sentence):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.json").write_text("{}")
+    with pytest.raises(SystemExit, match="2"):
+        run(monkeypatch, *arguments)
+    told = capsys.readouterr().err
+    assert told.startswith("error: ")
+    assert sentence in told
+    assert len(told.splitlines()) == 1
+
+
+def test_impossible_settings_are_told(monkeypatch, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run(monkeypatch, "build", ".", "--min-bars", "0")
+    assert "at least 1" in capsys.readouterr().err
+
+
+def test_a_process_that_dies_costs_its_file_alone(music, monkeypatch):
+    """A pool that dies of bad.mid, whichever files are in it."""
+    files = find_files([music]).files
+
+    def dying(read, chosen, num_workers):
+        for file in chosen:
+            if file.name.endswith("bad.mid"):
+                raise workers.BrokenProcessPool
+            yield read(file)
+
+    monkeypatch.setattr(workers, "_in_processes", dying)
+    results = list(workers.read_files(files, Extraction(), 2))
+    assert [bool(result.tunes) for result in results] == [True, False, True, True]
+    (reason,) = results[1].reasons
+    assert reason.startswith("ended the process that read it")
+
+
+@pytest.mark.slow
+def test_processes_give_the_same(music, tmp_path):
+    build_corpus([music], tmp_path / "two", num_workers=2)
+    build_corpus([music], tmp_path / "none", num_workers=0)
+    two, none = (load_corpus([str(tmp_path / f"{name}.npz")]) for name in ("two", "none"))
+    assert (two.sources, two.provenance) == (none.sources, none.provenance)
+    assert np.array_equal(np.concatenate(two.segments), np.concatenate(none.segments))

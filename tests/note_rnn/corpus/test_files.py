@@ -1,0 +1,96 @@
+"""Corpus files: what is written is read, and what is none is refused."""
+
+import numpy as np
+import pytest
+
+from note_rnn.corpus import Corpus, CorpusError, load_corpus
+from note_rnn.corpus.files import read_corpus, write_corpus
+from note_rnn.tunes import Bars
+from note_rnn.vocabulary import VocabularyError
+
+CORPUS = Corpus(
+    [np.array([2, 1, 37]), np.array([0]), np.array([14, 16])],
+    np.array([0, 0, 1]),
+    ["Eine Weise", ""],
+    ["mine/a.mid#1", "mine/b.abc#7"],
+    [{"files": 2}],
+    [Bars("6/8", 2), Bars("", 0), Bars("4/4", 0)],
+)
+
+
+def same(one, other):
+    return (
+        [segment.tolist() for segment in one.segments] == [segment.tolist() for segment in other.segments]
+        and one.tune_of_segment.tolist() == other.tune_of_segment.tolist()
+        and (one.titles, one.sources, one.provenance) == (other.titles, other.sources, other.provenance)
+        and one.bars == other.bars
+    )
+
+
+@pytest.mark.parametrize("corpus", [CORPUS, Corpus([], np.zeros(0, np.int64), [], [])], ids=["tunes", "empty"])
+def test_what_is_written_is_read(tmp_path, corpus):
+    write_corpus(corpus, tmp_path / "mine.npz")
+    assert same(read_corpus(tmp_path / "mine.npz"), corpus)
+    assert all(segment.dtype == np.int64 for segment in read_corpus(tmp_path / "mine.npz").segments)
+
+
+def test_a_corpus_file_is_a_collection(tmp_path):
+    write_corpus(CORPUS, tmp_path / "mine.npz")
+    write_corpus(CORPUS, tmp_path / "more.npz")
+    both = load_corpus([str(tmp_path / "mine.npz"), str(tmp_path / "more.npz")])
+    assert both.tune_of_segment.tolist() == [0, 0, 1, 2, 2, 3]
+    assert both.sources == CORPUS.sources * 2
+
+
+def test_tokens_and_offsets_are_enough(tmp_path):
+    np.savez(tmp_path / "tokens.npz", tokens=np.array([14, 16, 18]), offsets=np.array([0, 2, 3]), more=np.zeros(2))
+    corpus = read_corpus(tmp_path / "tokens.npz")
+    assert [segment.tolist() for segment in corpus.segments] == [[14, 16], [18]]
+    assert corpus.tune_of_segment.tolist() == [0, 1]
+    assert corpus.sources == ["tokens.npz#1", "tokens.npz#2"]
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {},
+        {"tokens": np.array([14])},
+        {"tokens": np.array([14]), "offsets": np.zeros(0, np.int64)},
+        {"tokens": np.array([14]), "offsets": np.array([0, 2])},
+        {"tokens": np.array([14]), "offsets": np.array([0, 1, 0, 1])},
+        {"tokens": np.array([[14]]), "offsets": np.array([0, 1])},
+        {"tokens": np.array([14]), "offsets": np.array([0, 1]), "tune_of_segment": np.array([0])},
+        {
+            "tokens": np.array([14]),
+            "offsets": np.array([0, 1]),
+            "tune_of_segment": np.array([1]),
+            "titles": np.array(["a", "b"]),
+            "sources": np.array(["a", "b"]),
+            "provenance": np.array("[]"),
+        },
+    ],
+)
+def test_arrays_that_do_not_agree(tmp_path, arrays):
+    np.savez(tmp_path / "wrong.npz", **arrays)
+    with pytest.raises(CorpusError, match=r"wrong\.npz is no corpus file: its arrays"):
+        read_corpus(tmp_path / "wrong.npz")
+
+
+def test_tokens_that_are_none(tmp_path):
+    np.savez(tmp_path / "wrong.npz", tokens=np.array([14, 38]), offsets=np.array([0, 2]))
+    with pytest.raises(VocabularyError):
+        read_corpus(tmp_path / "wrong.npz")
+
+
+def test_files_that_are_no_corpus(tmp_path):
+    with pytest.raises(CorpusError, match="There is no corpus file"):
+        load_corpus([str(tmp_path / "none.npz")])
+    write_corpus(CORPUS, tmp_path / "whole.npz")
+    whole = (tmp_path / "whole.npz").read_bytes()
+    for content in (b"", b"text", whole[: len(whole) // 2], whole[:300] + bytes(40) + whole[340:]):
+        (tmp_path / "bad.npz").write_bytes(content)
+        with pytest.raises(CorpusError, match=r"bad\.npz is no corpus file"):
+            read_corpus(tmp_path / "bad.npz")
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    with pytest.raises(CorpusError, match=r"array\.npy is no corpus file"):
+        read_corpus(tmp_path / "array.npy")
