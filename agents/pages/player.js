@@ -198,7 +198,7 @@ function drawRoll(parent, tokens, [lowest, highest], stepsPerBeat, stepsPerBar, 
     const x = percent(step / tokens.length);
     svg("line", {class: step % stepsPerBar ? "beat" : "bar", x1: x, x2: x, y1: 0, y2: "100%"}, picture);
   }
-  for (let pitch = 12 * Math.ceil(lowest / 12); pitch <= highest; pitch += 12) {
+  for (let pitch = 12 * Math.ceil((lowest + 3) / 12); pitch <= highest; pitch += 12) {
     svg("line", {class: "octave", x1: 0, x2: "100%", y1: top(pitch - 1), y2: top(pitch - 1)}, picture);
     svg("text", {x: 4, y: top(pitch - 1), dy: 9}, picture).textContent = pitchName(pitch);
   }
