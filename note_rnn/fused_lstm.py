@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-
 _VERSION = 2
 """Of the arguments of the library's functions."""
 
