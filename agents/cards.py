@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.composing import Pieces
-from melody_env import Setting, load_profile, score_melodies
+from melody_env import Setting, load_profile, score_melodies, setting_of
 from melody_env.pictures import pitch_name
 from note_rnn import NO_EVENT, NOTE_OFF, Tokens, write_midi
 from note_rnn.vocabulary import token_to_pitch
@@ -38,6 +38,8 @@ class Card:
     """p(a|s) [T] of each token by the Note RNN."""
     policy: list[float]
     """The same [T] by the composer."""
+    alternatives: str
+    """What else the composer could have played: its probabilities [T, A] in 255ths, a byte each, base64."""
     log_prob: float
     """log p of the whole by the Note RNN, in nats."""
     steps_per_beat: int
@@ -48,18 +50,34 @@ class Card:
     """The MIDI file, base64."""
 
 
-def cards(pieces: Pieces, environment: dict[str, Any]) -> list[Card]:
+def piece_cards(pieces: Pieces, environment: dict[str, Any]) -> list[Card]:
     """Return the pieces that have kept their probabilities, rewarded as in `environment`, which holds a `prior`."""
-    shown = pieces.melodies[: len(pieces.probabilities)]
-    primers = pieces.primers[: len(shown)]
-    setting = pieces.setting
+    count = len(pieces.probabilities)
+    return _cards(pieces.melodies[:count], pieces.primers[:count], pieces.probabilities, environment)
+
+
+def tune_cards(tunes: Tokens, environment: dict[str, Any]) -> list[Card]:
+    """Return `tunes` [N, T] of people, as if the Note RNN of the `environment` had composed them."""
+    prior = environment["prior"].transposed(setting_of(environment).transposition)
+    primers = np.full(len(tunes), NO_EVENT)
+    heard_before = np.concatenate([primers[:, None], tunes[:, :-1]], axis=1)
+    return _cards(tunes, primers, prior.log_probs(heard_before).exp().cpu().numpy(), environment)
+
+
+def _cards(
+    shown: Tokens, primers: Tokens, probabilities: npt.NDArray[np.floating], environment: dict[str, Any]
+) -> list[Card]:
+    """Return melodies [N, T] that were drawn from `probabilities` [N, T, A] after `primers` [N]."""
+    if not len(shown):
+        return []
+    setting = setting_of(environment)
     profile = load_profile(environment.get("reward", "paper"))
     scores = score_melodies(shown, profile, setting)
     weighted = {
         name: weight * scores.rules[name] for name, weight in zip(profile.rule_names, profile.weights, strict=True)
     }
     log_prob = environment["prior"].transposed(setting.transposition).log_prob(shown, primers).cpu().numpy()
-    policy = np.take_along_axis(pieces.probabilities, shown[..., None], -1)[..., 0]
+    policy = np.take_along_axis(probabilities, shown[..., None], -1)[..., 0]
     return [
         Card(
             tokens=melody.tolist(),
@@ -68,6 +86,7 @@ def cards(pieces: Pieces, environment: dict[str, Any]) -> list[Card]:
             music_theory=_rounded(scores.music_theory[i]),
             prior=_rounded(np.exp(log_prob[i])),
             policy=_rounded(policy[i]),
+            alternatives=base64.b64encode(np.rint(255 * probabilities[i]).astype(np.uint8)).decode("ascii"),
             log_prob=round(float(log_prob[i].sum()), _DIGITS),
             steps_per_beat=setting.steps_per_beat,
             steps_per_bar=setting.steps_per_bar,

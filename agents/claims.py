@@ -52,19 +52,32 @@ def rules_claim(name: str, agent: Metrics, note_rnn: Metrics) -> Claim:
 
 
 def people_claim(name: str, agent: Metrics, note_rnn: Metrics, people: Metrics | None) -> Claim:
-    """Return whether the agent called `name` is nearer than the Note RNN to `people` in most statistics."""
+    """Return whether the agent called `name` is nearer than the Note RNN to `people` in most statistics.
+
+    And whether their distributions overlap more, and a classifier is worse at telling it from them, where that was
+    measured.
+    """
     if people is None:
         return Claim(False, f"{name}: not measured, for no tunes of people were at hand when it was evaluated.")
     statistics = [metric.removeprefix("absolute_") for metric in BETTER]
     nearer = [
         metric for metric in statistics if abs(agent[metric] - people[metric]) < abs(note_rnn[metric] - people[metric])
     ]
+    holds = 2 * len(nearer) > len(statistics)
     named = "; ".join(map(_label, nearer))
-    return Claim(
-        2 * len(nearer) > len(statistics),
+    sentence = (
         f"{name} is nearer to held-out tunes of people than the Note RNN in {len(nearer)} of {len(statistics)} "
-        f"statistics{': ' * bool(nearer)}{named}.",
+        f"statistics{': ' * bool(nearer)}{named}."
     )
+    if "human_overlap" in agent and "human_overlap" in note_rnn:
+        overlaps = [metrics["human_overlap"] for metrics in (agent, note_rnn)]
+        areas = [metrics["human_auc"] for metrics in (agent, note_rnn)]
+        holds = holds and overlaps[0] > overlaps[1] and areas[0] < areas[1]
+        sentence += (
+            f" Twelve distributions overlap with theirs by {overlaps[0]:.2f} (Note RNN {overlaps[1]:.2f}); a "
+            f"classifier tells it from them with an AUC of {areas[0]:.2f} (Note RNN {areas[1]:.2f}; .5 is not at all)."
+        )
+    return Claim(holds, sentence)
 
 
 def listeners_claim(name: str, preference: Preference) -> Claim:

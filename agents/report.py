@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import tyro
 
-from agents.cards import Card, cards
+from agents.cards import Card, piece_cards, tune_cards
 from agents.claims import Claim, listeners_claim, people_claim, rules_claim
 from agents.composing import Pieces, compose_pieces, load_run
 from agents.config import TrainConfig
@@ -22,9 +22,11 @@ from agents.labels import NOTE_RNN, run_labels
 from agents.page import write_page
 from agents.paper import published
 from agents.preference import Preference, analyse
-from agents.run_directory import RunDirectory
+from agents.run_directory import RunDirectory, RunError
 from agents.votes import read_votes
-from note_rnn import InputError, run_command
+from melody_env import setting_of
+from melody_env.populations import held_out_melodies
+from note_rnn import InputError, Tokens, run_command
 from note_rnn.notes import tokens_to_notes
 
 PAIRS = 3
@@ -94,8 +96,10 @@ def write_report(config: ReportConfig) -> Path:
 
 def _read(path: Path, label: str, config: ReportConfig) -> Run:
     run = RunDirectory.open(path)
-    evaluated = (path / "evaluation.json").exists()
-    metrics = run.read_json("evaluation.json" if evaluated else "metrics.json")
+    measured = [name for name in ("evaluation.json", "metrics.json") if (path / name).exists()]
+    if not measured:
+        raise RunError(f"{path} has not come to its end: go on with it, python train.py --resume {path}")
+    metrics = run.read_json(measured[0])
     policy, environment = load_run(path)
     before, after = (
         compose_pieces(composer, config.melodies, config.seed, environment, num_probabilities=config.melodies)
@@ -108,24 +112,30 @@ def _content(runs: Sequence[Run], preference: Preference | None, config: ReportC
     """Return what the template `report.html` asks for."""
     items: list[Item] = []
 
-    def numbered(pieces: Pieces, run: Run) -> list[Item]:
-        added = [Item(len(items) + i, card) for i, card in enumerate(cards(pieces, run.environment))]
+    def numbered(cards: Sequence[Card]) -> list[Item]:
+        added = [Item(len(items) + i, card) for i, card in enumerate(cards)]
         items.extend(added)
         return added
 
     shown, agents, priors = [], [], []
     for series, run in enumerate(runs):
-        before, after = numbered(run.before, run), numbered(run.after, run)
+        before, after = (numbered(piece_cards(pieces, run.environment)) for pieces in (run.before, run.after))
         pairs = list(zip(range(1, PAIRS + 1), before, after, strict=False))
         shown.append({"label": run.label, "series": series % 8, "pairs": pairs, "facts": _facts(run)})
         agents.append({"label": run.label, "tuned": True, "melodies": _rest(after)})
         if not any(np.array_equal(run.before.melodies, other.before.melodies) for other in runs[:series]):
             priors.append({"label": NOTE_RNN, "tuned": False, "melodies": _rest(before)})
+    tunes = numbered(tune_cards(_held_out(config, runs[0].environment), runs[0].environment))
+    people = {
+        "label": "People",
+        "tuned": False,
+        "melodies": [(i, "A held-out tune", item) for i, item in enumerate(tunes, 1)],
+    }
     return {
         "title": f"Tuning a melody model: {', '.join(run.label for run in runs)}",
         "ladder": ladder(runs, preference),
         "runs": shown,
-        "rows": [row for row in (*priors, *agents) if row["melodies"]],
+        "rows": [row for row in (people, *priors, *agents) if row["melodies"]],
         "table": _table(runs),
         "compositions": " or ".join(f"{count:,}" for count in sorted({run.metrics["compositions"] for run in runs})),
         "charts": _charts(runs),
@@ -135,8 +145,18 @@ def _content(runs: Sequence[Run], preference: Preference | None, config: ReportC
     }
 
 
-def _rest(items: Sequence[Item]) -> list[tuple[int, Item]]:
-    return list(enumerate(items[PAIRS:], start=PAIRS + 1))
+def _rest(items: Sequence[Item]) -> list[tuple[int, str, Item]]:
+    """Return of the melodies that are in no pair the number, a heading, and the melody."""
+    numbers = range(PAIRS + 1, len(items) + 1)
+    return [(n, f"After hearing {item.card.start}", item) for n, item in zip(numbers, items[PAIRS:], strict=True)]
+
+
+def _held_out(config: ReportConfig, environment: dict[str, Any]) -> Tokens:
+    """Return as many tunes of people [N, T] as melodies of each model have rows of their own; none if not at hand."""
+    tunes = held_out_melodies(setting_of(environment))
+    if tunes is None:
+        return np.zeros((0, setting_of(environment).steps), np.int64)
+    return np.random.default_rng(config.seed).permutation(tunes)[: max(config.melodies - PAIRS, 0)]
 
 
 def ladder(runs: Sequence[Run], preference: Preference | None = None) -> list[tuple[str, list[Claim]]]:

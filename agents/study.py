@@ -79,27 +79,40 @@ def new_study(config: NewConfig) -> Path:
             raise InputError(f"--{name} must be at least 1, not {getattr(config, name)}.")
     torch.set_num_threads(1)
     pieces = compose_models(config)
-    rng = np.random.default_rng(config.seed)
-    place = rng.permutation(len(pieces) * config.pieces)
-    orders = [schedule(len(pieces), config.pieces, config.repeats, rng) for _ in range(config.orders)]
-    slots = [(model, number) for model in range(len(pieces)) for number in range(config.pieces)]
-    at = dict(zip(slots, place.tolist(), strict=True))
-    models, melodies = list(pieces), list(pieces.values())
-    key = [models[model] for model, _ in sorted(slots, key=at.__getitem__)]
-    tokens = [melodies[model].melodies[number].tolist() for model, number in sorted(slots, key=at.__getitem__)]
-    study = {
-        "id": hashlib.sha256(json.dumps([tokens, key]).encode()).hexdigest()[:12],
-        "tempo": melodies[0].setting.tempo,
-        "melodies": tokens,
-        "orders": [[[at[trial.left], at[trial.right]] for trial in order] for order in orders],
-        "composers": base64.b64encode(json.dumps(key).encode()).decode("ascii"),  # not for listeners to read
-        "models": base64.b64encode(json.dumps(models).encode()).decode("ascii"),
-    }
+    study, record = study_data(pieces, config)
     page = config.out / "study.html"
-    write_page(page, "study.html", study=study, comparisons=len(orders[0]))
-    record = {"config": asdict(config), "id": study["id"], "models": models, "composers": key, "melodies": tokens}
+    write_page(page, "study.html", study=study, comparisons=len(study["orders"][0]))
     write_json(config.out / "study.json", record)
     return page
+
+
+def study_data(pieces: dict[str, Pieces], config: NewConfig) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what the page knows of the study, and what is kept beside it for whoever asks, of `pieces` by model.
+
+    The page has the melodies in random order, and their composers in a form that is not read by accident.
+    """
+    rng = np.random.default_rng(config.seed)
+    slots = [(model, number) for model in range(len(pieces)) for number in range(config.pieces)]
+    shuffled = [slots[i] for i in rng.permutation(len(slots))]
+    orders = [schedule(len(pieces), config.pieces, config.repeats, rng) for _ in range(config.orders)]
+    models, composed = list(pieces), list(pieces.values())
+    composers = [models[model] for model, _ in shuffled]
+    melodies = [composed[model].melodies[number].tolist() for model, number in shuffled]
+    identity = hashlib.sha256(json.dumps([melodies, composers]).encode()).hexdigest()[:12]
+    study = {
+        "id": identity,
+        "tempo": composed[0].setting.tempo,
+        "melodies": melodies,
+        "orders": [[[shuffled.index(slot) for slot in trial] for trial in order] for order in orders],
+        "composers": _hidden(composers),
+        "models": _hidden(models),
+    }
+    record = {"config": asdict(config), "id": identity, "models": models, "composers": composers, "melodies": melodies}
+    return study, record
+
+
+def _hidden(names: list[str]) -> str:
+    return base64.b64encode(json.dumps(names).encode()).decode("ascii")
 
 
 def compose_models(config: NewConfig) -> dict[str, Pieces]:

@@ -160,6 +160,9 @@ INLINE void add(int n, const float* from, float* to) {
 
 extern "C" {
 
+// Raised with every change of the arguments below; `fused_lstm.py` asks for the same.
+int version() { return 2; }
+
 // Can this processor run what follows?
 int supported() {
 #if defined(__x86_64__)

@@ -4,6 +4,7 @@ Shapes: T steps, B sequences, H hidden units, F inputs, K of them one at each st
 """
 
 import ctypes
+import warnings
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,11 +12,19 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+_VERSION = 2
+"""Of the arguments of the library's functions."""
+
 
 def _load() -> ctypes.CDLL | None:
     spec = find_spec("note_rnn._fused_lstm")
-    library = ctypes.CDLL(spec.origin) if spec and spec.origin else None
-    return library if library and library.supported() else None
+    if spec is None or spec.origin is None:
+        return None
+    library = ctypes.CDLL(spec.origin)
+    if getattr(library, "version", int)() != _VERSION:
+        warnings.warn("The compiled LSTM is of another version: install the package again.", stacklevel=2)
+        return None
+    return library if library.supported() else None
 
 
 _LIBRARY = _load()

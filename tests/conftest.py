@@ -8,6 +8,7 @@ import torch
 import agents.callbacks
 import agents.training
 import train
+from melody_env import populations
 from note_rnn import NoteRNN, save_note_rnn
 
 torch.set_num_threads(1)  # networks this small are slower with more, much slower on a busy machine
@@ -35,6 +36,7 @@ def small_runs(small_prior_file: Path, tmp_path_factory: pytest.TempPathFactory)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "WRITTEN_PIECES", 0)
         patch.setattr(agents.training, "human_tunes", lambda setting: None)
+        patch.setattr(populations, "_cached_split", lambda: None)
         patch.setattr(agents.callbacks, "show_pieces", lambda *arguments: None)
         for algo, own in (("q", q), ("ppo_kl", {})):
             folder = tmp_path_factory.mktemp("runs") / algo

@@ -186,7 +186,8 @@ function svg(name, attributes, parent) {
 const percent = (share) => `${(100 * share).toFixed(3)}%`;
 
 // Draw a piano roll of `tokens` into `parent`, rows for the pitches lowest..highest; lengths are shares of the picture.
-function drawRoll(parent, tokens, [lowest, highest], stepsPerBeat, stepsPerBar) {
+// Of `chances` [T][38], where given, each note that could have come at a step is a shade behind what came.
+function drawRoll(parent, tokens, [lowest, highest], stepsPerBeat, stepsPerBar, chances = []) {
   const rows = highest - lowest + 1;
   const picture = svg("svg", {class: "roll", "aria-hidden": "true"}, parent);
   const top = (pitch) => percent((highest - pitch) / rows);
@@ -197,10 +198,17 @@ function drawRoll(parent, tokens, [lowest, highest], stepsPerBeat, stepsPerBar) 
     const x = percent(step / tokens.length);
     svg("line", {class: step % stepsPerBar ? "beat" : "bar", x1: x, x2: x, y1: 0, y2: "100%"}, picture);
   }
-  for (let pitch = 12 * Math.ceil(lowest / 12); pitch <= highest; pitch += 12) {
+  for (let pitch = 12 * Math.ceil((lowest + 3) / 12); pitch <= highest; pitch += 12) {
     svg("line", {class: "octave", x1: 0, x2: "100%", y1: top(pitch - 1), y2: top(pitch - 1)}, picture);
     svg("text", {x: 4, y: top(pitch - 1), dy: 9}, picture).textContent = pitchName(pitch);
   }
+  const shades = svg("g", {class: "alternatives"}, picture);
+  chances.forEach((ofTokens, step) => ofTokens.forEach((p, token) => {
+    if (token < FIRST_PITCH_TOKEN || p < 0.01) return;
+    const y = top(token - FIRST_PITCH_TOKEN + MIN_PITCH);
+    const box = {x: percent(step / tokens.length), width: percent(1 / tokens.length), y, height: percent(1 / rows)};
+    svg("rect", {...box, "fill-opacity": (0.8 * p ** 0.45).toFixed(3)}, shades);
+  }));
   for (const {start, end, pitch} of notesOf(tokens)) {
     svg("rect", {
       class: "note", rx: 2.5,

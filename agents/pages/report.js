@@ -34,7 +34,7 @@ class Melody {
 
   draw() {
     const {tokens, steps_per_beat, steps_per_bar} = this.card;
-    drawRoll(this.slider, tokens, pitchRange, steps_per_beat, steps_per_bar);
+    this.roll = drawRoll(this.slider, tokens, pitchRange, steps_per_beat, steps_per_bar);
     this.drawRewards();
     this.drawChances();
     this.mark = svg("svg", {class: "marks", "aria-hidden": "true"}, this.slider);
@@ -43,6 +43,17 @@ class Melody {
     this.slider.setAttribute("aria-valuemax", this.length - 1);
     this.moveCursor(0);
     this.slider.setAttribute("aria-valuetext", this.inWords(0));
+  }
+
+  // Draw the roll again, with the notes that could have come or without them.
+  showAlternatives(isAsked) {
+    const {tokens, alternatives, steps_per_beat, steps_per_bar} = this.card;
+    const bytes = [...atob(alternatives)].map((letter) => letter.charCodeAt(0) / 255);
+    const size = bytes.length / this.length;
+    const chances = isAsked ? tokens.map((_, step) => bytes.slice(step * size, (step + 1) * size)) : [];
+    const roll = drawRoll(this.slider, tokens, pitchRange, steps_per_beat, steps_per_bar, chances);
+    this.roll.replaceWith(roll);
+    this.roll = roll;
   }
 
   // Bars up for reward and down for cost, on a logarithmic scale: one rule may cost a hundred times what others pay.
@@ -193,6 +204,10 @@ for (const button of document.querySelectorAll(".play-both")) {
 tempo.addEventListener("input", () => {
   tempoIsChosen = true;
   showTempo(tempo.value);
+});
+
+document.getElementById("alternatives").addEventListener("change", (event) => {
+  for (const melody of melodies.values()) melody.showAlternatives(event.target.checked);
 });
 
 stopButton.addEventListener("click", () => {

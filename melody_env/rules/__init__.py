@@ -43,8 +43,11 @@ RULES: dict[str, Rule] = {
 }
 """The paper's nine, in its order."""
 
-MORE_RULES: dict[str, Rule] = {rule.__name__: rule for rule in (in_key, scale, non_repeating, extrema_so_far)}
-"""Those of the original's other reward modes, and what tells unique extremes at once."""
+MORE_RULES: dict[str, Rule] = {rule.__name__: rule for rule in (in_key, scale, non_repeating)}
+"""Those of the original's other reward modes."""
+
+SHAPED_RULES: dict[str, Rule] = {rule.__name__: rule for rule in (extrema_so_far,)}
+"""What tells at once what another rule says at the end."""
 
 HUMAN_RULES: dict[str, Rule] = {
     rule.__name__: rule

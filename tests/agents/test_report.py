@@ -10,8 +10,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from agents import compose, compose_pieces
-from agents.cards import cards, heard
+from agents import compose, compose_pieces, report
+from agents.cards import heard, piece_cards
 from agents.claims import BETTER, listeners_claim, people_claim, rules_claim
 from agents.composing import load_run
 from agents.curves import Curve, chart, read_curves
@@ -19,6 +19,7 @@ from agents.evaluation import ROWS
 from agents.page import render
 from agents.preference import Votes, analyse
 from agents.report import PAIRS, ReportConfig, main, write_report
+from agents.run_directory import RunError
 from melody_env import score_melodies
 from note_rnn import read_midi, run_command
 
@@ -56,8 +57,16 @@ def config(small_runs, tmp_path_factory) -> ReportConfig:
     return ReportConfig(tuple(small_runs), tmp_path_factory.mktemp("page") / "report.html", melodies=PAIRS + 2, seed=3)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_people():
+    """Tunes of people may be at hand here or not."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "held_out_melodies", lambda setting: None)
+        yield
+
+
 @pytest.fixture(scope="module")
-def text(config) -> str:
+def text(config, no_people) -> str:
     return write_report(config).read_text(encoding="utf-8")
 
 
@@ -93,7 +102,7 @@ def test_both_of_a_pair_heard_the_same_note(page, config):
 def test_cards_have_what_rules_paid_and_how_likely_each_step_was(small_runs):
     policy, environment = load_run(small_runs[0])
     pieces = compose_pieces(policy, 4, 0, environment, num_probabilities=3)
-    shown = cards(pieces, environment)
+    shown = piece_cards(pieces, environment)
     assert len(shown) == 3
     scores = score_melodies(pieces.melodies)
     for i, card in enumerate(shown):
@@ -104,7 +113,25 @@ def test_cards_have_what_rules_paid_and_how_likely_each_step_was(small_runs):
         assert card.log_prob == pytest.approx(pieces.finished.log_prob[i], rel=1e-4)
         assert np.log(card.prior).sum() == pytest.approx(card.log_prob, rel=0.01)
         np.testing.assert_allclose(card.policy, pieces.probabilities[i, np.arange(32), pieces.melodies[i]], atol=1e-4)
+        shades = np.frombuffer(base64.b64decode(card.alternatives), np.uint8).reshape(32, 38)
+        np.testing.assert_allclose(shades / 255, pieces.probabilities[i], atol=0.5 / 255 + 1e-9)
         assert card.start == heard(pieces.primers[i])
+
+
+def test_tunes_of_people_have_a_row_where_they_are_at_hand(small_runs, tmp_path, monkeypatch):
+    tunes = np.random.default_rng(0).choice([1, 14, 16, 18], (20, 32))
+    monkeypatch.setattr(report, "held_out_melodies", lambda setting: tunes)
+    config = ReportConfig((small_runs[0],), tmp_path / "page.html", melodies=PAIRS + 2)
+    page = Page(write_report(config).read_text(encoding="utf-8"))
+    figures = [figure for figure in page.all("figure") if str(figure.get("data-name")).startswith("People")]
+    assert len(figures) == 2
+    for figure in figures:
+        card = page.data["cards"][int(figure["data-card"])]
+        assert card["tokens"] in tunes.tolist()
+        assert card["prior"] == card["policy"]
+        _, environment = load_run(small_runs[0])
+        log_prob = environment["prior"].log_prob([card["tokens"]], [1]).sum().item()
+        assert card["log_prob"] == pytest.approx(log_prob, rel=1e-4)
 
 
 def test_what_was_heard_is_said_in_words():
@@ -144,11 +171,13 @@ def test_table_has_the_metrics_of_the_runs(page, config):
 def test_people_have_a_column_where_they_were_measured(small_runs, tmp_path):
     run = shutil.copytree(small_runs[0], tmp_path / "run")
     metrics = json.loads((run / "metrics.json").read_text())
-    metrics["people"] = {"notes_in_motif": 0.125, **{name.removeprefix("absolute_"): 0.0 for name in BETTER}}
+    metrics["people"] = {name.removeprefix("absolute_"): 0.0 for name in BETTER} | {"notes_in_motif": 0.125}
     (run / "evaluation.json").write_text(json.dumps(metrics))
     page = Page(write_report(ReportConfig((run,), melodies=1)).read_text())
     assert page.rows[0][:3] == ["Note RNN", "Q", "People"]
-    assert [page.rows[14][0], page.rows[14][3]] == ["Policy entropy per step, nats", MINUS]
+    people = {row[0]: row[3] for row in page.rows[1:]}
+    assert people["Notes in motif"] == "12.5%"
+    assert people["Policy entropy per step, nats"] == MINUS
 
 
 def test_page_refers_to_nothing_outside_itself(text, page):
@@ -217,8 +246,14 @@ def test_closer_to_people_needs_people_and_most_statistics():
     claim = people_claim("Q", metrics(leaps_resolved=0.8, notes_in_motif=0.8), note_rnn, people)
     assert not claim.holds
     assert claim.sentence.endswith("in 1 of 11 statistics: leaps resolved.")
+    alike, unlike = {"human_overlap": 0.9, "human_auc": 0.6}, {"human_overlap": 0.7, "human_auc": 0.8}
     elsewhere = {name.removeprefix("absolute_"): 0.1 for name in BETTER}
     assert people_claim("Q", people, metrics(**elsewhere), people).holds
+    closer = people_claim("Q", people | alike, metrics(**elsewhere, **unlike), people)
+    assert closer.holds
+    assert "overlap with theirs by 0.90 (Note RNN 0.70)" in closer.sentence
+    assert not people_claim("Q", people | unlike, metrics(**elsewhere, **alike), people).holds
+    assert not people_claim("Q", people | alike | {"human_auc": 0.9}, metrics(**elsewhere, **unlike), people).holds
 
 
 def preference_of(*preferences):
@@ -269,5 +304,5 @@ def test_bad_input_is_told_in_a_sentence(arguments, sentence, monkeypatch, capsy
 def test_a_run_that_was_stopped_is_told(small_runs, tmp_path):
     run = shutil.copytree(small_runs[0], tmp_path / "run")
     (run / "metrics.json").unlink()
-    with pytest.raises(ValueError, match=r"metrics\.json cannot be read"):
+    with pytest.raises(RunError, match=r"has not come to its end: go on with it, python train\.py --resume"):
         write_report(ReportConfig((run,)))

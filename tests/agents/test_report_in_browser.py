@@ -147,6 +147,21 @@ def test_download_is_the_melody(visit, report, tmp_path):
     )
 
 
+def test_what_else_could_have_come_is_shaded_on_demand(visit, report):
+    page = visit(report)
+    shades = page.locator("figure.melody").nth(1).locator(".alternatives rect")
+    assert shades.count() == 0
+    page.get_by_label("What else could have come").check()
+    policy = page.evaluate("""(() => {
+        const card = cards[document.querySelectorAll('figure.melody')[1].dataset.card];
+        return [...atob(card.alternatives)].map((letter) => letter.charCodeAt(0));
+    })()""")
+    likely = np.array(policy).reshape(32, 38)[:, 2:] / 255 >= 0.01
+    assert shades.count() == likely.sum() > 32
+    page.get_by_label("What else could have come").uncheck()
+    assert shades.count() == 0
+
+
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_nothing_sticks_out_of_a_screen_of_any_width(visit, report, width):
     page = visit(report, viewport={"width": width, "height": 800})
