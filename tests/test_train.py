@@ -16,6 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import agents.callbacks
 import agents.collapse
+import agents.report
 import train
 from agents import compose
 from agents.callbacks import ProgressCallback
@@ -353,7 +354,8 @@ def test_damaged_checkpoint_is_told(small_prior_file, tmp_path, monkeypatch, cap
 
 def test_people_stand_beside_the_agent_where_their_tunes_are_at_hand(small_prior_file, tmp_path, monkeypatch, capsys):
     tunes = np.random.default_rng(0).choice([1, 14, 16, 18, 19, 21], (40, 32))
-    monkeypatch.setattr(train, "held_out_melodies", lambda setting: tunes)
+    for module in (train, agents.report):
+        monkeypatch.setattr(module, "held_out_melodies", lambda setting: tunes)
     monkeypatch.setattr(populations, "_cached_split", lambda: Mock(train=Mock(segments=list(tunes))))
     run = train.train(small_config(small_prior_file, tmp_path / "run", compositions=30))
     metrics = json.loads((run / "metrics.json").read_text())
