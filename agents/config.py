@@ -31,7 +31,8 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
     gradient with KL as a cost, the fastest. To compare with: Stable-Baselines3's ppo, a2c, dqn and sb3-contrib's
     recurrent_ppo, which start from random weights."""
     preset: Preset = "default"
-    """Where the other defaults come from: the algorithm's strong ones, or the paper (q, psi, g, rl_only)."""
+    """Where the other defaults come from: the algorithm's strong ones; those that bring it closer to people's tunes,
+    with the reward profile calibrated (psi, ppo_kl); or the paper (q, psi, g, rl_only)."""
     total_timesteps: int = 300_000
     """Tokens to compose while learning, over all environments."""
     seed: int = 0

@@ -54,6 +54,12 @@ def test_paper_preset_is_section_4():
     assert config.profile().c == 0.5
 
 
+@pytest.mark.parametrize("algo", ["psi", "ppo_kl"])
+def test_calibrated_preset_is_undiscounted_since_its_optimum_is_a_distribution(algo):
+    config = TrainConfig.of(algo, "calibrated")
+    assert (config.profile().name, config.profile().c, config.agent.gamma) == ("calibrated", 1.0, 1.0)
+
+
 @pytest.mark.parametrize("algo", BASELINES)
 def test_what_the_paper_has_not_is_no_preset(algo):
     with pytest.raises(InputError, match=f"--algo {algo} has no preset 'paper'"):
