@@ -117,8 +117,9 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
         sizes = ("batch_size", "buffer_size", "train_freq", "gradient_steps", "n_steps", "n_epochs")
         for where, names in ((self, counts), (self.agent, sizes)):
             for name in names:
-                if getattr(where, name, 1) < 1:
-                    raise InputError(f"--{name.replace('_', '-')} must be at least 1, not {getattr(where, name)}.")
+                value = getattr(where, name, None)
+                if value is not None and value < 1:
+                    raise InputError(f"--{name.replace('_', '-')} must be at least 1, not {value}.")
         profile = self.profile()
         if self.final_c is not None:
             replace(profile, c=self.final_c)

@@ -51,12 +51,8 @@ class _QLearning:
 
     max_grad_norm: float = 5.0
     """Gradients are clipped to this L2 norm."""
-    buffer_size: int = 100_000
-    """Steps that the replay buffer holds."""
     learning_starts: int = 2_048
     """Steps before the first update."""
-    train_freq: int = 1
-    """Steps of every environment between trainings."""
     gradient_steps: int = 1
     """Updates per training."""
     tau: float = 0.01
@@ -73,6 +69,10 @@ class _QLearning:
 class RecurrentDQNSettings(_QLearning, Settings):
     """What Q, Psi, G and RL-only can be told."""
 
+    buffer_size: int | None = 100_000
+    """Steps that the replay buffer holds; None: those of a piece in every environment."""
+    train_freq: int | None = 1
+    """Steps of every environment between trainings; None: those of a piece."""
     gamma: float = 0.5
     """Discount of the next step's value."""
     return_lambda: float = 0.0
@@ -96,6 +96,9 @@ class RecurrentDQNSettings(_QLearning, Settings):
         """Return the recurrent Q-network with the objective `algo`, started as `prior`."""
         arguments = self.arguments(seed, device)
         network = {name: arguments.pop(name) for name in ("dueling", "value_scale")}
+        steps = env.get_attr("setting")[0].steps
+        arguments["train_freq"] = self.train_freq or steps
+        arguments["buffer_size"] = self.buffer_size or env.num_envs * steps
         objective: Any = "q" if algo == "rl_only" else algo
         return RecurrentDQN("MlpLstmPolicy", env, objective, prior=prior, policy_kwargs=network, **arguments)
 
@@ -185,6 +188,10 @@ class A2CSettings(_Baseline):
 class DQNSettings(_QLearning, _Baseline):
     """What SB3's DQN can be told."""
 
+    buffer_size: int = 100_000
+    """Steps that the replay buffer holds."""
+    train_freq: int = 1
+    """Steps of every environment between trainings."""
     batch_size: int = 256
     """Steps per update."""
     target_update_interval: int = 64
@@ -199,9 +206,9 @@ BASELINES: dict[str, type[BaseAlgorithm]] = {"ppo": PPO, "a2c": A2C, "dqn": DQN,
 
 # Rounds of 128 whole pieces, 12 small updates on each.
 _SOFT = RecurrentDQNSettings(
-    buffer_size=4_096,
+    buffer_size=None,
     learning_starts=0,
-    train_freq=32,
+    train_freq=None,
     gradient_steps=12,
     learning_rate=5e-3,
     gamma=0.9,

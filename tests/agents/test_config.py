@@ -122,3 +122,12 @@ def test_unknown_profile_and_bad_c_are_refused():
     for name in ("c", "final_c"):
         with pytest.raises(ProfileError, match="c must be a number above 0"):
             TrainConfig.of(**{name: -1.0}).check()
+
+
+def test_rounds_are_of_whole_pieces_whatever_their_length(small_prior):
+    config = TrainConfig.of("psi", n_envs=4, length="4 bars")
+    env = MelodyVecEnv(4, prior=small_prior, length="4 bars")
+    model = config.agent.build("psi", env, small_prior, seed=1, device="cpu")
+    assert (model.train_freq.frequency, model.buffer_size) == (64, 4 * 64)
+    model.learn(2 * 4 * 64)
+    assert model._n_updates == 2 * config.agent.gradient_steps
