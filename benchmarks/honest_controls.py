@@ -1,4 +1,4 @@
-"""What comes nearer to people without any reward: the Note RNN at a lower temperature, or told where it is in the piece.
+"""What gets nearer to people without any reward: the Note RNN at a lower temperature, or told where in the piece it is.
 
 An agent that is tuned towards people has to do better than both. Shapes: N pieces or windows, T steps, A = 38 tokens.
 """
@@ -62,7 +62,7 @@ def fit_position(prior: NoteRNN, human: Tokens, rng: np.random.Generator, penalt
         cost.backward()
         return cost
 
-    optimizer.step(loss)  # type: ignore[arg-type]
+    optimizer.step(loss)
     return PositionedPrior(bias.detach().numpy())
 
 
