@@ -51,7 +51,10 @@ class People:
         train, *others = (human_melodies(part, setting) for part in parts)
         held_out = np.unique(np.concatenate(others), axis=0)
         if min(len(train), len(held_out)) < MIN_TUNES:
-            raise InputError(f"Only {len(held_out)} held-out tunes have {setting.steps} steps in a meter like theirs.")
+            raise InputError(
+                f"Only {len(held_out)} held-out tunes have {setting.steps} steps in a meter like {setting.meter}, "
+                "too few to judge by: compare shorter pieces."
+            )
         return cls(setting, train, held_out, [transposed(each, setting.transposition) for each in parts.train.segments])
 
 

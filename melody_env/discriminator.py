@@ -36,7 +36,7 @@ def discriminator_auc(
     model: Tokens,
     rng: np.random.Generator,
     setting: Setting = PAPER_SETTING,
-    judge: "Judge | None" = None,
+    judge: Judge | None = None,
     learned: Tokens | None = None,
     folds: int = FOLDS,
 ) -> float:
