@@ -63,7 +63,7 @@ class Pieces:
 
 
 def compose_pieces(
-    policy: BasePolicy | None,
+    policy: BasePolicy | Player | None,
     n: int,
     seed: int,
     environment: dict[str, Any],
@@ -98,7 +98,9 @@ def compose_pieces(
     return _joined(parts)
 
 
-def _player(policy: BasePolicy | None, setting: Setting, trained_in: Setting | None, strength: float = 1.0) -> Player:
+def _player(
+    policy: BasePolicy | Player | None, setting: Setting, trained_in: Setting | None, strength: float = 1.0
+) -> Player:
     return player_of(policy, setting.transposition - (trained_in or setting).transposition, strength)
 
 
@@ -130,7 +132,7 @@ def _compose_batch(
 
 
 def log_likelihood(
-    policy: BasePolicy | None, melodies: Tokens, environment: dict[str, Any], trained_in: Setting | None = None
+    policy: BasePolicy | Player | None, melodies: Tokens, environment: dict[str, Any], trained_in: Setting | None = None
 ) -> float:
     """Return the mean over all steps of log policy of `melodies` [N, T], in nats, when nothing was heard before them.
 

@@ -13,7 +13,8 @@ from rich.table import Table
 from agents.composing import Pieces
 from agents.paper import published
 from melody_env import Setting, largest_bar_share, mean_hamming_distance, melody_statistics, score_melodies
-from melody_env.discriminator import discriminator_auc, longest_shared_runs
+from melody_env.copying import longest_shared_runs
+from melody_env.discriminator import discriminator_auc
 from melody_env.populations import learned_tunes
 from melody_env.rules import RULES
 from melody_env.statistics import MelodyStatistics, count_distinct

@@ -8,7 +8,7 @@ from agents.run_directory import RunDirectory
 
 NOTE_RNN = "Note RNN"
 
-_ALGORITHMS = {
+ALGORITHMS = {
     "q": "Q",
     "psi": "Psi",
     "g": "G",
@@ -26,7 +26,7 @@ def run_labels(paths: Sequence[Path]) -> list[str]:
 
     Raises RunError for a folder without a run.
     """
-    labels = [_ALGORITHMS[TrainConfig.saved(RunDirectory.open(path).read_json("config.json")).algo] for path in paths]
+    labels = [ALGORITHMS[TrainConfig.saved(RunDirectory.open(path).read_json("config.json")).algo] for path in paths]
     return [
         label if labels.count(label) == 1 else f"{label} ({path.name})"
         for label, path in zip(labels, paths, strict=True)

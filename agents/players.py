@@ -3,7 +3,7 @@
 Shapes: N pieces, A = 38 tokens.
 """
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from note_rnn.sampling import log_softmax
 Floats32 = npt.NDArray[np.float32]
 
 
+@runtime_checkable
 class Player(Protocol):
     """Composes with softmax(scores)."""
 
@@ -32,15 +33,17 @@ class Player(Protocol):
         """Return the scores [N, A] of the next tokens, given what is observed and the Note RNN's log p [N, A]."""
 
 
-def player_of(policy: BasePolicy | None, semitones: int = 0, strength: float = 1.0) -> Player:
+def player_of(policy: BasePolicy | Player | None, semitones: int = 0, strength: float = 1.0) -> Player:
     """Return the player of an agent's `policy`, ours or one of SB3's and sb3-contrib's; None is the Note RNN itself.
 
-    It plays so many `semitones` higher than the agent learned to. Q-networks play softmax(Q), as the original RL Tuner
-    composes. The `strength` scales what was learned, log policy - log p: 0 is the Note RNN, 1 the agent, more is beyond
-    it. Raises TypeError for a policy of another kind.
+    A player is returned as it is. An agent plays so many `semitones` higher than it learned to. Q-networks play
+    softmax(Q), as the original RL Tuner composes. The `strength` scales what was learned, log policy - log p: 0 is the
+    Note RNN, 1 the agent, more is beyond it. Raises TypeError for a policy of another kind.
     """
     if policy is None:
         return _PriorPlayer()
+    if isinstance(policy, Player):
+        return policy
     for kind, player_type in _PLAYERS.items():
         if isinstance(policy, kind):
             policy.set_training_mode(False)

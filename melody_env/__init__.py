@@ -3,7 +3,8 @@
 from gymnasium.envs.registration import register
 
 from melody_env.composition import Composition
-from melody_env.discriminator import discriminator_auc, longest_shared_runs
+from melody_env.copying import longest_shared_runs
+from melody_env.discriminator import discriminator_auc
 from melody_env.diversity import largest_bar_share, mean_hamming_distance
 from melody_env.engine import FinishedPieces, MelodyEngine, setting_of
 from melody_env.env import MelodyCompositionEnv

@@ -1,9 +1,10 @@
-"""Can a classifier tell people from a machine, and does the machine copy? 0.5 is indistinguishable.
+"""Can a classifier tell people from a machine? 0.5 is indistinguishable.
 
-Shapes: B melodies, T steps, F features.
+Shapes: B melodies, T steps, F features, N melodies to learn from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,83 +13,93 @@ from melody_env.composition import Floats
 from melody_env.distributions import melody_features
 from melody_env.ranking import auc
 from melody_env.setting import PAPER_SETTING, Setting
-from note_rnn.vocabulary import VOCABULARY_SIZE, Tokens
+from note_rnn.vocabulary import Tokens
 
 FOLDS = 5
 
+Rows = npt.NDArray[Any]
+Score = Callable[[Rows], Floats]
+
+
+class Judge(NamedTuple):
+    """A kind of classifier that tells people's melodies from a machine's."""
+
+    see: Callable[[Tokens, Setting], Rows]
+    """Returns what it sees of melodies [B, T]: a row for each."""
+    learn: Callable[[Rows, npt.NDArray[np.bool_], int], Score]
+    """Learns from rows [N], which of them are of people [N], and a seed; both classes count the same. What it returns
+    gives rows [B] scores [B], the higher the more like people."""
+
 
 def discriminator_auc(
-    human: Tokens, model: Tokens, rng: np.random.Generator, setting: Setting = PAPER_SETTING, penalty: float = 1.0
+    human: Tokens,
+    model: Tokens,
+    rng: np.random.Generator,
+    setting: Setting = PAPER_SETTING,
+    judge: Judge | None = None,
+    learned: Tokens | None = None,
+    folds: int = FOLDS,
 ) -> float:
-    """Return the AUC of a logistic regression that tells `human` from `model` melodies [B, T], on unseen ones.
+    """Return the AUC of a classifier that tells `human` from `model` melodies [B, T], on ones it has not seen.
 
-    The melodies are split into five parts; of each, the classifier of the other four says which are human. It sees
-    the histograms and numbers of `melody_features`, scaled to deviation 1, and their squares. 0.5: it cannot tell;
-    1: it always can.
+    The melodies are split into `folds` parts; of each, the classifier of the others says which are human; the mean of
+    the AUCs is returned. 0.5: it cannot tell; 1: it always can.
+
+    :param judge: `LOGISTIC` if None; `TREES`, or `gru_discriminator.GRU`, which sees no features but the tokens.
+    :param learned: other tunes of people [M, T]: if given, these are learned from instead of `human` ones, all of which
+        are judged in every part. So no tune is on both sides that is not in both `human` and `learned`.
     """
-    rows = np.concatenate([_columns(human, setting), _columns(model, setting)])
-    labels = np.repeat([1.0, 0.0], [len(human), len(model)])
-    fold = np.concatenate([rng.permutation(len(part)) % FOLDS for part in (human, model)])
+    judge = judge or LOGISTIC
+    known = human[:0] if learned is None else learned
+    rows = judge.see(np.concatenate([human, model, known]), setting)
+    is_human = np.repeat([True, False, True], [len(human), len(model), len(known)])
+    fold = np.concatenate([rng.permutation(len(part)) % folds for part in (human, model)] + [np.full(len(known), -1)])
+    of_human = slice(len(human))
     aucs = []
-    for held_out in range(FOLDS):
-        seen = fold != held_out
-        mean, deviation = rows[seen].mean(axis=0), rows[seen].std(axis=0)
-        scaled = (rows - mean) / np.maximum(deviation, 1e-9) * (deviation > 1e-9)
-        scores = scaled @ _logistic(scaled[seen], labels[seen], penalty)
-        aucs.append(auc(scores[~seen & (labels == 1)], scores[~seen & (labels == 0)]))
+    for part in range(folds):
+        is_judged = fold == part
+        is_learned = ~is_judged
+        if learned is not None:
+            is_judged[of_human], is_learned[of_human] = True, False
+        score = judge.learn(rows[is_learned], is_human[is_learned], int(rng.integers(2**31)))
+        aucs.append(auc(score(rows[is_judged & is_human]), score(rows[is_judged & ~is_human])))
     return float(np.mean(aucs))
 
 
-def longest_shared_runs(melodies: Tokens, tunes: Sequence[npt.NDArray[np.integer]]) -> npt.NDArray[np.int64]:
-    """Return the length [B] of the longest run of tokens that each of `melodies` [B, T] has in common with any tune."""
-    size, length = melodies.shape
-    longest = np.zeros(size, np.int64)
-    book = np.concatenate([np.append(tune, VOCABULARY_SIZE) for tune in tunes])[None]  # no melody has what is between
-    own, theirs = np.zeros((size, length + 1), np.uint64), np.zeros((1, book.shape[1] + 1), np.uint64)
-    for run in range(1, length + 1):
-        own, theirs = _extended(own, melodies, run), _extended(theirs, book, run)
-        runs, which = np.unique(own, return_inverse=True)
-        place = np.minimum(np.searchsorted(runs, theirs[0]), len(runs) - 1)
-        found = np.zeros(len(runs), np.bool_)
-        found[place[runs[place] == theirs[0]]] = True
-        shared = found[which.reshape(own.shape)].any(axis=1)
-        if not shared.any():
-            break
-        longest[shared] = run
-    return longest
-
-
-def _extended(codes: npt.NDArray[np.uint64], tokens: npt.NDArray[np.integer], run: int) -> npt.NDArray[np.uint64]:
-    """Return hashes of all runs of `run` tokens in each row of `tokens`, given those of all shorter by one."""
-    count = max(tokens.shape[1] - run + 1, 0)
-    following = tokens[:, run - 1 : run - 1 + count].astype(np.uint64) + np.uint64(1)
-    return codes[:, :count] * np.uint64(0x9E3779B97F4A7C15) + following
-
-
-def _columns(melodies: Tokens, setting: Setting) -> Floats:
-    """Return what the classifier sees of `melodies` [B, F]."""
+def _features(melodies: Tokens, setting: Setting) -> Floats:
+    """Return the histograms, as shares, and the numbers of `melody_features` [B, F]."""
     features = melody_features(melodies, setting)
     shares = [counts / np.maximum(counts.sum(axis=1, keepdims=True), 1) for counts in features.histograms.values()]
-    numbers = np.column_stack(list(features.numbers.values()))
-    return np.concatenate([*shares, numbers, np.square(numbers - numbers.mean(axis=0))], axis=1)
+    return np.concatenate([*shares, np.column_stack(list(features.numbers.values()))], axis=1)
 
 
-def _logistic(rows: Floats, labels: Floats, penalty: float, iterations: int = 25) -> Floats:
-    """Return the weights [F] of a logistic regression, both classes of equal weight, by Newton's method.
+def _features_and_squares(melodies: Tokens, setting: Setting) -> Floats:
+    """Return the `_features`, and the squares of the numbers' deviations from their means."""
+    numbers = np.column_stack(list(melody_features(melodies, setting).numbers.values()))
+    return np.concatenate([_features(melodies, setting), np.square(numbers - numbers.mean(axis=0))], axis=1)
 
-    The cost of the squares of the weights is `penalty` / 2; the intercept, which ranks nothing, is left out.
-    """
-    columns = np.column_stack([rows, np.ones(len(rows))])
-    share = labels.mean()
-    weight = np.where(labels == 1, 0.5 / share, 0.5 / (1 - share))
-    cost = penalty * np.append(np.ones(rows.shape[1]), 1e-6)
-    beta = np.zeros(columns.shape[1])
-    for _ in range(iterations):
-        chance = 1 / (1 + np.exp(-np.clip(columns @ beta, -30, 30)))
-        curvature = weight * np.maximum(chance * (1 - chance), 1e-6)
-        hessian = (columns * curvature[:, None]).T @ columns + np.diag(cost)
-        step = np.linalg.solve(hessian, columns.T @ (weight * (labels - chance)) - cost * beta)
-        beta += step
-        if np.abs(step).max() < 1e-6:
-            break
-    return beta[:-1]
+
+def _learn_logistic(rows: Rows, is_human: npt.NDArray[np.bool_], seed: int) -> Score:
+    """Learn a logistic regression of the rows, scaled to deviation 1; the cost of its squared weights is 1/2."""
+    from sklearn.linear_model import LogisticRegression  # takes a second, which no other command should pay
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    regression = LogisticRegression(C=1.0, class_weight="balanced", solver="newton-cholesky")
+    classifier = make_pipeline(StandardScaler(), regression).fit(rows, is_human)
+    return lambda judged: np.asarray(classifier.decision_function(judged))
+
+
+def _learn_trees(rows: Rows, is_human: npt.NDArray[np.bool_], seed: int) -> Score:
+    """Learn gradient-boosted trees (Friedman 2001, https://doi.org/10.1214/aos/1013203451), in scikit-learn's bins."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    trees = HistGradientBoostingClassifier(class_weight="balanced", early_stopping=False, random_state=seed)
+    trees.fit(rows, is_human)
+    return lambda judged: np.asarray(trees.decision_function(judged))
+
+
+LOGISTIC = Judge(_features_and_squares, _learn_logistic)
+"""Logistic regression on the numbers of `melody_features`, their squares, and the histograms."""
+TREES = Judge(_features, _learn_trees)
+"""Boosted trees on the numbers and histograms of `melody_features`, which find what is odd in combinations of them."""

@@ -1,0 +1,94 @@
+"""The benchmark that compares agents with people's tunes and with controls that no reward has touched."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents import compose_pieces
+from melody_env import Setting, load_profile
+from note_rnn import NoteRNN, load_note_rnn, run_command
+
+C4, E4, G4 = 14, 18, 21
+FOLDER = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def _benchmarks(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+
+
+@pytest.fixture(scope="module")
+def prior() -> NoteRNN:
+    return load_note_rnn()
+
+
+def test_told_the_position_the_prior_plays_what_stands_there(prior):
+    from honest_controls import fit_position
+
+    windows = np.ones((300, 8), np.int64)
+    windows[:, ::4] = E4
+    positioned = fit_position(prior, windows, np.random.default_rng(0))
+    pieces = compose_pieces(positioned, 200, 0, {"prior": prior, "length": 8})
+    assert (pieces.melodies == windows[0]).mean() > 0.95
+    assert pieces.kl.mean() > 5
+    without = compose_pieces(None, 200, 0, {"prior": prior, "length": 8})
+    assert (without.melodies == windows[0]).mean() < 0.7
+
+
+def test_colder_is_more_likely_and_still_the_prior(prior):
+    from honest_controls import ColderPrior
+
+    environment = {"prior": prior, "length": 8}
+    same, own, cold = (compose_pieces(each, 200, 0, environment) for each in (ColderPrior(1), None, ColderPrior(0.5)))
+    np.testing.assert_array_equal(same.melodies, own.melodies)
+    assert cold.finished.log_prob.mean() > own.finished.log_prob.mean()
+    assert cold.kl.mean() > own.kl.mean() == pytest.approx(0, abs=1e-4)
+
+
+def test_figures_of_pieces_and_of_people(prior):
+    from likeness import Likeness, People
+
+    rng = np.random.default_rng(0)
+    tunes = rng.choice([C4, E4, G4, 1, 1, 1], (240, 16))
+    setting = Setting(length=16)
+    people = People(setting, tunes[:200], tunes[200:], list(tunes[:200]))
+    likeness = Likeness(people, {"paper": load_profile("paper")}, compositions=100, judged=80, seed=0)
+    own = likeness.of_people(prior)
+    composed = likeness.of_composer(None, {"prior": prior, **setting.as_dict()})
+    assert own["logistic"] == pytest.approx(0.5, abs=0.15)
+    assert min(composed[name] for name in ("logistic", "trees", "gru")) > 0.8  # dance tunes have more than three notes
+    assert composed["overlap"] < own["overlap"]
+    assert composed["kl"] == pytest.approx(0, abs=1e-4)
+    assert {*composed} - {*own} == {"kl", "human_nats", "distinct"}
+
+
+def test_seeds_are_told_by_mean_and_deviation():
+    from human_likeness import COLUMNS, markdown
+
+    one = {"r_MT: paper": 1.0, **dict.fromkeys(COLUMNS, 0.5)}
+    other = {"r_MT: paper": 3.0, **dict.fromkeys(COLUMNS, 0.5)}
+    lines = markdown({"people": [{"r_MT: paper": 2.0}], "Psi": [one, other]}).splitlines()
+    assert lines[2].startswith("| people | 2.00 | - |")
+    assert lines[3].startswith("| Psi (2 seeds) | 2.00 ± 1.41 | 0.500 ± 0.000 |")
+    assert len({line.count("|") for line in lines}) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--compositions", "2"], "at least 10"),
+        (["--temperatures", "0"], "above 0"),
+        (["nowhere"], "nowhere holds no run"),
+        (["Psi=nowhere"], "nowhere holds no run"),
+    ],
+)
+def test_bad_input_is_told_in_a_sentence(arguments, sentence, monkeypatch, capsys):
+    import human_likeness
+
+    monkeypatch.setattr(sys, "argv", ["human_likeness", *arguments])
+    with pytest.raises(SystemExit) as exit_info:
+        run_command(human_likeness.main)
+    assert exit_info.value.code == 2
+    assert sentence in capsys.readouterr().err
