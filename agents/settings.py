@@ -246,7 +246,7 @@ PRESETS: Mapping[tuple[Algorithm, Preset], Mapping[str, Any]] = {
     ("ppo_kl", "default"): {"total_timesteps": 400_000, "reward": "varied", "n_envs": 128, "agent": PPOKLSettings()},
     ("psi", "calibrated"): {
         **_CALIBRATED,
-        "agent": replace(_SOFT, gamma=1.0, return_lambda=0.8, value_scale=100.0, learning_rate=1e-3),
+        "agent": replace(_SOFT, gamma=1.0, return_lambda=0.95, value_scale=10.0, learning_rate=3e-3),
     },
     ("ppo_kl", "calibrated"): {**_CALIBRATED, "agent": PPOKLSettings(gamma=1.0)},
     ("ppo", "default"): {"agent": PPOSettings()},
