@@ -81,12 +81,15 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
     def of(cls, algo: Algorithm = "q", preset: Preset = "default", **changes: Any) -> "TrainConfig[Any]":
         """Return the configuration of `algo` and `preset` with `changes`, of its own fields or of the agent's settings.
 
-        Raises InputError if the algorithm has no such preset.
+        The c of a preset is that of its reward: another `reward` has its own. Raises InputError if the algorithm has no such preset.
         """
         if (algo, preset) not in PRESETS:
             raise InputError(f"--algo {algo} has no preset {preset!r}: leave out --preset {preset}.")
         own = {name: changes.pop(name) for name in tuple(changes) if name in _names(TrainConfig)}
         settings = dict(PRESETS[algo, preset])
+        reward = settings.get("reward", cls.reward)
+        if own.get("reward", reward) != reward:
+            settings.pop("c", None)
         settings["agent"] = replace(settings["agent"], **changes)
         return TrainConfig(**{"algo": algo, "preset": preset, **settings, **own})
 
@@ -96,9 +99,11 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
         chooser = ArgumentParser(add_help=False, allow_abbrev=False)
         chooser.add_argument("--algo", default="q")
         chooser.add_argument("--preset", default="default")
+        chooser.add_argument("--reward")
         chosen, _ = chooser.parse_known_args(arguments)
         known = chosen.algo in get_args(Algorithm) and chosen.preset in get_args(Preset)
-        default = cls.of(chosen.algo, chosen.preset) if known else cls.of()
+        changes = {} if chosen.reward is None else {"reward": chosen.reward}
+        default = cls.of(chosen.algo, chosen.preset, **changes) if known else cls.of()
         kind: Any = TrainConfig[type(default.agent)]  # type: ignore[misc]
         return tyro.cli(kind, args=arguments, default=default)
 

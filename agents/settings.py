@@ -236,14 +236,17 @@ _PAPER: dict[str, Any] = {
 }
 
 PRESETS: Mapping[tuple[Algorithm, Preset], Mapping[str, Any]] = {
-    ("q", "default"): {"total_timesteps": 200_000, "agent": RecurrentDQNSettings(learning_rate=4e-3)},
+    ("q", "default"): {"total_timesteps": 200_000, "c": 0.55, "agent": RecurrentDQNSettings(learning_rate=4e-3)},
     ("rl_only", "default"): {"total_timesteps": 200_000, "agent": RecurrentDQNSettings(learning_rate=4e-3)},
     ("psi", "default"): {"total_timesteps": 640_000, "reward": "varied", "n_envs": 128, "agent": _SOFT},
     ("g", "default"): {
         **{"total_timesteps": 640_000, "reward": "varied", "c": 0.8, "n_envs": 128},
         "agent": replace(_SOFT, learning_rate=7e-3),
     },
-    ("ppo_kl", "default"): {"total_timesteps": 400_000, "reward": "varied", "n_envs": 128, "agent": PPOKLSettings()},
+    ("ppo_kl", "default"): {
+        **{"total_timesteps": 400_000, "reward": "varied", "c": 1.05, "n_envs": 128},
+        "agent": PPOKLSettings(),
+    },
     ("psi", "calibrated"): {
         **_CALIBRATED,
         "agent": replace(_SOFT, gamma=1.0, return_lambda=0.95, value_scale=10.0, learning_rate=3e-3),

@@ -54,6 +54,16 @@ def test_paper_preset_is_section_4():
     assert config.profile().c == 0.5
 
 
+@pytest.mark.parametrize("algo", ["q", "g", "ppo_kl"])
+def test_the_c_of_a_preset_goes_with_its_reward(algo):
+    with_its_own = TrainConfig.parse(["--algo", algo])
+    assert with_its_own.c == TrainConfig.of(algo).c is not None
+    assert TrainConfig.parse(["--algo", algo, "--reward", with_its_own.reward]).c == with_its_own.c
+    other = TrainConfig.parse(["--algo", algo, "--reward", "calibrated"])
+    assert (other.c, other.profile().c) == (None, 1.0)
+    assert TrainConfig.parse(["--algo", algo, "--reward", "calibrated", "--c", "2"]).profile().c == 2.0
+
+
 @pytest.mark.parametrize("algo", ["psi", "ppo_kl"])
 def test_calibrated_preset_is_undiscounted_since_its_optimum_is_a_distribution(algo):
     config = TrainConfig.of(algo, "calibrated")
