@@ -81,7 +81,8 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
     def of(cls, algo: Algorithm = "q", preset: Preset = "default", **changes: Any) -> "TrainConfig[Any]":
         """Return the configuration of `algo` and `preset` with `changes`, of its own fields or of the agent's settings.
 
-        The c of a preset is that of its reward: another `reward` has its own. Raises InputError if the algorithm has no such preset.
+        The c of a preset is that of its reward: another `reward` has its own. Raises InputError if the algorithm has no
+        such preset.
         """
         if (algo, preset) not in PRESETS:
             raise InputError(f"--algo {algo} has no preset {preset!r}: leave out --preset {preset}.")
