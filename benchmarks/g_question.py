@@ -72,7 +72,7 @@ def main() -> None:
     seconds = time.process_time() - started
     pieces = compose_pieces(model.policy, arguments.compositions, config.seed, environment)
     metrics = table_metrics(pieces)
-    record = {row.metric: round(metrics[row.metric], 4) for row in ROWS}
+    record = {row.metric: round(metrics[row.metric], 4) for row in ROWS if row.metric in metrics}
     record["log_prob_under_the_original_prior"] = float(original.log_prob(pieces.melodies, pieces.primers).mean())
     print(json.dumps({"seed": config.seed, "moving_prior": arguments.moving_prior, "cpu_seconds": seconds, **record}))
 
