@@ -8,23 +8,17 @@ from typing import NamedTuple
 
 from agents.evaluation import ROWS
 from agents.labels import NOTE_RNN
+from agents.paper import TABLE_1
 from agents.preference import Preference
 
-HIGHER, LOWER = 1, -1
 BETTER = {
-    "notes_excessively_repeated": LOWER,
-    "absolute_autocorrelation_lag1": LOWER,
-    "absolute_autocorrelation_lag2": LOWER,
-    "absolute_autocorrelation_lag3": LOWER,
-    "notes_not_in_key": LOWER,
-    "compositions_starting_with_tonic": HIGHER,
-    "leaps_resolved": HIGHER,
-    "compositions_with_unique_max_note": HIGHER,
-    "compositions_with_unique_min_note": HIGHER,
-    "notes_in_motif": HIGHER,
-    "notes_in_repeated_motif": HIGHER,
+    f"absolute_{row.metric}" if row.metric.startswith("autocorrelation") else row.metric: (
+        -1 if TABLE_1[row.metric].better == "less" else 1
+    )
+    for row in ROWS
+    if row.metric in TABLE_1
 }
-"""The direction in which the rules pull each statistic."""
+"""The direction in which the rules pull each statistic of Table 1; correlations are absolute."""
 
 _LABELS = {row.metric: row.label for row in ROWS}
 

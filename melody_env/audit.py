@@ -16,7 +16,7 @@ from rich.table import Table
 
 from melody_env.composition import Floats
 from melody_env.engine import check_count
-from melody_env.populations import HUMAN, MARKOV1, MARKOV3, RANDOM, human_melodies, machine_melodies
+from melody_env.populations import HUMAN, MARKOV1, MARKOV3, RANDOM, held_out_of, human_melodies, machine_melodies
 from melody_env.profile import RewardProfile, load_profile
 from melody_env.ranking import auc, auc_interval
 from melody_env.scoring import score_melodies
@@ -146,8 +146,7 @@ def _people(config: AuditConfig, setting: Setting) -> tuple[Tokens, Corpus]:
     if config.all_tunes:
         return human_melodies(corpus, setting), split(load_corpus()).train
     parts = split(corpus)
-    held_out = [human_melodies(part, setting) for part in (parts.validation, parts.test)]
-    return np.unique(np.concatenate(held_out), axis=0), parts.train
+    return held_out_of(parts, setting), parts.train
 
 
 def audit_table(result: Audit, title: str) -> Table:

@@ -32,9 +32,14 @@ def held_out_melodies(setting: Setting) -> Tokens | None:
     parts = _cached_split()
     if parts is None:
         return None
-    held_out = [human_melodies(part, setting) for part in (parts.validation, parts.test)]
-    melodies = np.unique(np.concatenate(held_out), axis=0)
+    melodies = held_out_of(parts, setting)
     return melodies if len(melodies) else None
+
+
+def held_out_of(parts: Split, setting: Setting) -> Tokens:
+    """Return the windows [N, T] of the validation and test tunes of `parts`, each melody once."""
+    held_out = [human_melodies(part, setting) for part in (parts.validation, parts.test)]
+    return np.unique(np.concatenate(held_out), axis=0)
 
 
 def learned_tunes(setting: Setting) -> list[Tokens] | None:
