@@ -25,7 +25,7 @@ class ComposeConfig(SettingOptions):
     """
 
     model: Annotated[str | None, tyro.conf.Positional] = None
-    """Folder of a run, a saved agent (.zip), or a Note RNN ("default", or a .safetensors file)."""
+    """Folder of a run, a saved agent (.zip), or a Note RNN ("default", "bars", or a .safetensors file)."""
     out: Path | None = None
     """Name of the files, "melody" if none is given. With a suffix (.mid, .musicxml, .abc, .wav or .png) only that kind
     is written, and the record. Several melodies are numbered."""

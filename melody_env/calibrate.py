@@ -73,8 +73,8 @@ class CalibrateConfig(SettingOptions):
 
     out: Path = Path("calibrated.yaml")
     """Where the reward profile goes."""
-    prior: str = "default"
-    """Note RNN that agents will start from: "default", or a .safetensors file."""
+    prior: str = "bars"
+    """Note RNN that agents will start from: "bars", "default", or a .safetensors file."""
     collections: tuple[str, ...] = DEFAULT_COLLECTIONS
     """Collections of music21's corpus; a twentieth each stays out of the fit, for validation and test."""
     bars: tuple[int, ...] = (2, 4)

@@ -83,7 +83,7 @@ class MelodyCompositionEnv(gym.Env[Observation, np.int64]):
     | --- | --- | --- | --- |
     | `observation` | str | `"position"` | `"position"` or `"token"`, as above |
     | `reward` | str, path or `RewardProfile` | `"paper"` | name of a reward profile, or its YAML file |
-    | `prior` | str, path or `NoteRNN` | `"default"` | the Note RNN: the shipped one, or a file of weights |
+    | `prior` | str, path or `NoteRNN` | `"default"` | the Note RNN: `"default"`, `"bars"`, or a file of weights |
     | `priming` | str | `"random_note"` | `"random_note"` or `"none"`, as above |
     | `key` | str | `"C"` | the tonic: `"F#"`, `"Bb"` ... |
     | `mode` | str or list | `"major"` | `"minor"`, `"dorian"` ..., or semitones above the tonic: `[0, 2, 4, 7, 9]` |

@@ -14,7 +14,7 @@ from note_rnn.corpus import Corpus, Split, cached_corpus, split
 from note_rnn.markov import markov_melodies
 from note_rnn.model import NoteRNN
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT, NOTE_OFF, VOCABULARY_SIZE, Tokens, transposed
-from note_rnn.windows import bar_windows, meter_kind
+from note_rnn.windows import bar_windows, from_first_bar
 
 HUMAN, PRIOR, MARKOV3, MARKOV1 = "human", "prior", "Markov-3", "Markov-1"
 RANDOM_PITCHES, LOOPS, RANDOM = "random pitches", "loops", "random"
@@ -63,11 +63,8 @@ def machine_melodies(
     the `human` tunes with random notes of the scale, `loops` of them, and random notes of the scale, holds and note
     offs.
     """
-    segments = [
-        transposed(segment[bars.pickup :], setting.transposition)
-        for segment, bars in zip(train.segments, train.bars, strict=True)
-        if meter_kind(bars.meter) == meter_kind(setting.meter) and len(segment) > bars.pickup
-    ]
+    barred = from_first_bar(train, setting.meter)
+    segments = [transposed(segment, setting.transposition) for segment in barred.segments]
     allowed = np.flatnonzero(setting.in_scale & setting.in_range)
     rhythms = human[np.arange(size) % len(human)]
     notes = rng.choice(allowed[allowed >= FIRST_PITCH_TOKEN], rhythms.shape)

@@ -38,7 +38,7 @@ class SearchConfig(SettingOptions):
     log_prob: bool = True
     """Whether log p counts: the sum of log p + r_MT / c, else of r_MT alone."""
     prior: str = "default"
-    """Note RNN that gives log p; it has heard nothing before the melody."""
+    """Note RNN that gives log p ("default", "bars", or a .safetensors file); it has heard nothing before the melody."""
     evaluations: int = 1_000_000
     """Melodies that may be valued; greedy needs few, whatever is allowed."""
     seed: int = 0

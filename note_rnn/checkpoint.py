@@ -20,7 +20,9 @@ from note_rnn.model import NoteRNN
 from note_rnn.vocabulary import VOCABULARY
 
 DEFAULT = "default"
-_SHIPPED = Path(__file__).parent / "weights"
+SHIPPED = (DEFAULT, "bars")
+"""Names of the Note RNNs that come with the package: of all tunes; and of 4/4 and its like, from bar lines on."""
+_FOLDER = Path(__file__).parent / "weights"
 
 
 class CheckpointError(InputError):
@@ -57,7 +59,7 @@ def save_note_rnn(model: NoteRNN, path: str | Path, card: dict[str, Any] | None 
 
 
 def load_note_rnn(source: str | Path = DEFAULT) -> NoteRNN:
-    """Return the Note RNN saved at `source` (a path, or "default": the one shipped), frozen, in evaluation mode.
+    """Return the Note RNN saved at `source` (a path, or one of `SHIPPED`), frozen, in evaluation mode.
 
     Raises CheckpointError if the file is missing, damaged or not a Note RNN of this vocabulary.
     """
@@ -80,9 +82,10 @@ def read_model_card(source: str | Path = DEFAULT) -> dict[str, Any]:
 
 
 def _read(source: str | Path) -> tuple[Path, dict[str, Any], dict[str, Tensor]]:
-    path = path_of_weights(_SHIPPED / DEFAULT if source == DEFAULT else source)
+    path = path_of_weights(_FOLDER / source if source in SHIPPED else source)
     if not path.is_file():
-        raise CheckpointError(f"No Note RNN at {path}: give {DEFAULT!r} or a .safetensors file that pretraining wrote.")
+        names = ", ".join(map(repr, SHIPPED))
+        raise CheckpointError(f"No Note RNN at {path}: give {names} or a .safetensors file that pretraining wrote.")
     try:
         with safe_open(path, framework="pt") as file:
             card = json.loads((file.metadata() or {}).get("card", "null"))

@@ -14,8 +14,8 @@ import tyro
 from torch.utils.tensorboard import SummaryWriter
 
 from note_rnn import training
-from note_rnn.checkpoint import path_of_weights, save_note_rnn
-from note_rnn.corpus import DEFAULT_COLLECTIONS, Split, load_corpus, split
+from note_rnn.checkpoint import load_note_rnn, path_of_weights, read_model_card, save_note_rnn
+from note_rnn.corpus import DEFAULT_COLLECTIONS, CorpusError, Split, load_corpus, split
 from note_rnn.early_stopping import ScoredTraining, read_state, write_state
 from note_rnn.errors import InputError, run_command
 from note_rnn.model import NoteRNN
@@ -23,9 +23,10 @@ from note_rnn.prior_report import PriorReport, metrics_of, report_prior
 from note_rnn.progress import Progress
 from note_rnn.recurrent import Cell
 from note_rnn.terms import terms_of
+from note_rnn.windows import from_first_bar, steps_of_bar
 
 EVALUATIONS = 30
-RECIPES = {"strong": training.Recipe(), "paper": training.PAPER}
+RECIPES = {"strong": training.Recipe(), "paper": training.PAPER, "finetune": training.FINE_TUNING}
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,18 @@ class PretrainConfig:
     resume: Path | None = None
     """Go on with the interrupted training whose --out this was, as it was configured; the other arguments are
     ignored."""
-    recipe: Literal["strong", "paper"] = "strong"
-    """Training recipe: ours, or that of Jaques et al. 2017."""
+    recipe: Literal["strong", "paper", "finetune"] = "strong"
+    """Training recipe: ours, that of Jaques et al. 2017, or a short one for a network that --start-from names."""
+    start_from: str | None = None
+    """Note RNN to go on from instead of random weights, with its sizes: "default", "bars", or a .safetensors file."""
+    meter: str | None = None
+    """Learn how tunes in this kind of meter (4/4, 3/4, 6/8) go from a bar line on, after a random token: as composed
+    pieces do. Without it, whole tunes of all meters."""
     collections: tuple[str, ...] = DEFAULT_COLLECTIONS
     """What to learn from: collections of music21's corpus, such as airdsAirs miscFolk essenFolksong, and corpora of
     your own music, made by `python -m note_rnn.corpus build` (.npz)."""
     hidden_size: tuple[int, ...] = (100,)
-    """Units of all layers, or a number for each, the first layer's first."""
+    """Units of all layers, or a number for each, the first layer's first; not asked for with --start-from."""
     num_layers: int = 1
     """Recurrent layers, where --hidden-size is one number."""
     cell: Cell = "lstm"
@@ -103,11 +109,12 @@ def pretrain(config: PretrainConfig) -> Path:
         config = _config_of(state["config"])
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    parts = split(load_corpus(config.collections))
-    model = NoteRNN(config.hidden_size, config.num_layers, config.cell)
-    recipe = config.training_recipe()
+    parts = _parts(config)
+    recipe, rng = config.training_recipe(), np.random.default_rng(config.seed)
+    bars = [steps_of_bar(bars.meter) for bars in parts.train.bars] if config.meter else None
+    model = _untrained(config)
     scored = ScoredTraining(
-        training.Training(model, parts.train.segments, recipe, np.random.default_rng(config.seed)),
+        training.Training(model, parts.train.segments, recipe, rng, bars),
         parts.validation.segments,
         max(recipe.updates // EVALUATIONS, 1),
         config.patience,
@@ -119,6 +126,23 @@ def pretrain(config: PretrainConfig) -> Path:
     path = save_note_rnn(model, config.out, _card(config, scored, parts, report, seconds))
     config.state_path.unlink(missing_ok=True)
     return path
+
+
+def _parts(config: PretrainConfig) -> Split:
+    parts = split(load_corpus(config.collections))
+    if config.meter is None:
+        return parts
+    barred = Split(*(from_first_bar(part, config.meter) for part in parts))
+    if not all(part.segments for part in barred):
+        raise CorpusError(f"Too few tunes are in a meter like {config.meter}: add a collection, or leave --meter out.")
+    return barred
+
+
+def _untrained(config: PretrainConfig) -> NoteRNN:
+    """Return the network that the training begins with."""
+    if config.start_from is not None:
+        return load_note_rnn(config.start_from).requires_grad_(True)
+    return NoteRNN(config.hidden_size, config.num_layers, config.cell)
 
 
 def _train(scored: ScoredTraining, config: PretrainConfig, state: dict[str, Any]) -> float:
@@ -164,12 +188,14 @@ def _card(
         "corpus": {
             "collections": {name: terms_of(name) for name in config.collections},
             "provenance": parts.train.provenance,
+            "meter": config.meter,
             "split": {
                 name: {"tunes": len(part.titles), "segments": len(part.segments), "tokens": part.num_tokens}
                 for name, part in parts._asdict().items()
             },
         },
         "recipe": {"name": config.recipe, "seed": config.seed, **asdict(scored.training.recipe)},
+        "started_from": config.start_from and read_model_card(config.start_from)["checksum"],
         "training": {"best_update": scored.best_update, "last_update": scored.training.number},
         "cpu_seconds": round(seconds),
         "metrics": {"validation": metrics_of(scored.best), **report.metrics()},

@@ -1,7 +1,7 @@
 """Training the Note RNN by maximum likelihood, and its score on held-out tunes.
 
-Shapes: B melodies, T steps, A = 38 tokens. A tune is a 1-D token array; the network hears NO_EVENT before its first
-token, or, in a crop that starts inside the tune, the token before the crop.
+Shapes: N tunes, B melodies, T steps, A = 38 tokens. A tune is a 1-D token array; the network hears NO_EVENT before its
+first token, or, in a crop that starts inside the tune, the token before the crop.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -16,7 +17,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from note_rnn.model import NoteRNN
 from note_rnn.ngram import UNSCORED
-from note_rnn.vocabulary import NO_EVENT, Tokens
+from note_rnn.vocabulary import NO_EVENT, VOCABULARY_SIZE, Tokens
 
 IGNORED = -100
 
@@ -67,6 +68,9 @@ PAPER = Recipe(
     unscored=8,
 )
 
+FINE_TUNING = Recipe(updates=2000, crop_length=64, learning_rate=3e-3, warmup=50)
+"""For a network that knows music already."""
+
 
 class Update(NamedTuple):
     """What is known after an update: its number (from 1), the loss in nats per token, and the learning rate."""
@@ -92,12 +96,21 @@ class HeldOut(NamedTuple):
 class Training:
     """A training of `model` on crops of `tunes`, as `recipe` says; each step of an iteration over it is an update.
 
-    It can be left at any update and gone on with, in another process too: the end is the same.
+    Crops begin on bar lines if the steps of a bar are given for each tune, `bars` [N] (see `crop_batches`). A training
+    can be left at any update and gone on with, in another process too: the end is the same.
     """
 
-    def __init__(self, model: NoteRNN, tunes: Sequence[Tokens], recipe: Recipe, rng: np.random.Generator):
+    def __init__(
+        self,
+        model: NoteRNN,
+        tunes: Sequence[Tokens],
+        recipe: Recipe,
+        rng: np.random.Generator,
+        bars: Sequence[int] | None = None,
+    ):
         self.model = model
         self.tunes = tunes
+        self.bars = None if bars is None else np.array(bars)
         self.recipe = recipe
         self.rng = rng
         self.number = 0
@@ -105,7 +118,7 @@ class Training:
         model.layers.dropout = recipe.dropout
 
     def __iter__(self) -> Iterator[Update]:
-        crops = crop_batches(self.tunes, self.recipe.batch_size, self.recipe.crop_length, self.rng)
+        crops = crop_batches(self.tunes, self.recipe.batch_size, self.recipe.crop_length, self.rng, self.bars)
         while self.number < self.recipe.updates:
             yield self._update(*next(crops))
 
@@ -157,12 +170,17 @@ def learning_rate(recipe: Recipe, update: int) -> float:
 
 
 def crop_batches(
-    tunes: Sequence[Tokens], batch_size: int, length: int, rng: np.random.Generator
+    tunes: Sequence[Tokens],
+    batch_size: int,
+    length: int,
+    rng: np.random.Generator,
+    bars: npt.NDArray[np.integer] | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield endless batches (inputs [T, B], targets [T, B]) of random crops; targets past a tune's end are IGNORED.
 
     A tune is drawn in proportion to its length. Half of the crops start with the tune (after NO_EVENT), half
-    anywhere in it, so that the network meets every token as the first that it hears.
+    anywhere in it, so that the network meets every token as the first that it hears. Where `bars` [N] tells the steps
+    of each tune's bars, which begin with it, all crops start on bar lines, after a random token as composed pieces do.
     """
     lengths = np.array([len(tune) for tune in tunes])
     starts = np.concatenate([[0], np.cumsum(lengths + 1)[:-1]])
@@ -171,8 +189,12 @@ def crop_batches(
     while True:
         tune = rng.choice(len(tunes), size=batch_size, p=lengths / lengths.sum())
         inside = rng.integers(0, np.maximum(lengths[tune] - length // 2, 1))
+        if bars is not None:
+            inside -= inside % bars[tune]
         first = np.where(rng.random(batch_size) < 0.5, 0, inside)
         windows = heard[starts[tune] + first + steps]
+        if bars is not None:
+            windows[0] = rng.integers(VOCABULARY_SIZE, size=batch_size)
         targets = np.where(first + steps[1:] <= lengths[tune], windows[1:], IGNORED)
         yield torch.from_numpy(windows[:-1]), torch.from_numpy(targets)
 

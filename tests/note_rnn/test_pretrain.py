@@ -11,7 +11,8 @@ from note_rnn import CheckpointError, early_stopping, load_note_rnn, pretrain, r
 from note_rnn.corpus import Corpus, CorpusError, Split
 from note_rnn.early_stopping import write_state
 from note_rnn.errors import InputError
-from note_rnn.training import HeldOut
+from note_rnn.training import HeldOut, Training
+from note_rnn.tunes import Bars
 
 
 def scales(first: int, number: int) -> Corpus:
@@ -118,6 +119,37 @@ def test_training_ends_when_it_gets_no_better(small_corpus, config, monkeypatch,
     assert card["training"] == {"best_update": 4, "last_update": 10}  # scored every 2 updates
     assert card["metrics"]["validation"]["nats"] == 2.0
     assert "No better since update 4: stopped." in capsys.readouterr().err
+
+
+def test_goes_on_from_a_network_with_its_sizes(small_corpus, config, tmp_path):
+    first = pretrain.pretrain(config)
+    longer = replace(
+        config, out=tmp_path / "longer", start_from=str(first), hidden_size=(5,), recipe="finetune", updates=1
+    )
+    card = read_model_card(pretrain.pretrain(longer))
+    assert card["architecture"]["hidden_size"] == [8]
+    assert card["started_from"] == read_model_card(first)["checksum"] != card["checksum"]
+    assert card["metrics"]["validation"]["nats"] < 1.2 * read_model_card(first)["metrics"]["validation"]["nats"]
+
+
+def test_a_meter_is_learned_from_its_tunes_and_bar_lines_alone(config, monkeypatch):
+    def with_meters(corpus):
+        return replace(corpus, bars=[Bars("4/4", 3) if i % 2 else Bars("6/8", 0) for i in range(len(corpus.titles))])
+
+    parts = Split(*map(with_meters, (scales(0, 12), scales(3, 2), scales(7, 2))))
+    monkeypatch.setattr(pretrain, "load_corpus", lambda collections: parts.train)
+    monkeypatch.setattr(pretrain, "split", lambda corpus: parts)
+    learned = []
+    monkeypatch.setattr(pretrain.training, "Training", lambda *given: learned.append(given) or Training(*given))
+    card = read_model_card(pretrain.pretrain(replace(config, meter="2/4", updates=1)))
+    assert [tune.tolist() for tune in learned[0][1]] == [
+        scales(0, 12).segments[i][3:].tolist() for i in range(1, 12, 2)
+    ]
+    assert learned[0][4] == [16] * 6
+    assert card["corpus"]["meter"] == "2/4"
+    assert card["corpus"]["split"]["test"] == {"tunes": 1, "segments": 1, "tokens": 21}
+    with pytest.raises(CorpusError, match="Too few tunes are in a meter like 5/4"):
+        pretrain.pretrain(replace(config, meter="5/4"))
 
 
 def test_music_of_ones_own_has_its_own_terms(small_corpus, config, monkeypatch):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from note_rnn import NO_EVENT, NoteRNN
+from note_rnn import NO_EVENT, VOCABULARY_SIZE, NoteRNN
 from note_rnn.training import IGNORED, PAPER, UNSCORED, HeldOut, Recipe, Training, crop_batches, evaluate, learning_rate
 
 TUNES = [np.arange(2, 22), np.arange(30, 37), np.array([24] * 40)]
@@ -36,6 +36,17 @@ def test_half_of_the_crops_start_with_a_tune_and_long_tunes_come_more_often():
     assert 0.5 <= starts <= 0.75  # half, and those that start there by chance
     share = (targets[0] == 24).float().mean().item()
     assert share == pytest.approx(40 / 67, abs=0.03)
+
+
+def test_crops_from_bar_lines_come_after_any_token():
+    tunes, bars = [np.arange(2, 34), np.array([36, 1] * 20)], np.array([8, 10])
+    inputs, targets = next(crop_batches(tunes, 4000, 6, np.random.default_rng(0), bars))
+    assert set(targets[0].tolist()) == {2, 10, 18, 26, 36}  # every eighth token of the first, tenth of the second
+    assert (inputs[1:] == targets[:-1])[targets[:-1] != IGNORED].all()
+    heard = np.bincount(inputs[0], minlength=VOCABULARY_SIZE) / 4000
+    assert heard == pytest.approx(np.full(VOCABULARY_SIZE, 1 / VOCABULARY_SIZE), abs=0.015)
+    first = targets[0] < 36
+    assert (targets[0] == 2).sum() / first.sum() == pytest.approx(0.5 + 0.5 * 8 / 29, abs=0.05)
 
 
 def test_padding_behind_a_short_tune_is_ignored():

@@ -1,12 +1,14 @@
 """Openings from the first bar line on, and chains that only know what follows what."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from note_rnn.corpus import Corpus
 from note_rnn.markov import markov_melodies
 from note_rnn.tunes import Bars
-from note_rnn.windows import bar_windows, first_steps, meter_kind
+from note_rnn.windows import bar_windows, first_steps, from_first_bar, meter_kind, steps_of_bar
 
 
 def corpus(*segments_and_bars):
@@ -27,6 +29,26 @@ def test_windows_begin_on_the_first_bar_line_of_tunes_in_a_meter_of_the_kind():
     assert bar_windows(tunes, 4).tolist() == [[14, 1, 16, 1], [20, 1, 21, 1]]
     assert bar_windows(tunes, 4, "3/4").tolist() == [[30, 1, 1, 1]]
     assert bar_windows(tunes, 4, "6/8").shape == (0, 4)
+
+
+def test_tunes_from_the_first_bar_on_are_a_corpus_of_their_own():
+    tunes = corpus(
+        ([9, 14, 1], Bars("4/4", 1)),
+        ([30, 1, 1], Bars("3/4", 0)),
+        ([20, 1, 21], Bars("2/4", 0)),
+        ([9, 9], Bars("4/4", 2)),  # nothing after the upbeat
+    )
+    tunes = replace(tunes, titles=list("abcd"), sources=["x/1", "x/2", "y/3", "y/4"])
+    barred = from_first_bar(tunes, "4/4")
+    assert [segment.tolist() for segment in barred.segments] == [[14, 1], [20, 1, 21]]
+    assert (barred.titles, barred.sources, barred.tune_of_segment.tolist()) == (["a", "c"], ["x/1", "y/3"], [0, 1])
+    assert barred.bars == [Bars("4/4", 0), Bars("2/4", 0)]
+    assert from_first_bar(tunes, "5/4").segments == []
+
+
+@pytest.mark.parametrize(("meter", "steps"), [("4/4", 16), ("2/4", 8), ("6/8", 12), ("3/4", 12), ("2/2", 16)])
+def test_sixteenths_of_a_bar(meter, steps):
+    assert steps_of_bar(meter) == steps
 
 
 def test_first_steps_of_what_is_long_enough():
