@@ -32,7 +32,7 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
     recurrent_ppo, which start from random weights."""
     preset: Preset = "default"
     """Where the other defaults come from: the algorithm's strong ones; those that bring it closer to people's tunes,
-    with the reward profile calibrated (psi, ppo_kl); or the paper (q, psi, g, rl_only)."""
+    with the Note RNN bars and the reward profile matched (psi, ppo_kl); or the paper (q, psi, g, rl_only)."""
     total_timesteps: int = 300_000
     """Tokens to compose while learning, over all environments."""
     seed: int = 0

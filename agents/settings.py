@@ -20,7 +20,7 @@ from agents.recurrent_dqn import RecurrentDQN
 from note_rnn import NoteRNN
 
 Algorithm = Literal["q", "psi", "g", "rl_only", "ppo_kl", "ppo", "a2c", "dqn", "recurrent_ppo"]
-Preset = Literal["default", "calibrated", "paper"]
+Preset = Literal["default", "people", "paper"]
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ _SOFT = RecurrentDQNSettings(
 
 # A nat a piece is at stake: undiscounted, the optimum is the Note RNN's distribution times exp(rules), and small steps
 # get there.
-_CALIBRATED: dict[str, Any] = {"total_timesteps": 300_000, "prior": "bars", "reward": "calibrated", "n_envs": 128}
+_PEOPLE: dict[str, Any] = {"total_timesteps": 800_000, "prior": "bars", "reward": "matched", "n_envs": 128}
 
 # Section 4 of Jaques et al. 2017: "We then trained the RL RNN model for 3,000,000 iterations, using a batch size of 32,
 # and clipping gradients in the same way [to an L2 norm less than 5]. The Adam optimizer was used and we set the reward
@@ -248,11 +248,11 @@ PRESETS: Mapping[tuple[Algorithm, Preset], Mapping[str, Any]] = {
         **{"total_timesteps": 400_000, "reward": "varied", "c": 1.05, "n_envs": 128},
         "agent": PPOKLSettings(),
     },
-    ("psi", "calibrated"): {
-        **_CALIBRATED,
+    ("psi", "people"): {
+        **_PEOPLE,
         "agent": replace(_SOFT, gamma=1.0, return_lambda=0.95, value_scale=10.0, learning_rate=1e-3),
     },
-    ("ppo_kl", "calibrated"): {**_CALIBRATED, "agent": PPOKLSettings(gamma=1.0, learning_rate=1e-3)},
+    ("ppo_kl", "people"): {**_PEOPLE, "agent": PPOKLSettings(gamma=1.0, learning_rate=1e-3, batch_size=128)},
     ("ppo", "default"): {"agent": PPOSettings()},
     ("recurrent_ppo", "default"): {"agent": PPOSettings()},
     ("a2c", "default"): {"agent": A2CSettings()},

@@ -1,7 +1,7 @@
 """`python -m melody_env.calibrate`: weigh the rules such that people's melodies are worth most, as a reward profile."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -98,7 +98,7 @@ def calibrate(config: CalibrateConfig) -> RewardProfile:
     settings = [replace(setting, length=length) for length in lengths]
     train, prior = split(load_corpus(config.collections)).train, load_note_rnn(config.prior)
     longest = max(settings, key=lambda each: each.steps)
-    candidates = _candidates(_checked_tunes(train, longest), longest)
+    candidates = limited(SIGNS, checked_tunes(train, longest), longest)
     profile = RewardProfile("calibrated", candidates, c=1.0, setting=setting)
     rng = np.random.default_rng(config.seed)
     groups = []
@@ -118,7 +118,8 @@ def calibrate(config: CalibrateConfig) -> RewardProfile:
     return replace(profile, rules=tuple(kept))
 
 
-def _checked_tunes(train: Corpus, setting: Setting) -> Tokens:
+def checked_tunes(train: Corpus, setting: Setting) -> Tokens:
+    """Return the windows [N, T] of `train` in `setting`; raises InputError if they are too few to learn from."""
     tunes = human_melodies(train, setting)
     if len(tunes) < MIN_TUNES:
         raise InputError(
@@ -128,9 +129,9 @@ def _checked_tunes(train: Corpus, setting: Setting) -> Tokens:
     return tunes
 
 
-def _candidates(tunes: Tokens, setting: Setting) -> tuple[WeightedRule, ...]:
-    """Return the rules of `SIGNS`; those that have a limit pay for what nine of ten `tunes` [N, T] have in a bar."""
-    unlimited = tuple(map(WeightedRule, SIGNS))
+def limited(names: Iterable[str], tunes: Tokens, setting: Setting) -> tuple[WeightedRule, ...]:
+    """Return the rules of these `names`; those with a limit pay for what nine of ten `tunes` [N, T] have in a bar."""
+    unlimited = tuple(map(WeightedRule, names))
     counts = score_melodies(tunes, RewardProfile("counts", unlimited), setting).rules
     bars = tunes.shape[1] / setting.steps_per_bar
     enough = {name: np.quantile(count.sum(axis=1), AS_MUCH_AS) / bars for name, count in counts.items()}
@@ -152,7 +153,7 @@ def _population(
     progress: Progress,
 ) -> Population:
     """Return the sums of the rules in melodies of people and machines, all in `setting`."""
-    human = _checked_tunes(train, setting)
+    human = checked_tunes(train, setting)
     everyone: Mapping[str, Tokens] = {HUMAN: human, **machine_melodies(train, human, prior, setting, size, rng)}
     sums = {}
     for name, melodies in everyone.items():

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import minimize
 
 from melody_env.composition import Floats
 
@@ -44,6 +45,29 @@ def fit_ranking(
     deviations = np.maximum(among_highest, differences.std(axis=0) / 10)
     scales = np.divide(signs, deviations, out=np.zeros_like(signs), where=deviations > 0)
     return _nonnegative_logistic(differences * scales, penalty) * scales
+
+
+def fit_means(human: Floats, prior: Floats, penalty: float = 3e-3) -> Floats:
+    """Return the weights [R] by which what the `prior` composes, [M, R], comes to have the means of `human` [N, R].
+
+    Of all distributions with people's means, p(x) exp(weights . rules(x)) is nearest to the prior p (Kullback 1959; the
+    reward of maximum-entropy inverse reinforcement learning, Ziebart et al. 2008,
+    https://cdn.aaai.org/AAAI/2008/AAAI08-227.pdf). Minimises log E_p exp(weights . rules) - weights . E_human rules, and
+    `penalty` times the squares of the weights of rules scaled to people's deviations.
+    """
+    deviations = human.std(axis=0)
+    scales = np.divide(1.0, deviations, out=np.zeros_like(deviations), where=deviations > 0)
+    means, rules = human.mean(axis=0) * scales, prior * scales
+
+    def cost(weights: Floats) -> tuple[float, Floats]:
+        scores = rules @ weights
+        chances = np.exp(scores - scores.max())
+        log_mean = scores.max() + np.log(chances.mean())
+        slope = chances @ rules / chances.sum() - means + 2 * penalty * weights
+        return float(log_mean - means @ weights + penalty * weights @ weights), slope
+
+    found = minimize(cost, np.zeros(len(scales)), jac=True, method="L-BFGS-B", options={"maxiter": 500})
+    return np.asarray(found.x * scales, np.float64)
 
 
 def log_odds_scale(higher: Sequence[Floats], lower: Sequence[Floats], iterations: int = 50) -> float:

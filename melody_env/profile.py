@@ -256,7 +256,9 @@ def _check(item: WeightedRule | NamedMask, built_in: Iterable[str], reserved: tu
 
 
 def _fault(value: object, default: object) -> str | None:
-    """Return what `value` should be to stand for the number `default`; None if it is, or `default` is no number."""
+    """Return what `value` should be to stand for the `default`; None if it is, or that is neither number nor tuple."""
+    if isinstance(default, tuple):
+        return None if isinstance(value, list | tuple) and all(map(is_number, value)) else "a list of numbers"
     if isinstance(default, bool) or not isinstance(default, int | float):
         return None
     if isinstance(default, float):

@@ -28,8 +28,8 @@ from melody_env.rules.leaps import leap
 from melody_env.rules.masks import in_scale, no_wide_leaps
 from melody_env.rules.modes import in_key, non_repeating, scale
 from melody_env.rules.motifs import motif, repeated_motif
-from melody_env.rules.periodicity import autocorrelation
-from melody_env.rules.rhythm import bar_rhythm, long_end, off_eighth, rest, standstill, syncopation
+from melody_env.rules.periodicity import autocorrelation, autocorrelation_so_far
+from melody_env.rules.rhythm import bar_rhythm, long_end, off_eighth, onset, rest, standstill, syncopation
 from melody_env.rules.runs import repetition
 from melody_env.rules.tonality import key, tonic
 from melody_env.setting import Flags
@@ -46,14 +46,14 @@ RULES: dict[str, Rule] = {
 MORE_RULES: dict[str, Rule] = {rule.__name__: rule for rule in (in_key, scale, non_repeating)}
 """Those of the original's other reward modes."""
 
-SHAPED_RULES: dict[str, Rule] = {rule.__name__: rule for rule in (extrema_so_far,)}
-"""What tells at once what another rule says at the end."""
+SHAPED_RULES: dict[str, Rule] = {rule.__name__: rule for rule in (extrema_so_far, autocorrelation_so_far)}
+"""What tells at once how a whole piece comes nearer to what is asked of it at the end."""
 
 HUMAN_RULES: dict[str, Rule] = {
     rule.__name__: rule
     for rule in (
         *(echo, overused_motif, bar_repeat, sequence),
-        *(bar_rhythm, off_eighth, syncopation, rest, standstill, long_end),
+        *(bar_rhythm, off_eighth, onset, syncopation, rest, standstill, long_end),
         *(stepwise, scale_run, turn, repeated_note, fourth_or_fifth, tritone_or_seventh, beyond_octave),
         *(leap_answered, leap_continued),
         *(chromatic_step, stable_beat, opening, stable_end),

@@ -1,4 +1,4 @@
-"""Rule `autocorrelation`: a melody that resembles itself a few steps later.
+"""Rules `autocorrelation` and `autocorrelation_so_far`: a melody that resembles itself a few steps later.
 
 Shapes: B melodies, n tokens so far, K lags. Source: Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section
 3.3, and the original's code. As in the original, tokens are compared as numbers, note offs (0) and holds (1) among
@@ -79,3 +79,28 @@ def autocorrelation(composition: Composition, *, max_lag: int = 3, threshold: fl
         strengths[k, rows] = np.abs(autocorrelations(signals, int(k) + 1))
     strengths *= strengths > threshold
     return strengths.sum(axis=0) * -3.0
+
+
+class Resemblance:
+    """How much each melody so far resembles itself: the sum of its absolute autocorrelations at lags 1..K."""
+
+    def __init__(self, composition: Composition, max_lag: int):
+        self._max_lag = max_lag
+        self._sums = composition.memory(LaggedSums, max_lag)
+        self._sum = np.zeros(composition.batch_size)
+        self.gain = np.zeros(composition.batch_size)
+        """[B]; what the newest token has added."""
+
+    def update(self, composition: Composition, t: int) -> None:
+        """Take in token `t`."""
+        before, self._sum = self._sum, np.abs(self._sums.coefficients(t + 1)).sum(axis=0)
+        self.gain = self._sum - before
+
+
+def autocorrelation_so_far(composition: Composition, *, max_lag: int = 3) -> Floats:
+    """-3 times what the newest token adds to the absolute autocorrelations at lags 1..max_lag; over a piece, their sum.
+
+    `autocorrelation` asks every beginning of a piece to be below a threshold; this one asks the whole piece to be near
+    0, and says at each step how it comes nearer (potential-based shaping, see `extrema_so_far`).
+    """
+    return composition.memory(Resemblance, max_lag).gain * -3.0

@@ -3,6 +3,8 @@
 Each counts: 1 for what the rule is named for. Whether that is good, a profile's weight says. Shapes: B melodies.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from melody_env.composition import Composition, Floats
@@ -20,6 +22,13 @@ def off_eighth(composition: Composition) -> Floats:
     if composition.position % 2 == 1:
         return np.zeros(composition.batch_size)
     return composition.memory(Line).is_note[composition.position - 1].astype(np.float64)
+
+
+def onset(composition: Composition, *, worth: Sequence[float] = ()) -> Floats:
+    """What a note is `worth` that begins so many sixteenths after a bar line; 0 for places that are not told."""
+    place = (composition.position - 1) % composition.setting.steps_per_bar
+    value = worth[place] if place < len(worth) else 0.0
+    return composition.memory(Line).is_note[composition.position - 1] * float(value)
 
 
 def rest(composition: Composition) -> Floats:

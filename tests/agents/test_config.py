@@ -65,9 +65,9 @@ def test_the_c_of_a_preset_goes_with_its_reward(algo):
 
 
 @pytest.mark.parametrize("algo", ["psi", "ppo_kl"])
-def test_calibrated_preset_is_undiscounted_since_its_optimum_is_a_distribution(algo):
-    config = TrainConfig.of(algo, "calibrated")
-    assert (config.profile().name, config.profile().c, config.agent.gamma) == ("calibrated", 1.0, 1.0)
+def test_peoples_preset_is_undiscounted_since_its_optimum_is_a_distribution(algo):
+    config = TrainConfig.of(algo, "people")
+    assert (config.profile().name, config.profile().c, config.agent.gamma) == ("matched", 1.0, 1.0)
 
 
 @pytest.mark.parametrize("algo", BASELINES)
