@@ -117,6 +117,18 @@ def test_the_page_shows_and_plays_all_that_was_reproduced(config, files, parsed)
     assert motif[-1] == "75.7%"
 
 
+def test_in_a_browser_the_page_plays_and_figure_3_is_drawn(config, files, visit):
+    page = visit(config.folder / "report.html", viewport={"width": 390, "height": 800}, color_scheme="dark")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    drawn = page.locator("figure[data-composition]")
+    assert drawn.locator("figcaption").all_inner_texts() == ["Note RNN", "Q", "ppo_kl, default"]
+    assert drawn.nth(1).locator(".came").count() == 32
+    assert drawn.nth(1).locator(".likely").count() > 32
+    page.locator(".play").first.click()
+    assert page.evaluate("player.listener.name") == "Note RNN, melody 1"
+    page.locator("#stop").click()
+
+
 def test_the_command_is_what_changes_the_results():
     config = ReproduceConfig(quick=True, seeds=2, models=("Q", "ppo_kl, default"), workers=7, out=Path("elsewhere"))
     assert config.command == "python -m agents.reproduce --quick --seeds 2 --models Q 'ppo_kl, default'"

@@ -98,13 +98,8 @@ def test_people_compete_where_that_is_asked_for(small_runs, tmp_path, monkeypatc
     theirs = [melody for melody, who in zip(record["melodies"], record["composers"], strict=True) if who == "People"]
     assert len(theirs) == 3
     assert all(melody in tunes.tolist() for melody in theirs)
-    votes = [
-        {"left": "People", "right": "Q", "preference": 1},
-        {"left": "Note RNN", "right": "People", "preference": 4},
-    ]
-    vote_file = {"study": record["id"], "session": "s", "models": record["models"], "votes": votes}
-    (tmp_path / "votes.json").write_text(json.dumps(vote_file))
-    preference = analyse_votes(AnalyseConfig((tmp_path / "votes.json",), samples=50))
+    path = votes_file(tmp_path / "votes.json", [("People", "Q", 1), ("Q", "People", 4)], models=record["models"])
+    preference = analyse_votes(AnalyseConfig((path,), samples=50))
     assert preference.models[int(preference.strengths.argmax())] == "People"
 
 
@@ -126,9 +121,9 @@ def test_runs_of_another_key_are_not_compared(small_runs, tmp_path):
     assert not (tmp_path / "study").exists()
 
 
-def votes_file(path, rows, session="s1", study="abc"):
+def votes_file(path, rows, session="s1", study="abc", models=("Note RNN", "Q", "G")):
     votes = [dict(zip(("left", "right", "preference"), row, strict=True)) for row in rows]
-    record = {"study": study, "session": session, "models": ["Note RNN", "Q", "G"], "votes": votes}
+    record = {"study": study, "session": session, "models": models, "votes": votes}
     path.write_text(json.dumps(record))
     return path
 
