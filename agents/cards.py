@@ -7,12 +7,12 @@ import base64
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from agents.composing import Pieces
+from agents.composing import Pieces, compose_pieces, load_run
 from melody_env import Setting, load_profile, score_melodies, setting_of
 from melody_env.pictures import pitch_name
 from note_rnn import NO_EVENT, NOTE_OFF, Tokens, write_midi
@@ -39,7 +39,7 @@ class Card:
     policy: list[float]
     """The same [T] by the composer."""
     alternatives: str
-    """What else the composer could have played: its probabilities [T, A] in 255ths, a byte each, base64."""
+    """What else the composer could have played: its probabilities [T, A], `packed`."""
     log_prob: float
     """log p of the whole by the Note RNN, in nats."""
     steps_per_beat: int
@@ -50,14 +50,41 @@ class Card:
     """The MIDI file, base64."""
 
 
+class RunCards(NamedTuple):
+    """What the Note RNN, before, and the agent that it became, after, made of the same first notes."""
+
+    before: list[Card]
+    after: list[Card]
+    environment: dict[str, Any]
+    """That of the run."""
+
+
+def run_cards(run: Path, n: int, seed: int) -> RunCards:
+    """Return `n` melodies of the newest agent of the `run`, a folder, and of its Note RNN, rewarded as the run was.
+
+    Raises RunError or CheckpointError where there is nothing to load.
+    """
+    policy, environment = load_run(run)
+    before, after = (
+        piece_cards(compose_pieces(composer, n, seed, environment, num_probabilities=n), environment)
+        for composer in (None, policy)
+    )
+    return RunCards(before, after, environment)
+
+
 def piece_cards(pieces: Pieces, environment: dict[str, Any]) -> list[Card]:
     """Return the pieces that have kept their probabilities, rewarded as in `environment`, which holds a `prior`."""
     count = len(pieces.probabilities)
     return _cards(pieces.melodies[:count], pieces.primers[:count], pieces.probabilities, environment)
 
 
+def chosen_tunes(tunes: Tokens, n: int, seed: int) -> Tokens:
+    """Return up to `n` of `tunes` [N, T], drawn by chance."""
+    return np.random.default_rng(seed).permutation(tunes)[:n]
+
+
 def tune_cards(tunes: Tokens, environment: dict[str, Any]) -> list[Card]:
-    """Return `tunes` [N, T] of people, as if the Note RNN of the `environment` had composed them."""
+    """Return `tunes` [N, T] of anybody, as if the Note RNN of the `environment` had composed them."""
     prior = environment["prior"].transposed(setting_of(environment).transposition)
     primers = np.full(len(tunes), NO_EVENT)
     heard_before = np.concatenate([primers[:, None], tunes[:, :-1]], axis=1)
@@ -86,7 +113,7 @@ def _cards(
             music_theory=_rounded(scores.music_theory[i]),
             prior=_rounded(np.exp(log_prob[i])),
             policy=_rounded(policy[i]),
-            alternatives=base64.b64encode(np.rint(255 * probabilities[i]).astype(np.uint8)).decode("ascii"),
+            alternatives=packed(probabilities[i]),
             log_prob=round(float(log_prob[i].sum()), _DIGITS),
             steps_per_beat=setting.steps_per_beat,
             steps_per_bar=setting.steps_per_bar,
@@ -95,6 +122,11 @@ def _cards(
         )
         for i, melody in enumerate(shown)
     ]
+
+
+def packed(probabilities: npt.NDArray[np.floating]) -> str:
+    """Return `probabilities` [T, A] in 255ths, a byte each, base64."""
+    return base64.b64encode(np.rint(255 * probabilities).astype(np.uint8)).decode("ascii")
 
 
 def heard(token: int) -> str:

@@ -3,7 +3,7 @@
 The metrics are `table_metrics`; the statistics that count are those of the paper's Table 1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from agents.evaluation import ROWS
@@ -30,6 +30,28 @@ class Claim(NamedTuple):
 
     holds: bool
     sentence: str
+
+
+class Measured(NamedTuple):
+    """An agent called `name`, the Note RNN that it was, and people, None where they were not measured."""
+
+    name: str
+    agent: Metrics
+    note_rnn: Metrics
+    people: Metrics | None
+
+
+def ladder(models: Sequence[Measured], preference: Preference | None = None) -> list[tuple[str, list[Claim]]]:
+    """Return what can be said of the `models`, by heading, the weakest claim first."""
+    unasked = [Claim(False, "Nobody has been asked, so nothing is claimed.")]
+    return [
+        ("The rules are obeyed", [rules_claim(name, agent, prior) for name, agent, prior, _ in models]),
+        ("Closer to what people write", [people_claim(*model) for model in models]),
+        (
+            "Preferred by listeners",
+            unasked if preference is None else [listeners_claim(model.name, preference) for model in models],
+        ),
+    ]
 
 
 def rules_claim(name: str, agent: Metrics, note_rnn: Metrics) -> Claim:

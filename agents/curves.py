@@ -3,7 +3,7 @@
 Shapes: K points.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -20,8 +20,11 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 8, 8, 22
 class Curve(NamedTuple):
     """A figure while learning: environment steps [K] and values [K]."""
 
-    steps: list[int]
-    values: list[float]
+    steps: Sequence[int]
+    values: Sequence[float]
+    low: Sequence[float] = ()
+    """[K]; with `high` the band around the values, empty where there is none."""
+    high: Sequence[float] = ()
 
 
 class Tick(NamedTuple):
@@ -38,6 +41,8 @@ class Chart:
     title: str
     lines: dict[str, str]
     """Of each run the points of its polyline, as SVG writes them."""
+    bands: dict[str, str]
+    """Of each run that has one the points of the polygon around its line."""
     last: dict[str, float]
     """Of each run the last value."""
     x_ticks: list[Tick]
@@ -59,7 +64,7 @@ def chart(title: str, curves: Mapping[str, Curve]) -> Chart:
     """Return the `curves` (run -> its curve) on one chart; points that are no numbers are left out."""
     finite = {name: _finite(curve) for name, curve in curves.items()}
     x_ticks = _ticks([step for curve in finite.values() for step in curve.steps])
-    y_ticks = _ticks([value for curve in finite.values() for value in curve.values])
+    y_ticks = _ticks([value for curve in finite.values() for value in (*curve.values, *curve.low, *curve.high)])
     (left, right), (low, high) = (x_ticks[0], x_ticks[-1]), (y_ticks[0], y_ticks[-1])
 
     def x(step: float) -> float:
@@ -68,11 +73,16 @@ def chart(title: str, curves: Mapping[str, Curve]) -> Chart:
     def y(value: float) -> float:
         return HEIGHT - _BOTTOM - (value - low) / (high - low) * (HEIGHT - _TOP - _BOTTOM)
 
+    def points(steps: Iterable[float], values: Iterable[float]) -> str:
+        return " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in zip(steps, values, strict=True))
+
     return Chart(
         title,
+        {name: points(curve.steps, curve.values) for name, curve in finite.items()},
         {
-            name: " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in zip(*curve, strict=True))
+            name: points((*curve.steps, *curve.steps[::-1]), (*curve.low, *curve.high[::-1]))
             for name, curve in finite.items()
+            if curve.low
         },
         {name: curve.values[-1] for name, curve in finite.items() if curve.values},
         [Tick(round(x(tick), 1), _short(tick)) for tick in x_ticks],
@@ -81,8 +91,9 @@ def chart(title: str, curves: Mapping[str, Curve]) -> Chart:
 
 
 def _finite(curve: Curve) -> Curve:
-    kept = [(step, value) for step, value in zip(*curve, strict=True) if np.isfinite(value)]
-    return Curve([step for step, _ in kept], [value for _, value in kept])
+    kept = [i for i, value in enumerate(curve.values) if np.isfinite(value)]
+    low, high = ([side[i] for i in kept] if side else () for side in (curve.low, curve.high))
+    return Curve([curve.steps[i] for i in kept], [curve.values[i] for i in kept], low, high)
 
 
 def _ticks(values: Sequence[float]) -> list[float]:

@@ -7,6 +7,7 @@ from agents.config import TrainConfig
 from agents.run_directory import RunDirectory
 
 NOTE_RNN = "Note RNN"
+PEOPLE = "People"
 
 ALGORITHMS = {
     "q": "Q",

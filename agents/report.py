@@ -3,31 +3,30 @@
 The page has what can be said, pairs from the same first note, the table, learning curves, and more melodies.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-import numpy as np
 import torch
 import tyro
 
-from agents.cards import Card, piece_cards, tune_cards
-from agents.claims import Claim, listeners_claim, people_claim, rules_claim
-from agents.composing import Pieces, compose_pieces, load_run
+from agents.cards import RunCards, chosen_tunes, run_cards, tune_cards
+from agents.claims import Measured, ladder
 from agents.config import TrainConfig
 from agents.curves import Chart, Curve, chart, read_curves
 from agents.evaluation import ROWS, written
-from agents.labels import NOTE_RNN, run_labels
-from agents.page import write_page
+from agents.facts import Facts, run_facts
+from agents.labels import NOTE_RNN, PEOPLE, run_labels
 from agents.paper import published
 from agents.preference import Preference, analyse
+from agents.report_page import HELD_OUT, NO_RACE, Agent, Curves, Report, Results, Row, write_report_page
+from agents.result_table import Entry, ResultTable, result_table
 from agents.run_directory import RunDirectory, RunError
 from agents.votes import read_votes
 from melody_env import setting_of
 from melody_env.populations import held_out_melodies
-from note_rnn import InputError, Tokens, run_command
-from note_rnn.notes import tokens_to_notes
+from note_rnn import InputError, run_command
 
 PAIRS = 3
 """First notes from which before and after stand side by side; further melodies have rows of their own."""
@@ -40,6 +39,10 @@ _CURVES = {
     "melody/distinct_compositions": "Distinct compositions, share",
     "melody/human_log_prob": "log p of people's tunes under the agent, nats per step",
 }
+
+_EACH_POINT = (
+    "Each point is the mean of 256 pieces, always from the same first notes, against the tokens composed so far."
+)
 
 
 @dataclass(frozen=True)
@@ -67,16 +70,7 @@ class Run(NamedTuple):
     metrics: dict[str, Any]
     """`evaluation.json`, or `metrics.json` where it was not evaluated again."""
     curves: dict[str, Curve]
-    before: Pieces
-    after: Pieces
-    environment: dict[str, Any]
-
-
-class Item(NamedTuple):
-    """A card and its place among the page's data."""
-
-    place: int
-    card: Card
+    cards: RunCards
 
 
 def write_report(config: ReportConfig) -> Path:
@@ -90,7 +84,7 @@ def write_report(config: ReportConfig) -> Path:
     labels = run_labels(config.runs)
     runs = [_read(path, label, config) for path, label in zip(config.runs, labels, strict=True)]
     out = config.out or config.runs[0] / "report.html"
-    write_page(out, "report.html", **_content(runs, preference, config))
+    write_report_page(out, _report(runs, preference, config))
     return out
 
 
@@ -100,88 +94,49 @@ def _read(path: Path, label: str, config: ReportConfig) -> Run:
     if not measured:
         raise RunError(f"{path} has not come to its end: go on with it, python train.py --resume {path}")
     metrics = run.read_json(measured[0])
-    policy, environment = load_run(path)
-    before, after = (
-        compose_pieces(composer, config.melodies, config.seed, environment, num_probabilities=config.melodies)
-        for composer in (None, policy)
+    cards = run_cards(path, config.melodies, config.seed)
+    return Run(label, run.read_json("config.json"), metrics, read_curves(path), cards)
+
+
+def _report(runs: Sequence[Run], preference: Preference | None, config: ReportConfig) -> Report:
+    """Return what the page shows of `runs`, and what listeners prefer, None if none were asked."""
+    told = [(run.label, run.metrics) for run in runs]
+    measured = [Measured(label, its["agent"], its[NOTE_RNN], its.get("people")) for label, its in told]
+    charts = _charts(runs)
+    return Report(
+        title=f"Tuning a melody model: {', '.join(run.label for run in runs)}",
+        about="This page shows what became of it, and lets you hear it.",
+        ladder=ladder(measured, preference),
+        agents=[Agent(run.label, run.cards.before, run.cards.after, _facts(run)) for run in runs],
+        pairs=PAIRS,
+        others=[_people(config, runs[0].cards.environment)],
+        results=[_results(runs)],
+        curves=[Curves("", _EACH_POINT, charts)] if charts else [],
+        seed=config.seed,
     )
-    return Run(label, run.read_json("config.json"), metrics, read_curves(path), before, after, environment)
 
 
-def _content(runs: Sequence[Run], preference: Preference | None, config: ReportConfig) -> dict[str, Any]:
-    """Return what the template `report.html` asks for."""
-    items: list[Item] = []
-
-    def numbered(cards: Sequence[Card]) -> list[Item]:
-        added = [Item(len(items) + i, card) for i, card in enumerate(cards)]
-        items.extend(added)
-        return added
-
-    shown, agents, priors = [], [], []
-    for series, run in enumerate(runs):
-        before, after = (numbered(piece_cards(pieces, run.environment)) for pieces in (run.before, run.after))
-        pairs = list(zip(range(1, PAIRS + 1), before, after, strict=False))
-        shown.append({"label": run.label, "series": series % 8, "pairs": pairs, "facts": _facts(run)})
-        agents.append({"label": run.label, "tuned": True, "melodies": _rest(after)})
-        if not any(np.array_equal(run.before.melodies, other.before.melodies) for other in runs[:series]):
-            priors.append({"label": NOTE_RNN, "tuned": False, "melodies": _rest(before)})
-    tunes = numbered(tune_cards(_held_out(config, runs[0].environment), runs[0].environment))
-    people = {
-        "label": "People",
-        "tuned": False,
-        "melodies": [(i, "A held-out tune", item) for i, item in enumerate(tunes, 1)],
-    }
-    return {
-        "title": f"Tuning a melody model: {', '.join(run.label for run in runs)}",
-        "ladder": ladder(runs, preference),
-        "runs": shown,
-        "rows": [row for row in (people, *priors, *agents) if row["melodies"]],
-        "table": _table(runs),
-        "compositions": " or ".join(f"{count:,}" for count in sorted({run.metrics["compositions"] for run in runs})),
-        "charts": _charts(runs),
-        "tempo": _tempo(items),
-        "seed": config.seed,
-        "data": {"cards": [asdict(item.card) for item in items], "pitchRange": _pitch_range(items)},
-    }
-
-
-def _rest(items: Sequence[Item]) -> list[tuple[int, str, Item]]:
-    """Return of the melodies that are in no pair the number, a heading, and the melody."""
-    numbers = range(PAIRS + 1, len(items) + 1)
-    return [(n, f"After hearing {item.card.start}", item) for n, item in zip(numbers, items[PAIRS:], strict=True)]
-
-
-def _held_out(config: ReportConfig, environment: dict[str, Any]) -> Tokens:
-    """Return as many tunes of people [N, T] as melodies of each model have rows of their own; none if not at hand."""
+def _people(config: ReportConfig, environment: dict[str, Any]) -> Row:
+    """Return as many tunes of people as melodies of each model have rows of their own; none if not at hand."""
     tunes = held_out_melodies(setting_of(environment))
-    if tunes is None:
-        return np.zeros((0, setting_of(environment).steps), np.int64)
-    return np.random.default_rng(config.seed).permutation(tunes)[: max(config.melodies - PAIRS, 0)]
+    count = max(config.melodies - PAIRS, 0)
+    shown = [] if tunes is None else tune_cards(chosen_tunes(tunes, count, config.seed), environment)
+    return Row(PEOPLE, shown, heading=HELD_OUT)
 
 
-def ladder(runs: Sequence[Run], preference: Preference | None = None) -> list[tuple[str, list[Claim]]]:
-    """Return what can be said of the runs, the weakest claim first."""
-    unasked = [Claim(False, "Nobody has been asked, so nothing is claimed.")]
-    columns = [(run.label, run.metrics["agent"], run.metrics[NOTE_RNN], run.metrics.get("people")) for run in runs]
-    return [
-        ("The rules are obeyed", [rules_claim(name, agent, prior) for name, agent, prior, _ in columns]),
-        ("Closer to what people write", [people_claim(*column) for column in columns]),
-        (
-            "Preferred by listeners",
-            unasked if preference is None else [listeners_claim(run.label, preference) for run in runs],
-        ),
-    ]
+def _results(runs: Sequence[Run]) -> Results:
+    counts = " or ".join(f"{count:,}" for count in sorted({run.metrics["compositions"] for run in runs}))
+    table = _table(runs)
+    beside = ", beside held-out tunes of people" if PEOPLE in table.header else ""
+    text = f"Table 1 of the paper and more, over {counts} compositions of each model{beside}. {NO_RACE}"
+    return Results("", text, table)
 
 
-def _table(runs: Sequence[Run]) -> dict[str, Any]:
+def _table(runs: Sequence[Run]) -> ResultTable:
     """Return the table of results: the Note RNN, agents, people, and the paper's Note RNN and Q."""
-    columns: dict[str, list[str]] = {}
-    for who, heading in ((NOTE_RNN, NOTE_RNN), ("agent", None), ("people", "People")):
-        own = {
-            run.label: [written(run.metrics[who].get(row.metric), row.form) for row in ROWS]
-            for run in runs
-            if who in run.metrics
-        }
+    columns: dict[str, list[Entry]] = {}
+    for who, heading in ((NOTE_RNN, NOTE_RNN), ("agent", None), ("people", PEOPLE)):
+        own = {run.label: _column(run.metrics[who]) for run in runs if who in run.metrics}
         first = next(iter(own.values()), None)
         if heading and all(column == first for column in own.values()):
             own = {heading: first} if first else {}
@@ -189,9 +144,12 @@ def _table(runs: Sequence[Run]) -> dict[str, Any]:
             own = {f"{heading} ({label})": column for label, column in own.items()}
         columns |= own
     for name, model in (("Note RNN", "note_rnn"), ("Q", "q")):
-        columns[f"paper: {name}"] = [written(published(row.metric, model), row.form) for row in ROWS]
-    rows = [(row.label, cells) for row, *cells in zip(ROWS, *columns.values(), strict=True) if set(cells) != {"-"}]
-    return {"header": list(columns), "rows": rows}
+        columns[f"paper: {name}"] = _column({row.metric: published(row.metric, model) for row in ROWS})
+    return result_table(columns)
+
+
+def _column(metrics: Mapping[str, float | None]) -> list[Entry]:
+    return [Entry(written(metrics.get(row.metric), row.form)) for row in ROWS]
 
 
 def _charts(runs: Sequence[Run]) -> list[Chart]:
@@ -203,36 +161,10 @@ def _charts(runs: Sequence[Run]) -> list[Chart]:
     return charts
 
 
-def _facts(run: Run) -> list[tuple[str, str]]:
+def _facts(run: Run) -> Facts:
     """Return what is needed to make the run again, by name."""
-    config, record = TrainConfig.saved(run.record), run.record
-    profile, setting = config.profile(), run.after.setting
-    packages = ", ".join(f"{name} {number}" for name, number in record.get("versions", {}).items())
-    return [
-        ("Command", "python " + " ".join(record.get("command", []))),
-        ("Seed", str(config.seed)),
-        ("Tokens composed while learning", f"{config.total_timesteps:,}"),
-        ("Reward", f"{profile.name}, c = {profile.c:g}: {', '.join(profile.rule_names)}"),
-        (
-            "Setting",
-            f"{setting.key} {setting.mode}, {setting.meter}, {setting.steps} sixteenths, {setting.tempo:g} bpm",
-        ),
-        ("Note RNN", f"{config.prior}, weights {record.get('prior_checksum', 'unknown')[:12]}"),
-        ("Software", f"Python {record.get('python', 'unknown')}, {packages}"),
-    ]
-
-
-def _tempo(items: Sequence[Item]) -> dict[str, int]:
-    """Return where the control of the tempo starts, and its ends, within which every melody has its own."""
-    tempos = [round(item.card.tempo) for item in items]
-    return {"first": tempos[0], "lowest": min(40, *tempos), "highest": max(240, *tempos)}
-
-
-def _pitch_range(items: Sequence[Item]) -> tuple[int, int]:
-    """Return the lowest and highest MIDI pitch of all melodies, an octave apart or more."""
-    pitches = np.concatenate([tokens_to_notes(item.card.tokens).pitches for item in items])
-    low, high = (int(pitches.min()), int(pitches.max())) if len(pitches) else (60, 72)
-    return low - 1, max(high, low + 12) + 1
+    command, seed = run.record.get("command", []), TrainConfig.saved(run.record).seed
+    return [("Command", "python " + " ".join(command)), ("Seed", str(seed)), *run_facts(run.record)]
 
 
 def main() -> None:

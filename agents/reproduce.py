@@ -12,26 +12,19 @@ import tyro
 from matplotlib.figure import Figure
 
 from agents.bootstrap import estimates, pooled
-from agents.paper_figures import (
-    Cell,
-    cells,
-    composition_figure,
-    composition_rows,
-    csv_text,
-    learning_figure,
-    markdown,
-)
+from agents.paper_figures import Seeds, composition_figure, composition_rows, csv_text, learning_figure
+from agents.paper_table import Cell, cells, paper_table
+from agents.report_page import write_report_page
 from agents.reproduction import MARKOV, NOTE_RNN, PEOPLE, RANDOM, ReproduceConfig
+from agents.reproduction_page import Reproduced, reproduction_report
 from agents.reproduction_parts import Part, make, read_curve, read_sample
+from agents.result_table import ResultTable, markdown
 from agents.samples import Sample
 from melody_env import Setting
 from melody_env.populations import held_out_melodies
 from note_rnn import Progress, load_note_rnn, replacing, run_command, write_json
 from note_rnn.corpus import CorpusError, load_corpus
 from note_rnn.pretrain import PretrainConfig, pretrain
-
-Curves = dict[str, list[list[dict[str, float]]]]
-"""By agent, of each seed: what its checkpoints composed (`read_curve`)."""
 
 
 def reproduce(config: ReproduceConfig) -> list[Path]:
@@ -40,7 +33,7 @@ def reproduce(config: ReproduceConfig) -> list[Path]:
     Raises InputError for what cannot be used, before anything is trained.
     """
     config.check()
-    config = replace(config, prior=_prior(config))
+    _provide_note_rnn(config)
     setting = config.training(config.chosen[0], 0).profile().setting
     parts = [Part(name, None, 0) for name in (NOTE_RNN, *_references_at_hand(setting))]
     parts += [Part(model.name, model, seed) for seed in range(config.size.seeds) for model in config.chosen]
@@ -58,15 +51,13 @@ def reproduce(config: ReproduceConfig) -> list[Path]:
     return _write_results(config, parts)
 
 
-def _prior(config: ReproduceConfig) -> str:
-    """Return the Note RNN to use, pretrained first if that is asked for and not yet done."""
-    path = config.folder / "note_rnn.safetensors"
+def _provide_note_rnn(config: ReproduceConfig) -> None:
+    """Pretrain the Note RNN if that is asked for and not yet done; raises CheckpointError if there is none."""
+    path = Path(config.prior_file)
     if config.prior != "train":
         load_note_rnn(config.prior)
-        return config.prior
-    if not path.is_file():
+    elif not path.is_file():
         pretrain(PretrainConfig(path, recipe="paper", log_dir=config.folder / "pretraining"))
-    return str(path)
 
 
 def _references_at_hand(setting: Setting) -> list[str]:
@@ -80,68 +71,70 @@ def _references_at_hand(setting: Setting) -> list[str]:
 
 
 def _write_results(config: ReproduceConfig, parts: Sequence[Part]) -> list[Path]:
-    """Write tables, figures and their numbers into the folder; return the files."""
-    samples: dict[str, list[Sample]] = {}
-    curves: Curves = {}
-    for part in parts:
-        samples.setdefault(part.name, []).append(read_sample(part, config))
-        if part.model is not None:
-            curves.setdefault(part.name, []).append(read_curve(part, config))
-    found = _cells(config, samples)
-    first = {name: agents[0] for name, agents in samples.items()}
-    texts = _tables(config, found, list(samples)) | _numbers(found, curves, first)
+    """Write tables, figures and their numbers, and the page, into the folder; return the files."""
+    reproduced = _read(config, parts)
+    texts = _texts(reproduced)
     for name, text in texts.items():
         with replacing(config.folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    figures = _figures(config, curves, first)
+    figures = _figures(config, reproduced)
     for name, figure in figures.items():
         with replacing(config.folder / name) as temporary:
             figure.savefig(temporary, dpi=110)
-    record = {"config": asdict(config), "size": config.size._asdict(), "table": list(map(_plain, found))}
-    write_json(config.folder / "reproduce.json", record | {"curves": curves})
+    table = list(map(_plain, reproduced.cells))
+    record = {"config": asdict(config), "size": config.size._asdict(), "table": table, "curves": reproduced.curves}
+    write_json(config.folder / "reproduce.json", record)
+    write_report_page(config.folder / "report.html", reproduction_report(config, reproduced))
     print(texts["table1.md"], texts["table2.md"], sep="\n")
-    return [config.folder / name for name in (*texts, *figures, "reproduce.json")]
+    return [config.folder / name for name in (*texts, *figures, "reproduce.json", "report.html")]
 
 
-def _tables(config: ReproduceConfig, found: Sequence[Cell], names: Sequence[str]) -> dict[str, str]:
+def _read(config: ReproduceConfig, parts: Sequence[Part]) -> Reproduced:
+    """Return what the finished `parts` have come to."""
+    samples: dict[str, list[Sample]] = {}
+    curves: dict[str, Seeds] = {}
+    for part in parts:
+        samples.setdefault(part.name, []).append(read_sample(part, config))
+    for model in config.chosen:
+        curves[model.name] = [read_curve(part, config) for part in parts if part.model == model]
+    found = _cells(config, samples)
+    return Reproduced(samples, found, curves, _tables(config, found, list(samples)))
+
+
+def _tables(config: ReproduceConfig, found: Sequence[Cell], names: Sequence[str]) -> tuple[ResultTable, ResultTable]:
     """Return Table 1, the paper's, and Table 2, of the default presets and references."""
-    of_paper = _of_paper(config)
+    of_paper = config.names("paper")
     others = [name for name in names if name not in (NOTE_RNN, *of_paper)]
     unpublished = [replace(cell, paper=None) for cell in found]
-    return {
-        "table1.md": markdown(found, [NOTE_RNN, *of_paper]),
-        "table2.md": markdown(unpublished, [NOTE_RNN, *others]),
-    }
+    return paper_table(found, [NOTE_RNN, *of_paper]), paper_table(unpublished, [NOTE_RNN, *others])
 
 
-def _numbers(found: Sequence[Cell], curves: Curves, samples: Mapping[str, Sample]) -> dict[str, str]:
-    """Return all tables and figures as CSV."""
+def _texts(reproduced: Reproduced) -> dict[str, str]:
+    """Return the tables as Markdown, and all tables and figures as CSV."""
     learning = [
         {"composer": name, "seed": seed, **row}
-        for name, agents in curves.items()
+        for name, agents in reproduced.curves.items()
         for seed, curve in enumerate(agents)
         for row in curve
     ]
     rows = {
-        "tables.csv": list(map(_plain, found)),
+        "tables.csv": list(map(_plain, reproduced.cells)),
         "figure2.csv": learning,
-        "figure3.csv": composition_rows(samples),
+        "figure3.csv": composition_rows(reproduced.first),
     }
-    return {name: csv_text(each) for name, each in rows.items()}
+    tables = {f"table{number}.md": markdown(table) for number, table in enumerate(reproduced.tables, 1)}
+    return tables | {name: csv_text(each) for name, each in rows.items()}
 
 
-def _figures(config: ReproduceConfig, curves: Curves, samples: Mapping[str, Sample]) -> dict[str, Figure]:
+def _figures(config: ReproduceConfig, reproduced: Reproduced) -> dict[str, Figure]:
     """Return Figure 2, of the paper's presets and of the default ones if there are any, and Figure 3."""
-    of_paper = _of_paper(config)
-    groups = {"figure2.png": of_paper, "figure2_default.png": [name for name in curves if name not in of_paper]}
+    groups = {"figure2.png": config.names("paper"), "figure2_default.png": config.names("default")}
     learning = {
-        name: learning_figure({each: curves[each] for each in group}) for name, group in groups.items() if group
+        name: learning_figure({each: reproduced.curves[each] for each in group})
+        for name, group in groups.items()
+        if group
     }
-    return learning | {"figure3.png": composition_figure(samples)}
-
-
-def _of_paper(config: ReproduceConfig) -> list[str]:
-    return [model.name for model in config.chosen if model.preset == "paper"]
+    return learning | {"figure3.png": composition_figure(reproduced.first)}
 
 
 def _cells(config: ReproduceConfig, samples: Mapping[str, Sequence[Sample]]) -> list[Cell]:

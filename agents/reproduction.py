@@ -1,7 +1,8 @@
 """What is reproduced: which agents and references, how much of each, and where it goes."""
 
 import os
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,8 +54,8 @@ class ReproduceConfig:
     """Remake the results of Jaques et al. 2017 beside people's tunes, Markov chains and random notes.
 
     Trains Q, Psi, G and RL only with the paper's presets, and the default presets; lets each compose; writes Table 1
-    with the published values beside it, Figure 2 and Figure 3, as text, pictures, CSV and JSON. What is finished is not
-    made again: the same command goes on where it was stopped.
+    with the published values beside it, Figure 2 and Figure 3, as text, pictures, CSV and JSON, and report.html, a page
+    to see and hear all of it. What is finished is not made again: the same command goes on where it was stopped.
     """
 
     quick: bool = False
@@ -89,9 +90,30 @@ class ReproduceConfig:
         return self.out or Path("runs") / f"reproduce{'-quick' * self.quick}{'-full' * self.full}"
 
     @property
+    def command(self) -> str:
+        """The command that remakes the results; where they go and on how many cores changes nothing in them."""
+        words = ["python", "-m", "agents.reproduce"]
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value == each.default or each.name in ("out", "workers"):
+                continue
+            words.append(f"--{each.name.replace('_', '-')}")
+            words += map(str, value if isinstance(value, tuple) else [] if value is True else [value])
+        return shlex.join(words)
+
+    @property
+    def prior_file(self) -> str:
+        """The Note RNN to use: `prior`, or where the one is that was pretrained for it."""
+        return str(self.folder / "note_rnn.safetensors") if self.prior == "train" else self.prior
+
+    @property
     def chosen(self) -> list[Model]:
         """The agents to train."""
         return [model for model in MODELS if model.name in self.models]
+
+    def names(self, preset: Preset) -> list[str]:
+        """Return the names of the agents to train with a `preset`."""
+        return [model.name for model in self.chosen if model.preset == preset]
 
     def check(self) -> None:
         """Raise InputError for what cannot be used."""
@@ -110,7 +132,7 @@ class ReproduceConfig:
 
     def training(self, model: Model, seed: int) -> TrainConfig[Any]:
         """Return the configuration of an agent's training."""
-        changes: dict[str, Any] = {"seed": seed, "run_dir": self.run_dir(model, seed), "prior": self.prior}
+        changes: dict[str, Any] = {"seed": seed, "run_dir": self.run_dir(model, seed), "prior": self.prior_file}
         if model.preset == "paper":
             changes["total_timesteps"] = self.size.paper_steps
         if self.total_timesteps is not None:

@@ -28,7 +28,7 @@ from melody_env.populations import held_out_melodies, learned_tunes
 from note_rnn import NoteRNN, Tokens, load_note_rnn, write_json
 from note_rnn.markov import markov_melodies
 
-_HEARD = 256
+HEARD = 256
 """Pieces that each point of Figure 2 is the mean of; the paper has 100."""
 
 
@@ -127,7 +127,7 @@ def _curve(run: RunDirectory, train: TrainConfig[Any], environment: dict[str, An
     checkpoints = {0: None, **run.saved()}
     for steps, path in checkpoints.items():
         policy = None if path is None else load_agent(path, kind).policy
-        pieces = compose_pieces(policy, _HEARD, 0, environment)
+        pieces = compose_pieces(policy, HEARD, 0, environment)
         prior: NoteRNN = environment["prior"].transposed(pieces.setting.transposition)
         log_prob = prior.log_prob(pieces.melodies, pieces.primers).numpy()
         music_theory = score_melodies(pieces.melodies, "paper", pieces.setting).music_theory
@@ -142,7 +142,7 @@ def _curve(run: RunDirectory, train: TrainConfig[Any], environment: dict[str, An
 
 
 def _make_reference(part: Part, config: ReproduceConfig) -> None:
-    prior = load_note_rnn(config.prior)
+    prior = load_note_rnn(config.prior_file)
     path = part.folder(config) / "pieces.npz"
     asked = _asked(part, config, checksum(None, prior))
     if Sample.load(path, asked) is not None:

@@ -17,12 +17,15 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from agents.cards import chosen_tunes
 from agents.composing import Pieces, compose_pieces, load_run
-from agents.labels import NOTE_RNN, run_labels
+from agents.labels import NOTE_RNN, PEOPLE, run_labels
 from agents.page import write_page
 from agents.preference import Preference, analyse
 from agents.votes import read_votes
-from note_rnn import InputError, run_command, write_json
+from melody_env import Setting
+from melody_env.populations import held_out_melodies
+from note_rnn import InputError, Tokens, run_command, write_json
 
 Slot = tuple[int, int]
 """A model and the number of one of its pieces."""
@@ -45,6 +48,9 @@ class NewConfig:
     """How often a listener compares each pair of models."""
     orders: int = 100
     """Orders that the page knows; each listener gets one of them by chance."""
+    people: bool = False
+    """Let held-out tunes of people compete as one more model. Not by default: the paper asked for models alone, and
+    every model more takes listeners more time, who are asked whether tuning made the Note RNN better."""
     seed: int = 0
     """Seed of melodies and orders."""
 
@@ -78,30 +84,36 @@ def new_study(config: NewConfig) -> Path:
         if getattr(config, name) < 1:
             raise InputError(f"--{name} must be at least 1, not {getattr(config, name)}.")
     torch.set_num_threads(1)
-    pieces = compose_models(config)
-    study, record = study_data(pieces, config)
+    composed = compose_models(config)
+    setting = composed[NOTE_RNN].setting
+    melodies = {model: pieces.melodies for model, pieces in composed.items()}
+    if config.people:
+        melodies[PEOPLE] = people_tunes(config, setting)
+    study, record = study_data(melodies, setting.tempo, config)
     page = config.out / "study.html"
     write_page(page, "study.html", study=study, comparisons=len(study["orders"][0]))
     write_json(config.out / "study.json", record)
     return page
 
 
-def study_data(pieces: dict[str, Pieces], config: NewConfig) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what the page knows of the study, and what is kept beside it for whoever asks, of `pieces` by model.
+def study_data(composed: dict[str, Tokens], tempo: float, config: NewConfig) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what the page knows of the study, and what is kept beside it for whoever asks.
+
+    Of what models `composed`, [N, T] each, played in quarter notes a minute (`tempo`).
 
     The page has the melodies in random order, and their composers in a form that is not read by accident.
     """
     rng = np.random.default_rng(config.seed)
-    slots = [(model, number) for model in range(len(pieces)) for number in range(config.pieces)]
+    slots = [(model, number) for model in range(len(composed)) for number in range(config.pieces)]
     shuffled = [slots[i] for i in rng.permutation(len(slots))]
-    orders = [schedule(len(pieces), config.pieces, config.repeats, rng) for _ in range(config.orders)]
-    models, composed = list(pieces), list(pieces.values())
+    orders = [schedule(len(composed), config.pieces, config.repeats, rng) for _ in range(config.orders)]
+    models = list(composed)
     composers = [models[model] for model, _ in shuffled]
-    melodies = [composed[model].melodies[number].tolist() for model, number in shuffled]
+    melodies = [composed[models[model]][number].tolist() for model, number in shuffled]
     identity = hashlib.sha256(json.dumps([melodies, composers]).encode()).hexdigest()[:12]
     study = {
         "id": identity,
-        "tempo": composed[0].setting.tempo,
+        "tempo": tempo,
         "melodies": melodies,
         "orders": [[[shuffled.index(slot) for slot in trial] for trial in order] for order in orders],
         "composers": _hidden(composers),
@@ -120,18 +132,29 @@ def compose_models(config: NewConfig) -> dict[str, Pieces]:
 
     Raises InputError if the runs did not all start from the same Note RNN in the same setting.
     """
-    pieces: dict[str, Pieces] = {}
+    composed: dict[str, Pieces] = {}
     for label, path in zip(run_labels(config.runs), config.runs, strict=True):
         policy, environment = load_run(path)
         prior, agent = (compose_pieces(who, config.pieces, config.seed, environment) for who in (None, policy))
-        known = pieces.setdefault(NOTE_RNN, prior)
+        known = composed.setdefault(NOTE_RNN, prior)
         if not np.array_equal(known.melodies, prior.melodies) or known.setting != prior.setting:
             raise InputError(
                 f"{path} did not start from the same Note RNN in the same key, meter, length and tempo as "
                 f"{config.runs[0]}: compare them in studies of their own."
             )
-        pieces[label] = agent
-    return pieces
+        composed[label] = agent
+    return composed
+
+
+def people_tunes(config: NewConfig, setting: Setting) -> Tokens:
+    """Return as many held-out tunes of people [N, T] as each model has pieces; raises InputError if too few."""
+    tunes = held_out_melodies(setting)
+    if tunes is None or len(tunes) < config.pieces:
+        raise InputError(
+            f"There are {0 if tunes is None else len(tunes)} held-out tunes of people in this key, meter and length, "
+            f"too few for --pieces {config.pieces}: leave out --people, or give fewer --pieces."
+        )
+    return chosen_tunes(tunes, config.pieces, config.seed)
 
 
 def schedule(models: int, pieces: int, repeats: int, rng: np.random.Generator) -> list[Trial]:

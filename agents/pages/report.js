@@ -1,7 +1,7 @@
 // The report: every figure.melody becomes a piano roll that plays, with what rules and Note RNN say of each step.
 "use strict";
 
-const {cards, pitchRange} = JSON.parse(document.getElementById("data").textContent);
+const {cards, pitchRange, compositions} = JSON.parse(document.getElementById("data").textContent);
 const player = new Player();
 const tempo = document.getElementById("tempo");
 const stopButton = document.getElementById("stop");
@@ -10,6 +10,13 @@ let tempoIsChosen = false;
 
 const signed = (number) => (number < 0 ? "−" : "+") + Math.abs(number).toFixed(Math.abs(number) < 10 ? 2 : 0);
 const chance = (p) => (p < 0.001 ? "< 0.1 %" : p < 0.1 ? `${(100 * p).toFixed(1)} %` : `${Math.round(100 * p)} %`);
+
+// The probabilities [steps][38] that cards and compositions hold in 255ths, a byte each.
+function unpacked(text, steps) {
+  const shares = [...atob(text)].map((letter) => letter.charCodeAt(0) / 255);
+  const size = shares.length / steps;
+  return Array.from({length: steps}, (_, step) => shares.slice(step * size, (step + 1) * size));
+}
 
 class Melody {
   constructor(figure) {
@@ -48,9 +55,7 @@ class Melody {
   // Draw the roll again, with the notes that could have come or without them.
   showAlternatives(isAsked) {
     const {tokens, alternatives, steps_per_beat, steps_per_bar} = this.card;
-    const bytes = [...atob(alternatives)].map((letter) => letter.charCodeAt(0) / 255);
-    const size = bytes.length / this.length;
-    const chances = isAsked ? tokens.map((_, step) => bytes.slice(step * size, (step + 1) * size)) : [];
+    const chances = isAsked ? unpacked(alternatives, this.length) : [];
     const roll = drawRoll(this.slider, tokens, pitchRange, steps_per_beat, steps_per_bar, chances);
     this.roll.replaceWith(roll);
     this.roll = roll;
@@ -177,6 +182,27 @@ class Melody {
   }
 }
 
+// Draw what could have come at each step of a composition, a row for each token, and outline what came.
+function drawComposition(parent, {label, tokens, chances}) {
+  const [left, width, height, row] = [26, 286, 226, 5.6];
+  const step = width / tokens.length;
+  const likely = unpacked(chances, tokens.length);
+  const y = (token) => (likely[0].length - 1 - token) * row;
+  const picture = svg("svg", {viewBox: `0 0 320 ${height + 4}`, role: "img", "aria-label": `Note probabilities of ${label}, step by step`}, parent);
+  const note = (x, y, text, anchor) => {
+    svg("text", {x, y, "text-anchor": anchor}, picture).textContent = text;
+  };
+  likely.forEach((ofTokens, t) => ofTokens.forEach((p, token) => {
+    if (p) svg("rect", {class: "likely", x: left + t * step, y: y(token), width: step, height: row, "fill-opacity": (p ** 0.45).toFixed(3)}, picture);
+  }));
+  tokens.forEach((token, t) => svg("rect", {class: "came", x: left + t * step, y: y(token), width: step, height: row}, picture));
+  const border = y(FIRST_PITCH_TOKEN) + row;
+  svg("line", {class: "grid", x1: left, x2: left + width, y1: border, y2: border}, picture);
+  for (let pitch = MIN_PITCH; pitch < MIN_PITCH + likely[0].length - FIRST_PITCH_TOKEN; pitch += 12)
+    note(left - 5, y(pitch - MIN_PITCH + FIRST_PITCH_TOKEN) + row, pitchName(pitch), "end");
+  for (let t = 0; t <= tokens.length; t += 8) note(left + t * step, height, t, "middle");
+}
+
 function inline(name, text) {
   const element = document.createElement(name);
   element.textContent = text;
@@ -191,6 +217,9 @@ function showTempo(bpm) {
 
 const melodies = new Map([...document.querySelectorAll("figure.melody")].map((figure) => [figure, new Melody(figure)]));
 const queue = [];
+
+for (const figure of document.querySelectorAll("figure[data-composition]"))
+  drawComposition(figure, compositions[figure.dataset.composition]);
 
 for (const button of document.querySelectorAll(".play-both")) {
   button.addEventListener("click", () => {

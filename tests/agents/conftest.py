@@ -1,12 +1,46 @@
-"""A browser for the pages."""
+"""A parser and a browser for the pages."""
 
+import json
 import shutil
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+class Page(HTMLParser):
+    """The elements of a page, the text of its table, and its data."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.rows: list[list[str]] = []
+        self.data = {}
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag == "tr":
+            self.rows.append([])
+
+    def handle_data(self, data):
+        tag, attributes = self.elements[-1] if self.elements else ("", {})
+        if tag in ("td", "th") and data.strip():
+            self.rows[-1].append(data.strip())
+        elif attributes.get("id") == "data" and data.strip():
+            self.data = json.loads(data)
+
+    def all(self, tag, **attributes):
+        return [own for name, own in self.elements if name == tag and attributes.items() <= own.items()]
+
+
+@pytest.fixture(scope="session")
+def parsed() -> type[Page]:
+    """What reads a page."""
+    return Page
 
 
 @pytest.fixture(scope="session")

@@ -7,15 +7,9 @@ import numpy as np
 import pytest
 
 from agents.bootstrap import Estimate, Sums
-from agents.paper_figures import (
-    Cell,
-    cells,
-    composition_figure,
-    composition_rows,
-    csv_text,
-    learning_figure,
-    markdown,
-)
+from agents.paper_figures import across, composition_figure, composition_rows, csv_text, learning_figure
+from agents.paper_table import Cell, cells, paper_table
+from agents.result_table import Entry, markdown
 from agents.samples import Sample
 
 
@@ -59,7 +53,7 @@ def test_published_values_stand_beside(found):
 
 
 def test_markdown_by_hand(found):
-    lines = markdown(found, ["Note RNN", "Q", "G"]).splitlines()
+    lines = markdown(paper_table(found, ["Note RNN", "Q", "G"])).splitlines()
     assert lines[0] == "| | Note RNN | paper: Note RNN | Q | paper: Q | G |"
     assert lines[1].count("---") == 6
     assert (
@@ -68,6 +62,22 @@ def test_markdown_by_hand(found):
     ) in lines
     assert "| Distinct compositions | 50.0% | - | 50.0% | - | 50.0% |" in lines
     assert len(lines) == 2 + 4
+
+
+def test_the_table_tells_values_intervals_and_verdicts_apart(found):
+    table = paper_table(found, ["Note RNN", "Q"])
+    assert table.header == ["Note RNN", "paper: Note RNN", "Q", "paper: Q"]
+    assert dict(table.rows)["Notes not in key"][1:] == [
+        Entry("0.09%"),
+        Entry("10.00%", "8.00% to 12.00%", "better"),
+        Entry("1.00%"),
+    ]
+
+
+def test_a_curve_across_seeds_is_their_mean_with_a_band_as_far_as_all_have_come():
+    seeds = [[{"steps": 0, "kl": 1.0}, {"steps": 10, "kl": 3.0}], [{"steps": 0, "kl": 2.0}]]
+    assert across(seeds, "kl") == ([0], [1.5], [1.0], [2.0])
+    assert across(seeds[:1], "kl") == ([0, 10], [1.0, 3.0], (), ())
 
 
 def sample(melody: list[int], probabilities: np.ndarray) -> Sample:

@@ -5,7 +5,6 @@ import json
 import re
 import shutil
 import sys
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -24,32 +23,6 @@ from melody_env import score_melodies
 from note_rnn import read_midi, run_command
 
 MINUS = "\N{MINUS SIGN}"
-
-
-class Page(HTMLParser):
-    """The elements of a page, the text of its table, and its data."""
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.rows: list[list[str]] = []
-        self.data = {}
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag == "tr":
-            self.rows.append([])
-
-    def handle_data(self, data):
-        tag, attributes = self.elements[-1] if self.elements else ("", {})
-        if tag in ("td", "th") and data.strip():
-            self.rows[-1].append(data.strip())
-        elif attributes.get("id") == "data" and data.strip():
-            self.data = json.loads(data)
-
-    def all(self, tag, **attributes):
-        return [own for name, own in self.elements if name == tag and attributes.items() <= own.items()]
 
 
 @pytest.fixture(scope="module")
@@ -71,17 +44,26 @@ def text(config, no_people) -> str:
 
 
 @pytest.fixture(scope="module")
-def page(text) -> Page:
-    return Page(text)
+def page(text, parsed):
+    return parsed(text)
+
+
+def shown(page, model):
+    """Return the cards of `model`, each melody once, by their numbers."""
+    figures = [figure for figure in page.all("figure") if str(figure.get("data-name")).startswith(f"{model}, melody")]
+    cards = {int(figure["data-name"].split()[-1]): page.data["cards"][int(figure["data-card"])] for figure in figures}
+    return [cards[number] for number in sorted(cards)]
 
 
 def test_every_melody_is_the_one_that_was_composed(page, config):
-    tokens = [card["tokens"] for card in page.data["cards"]]
-    count = config.melodies
-    for run, q in enumerate(config.runs):
-        composed = compose(q, count, seed=3)
-        np.testing.assert_array_equal(tokens[(2 * run + 1) * count : (2 * run + 2) * count], composed)
-    np.testing.assert_array_equal(tokens[:count], tokens[2 * count : 3 * count])  # the same Note RNN
+    composers = {
+        "Note RNN": load_run(config.runs[0])[1]["prior"],
+        "Q": config.runs[0],
+        "Policy gradient": config.runs[1],
+    }
+    for label, composer in composers.items():
+        tokens = [card["tokens"] for card in shown(page, label)]
+        np.testing.assert_array_equal(tokens, compose(composer, config.melodies, seed=3))
 
 
 def test_models_have_pairs_and_rows_of_their_own(page, config):
@@ -94,9 +76,14 @@ def test_models_have_pairs_and_rows_of_their_own(page, config):
     assert len(page.all("button", **{"class": "play-both"})) == pairs
 
 
-def test_both_of_a_pair_heard_the_same_note(page, config):
-    starts = [card["start"] for card in page.data["cards"]]
-    assert starts[: config.melodies] == starts[config.melodies : 2 * config.melodies]
+def test_both_of_a_pair_heard_the_same_note(page):
+    starts = [[card["start"] for card in shown(page, label)] for label in ("Note RNN", "Q", "Policy gradient")]
+    assert starts[0] == starts[1] == starts[2]
+
+
+def test_what_is_so_of_several_runs_alike_is_said_once(text):
+    assert text.count("<dt>Software</dt>") == text.count("<dt>Note RNN</dt>") == 1
+    assert text.count("<dt>Reward</dt>") == 2  # c is their own
 
 
 def test_cards_have_what_rules_paid_and_how_likely_each_step_was(small_runs):
@@ -118,11 +105,11 @@ def test_cards_have_what_rules_paid_and_how_likely_each_step_was(small_runs):
         assert card.start == heard(pieces.primers[i])
 
 
-def test_tunes_of_people_have_a_row_where_they_are_at_hand(small_runs, tmp_path, monkeypatch):
+def test_tunes_of_people_have_a_row_where_they_are_at_hand(small_runs, tmp_path, monkeypatch, parsed):
     tunes = np.random.default_rng(0).choice([1, 14, 16, 18], (20, 32))
     monkeypatch.setattr(report, "held_out_melodies", lambda setting: tunes)
     config = ReportConfig((small_runs[0],), tmp_path / "page.html", melodies=PAIRS + 2)
-    page = Page(write_report(config).read_text(encoding="utf-8"))
+    page = parsed(write_report(config).read_text(encoding="utf-8"))
     figures = [figure for figure in page.all("figure") if str(figure.get("data-name")).startswith("People")]
     assert len(figures) == 2
     for figure in figures:
@@ -168,12 +155,12 @@ def test_table_has_the_metrics_of_the_runs(page, config):
     assert [row.label for row in ROWS if row.metric in metrics["agent"]] == list(written)
 
 
-def test_people_have_a_column_where_they_were_measured(small_runs, tmp_path):
+def test_people_have_a_column_where_they_were_measured(small_runs, tmp_path, parsed):
     run = shutil.copytree(small_runs[0], tmp_path / "run")
     metrics = json.loads((run / "metrics.json").read_text())
     metrics["people"] = {name.removeprefix("absolute_"): 0.0 for name in BETTER} | {"notes_in_motif": 0.125}
     (run / "evaluation.json").write_text(json.dumps(metrics))
-    page = Page(write_report(ReportConfig((run,), melodies=1)).read_text())
+    page = parsed(write_report(ReportConfig((run,), melodies=1)).read_text())
     assert page.rows[0][:3] == ["Note RNN", "Q", "People"]
     people = {row[0]: row[3] for row in page.rows[1:]}
     assert people["Notes in motif"] == "12.5%"
@@ -213,6 +200,15 @@ def test_a_chart_puts_its_points_between_round_numbers():
     first, last = (f"{drawn.x_ticks[end].at:.1f},{drawn.y_ticks[end].at:.1f}" for end in (0, -1))
     assert drawn.lines == {"run": f"{first} {last}"}
     assert drawn.last == {"run": 4}
+
+
+def test_a_band_is_there_and_back_again():
+    drawn = chart("figure", {"run": Curve([0, 100], [1.0, 2.0], [0.0, 1.0], [2.0, 4.0]), "other": Curve([0], [1.0])})
+    assert list(drawn.bands) == ["run"]
+    corners = [tuple(map(float, point.split(","))) for point in drawn.bands["run"].split()]
+    assert [x for x, _ in corners] == [corners[0][0], corners[1][0], corners[1][0], corners[0][0]]
+    assert corners[0][1] > corners[1][1] > corners[2][1]  # from the top: 0, 1 and 4
+    assert drawn.y_ticks[-1].label == "4"
 
 
 @pytest.mark.parametrize("values", [[2.0, 2.0], [float("nan")] * 2])

@@ -5,6 +5,7 @@ import io
 import json
 import signal
 import sys
+from collections import Counter
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -15,13 +16,14 @@ from agents import callbacks, evaluation, reproduction, reproduction_parts
 from agents import reproduce as command
 from agents.reproduce import reproduce
 from agents.reproduction import FULL, MODELS, QUICK, ReproduceConfig
+from agents.reproduction_page import MORE, PAIRS
 from agents.run_directory import RunDirectory, RunError
 from note_rnn import run_command, write_json
 from note_rnn.corpus import CorpusError
 
 HUMAN = np.random.default_rng(0).integers(2, 38, size=(40, 32))
-FILES = ["figure2.csv", "figure2.png", "figure2_default.png", "figure3.csv", "figure3.png", "reproduce.json"]
-FILES += ["table1.md", "table2.md", "tables.csv"]
+FILES = ["figure2.csv", "figure2.png", "figure2_default.png", "figure3.csv", "figure3.png", "report.html"]
+FILES += ["reproduce.json", "table1.md", "table2.md", "tables.csv"]
 
 
 class HerePool:
@@ -56,7 +58,7 @@ def at_hand():
         for module in (evaluation, reproduction_parts):
             patch.setattr(module, "learned_tunes", lambda setting: list(HUMAN[:20]))
         patch.setattr(reproduction, "QUICK", reproduction.QUICK._replace(checkpoints=2))
-        patch.setattr(reproduction_parts, "_HEARD", 8)
+        patch.setattr(reproduction_parts, "HEARD", 8)
         patch.setattr(callbacks, "show_pieces", lambda *arguments: None)
         yield
 
@@ -95,6 +97,41 @@ def test_it_writes_tables_and_figures_and_their_numbers(config, files):
     record = json.loads((config.folder / "reproduce.json").read_text())
     assert record["size"]["compositions"] == 50
     assert len(record["curves"]["Q"]) == 1
+
+
+def test_the_page_shows_and_plays_all_that_was_reproduced(config, files, parsed):
+    page = parsed((config.folder / "report.html").read_text(encoding="utf-8"))
+    names = [
+        str(figure["data-name"]).rpartition(", melody")[0] for figure in page.all("figure") if "data-name" in figure
+    ]
+    expected = {"People": MORE, "Markov-3": MORE, "Random in key": MORE, "Note RNN": 2 * PAIRS + MORE}
+    assert Counter(names) == expected | {"Q": PAIRS + MORE, "ppo_kl, default": PAIRS + MORE}
+    assert [len(page.data["cards"]), len(page.data["compositions"])] == [len(names), 3]
+    cards = [page.data["cards"][int(f["data-card"])] for f in page.all("figure") if "data-card" in f]
+    assert [card["start"] for card in cards[:2]] == [cards[0]["start"]] * 2  # a pair
+    assert all(card["tokens"] in HUMAN.tolist() for card, name in zip(cards, names, strict=True) if name == "People")
+    assert page.rows[0] == ["Note RNN", "paper: Note RNN", "Q", "paper: Q"]
+    assert ["paper: Q" in row for row in page.rows].count(True) == 1
+    motif = next(row for row in page.rows if row[0] == "Notes in motif")
+    assert f"{float(table(config)['Q', 'notes_in_motif']['value']):.1%}" in motif[3]
+    assert motif[-1] == "75.7%"
+
+
+def test_in_a_browser_the_page_plays_and_figure_3_is_drawn(config, files, visit):
+    page = visit(config.folder / "report.html", viewport={"width": 390, "height": 800}, color_scheme="dark")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    drawn = page.locator("figure[data-composition]")
+    assert drawn.locator("figcaption").all_inner_texts() == ["Note RNN", "Q", "ppo_kl, default"]
+    assert drawn.nth(1).locator(".came").count() == 32
+    assert drawn.nth(1).locator(".likely").count() > 32
+    page.locator(".play").first.click()
+    assert page.evaluate("player.listener.name") == "Note RNN, melody 1"
+    page.locator("#stop").click()
+
+
+def test_the_command_is_what_changes_the_results():
+    config = ReproduceConfig(quick=True, seeds=2, models=("Q", "ppo_kl, default"), workers=7, out=Path("elsewhere"))
+    assert config.command == "python -m agents.reproduce --quick --seeds 2 --models Q 'ppo_kl, default'"
 
 
 def test_numbers_are_of_those_who_composed(config, files):

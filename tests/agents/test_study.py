@@ -9,6 +9,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+import agents.study
 from agents import compose
 from agents.study import AnalyseConfig, NewConfig, Trial, analyse_votes, main, new_study, schedule
 from agents.votes import VotesError, read_votes
@@ -87,6 +88,29 @@ def test_the_same_seed_makes_the_same_study(config, study, tmp_path):
     assert again.read_text() == (config.out / "study.html").read_text()
 
 
+def test_people_compete_where_that_is_asked_for(small_runs, tmp_path, monkeypatch):
+    tunes = np.random.default_rng(0).choice([1, 14, 16, 18], (9, 32))
+    monkeypatch.setattr(agents.study, "held_out_melodies", lambda setting: tunes)
+    config = NewConfig((small_runs[0],), tmp_path, pieces=3, repeats=2, orders=2, people=True)
+    new_study(config)
+    record = json.loads((tmp_path / "study.json").read_text())
+    assert record["models"] == ["Note RNN", "Q", "People"]
+    theirs = [melody for melody, who in zip(record["melodies"], record["composers"], strict=True) if who == "People"]
+    assert len(theirs) == 3
+    assert all(melody in tunes.tolist() for melody in theirs)
+    path = votes_file(tmp_path / "votes.json", [("People", "Q", 1), ("Q", "People", 4)], models=record["models"])
+    preference = analyse_votes(AnalyseConfig((path,), samples=50))
+    assert preference.models[int(preference.strengths.argmax())] == "People"
+
+
+@pytest.mark.parametrize("tunes", [None, np.ones((2, 32), int)])
+def test_too_few_tunes_of_people_are_told(small_runs, tmp_path, monkeypatch, tunes):
+    monkeypatch.setattr(agents.study, "held_out_melodies", lambda setting: tunes)
+    with pytest.raises(ValueError, match="too few for --pieces 3: leave out --people"):
+        new_study(NewConfig((small_runs[0],), tmp_path / "study", pieces=3, people=True))
+    assert not (tmp_path / "study").exists()
+
+
 def test_runs_of_another_key_are_not_compared(small_runs, tmp_path):
     other = shutil.copytree(small_runs[1], tmp_path / "other")
     record = json.loads((other / "config.json").read_text())
@@ -97,9 +121,9 @@ def test_runs_of_another_key_are_not_compared(small_runs, tmp_path):
     assert not (tmp_path / "study").exists()
 
 
-def votes_file(path, rows, session="s1", study="abc"):
+def votes_file(path, rows, session="s1", study="abc", models=("Note RNN", "Q", "G")):
     votes = [dict(zip(("left", "right", "preference"), row, strict=True)) for row in rows]
-    record = {"study": study, "session": session, "models": ["Note RNN", "Q", "G"], "votes": votes}
+    record = {"study": study, "session": session, "models": models, "votes": votes}
     path.write_text(json.dumps(record))
     return path
 
