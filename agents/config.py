@@ -43,7 +43,8 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
     """Go on with the run in this folder, with its configuration; the other arguments are ignored."""
 
     prior: str = "default"
-    """Note RNN to start from and to give log p: "default", "bars" (of pieces that begin on a bar line), or the .safetensors file that pretraining wrote."""
+    """Note RNN to start from and to give log p: "default", "bars" (of pieces that begin on a bar line), or the
+    .safetensors file that pretraining wrote."""
     reward: str = "paper"
     """Reward profile: "paper", "varied" (without its reward for repeated motifs), "refrain" (with a fifth of it), or a
     YAML file."""

@@ -48,12 +48,12 @@ def fit_ranking(
 
 
 def fit_means(human: Floats, prior: Floats, penalty: float = 3e-3) -> Floats:
-    """Return the weights [R] by which what the `prior` composes, [M, R], comes to have the means of `human` [N, R].
+    """Return weights [R] by which the `prior`'s melodies, their rules summed [M, R], get the means of `human` [N, R].
 
-    Of all distributions with people's means, p(x) exp(weights . rules(x)) is nearest to the prior p (Kullback 1959; the
-    reward of maximum-entropy inverse reinforcement learning, Ziebart et al. 2008,
-    https://cdn.aaai.org/AAAI/2008/AAAI08-227.pdf). Minimises log E_p exp(weights . rules) - weights . E_human rules, and
-    `penalty` times the squares of the weights of rules scaled to people's deviations.
+    Of all distributions with people's means, p(x) exp(weights . rules(x)) is nearest to the prior p: the reward of
+    maximum-entropy inverse reinforcement learning (Ziebart et al. 2008,
+    https://cdn.aaai.org/AAAI/2008/AAAI08-227.pdf). Minimises log E_p exp(weights . rules) - weights . E_human rules,
+    and `penalty` times the squares of the weights of rules scaled to people's deviations.
     """
     deviations = human.std(axis=0)
     scales = np.divide(1.0, deviations, out=np.zeros_like(deviations), where=deviations > 0)

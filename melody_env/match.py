@@ -78,7 +78,7 @@ def counts(melodies: Tokens, rules: Sequence[WeightedRule], setting: Setting) ->
 
 
 def weighted(rules: Sequence[WeightedRule], weights: Floats) -> tuple[WeightedRule, ...]:
-    """Return the `rules` with their `weights` [R + K], of which the last are what notes are worth at each place of a bar."""
+    """Return the `rules` with their `weights` [R + K], of which the last K are what notes at each place are worth."""
     rounded = [float(f"{weight:.3g}") for weight in weights]
     kept = [replace(rule, weight=weight) for rule, weight in zip(rules, rounded, strict=False) if abs(weight) > 1e-3]
     return *kept, WeightedRule("onset", 1.0, {"worth": rounded[len(rules) :]})
@@ -94,7 +94,7 @@ def main() -> None:
         "What the Note RNN has too little or too much of beside people, weighed: python -m melody_env.match",
         f"People: {', '.join(config.collections)}, without what is held out, {profile.setting.steps} steps. "
         f"Note RNN: {config.prior}. Seed {config.seed}.",
-        "Weights are nats, so c is 1: tuned with them, undiscounted, an agent has as much of each as people on average.",
+        "Weights are nats, so c is 1: tuned with them, undiscounted, an agent has as much of each as people have.",
     ]
     with replacing(config.out) as temporary:
         temporary.write_text(profile_text(profile, comments), encoding="utf-8")

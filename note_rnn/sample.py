@@ -31,7 +31,8 @@ class SampleConfig:
     """
 
     prior: str = "default"
-    """The Note RNN: "default", "bars" (of pieces that begin on a bar line), or the .safetensors file that pretraining or import_magenta wrote."""
+    """The Note RNN: "default", "bars" (of pieces that begin on a bar line), or the .safetensors file that pretraining
+    or import_magenta wrote."""
     out: Path = Path("samples")
     """Folder for the melodies, and for samples.json: settings, tokens, and how likely the Note RNN finds each."""
     n: int = 16

@@ -1,14 +1,18 @@
 """Weights that rank as asked, and the profile that they make: from a corpus whose secret is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melody_env import calibrate as calibrating
-from melody_env import load_profile
+from melody_env import load_profile, score_melodies
+from melody_env import match as matching
 from melody_env.calibrate import PAIRS, SIGNS, CalibrateConfig, calibrate, profile_text
-from melody_env.calibration import fit_ranking, log_odds_scale
+from melody_env.calibration import fit_means, fit_ranking, log_odds_scale
+from melody_env.match import MatchConfig, counts, match
 from melody_env.populations import human_melodies, loops, machine_melodies, prior_melodies
 from melody_env.ranking import auc, auc_interval
 from melody_env.rules import HUMAN_RULES
@@ -88,8 +92,9 @@ def test_the_prior_composes_as_it_predicts(small_prior):
 
 @pytest.fixture
 def riffs(monkeypatch, small_prior):
-    monkeypatch.setattr(calibrating, "load_corpus", lambda names: riff_tunes(400, np.random.default_rng(0)))
-    monkeypatch.setattr(calibrating, "load_note_rnn", lambda name: small_prior)
+    for module in (calibrating, matching):
+        monkeypatch.setattr(module, "load_corpus", lambda names: riff_tunes(400, np.random.default_rng(0)))
+        monkeypatch.setattr(module, "load_note_rnn", lambda name: small_prior)
 
 
 def test_a_profile_pays_for_what_the_tunes_of_a_corpus_do(riffs, tmp_path):
@@ -155,6 +160,34 @@ def test_what_people_have_most_of_is_enough(riffs):
     assert (
         5 < limits["bar_repeat"] <= 6
     )  # eight notes a bar, but those that repeat the one before, in three of four bars
+
+
+def test_matched_weights_give_the_prior_peoples_means():
+    rng = np.random.default_rng(0)
+    prior = np.column_stack([rng.integers(0, 2, 4000), rng.normal(0, 2, 4000), np.zeros(4000)])
+    human = np.column_stack([rng.random(4000) < 0.8, rng.normal(1, 2, 4000), np.zeros(4000)])
+    weights = fit_means(human, prior, penalty=0)
+    chances = np.exp(prior @ weights)
+    np.testing.assert_allclose(chances @ prior / chances.sum(), human.mean(axis=0), atol=1e-3)
+    assert weights == pytest.approx([np.log(0.8 / 0.2), 1 / 2**2, 0], abs=0.15)  # log-odds; mean difference / variance
+    assert np.abs(fit_means(human, prior, penalty=1)[:2]).max() < np.abs(weights[:2]).max() / 2
+
+
+def test_a_matched_profile_pays_for_what_the_note_rnn_has_too_little_of(riffs):
+    profile = match(MatchConfig(melodies=500))
+    weights = {rule.name: rule.weight for rule in profile.rules}
+    assert weights["bar_repeat"] > 0 > weights["tritone_or_seventh"]
+    onset = profile.rules[-1]
+    assert onset.name == "onset"
+    assert len(onset.parameters["worth"]) == 16
+    melodies = np.random.default_rng(0).integers(0, 38, (5, 32))
+    unweighted = [replace(rule, weight=1.0) for rule in profile.rules[:-1]]
+    counted = counts(melodies, unweighted, profile.setting)
+    every = [*(rule.weight for rule in profile.rules[:-1]), *onset.parameters["worth"]]
+    np.testing.assert_allclose(score_melodies(melodies, profile).music_theory.sum(axis=1), counted @ every)
+    for change, told in (({"melodies": 0}, "melodies"), ({"penalty": 0.0}, "--penalty must be a number above 0")):
+        with pytest.raises(InputError, match=told):
+            match(replace(MatchConfig(), **change))
 
 
 def test_every_rule_has_a_sign_and_every_pair_two_populations():

@@ -91,6 +91,13 @@ def test_a_bar_with_the_rhythm_of_the_last():
     assert worth("bar_rhythm", "C4 . D4 . E4 . z . G4 . . A4 C5 . . .")[8:] == [1, 0, -1, -1, 1, 0, 0, 0]
 
 
+def test_what_a_note_is_worth_by_its_place_in_the_bar():
+    tokens = [20, 1, 22, 0, *[1] * 12, 24, 26, 1, 28]
+    told = worth("onset", tokens, Setting(), worth=[2.0, 0.5, -1.0])
+    assert told == [2, 0, -1, *[0] * 13, 2, 0.5, 0, 0]
+    assert worth("onset", tokens) == [0] * 20
+
+
 def test_a_phrase_ends_with_a_long_note():
     assert worth("long_end", "C4 D4 . . . . . . . . . . . E4 . .") == [0] * 15 + [1]
     assert sum(worth("long_end", "C4 D4 . . . . . . . . . . . . E4 .")) == 0

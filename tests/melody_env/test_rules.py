@@ -10,6 +10,7 @@ from melody_env import RewardProfile, WeightedRule, score_melodies
 from melody_env.composition import Composition
 from melody_env.profile import BUILT_IN_RULES
 from melody_env.rules import RULES
+from melody_env.rules.periodicity import autocorrelations
 
 OFF, HOLD = 0, 1
 C4, D4, E4, F4, G4, A4, B4, C5 = 14, 16, 18, 19, 21, 23, 25, 26
@@ -225,6 +226,14 @@ def test_extrema_so_far_adds_up_to_extrema(tokens):
     rules = tuple(WeightedRule(name, 1.0) for name in ("extrema", "extrema_so_far"))
     values = score_melodies(tokens, RewardProfile("both", rules)).rules
     np.testing.assert_array_equal(values["extrema_so_far"].sum(axis=1), values["extrema"].sum(axis=1))
+
+
+@settings(max_examples=50, deadline=None)
+@given(melodies)
+def test_autocorrelation_so_far_adds_up_to_that_of_the_piece(tokens):
+    values = score_melodies(tokens, RewardProfile("one", (WeightedRule("autocorrelation_so_far"),))).rules
+    of_piece = np.abs([np.nan_to_num(autocorrelations(tokens, lag)) for lag in (1, 2, 3)]).sum(axis=0)
+    np.testing.assert_allclose(values["autocorrelation_so_far"].sum(axis=1), -3 * of_piece, atol=1e-9)
 
 
 @settings(max_examples=50, deadline=None)
