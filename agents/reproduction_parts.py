@@ -96,7 +96,8 @@ def _train(train: TrainConfig[Any], folder: Path) -> None:
     config = folder / "config.json"
     if config.is_file():
         run = RunDirectory.open(folder)
-        if run.read_json("config.json")["config"] != as_json(train):
+        told = run.read_json("config.json")["config"]
+        if told | {"run_dir": None} != as_json(train) | {"run_dir": None}:  # a folder may have been moved
             raise RunError(f"{folder} holds a run with other settings: choose another --out, or delete it.")
         steps = list(run.saved())
         if steps and steps[-1] >= train.total_timesteps:

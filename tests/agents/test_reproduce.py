@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+import shutil
 import signal
 import sys
 from collections import Counter
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +162,12 @@ def test_what_is_finished_is_not_made_again(config, files, monkeypatch):
     before = [path.read_bytes() for path in files]
     assert reproduce(config) == files
     assert [path.read_bytes() for path in files] == before
+
+
+def test_a_moved_folder_is_still_finished(config, files, tmp_path, monkeypatch):
+    shutil.copytree(config.folder, tmp_path / "moved")
+    monkeypatch.setattr(reproduction_parts, "train_run", None)
+    reproduction_parts.make(reproduction_parts.Part("Q", MODELS[0], 0), replace(config, out=tmp_path / "moved"))
 
 
 def test_a_stopped_training_goes_on_to_the_same_agent(config, files, tmp_path, monkeypatch):
