@@ -162,6 +162,14 @@ def _population(
     return sums
 
 
+def write_profile(profile: RewardProfile, out: Path, comments: Sequence[str]) -> None:
+    """Write `profile` to the file `out` as YAML, under `comments`; raises InputError for a folder, OSError."""
+    if out.is_dir():
+        raise InputError(f"{out} is a folder: --out must be a file.")
+    with replacing(out) as temporary:
+        temporary.write_text(profile_text(profile, comments), encoding="utf-8")
+
+
 def profile_text(profile: RewardProfile, comments: Sequence[str]) -> str:
     """Return `profile` as YAML, its rules by weight, under `comments`."""
     lines = [f"# {comment}" for comment in comments]
@@ -185,8 +193,6 @@ def _yaml(value: object) -> str:
 def main() -> None:
     """Run the command line."""
     config = tyro.cli(CalibrateConfig)
-    if config.out.is_dir():
-        raise InputError(f"{config.out} is a folder: --out must be a file.")
     profile = calibrate(config)
     comments = [
         "What tells people's melodies from machines', weighed: python -m melody_env.calibrate",
@@ -195,8 +201,7 @@ def main() -> None:
         "A weight is the log-odds of people against the Note RNN that one more of its kind is worth, so c is 1.",
         "Of the rules that were weighed, those not named have no weight.",
     ]
-    with replacing(config.out) as temporary:
-        temporary.write_text(profile_text(profile, comments), encoding="utf-8")
+    write_profile(profile, config.out, comments)
     print(f"Saved {config.out}. How well it ranks: python -m melody_env.audit --profile {config.out}")
 
 

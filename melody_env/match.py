@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import tyro
 
-from melody_env.calibrate import checked_tunes, limited, profile_text
+from melody_env.calibrate import checked_tunes, limited, write_profile
 from melody_env.calibration import fit_means
 from melody_env.composition import Floats
 from melody_env.engine import check_count
@@ -23,7 +23,6 @@ from melody_env.setting import PAPER_SETTING, Setting, SettingOptions
 from note_rnn.checkpoint import load_note_rnn
 from note_rnn.corpus import DEFAULT_COLLECTIONS, load_corpus, split
 from note_rnn.errors import InputError, run_command
-from note_rnn.files import replacing
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, Tokens
 
 RULES = ("key", *(name for name in HUMAN_RULES if name != "onset"))
@@ -87,8 +86,6 @@ def weighted(rules: Sequence[WeightedRule], weights: Floats) -> tuple[WeightedRu
 def main() -> None:
     """Run the command line."""
     config = tyro.cli(MatchConfig)
-    if config.out.is_dir():
-        raise InputError(f"{config.out} is a folder: --out must be a file.")
     profile = match(config)
     comments = [
         "What the Note RNN has too little or too much of beside people, weighed: python -m melody_env.match",
@@ -96,8 +93,7 @@ def main() -> None:
         f"Note RNN: {config.prior}. Seed {config.seed}.",
         "Weights are nats, so c is 1: tuned with them, undiscounted, an agent has as much of each as people have.",
     ]
-    with replacing(config.out) as temporary:
-        temporary.write_text(profile_text(profile, comments), encoding="utf-8")
+    write_profile(profile, config.out, comments)
     print(f"Saved {config.out}. Tune with it: python train.py --algo ppo_kl --preset people --reward {config.out}")
 
 

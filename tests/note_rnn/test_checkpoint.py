@@ -45,6 +45,13 @@ def test_default_ships_with_the_package():
     assert test["nats"] <= min(references.values()) - 0.1
 
 
+def test_the_one_that_knows_bars_went_on_from_the_default():
+    card = read_model_card("bars")
+    assert load_note_rnn("bars").widths == (100,)
+    assert (card["corpus"]["meter"], card["started_from"]) == ("4/4", read_model_card()["checksum"])
+    assert card["metrics"]["test"]["nats"] <= min(row["nats"] for row in card["references"]) - 0.1
+
+
 def test_flipped_bit_is_noticed(small_prior, tmp_path):
     path = save_note_rnn(small_prior, tmp_path / "prior")
     content = bytearray(path.read_bytes())
