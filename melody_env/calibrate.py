@@ -162,10 +162,14 @@ def _population(
     return sums
 
 
-def write_profile(profile: RewardProfile, out: Path, comments: Sequence[str]) -> None:
-    """Write `profile` to the file `out` as YAML, under `comments`; raises InputError for a folder, OSError."""
+def check_file(out: Path) -> None:
+    """Raise InputError if `out` can be no file."""
     if out.is_dir():
         raise InputError(f"{out} is a folder: --out must be a file.")
+
+
+def write_profile(profile: RewardProfile, out: Path, comments: Sequence[str]) -> None:
+    """Write `profile` to the file `out` as YAML, under `comments`; raises OSError."""
     with replacing(out) as temporary:
         temporary.write_text(profile_text(profile, comments), encoding="utf-8")
 
@@ -193,6 +197,7 @@ def _yaml(value: object) -> str:
 def main() -> None:
     """Run the command line."""
     config = tyro.cli(CalibrateConfig)
+    check_file(config.out)
     profile = calibrate(config)
     comments = [
         "What tells people's melodies from machines', weighed: python -m melody_env.calibrate",

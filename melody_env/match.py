@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import tyro
 
-from melody_env.calibrate import checked_tunes, limited, write_profile
+from melody_env.calibrate import check_file, checked_tunes, limited, write_profile
 from melody_env.calibration import fit_means
 from melody_env.composition import Floats
 from melody_env.engine import check_count
@@ -86,6 +86,7 @@ def weighted(rules: Sequence[WeightedRule], weights: Floats) -> tuple[WeightedRu
 def main() -> None:
     """Run the command line."""
     config = tyro.cli(MatchConfig)
+    check_file(config.out)
     profile = match(config)
     comments = [
         "What the Note RNN has too little or too much of beside people, weighed: python -m melody_env.match",
