@@ -85,7 +85,6 @@ class Resemblance:
     """How much each melody so far resembles itself: the sum of its absolute autocorrelations at lags 1..K."""
 
     def __init__(self, composition: Composition, max_lag: int):
-        self._max_lag = max_lag
         self._sums = composition.memory(LaggedSums, max_lag)
         self._sum = np.zeros(composition.batch_size)
         self.gain = np.zeros(composition.batch_size)
