@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.cards import RunCards, chosen_tunes, packed, run_cards, tune_cards
-from agents.claims import Measured, Metrics, ladder
+from agents.claims import BETTER, Measured, Metrics, ladder
 from agents.curves import chart
 from agents.facts import Facts, run_facts
 from agents.paper_figures import CURVES, Seeds, across
@@ -18,7 +18,6 @@ from agents.result_table import ResultTable
 from agents.run_directory import RunDirectory
 from agents.samples import Sample
 from agents.settings import Preset
-from melody_env import melody_statistics
 
 PAIRS = 2
 """First notes from which each agent and the Note RNN stand side by side."""
@@ -94,8 +93,8 @@ def _measured(config: ReproduceConfig, reproduced: Reproduced) -> list[Measured]
     for cell in reproduced.cells:
         values[cell.composer][cell.metric] = cell.value
     for name, seeds in reproduced.samples.items():
-        absolute = [melody_statistics(sample.melodies).mean_absolute_autocorrelations() for sample in seeds]
-        values[name] |= {lag: float(np.mean([each[lag] for each in absolute])) for lag in absolute[0]}
+        absolute = [metric for metric in seeds[0].metrics if metric in BETTER]
+        values[name] |= {metric: float(np.mean([sample.metrics[metric] for sample in seeds])) for metric in absolute}
     people: Metrics | None = values.get(PEOPLE)
     return [Measured(model.name, values[model.name], values[NOTE_RNN], people) for model in config.chosen]
 

@@ -20,7 +20,7 @@ from agents.evaluation import likeness_of_halves
 from agents.melody_files import checksum
 from agents.reproduction import MARKOV, MODELS, NOTE_RNN, PEOPLE, Model, ReproduceConfig
 from agents.run_directory import RunDirectory, RunError
-from agents.samples import Sample, composed_sample, given_sample
+from agents.samples import VERSION, Sample, composed_sample, given_sample
 from agents.settings import algorithm_class
 from agents.training import train_run
 from melody_env import Setting, score_melodies, setting_of
@@ -174,4 +174,5 @@ def _machine_melodies(part: Part, setting: Setting, n: int) -> Tokens:
 
 
 def _asked(part: Part, config: ReproduceConfig, weights: str) -> Mapping[str, Any]:
-    return {"compositions": config.size.compositions, "seed": part.seed, "checksum": weights}
+    size = config.size.compositions
+    return {"version": VERSION, "compositions": size, "seed": part.seed, "checksum": weights}

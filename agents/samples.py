@@ -24,6 +24,8 @@ from note_rnn import NO_EVENT, VOCABULARY_SIZE, NoteRNN, Tokens, replacing
 Column = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 """What each of N melodies adds to a numerator and a denominator."""
 
+VERSION = 2
+"""Raised when samples tell more than before, so that older ones are made again."""
 RESAMPLES = 1_000
 _AT_ONCE = 2_048
 """Melodies that the Note RNN reads side by side."""
@@ -136,6 +138,7 @@ def _sample(
         "distinct_compositions": statistics.distinct / len(melodies),
         "hamming_distance": mean_hamming_distance(melodies),
         "largest_bar_share": largest_bar_share(melodies, setting.steps_per_bar),
+        **statistics.mean_absolute_autocorrelations(),
         **({} if human is None else likeness(melodies, statistics, setting, human)),
     }
     sums = resampled_sums(numerators, denominators, RESAMPLES, np.random.default_rng(seed))

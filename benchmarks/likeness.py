@@ -17,7 +17,7 @@ from melody_env import RewardProfile, Setting, discriminator_auc, melody_statist
 from melody_env.copying import longest_shared_runs
 from melody_env.discriminator import LOGISTIC, TREES, Judge
 from melody_env.gru_discriminator import GRU
-from melody_env.populations import human_melodies
+from melody_env.populations import held_out_of, human_melodies
 from melody_env.statistics import count_distinct
 from note_rnn import VOCABULARY_SIZE, InputError, NoteRNN, Tokens, transposed
 from note_rnn.corpus import load_corpus, split
@@ -48,8 +48,7 @@ class People:
     def of(cls, setting: Setting) -> "People":
         """Return those of the default collections; CorpusError where there are none, InputError where too few fit."""
         parts = split(load_corpus())
-        train, *others = (human_melodies(part, setting) for part in parts)
-        held_out = np.unique(np.concatenate(others), axis=0)
+        train, held_out = human_melodies(parts.train, setting), held_out_of(parts, setting)
         if min(len(train), len(held_out)) < MIN_TUNES:
             raise InputError(
                 f"Only {len(held_out)} held-out tunes have {setting.steps} steps in a meter like {setting.meter}, "

@@ -25,7 +25,7 @@ from note_rnn.corpus import DEFAULT_COLLECTIONS, load_corpus, split
 from note_rnn.errors import InputError, run_command
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, Tokens
 
-RULES = ("key", *(name for name in HUMAN_RULES if name != "onset"))
+MATCHED = ("key", *(name for name in HUMAN_RULES if name != "onset"))
 """What is matched, beside where in the bar notes begin."""
 
 
@@ -61,7 +61,7 @@ def match(config: MatchConfig) -> RewardProfile:
     human = checked_tunes(split(load_corpus(config.collections)).train, setting)
     prior = load_note_rnn(config.prior).transposed(setting.transposition)
     machine = prior_melodies(prior, config.melodies, setting.steps, np.random.default_rng(config.seed))
-    rules = limited(RULES, human, setting)
+    rules = limited(MATCHED, human, setting)
     weights = fit_means(counts(human, rules, setting), counts(machine, rules, setting), config.penalty)
     return RewardProfile("matched", weighted(rules, weights), c=1.0, setting=setting)
 

@@ -14,7 +14,7 @@ import tyro
 from torch.utils.tensorboard import SummaryWriter
 
 from note_rnn import training
-from note_rnn.checkpoint import load_note_rnn, path_of_weights, read_model_card, save_note_rnn
+from note_rnn.checkpoint import load_note_rnn, path_of_weights, save_note_rnn, weights_checksum
 from note_rnn.corpus import DEFAULT_COLLECTIONS, CorpusError, Split, load_corpus, split
 from note_rnn.early_stopping import ScoredTraining, read_state, write_state
 from note_rnn.errors import InputError, run_command
@@ -113,6 +113,7 @@ def pretrain(config: PretrainConfig) -> Path:
     recipe, rng = config.training_recipe(), np.random.default_rng(config.seed)
     bars = [steps_of_bar(bars.meter) for bars in parts.train.bars] if config.meter else None
     model = _untrained(config)
+    started_from = None if config.start_from is None else weights_checksum(model.state_dict())
     scored = ScoredTraining(
         training.Training(model, parts.train.segments, recipe, rng, bars),
         parts.validation.segments,
@@ -123,14 +124,14 @@ def pretrain(config: PretrainConfig) -> Path:
     scored.keep_best()
     report = report_prior(model, parts)
     report.show()
-    path = save_note_rnn(model, config.out, _card(config, scored, parts, report, seconds))
+    path = save_note_rnn(model, config.out, _card(config, scored, parts, report, seconds, started_from))
     config.state_path.unlink(missing_ok=True)
     return path
 
 
 def _parts(config: PretrainConfig) -> Split:
     parts = split(load_corpus(config.collections))
-    if config.meter is None:
+    if not config.meter:
         return parts
     barred = Split(*(from_first_bar(part, config.meter) for part in parts))
     if not all(part.segments for part in barred):
@@ -181,9 +182,14 @@ def _config_of(told: dict[str, Any]) -> PretrainConfig:
 
 
 def _card(
-    config: PretrainConfig, scored: ScoredTraining, parts: Split, report: PriorReport, seconds: float
+    config: PretrainConfig,
+    scored: ScoredTraining,
+    parts: Split,
+    report: PriorReport,
+    seconds: float,
+    started_from: str | None,
 ) -> dict[str, Any]:
-    """Return the model card, a JSON object."""
+    """Return the model card, a JSON object; `started_from` is the checksum of the network that was gone on from."""
     return {
         "corpus": {
             "collections": {name: terms_of(name) for name in config.collections},
@@ -195,7 +201,7 @@ def _card(
             },
         },
         "recipe": {"name": config.recipe, "seed": config.seed, **asdict(scored.training.recipe)},
-        "started_from": config.start_from and read_model_card(config.start_from)["checksum"],
+        "started_from": started_from,
         "training": {"best_update": scored.best_update, "last_update": scored.training.number},
         "cpu_seconds": round(seconds),
         "metrics": {"validation": metrics_of(scored.best), **report.metrics()},
