@@ -24,6 +24,7 @@ from agents.run_directory import RunDirectory
 from agents.selection import Rows, best_of_each, good_and_various
 from agents.settings import algorithm_class
 from melody_env import FinishedPieces, MelodyEngine, Setting, load_profile, setting_of
+from melody_env.observing import POSITION, kind_of
 from note_rnn import CheckpointError, NoteRNN, Tokens, load_note_rnn, read_primer
 from note_rnn.sampling import draw, log_softmax
 
@@ -258,7 +259,8 @@ def _environment_of(model: BaseAlgorithm) -> dict[str, Any]:
     setting: Setting = getattr(model, "setting", None) or Setting()
     own_prior = getattr(model.policy, "prior", None)
     prior = load_note_rnn() if own_prior is None else own_prior.transposed(-setting.transposition)
-    arguments = {**setting.as_dict(), "prior": prior, "observation": "token"}
-    if isinstance(model.observation_space, spaces.MultiDiscrete):
-        arguments |= {"observation": "position", "length": int(model.observation_space.nvec[1]) - 1}
+    space = model.observation_space
+    arguments = {**setting.as_dict(), "prior": prior, "observation": kind_of(space)}
+    if isinstance(space, spaces.MultiDiscrete):
+        arguments["length"] = int(space.nvec[POSITION]) - 1
     return arguments

@@ -60,8 +60,9 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
     """(ppo_kl, psi, g) Nats per step below which the policy's entropy is not to fall: c is raised to hold it there."""
     on_collapse: OnCollapse = "warn"
     """What to do when the pieces become alike: warn and go on, stop, or restore the last good policy and stop."""
-    observation: Literal["position", "token"] = "position"
-    """What the agent sees: the last token and the position in the piece, or the last token alone as in the paper."""
+    observation: Literal["position", "token", "lookback"] = "position"
+    """What the agent sees: the last token and the position in the piece; the last token alone, as in the paper; or
+    besides both what came half a bar and a bar before, and the highest and the lowest note so far."""
     priming: Literal["random_note", "none"] = "random_note"
     """What is heard before a piece: a random token, or nothing."""
     n_envs: int = 64

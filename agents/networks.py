@@ -18,18 +18,28 @@ from note_rnn import Cell, InputError, NoteRNN, RecurrentLayers, State, layer_wi
 
 
 class PlainHead(nn.Module):
-    """A score for each of A actions, linear in what the network remembers, W units (the paper's)."""
+    """A score for each of A actions, linear in what the network remembers, W units (the paper's).
 
-    def __init__(self, width: int, features_dim: int, num_actions: int):
+    With a skip connection (Graves 2013, https://arxiv.org/abs/1308.0850) linear in what it just saw, too: to play again
+    what it looks back at, it need not pass it through its memory.
+    """
+
+    def __init__(self, width: int, features_dim: int, num_actions: int, skip_connection: bool):
         super().__init__()
         self.logits = nn.Linear(width, num_actions)
+        self.skip = nn.Linear(features_dim, num_actions, bias=False) if skip_connection else None
+        if self.skip is not None:
+            nn.init.zeros_(self.skip.weight)
 
     def forward(self, outputs: Tensor, features: Tensor, log_base: Tensor) -> Tensor:
-        """Return scores [T, B, A] of `outputs` [T, B, W]."""
-        return self.logits(outputs)
+        """Return scores [T, B, A] of `outputs` [T, B, W] and, with a skip connection, `features` [T, B, F]."""
+        scores = self.logits(outputs)
+        return scores if self.skip is None else scores + self.skip(features)
 
     def start_from(self, layer: nn.Linear, scores_from_zero: bool) -> None:
         """Start as `layer`, which gives the prior's logits, or from zero."""
+        if self.skip is not None:
+            nn.init.zeros_(self.skip.weight)
         if scores_from_zero:
             nn.init.zeros_(self.logits.weight)
             nn.init.zeros_(self.logits.bias)
@@ -79,6 +89,7 @@ class RecurrentNetwork(BaseModel):
         hidden_size: int | Sequence[int],
         num_layers: int,
         cell: Cell,
+        skip_connection: bool,
         dueling: bool,
         value_scale: float,
         net_arch: list[int],
@@ -96,7 +107,7 @@ class RecurrentNetwork(BaseModel):
         self.trunk = nn.Sequential(*create_mlp(widths[-1], -1, net_arch, activation_fn))
         width = net_arch[-1] if net_arch else widths[-1]
         sizes = (width, int(features_dim), int(action_space.n))
-        self.head = DuelingHead(*sizes, value_scale) if dueling else PlainHead(*sizes)
+        self.head = DuelingHead(*sizes, value_scale) if dueling else PlainHead(*sizes, skip_connection)
         offsets = _one_hot_offsets(observation_space) if type(features_extractor) is FlattenExtractor else None
         self.offsets: Tensor
         self.register_buffer("offsets", offsets, persistent=False)

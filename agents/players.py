@@ -16,6 +16,7 @@ from stable_baselines3.dqn.policies import DQNPolicy
 from torch import Tensor
 
 from agents.policies import RecurrentPolicy
+from melody_env.observing import NOTHING, POSITION
 from note_rnn import VOCABULARY_SIZE, transposed
 from note_rnn.sampling import log_softmax
 
@@ -68,14 +69,15 @@ class _TransposedPlayer:
         self.player = player
         tokens = np.arange(VOCABULARY_SIZE)
         self._below, self._above = transposed(tokens, -semitones), transposed(tokens, semitones)
+        self._heard = np.append(self._below, NOTHING)
 
     def begin(self, num_pieces: int) -> None:
         self.player.begin(num_pieces)
 
     def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
         heard = observations.copy()
-        tokens = heard if heard.ndim == 1 else heard[:, 0]
-        tokens[:] = self._below[tokens]
+        are_tokens = ... if heard.ndim == 1 else (slice(None), np.arange(heard.shape[1]) != POSITION)
+        heard[are_tokens] = self._heard[heard[are_tokens]]
         return self.player.scores(heard, prior_log_probs[:, self._above])[:, self._below]
 
 

@@ -28,6 +28,7 @@ class RecurrentPolicy(BasePolicy):
     :param lstm_hidden_size: units of all recurrent layers, or a number for each.
     :param n_lstm_layers: recurrent layers, where `lstm_hidden_size` is one number.
     :param cell: "lstm" or "gru".
+    :param skip_connection: let the scores see the observation itself, beside what the network remembers.
     :param dueling: give value and policy outputs of their own, which also see the observation itself.
     :param value_scale: (dueling) factor of the value output: with returns in the hundreds and logits in the tens, it
         lets the value keep up with the policy at the same learning rate.
@@ -48,6 +49,7 @@ class RecurrentPolicy(BasePolicy):
         lstm_hidden_size: int | Sequence[int] = 100,
         n_lstm_layers: int = 1,
         cell: Cell = "lstm",
+        skip_connection: bool = False,
         dueling: bool = False,
         value_scale: float = 1.0,
         net_arch: list[int] | None = None,
@@ -74,6 +76,7 @@ class RecurrentPolicy(BasePolicy):
             "hidden_size": lstm_hidden_size,
             "num_layers": n_lstm_layers,
             "cell": cell,
+            "skip_connection": skip_connection,
             "dueling": dueling,
             "value_scale": value_scale,
             "net_arch": net_arch or [],
@@ -111,7 +114,7 @@ class RecurrentPolicy(BasePolicy):
             **super()._get_constructor_parameters(),
             "lstm_hidden_size": network["hidden_size"],
             "n_lstm_layers": network["num_layers"],
-            **{name: network[name] for name in ("cell", "dueling", "value_scale", "net_arch", "activation_fn")},
+            **{name: value for name, value in network.items() if name not in ("hidden_size", "num_layers")},
             "prior_size": self._prior_size,
             "lr_schedule": self._dummy_schedule,
             "optimizer_class": self.optimizer_class,

@@ -119,10 +119,14 @@ class PPOKLSettings(Settings):
     """How far an update may move the probability ratio."""
     max_grad_norm: float = 5.0
     """Gradients are clipped to this L2 norm."""
+    skip_connection: bool = False
+    """Let the scores see the observation itself, beside what the network remembers."""
 
     def build(self, algo: str, env: VecEnv, prior: NoteRNN, seed: int, device: str) -> PPOKL:
         """Return the policy, started as `prior`."""
-        return PPOKL("MlpLstmPolicy", env, prior=prior, **self.arguments(seed, device))
+        arguments = self.arguments(seed, device)
+        network = {"skip_connection": arguments.pop("skip_connection")}
+        return PPOKL("MlpLstmPolicy", env, prior=prior, policy_kwargs=network, **arguments)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from gymnasium.utils.seeding import np_random
 
 from melody_env.composition import Composition, Floats
 from melody_env.forbidding import nearest_allowed
+from melody_env.observing import OBSERVATIONS, observe, space_of
 from melody_env.profile import RewardProfile, load_profile
 from melody_env.setting import PAPER_SETTING, Flags, Setting
 from note_rnn import State
@@ -28,7 +29,6 @@ from note_rnn.vocabulary import NO_EVENT, VOCABULARY_SIZE, Tokens, VocabularyErr
 
 Floats32 = npt.NDArray[np.float32]
 
-OBSERVATIONS = ("position", "token")
 PRIMINGS = ("random_note", "none")
 
 
@@ -138,9 +138,7 @@ class MelodyEngine:
     @property
     def observation_space(self) -> Space[Any]:
         """The space of one piece's observation."""
-        if self.observation == "token":
-            return spaces.Discrete(VOCABULARY_SIZE)
-        return spaces.MultiDiscrete([VOCABULARY_SIZE, self.length + 1])
+        return space_of(self.observation, self.length)
 
     @property
     def action_space(self) -> spaces.Discrete:
@@ -213,16 +211,12 @@ class MelodyEngine:
         return self._allowed.copy()
 
     def observations(self) -> npt.NDArray[np.int64]:
-        """Return the observations: [B, 2] (last token, number of tokens composed), or [B] for `observation="token"`."""
-        if self.observation == "token":
-            return self.last_tokens.copy()
-        position = 0 if self.composition is None else self.composition.position
-        return np.stack([self.last_tokens, np.full(self.num_pieces, position)], axis=1)
+        """Return what is seen of each piece [B, ...]."""
+        return observe(self.observation, self.last_tokens, self.composition)
 
     def observations_of(self, token: int) -> npt.NDArray[np.int64]:
-        """Return what is observed of a `token` of the primer: the observations before the first step."""
-        observed = token if self.observation == "token" else [token, 0]
-        return np.repeat(np.array(observed)[None], self.num_pieces, axis=0)
+        """Return what is seen [B, ...] of a `token` of the primer, before the first step."""
+        return observe(self.observation, np.full(self.num_pieces, token), None)
 
     def melody(self, piece: int) -> Tokens:
         """Return the tokens that one piece has so far."""

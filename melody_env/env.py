@@ -45,8 +45,10 @@ class MelodyCompositionEnv(gym.Env[Observation, np.int64]):
     | --- | --- | --- |
     | `"position"` (default) | `MultiDiscrete([38, length + 1])` | the last token, and the number of tokens composed |
     | `"token"` | `Discrete(38)` | the last token, which is all that the paper's network is given |
+    | `"lookback"` | `MultiDiscrete([38, length + 1, 39, 39, 39, 39])` | besides token and position: what came half a \
+bar and a bar before the next token, and the highest and the lowest note so far; 38 where there is none |
 
-    Neither is a Markov state: the reward depends on the whole piece, so an agent with memory can do better than one
+    None is a Markov state: the reward depends on the whole piece, so an agent with memory can do better than one
     without.
 
     ## Rewards
@@ -81,7 +83,7 @@ class MelodyCompositionEnv(gym.Env[Observation, np.int64]):
 
     | Parameter | Type | Default | Description |
     | --- | --- | --- | --- |
-    | `observation` | str | `"position"` | `"position"` or `"token"`, as above |
+    | `observation` | str | `"position"` | `"position"`, `"token"` or `"lookback"`, as above |
     | `reward` | str, path or `RewardProfile` | `"paper"` | name of a reward profile, or its YAML file |
     | `prior` | str, path or `NoteRNN` | `"default"` | the Note RNN: `"default"`, `"bars"`, or a file of weights |
     | `priming` | str | `"random_note"` | `"random_note"` or `"none"`, as above |

@@ -40,7 +40,10 @@ class UniqueExtremes:
 
     def __init__(self, composition: Composition):
         size = composition.batch_size
-        self._highest, self._lowest = np.zeros(size, np.int8), np.full(size, VOCABULARY_SIZE, np.int8)
+        self.highest = np.zeros(size, np.int8)
+        """[B]; the highest note so far, 0 where there is none."""
+        self.lowest = np.full(size, VOCABULARY_SIZE, np.int8)
+        """[B]; the lowest note so far, 38 where there is none."""
         self._highest_once, self._lowest_once = np.zeros((2, size), np.bool_)
         self.gain = np.zeros(size)
         """[B]; what the newest token has changed: how many of the two have become unique, less those that were."""
@@ -49,14 +52,14 @@ class UniqueExtremes:
         """Take in token `t`."""
         token = composition.tokens[t]
         is_note = token >= FIRST_PITCH_TOKEN
-        above, below = is_note & (token > self._highest), is_note & (token < self._lowest)
-        again_highest, again_lowest = is_note & (token == self._highest), is_note & (token == self._lowest)
+        above, below = is_note & (token > self.highest), is_note & (token < self.lowest)
+        again_highest, again_lowest = is_note & (token == self.highest), is_note & (token == self.lowest)
         before = self._highest_once.astype(np.float64) + self._lowest_once
         self._highest_once = above | (self._highest_once & ~again_highest)
         self._lowest_once = below | (self._lowest_once & ~again_lowest)
         self.gain = self._highest_once + self._lowest_once.astype(np.float64) - before
-        np.copyto(self._highest, token, where=above)
-        np.copyto(self._lowest, token, where=below)
+        np.copyto(self.highest, token, where=above)
+        np.copyto(self.lowest, token, where=below)
 
 
 def extrema_so_far(composition: Composition) -> Floats:

@@ -30,7 +30,10 @@ def make(kind, small_prior):
     return {"ppo": PPO, "dqn": DQN}[kind]("MlpPolicy", env, device="cpu")
 
 
-@pytest.mark.parametrize("observation", ["position", "token"])
+SEEN_FIRST = {"position": [1, 0], "token": 1, "lookback": [1, 0, 38, 38, 38, 38]}
+
+
+@pytest.mark.parametrize("observation", list(SEEN_FIRST))
 def test_the_note_rnn_hears_the_whole_primer_and_nothing_else(small_prior, observation):
     melodies = np.random.default_rng(0).integers(38, size=(3, T))
     engine = MelodyEngine(3, prior=small_prior, length=T, primer=PRIMER, observation=observation)
@@ -39,7 +42,7 @@ def test_the_note_rnn_hears_the_whole_primer_and_nothing_else(small_prior, obser
     for _ in range(2):  # and again after a reset
         engine.reset()
         first = engine.observations()
-        assert first.tolist() == ([[1, 0]] * 3 if observation == "position" else [1] * 3)
+        assert first.tolist() == [SEEN_FIRST[observation]] * 3
         for t, tokens in enumerate(melodies.T):
             np.testing.assert_allclose(engine.prior_log_probs, expected[:, len(PRIMER) - 1 + t], atol=1e-5)
             engine.step(tokens)

@@ -161,7 +161,7 @@ def test_there_is_no_step_before_a_reset_or_after_the_end(prior):
 @pytest.mark.parametrize(
     ("arguments", "error", "told"),
     [
-        ({"observation": "beat"}, ValueError, "observation must be one of 'position', 'token', not 'beat'"),
+        ({"observation": "beat"}, ValueError, "observation must be one of 'position', 'token', 'lookback', not 'beat'"),
         ({"priming": "song"}, ValueError, "priming must be one of 'random_note', 'none', not 'song'"),
         ({"length": 0}, ValueError, "length must be a whole number above 0, not 0"),
         ({"length": 32.0}, ValueError, "length must be a whole number above 0, not 32.0"),

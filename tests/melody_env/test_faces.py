@@ -31,7 +31,7 @@ def same_step_environments(prior, **keywords):
     )
 
 
-@pytest.mark.parametrize("observation", ["position", "token"])
+@pytest.mark.parametrize("observation", ["position", "token", "lookback"])
 @pytest.mark.parametrize("render_mode", [None, "ansi", "rgb_array"])
 def test_gymnasium_and_sb3_find_nothing_to_complain_about(prior, observation, render_mode):
     env = gym.make(ID, prior=prior, observation=observation, render_mode=render_mode)
@@ -71,7 +71,9 @@ def test_the_last_info_has_the_piece_and_its_rewards_in_plain_numbers(prior):
     assert sum([*rewards, reward]) == pytest.approx(info["log_prob"] + info["music_theory"] / 0.5, rel=1e-5)
 
 
-@pytest.mark.parametrize("keywords", [{}, {"observation": "token", "priming": "none"}, {"length": 5}])
+@pytest.mark.parametrize(
+    "keywords", [{}, {"observation": "token", "priming": "none"}, {"observation": "lookback", "length": 5}]
+)
 def test_vector_environment_is_gymnasiums_own_vector_of_scalar_ones(prior, keywords):
     ours = gym.make_vec(ID, num_envs=B, prior=prior, **keywords)
     theirs = same_step_environments(prior, **keywords)

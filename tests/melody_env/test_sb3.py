@@ -9,7 +9,7 @@ from stable_baselines3.common.vec_env import VecMonitor
 from melody_env import MelodyVecEnv
 
 
-@pytest.mark.parametrize("observation", ["position", "token"])
+@pytest.mark.parametrize("observation", ["position", "token", "lookback"])
 @pytest.mark.parametrize("make", ["gym.make", "MelodyVecEnv"])
 def test_ppo_and_dqn_learn(prior, observation, make):
     def environment():

@@ -1,0 +1,88 @@
+"""What a composer sees, by hand."""
+
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from agents import PPOKL
+from agents.composing import compose, compose_pieces
+from melody_env import MelodyEngine, MelodyVecEnv
+from melody_env.observing import OBSERVATIONS, kind_of, space_of
+
+NONE = 38
+TUNE = [14, 1, 16, 0, 12, 1, 1, 16, 21]
+
+
+def seen(prior, tokens, **arguments):
+    """Return what is seen before each of `tokens` and after the last."""
+    engine = MelodyEngine(1, prior=prior, observation="lookback", priming="none", length=len(tokens), **arguments)
+    engine.reset()
+    observations = [engine.observations()]
+    for token in tokens:
+        engine.step([token])
+        observations.append(engine.observations())
+    return np.concatenate(observations)
+
+
+def test_looking_back_is_half_a_bar_a_bar_and_the_range_so_far(small_prior):
+    # A bar of 2/4 has eight sixteenths: the next token stands four after one token and eight after another.
+    last, position, half_bar, bar, highest, lowest = seen(small_prior, TUNE, meter="2/4").T.tolist()
+    assert last == [1, *TUNE]
+    assert position == list(range(10))
+    assert half_bar == [NONE] * 4 + TUNE[:6]
+    assert bar == [NONE] * 8 + TUNE[:2]
+    assert highest == [NONE, 14, 14, 16, 16, 16, 16, 16, 16, 21]
+    assert lowest == [NONE, 14, 14, 14, 14, 12, 12, 12, 12, 12]
+
+
+@pytest.mark.parametrize(("meter", "half", "bar"), [("3/4", 6, 12), ("6/8", 6, 12), ("4/4", 8, 16), ("5/16", 3, 5)])
+def test_looking_back_goes_by_the_bar(small_prior, meter, half, bar):
+    tune = [*range(2, 22)]
+    columns = seen(small_prior, tune, meter=meter).T.tolist()
+    assert columns[2] == [NONE] * half + tune[: 21 - half]
+    assert columns[3] == [NONE] * bar + tune[: 21 - bar]
+
+
+@pytest.mark.parametrize("observation", OBSERVATIONS)
+def test_the_space_tells_the_observation(observation):
+    assert kind_of(space_of(observation, 24)) == observation
+
+
+@pytest.mark.parametrize("observation", OBSERVATIONS)
+def test_observations_are_in_their_space(small_prior, observation):
+    engine = MelodyEngine(2, prior=small_prior, observation=observation, length=20)
+    engine.reset()
+    space = space_of(observation, 20)
+    assert all(row in space for row in engine.observations_of(5))
+    for token in (0, 1, *range(2, 20)):
+        assert all(row in space for row in engine.observations())
+        engine.step([token, 37])
+    assert all(row in space for row in engine.observations())
+
+
+def trained_a_little(small_prior, **arguments):
+    env = MelodyVecEnv(16, prior=small_prior, observation="lookback", length=16, meter="2/4", **arguments)
+    ours = {"prior": small_prior, "policy_kwargs": {"skip_connection": True}, "n_steps": 16, "seed": 0}
+    return PPOKL("MlpLstmPolicy", env, **ours, device="cpu").learn(1_024)
+
+
+def test_an_agent_that_looks_back_starts_as_the_note_rnn_and_learns(small_prior):
+    env = MelodyVecEnv(2, prior=small_prior, observation="lookback", length=16)
+    assert isinstance(env.observation_space, spaces.MultiDiscrete)
+    policy = {"skip_connection": True}
+    model = PPOKL("MlpLstmPolicy", env, prior=small_prior, policy_kwargs=policy, seed=0, device="cpu")
+    environment = {"prior": small_prior, "observation": "lookback", "length": 16}
+    assert np.abs(compose_pieces(model.policy, 20, 1, environment).kl).max() < 1e-4
+    network = trained_a_little(small_prior).policy.network
+    for weights in (network.cell.input_weights, network.head.skip.weight):
+        looks_back = weights[:, 38 + 17 :].abs().amax(0).reshape(4, 39)
+        assert (looks_back > 0).any(1).all()
+
+
+def test_what_looks_back_plays_in_another_key_what_it_has_learned(small_prior):
+    model = trained_a_little(small_prior)
+    in_c = compose(model, 8, 3, prior=small_prior, temperature=1e-6, priming="none")
+    in_d = compose(model, 8, 3, prior=small_prior, temperature=1e-6, priming="none", key="D")
+    middle = (in_c < 36) & (in_c > 1)
+    assert middle.any()
+    assert (in_d[middle] == in_c[middle] + 2).all()
