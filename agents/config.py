@@ -31,8 +31,10 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
     gradient with KL as a cost, the fastest. To compare with: Stable-Baselines3's ppo, a2c, dqn and sb3-contrib's
     recurrent_ppo, which start from random weights."""
     preset: Preset = "default"
-    """Where the other defaults come from: the algorithm's strong ones; those that bring it closer to people's tunes,
-    with the Note RNN bars and the reward profile matched (psi, ppo_kl); or the paper (q, psi, g, rl_only)."""
+    """Where the other defaults come from: the algorithm's strong ones; those for an agent that sees what came before,
+    for rewards of the whole piece like unique_extremes and refrain (lookback: ppo_kl); those that bring it closer to
+    people's tunes, with the Note RNN bars and the reward profile matched (people: psi, ppo_kl); or the paper (q, psi,
+    g, rl_only)."""
     total_timesteps: int = 300_000
     """Tokens to compose while learning, over all environments."""
     seed: int = 0
@@ -46,8 +48,8 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
     """Note RNN to start from and to give log p: "default", "bars" (of pieces that begin on a bar line), or the
     .safetensors file that pretraining wrote."""
     reward: str = "paper"
-    """Reward profile: "paper", "varied" (without its reward for repeated motifs), "refrain" (with a fifth of it), or a
-    YAML file."""
+    """Reward profile: "paper", "varied" (without its reward for repeated motifs), "refrain" (with a limit to it),
+    "unique_extremes" (one highest, one lowest note), or a YAML file."""
     c: float | None = None
     """What divides the rules' reward, if not the profile's c: the smaller, the more the rules count."""
     final_c: float | None = None

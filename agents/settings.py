@@ -20,7 +20,7 @@ from agents.recurrent_dqn import RecurrentDQN
 from note_rnn import NoteRNN
 
 Algorithm = Literal["q", "psi", "g", "rl_only", "ppo_kl", "ppo", "a2c", "dqn", "recurrent_ppo"]
-Preset = Literal["default", "people", "paper"]
+Preset = Literal["default", "lookback", "people", "paper"]
 
 
 @dataclass(frozen=True)
@@ -251,6 +251,10 @@ PRESETS: Mapping[tuple[Algorithm, Preset], Mapping[str, Any]] = {
     ("ppo_kl", "default"): {
         **{"total_timesteps": 400_000, "reward": "varied", "c": 1.05, "n_envs": 128},
         "agent": PPOKLSettings(),
+    },
+    ("ppo_kl", "lookback"): {
+        **{"total_timesteps": 800_000, "observation": "lookback", "reward": "varied", "c": 1.2, "n_envs": 128},
+        "agent": PPOKLSettings(learning_rate=5e-3, batch_size=128, skip_connection=True),
     },
     ("psi", "people"): {
         **_PEOPLE,

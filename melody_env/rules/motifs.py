@@ -5,9 +5,9 @@ and the original's code, where a "bar" is eight sixteenths and a motif is looked
 """
 
 import numpy as np
-import numpy.typing as npt
 
 from melody_env.composition import Composition, Floats
+from melody_env.rules.enough import NO_LIMIT, enough
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE
 
 _tokens = np.arange(VOCABULARY_SIZE)
@@ -20,13 +20,14 @@ class PitchWindow:
 
     def __init__(self, composition: Composition, window: int):
         self._bits = np.zeros((window, composition.batch_size), np.int64)
-        self.distinct = np.zeros(composition.batch_size, np.uint8)
-        """[B]; of fewer tokens while there are not W."""
+        self.distinct = np.zeros(composition.tokens.shape, np.uint8)
+        """[T, B]; 0 while there are not W tokens."""
 
     def update(self, composition: Composition, t: int) -> None:
         """Let token `t` take the place of the one that leaves the window."""
         self._bits[t % len(self._bits)] = _PITCH_BIT.take(composition.tokens[t])
-        self.distinct = np.bitwise_count(np.bitwise_or.reduce(self._bits, axis=0))
+        if t + 1 >= len(self._bits):
+            np.bitwise_count(np.bitwise_or.reduce(self._bits, axis=0), out=self.distinct[t])
 
 
 class Echoes:
@@ -36,8 +37,8 @@ class Echoes:
         self.window = window
         lags = max(composition.length - window, 0)
         self._lengths = np.zeros((lags, composition.batch_size), np.uint16)
-        self.longest = np.zeros(composition.batch_size, np.uint16)
-        """[B]; the longest end of the melody that is also found W steps earlier or more."""
+        self.longest = np.zeros(composition.tokens.shape, np.uint16)
+        """[T, B]; the longest end of the melody so far that is also found W steps earlier or more."""
 
     def update(self, composition: Composition, t: int) -> None:
         """Lengthen the echoes that token `t` goes on with and end the others."""
@@ -47,7 +48,7 @@ class Echoes:
         lengths = self._lengths[: len(earlier)]
         lengths += 1
         lengths *= earlier == composition.tokens[t]
-        self.longest = lengths.max(axis=0)
+        lengths.max(axis=0, out=self.longest[t])
 
 
 def _window(composition: Composition, beats: float) -> int:
@@ -55,23 +56,24 @@ def _window(composition: Composition, beats: float) -> int:
     return max(round(beats * composition.setting.steps_per_beat), 1)
 
 
-def _distinct_pitches(composition: Composition, window: int) -> npt.NDArray[np.uint8]:
-    distinct = composition.memory(PitchWindow, window).distinct
-    return distinct if composition.position >= window else np.zeros_like(distinct)
-
-
 def motif(composition: Composition, *, beats: float = 2.0, min_pitches: int = 3) -> Floats:
     """3, and .3 for each pitch more, when the last so many `beats` have `min_pitches` pitches (`reward_motif`)."""
-    distinct = _distinct_pitches(composition, _window(composition, beats))
+    distinct = composition.memory(PitchWindow, _window(composition, beats)).distinct[composition.position - 1]
     return np.where(distinct >= min_pitches, 3.0 + 0.3 * (distinct - float(min_pitches)), 0.0)
 
 
-def repeated_motif(composition: Composition, *, beats: float = 2.0, min_pitches: int = 3) -> Floats:
+def _repetitions(composition: Composition, t: int, window: int, min_pitches: int) -> Floats:
+    distinct = composition.memory(PitchWindow, window).distinct[t]
+    is_heard = (composition.memory(Echoes, window).longest[t] >= window) & (distinct >= min_pitches)
+    return np.where(is_heard, 4.0 + (distinct - float(min_pitches)), 0.0)
+
+
+def repeated_motif(
+    composition: Composition, *, beats: float = 2.0, min_pitches: int = 3, most: float = NO_LIMIT
+) -> Floats:
     """4, and 1 for each pitch more, when a motif (see `motif`) ends that was heard before (`reward_repeated_motif`).
 
-    The same tokens must stand in a row somewhere before it; a motif that overlaps its repetition does not count.
+    The same tokens must stand in a row somewhere before it; a motif that overlaps its repetition does not count. `most`
+    is all that is paid for, per bar and over the whole piece so far.
     """
-    window = _window(composition, beats)
-    distinct = _distinct_pitches(composition, window)
-    is_heard = (composition.memory(Echoes, window).longest >= window) & (distinct >= min_pitches)
-    return np.where(is_heard, 4.0 + (distinct - float(min_pitches)), 0.0)
+    return enough(composition, _repetitions, most, _window(composition, beats), min_pitches)

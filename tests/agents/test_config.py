@@ -100,11 +100,19 @@ def test_varied_profile_differs_from_the_papers_in_two_weights_and_c():
     assert varied.c == 1.0
 
 
-def test_refrain_is_varied_with_a_fifth_of_what_a_repeated_motif_pays():
+def test_refrain_is_varied_with_a_limit_to_what_repeated_motifs_pay():
     varied, refrain = load_profile("varied"), load_profile("refrain")
     weights = dict(zip(varied.rule_names, varied.weights, strict=True))
-    assert dict(zip(refrain.rule_names, refrain.weights, strict=True)) == {**weights, "repeated_motif": 0.2}
-    assert refrain.c == varied.c
+    assert dict(zip(refrain.rule_names, refrain.weights, strict=True)) == {**weights, "tonic": 4, "repeated_motif": 2}
+    assert [rule.parameters for rule in refrain.rules if rule.name == "repeated_motif"] == [{"most": 2.5}]
+
+
+def test_an_agent_of_preset_lookback_looks_back():
+    config = TrainConfig.parse(["--algo", "ppo_kl", "--preset", "lookback", "--reward", "unique_extremes"])
+    assert (config.observation, config.agent.skip_connection, config.c) == ("lookback", True, None)
+    env = MelodyVecEnv(2, **config.environment())
+    model = config.agent.build("ppo_kl", env, env.engine.prior, config.seed, "cpu")
+    assert model.policy.network.head.skip is not None
 
 
 @pytest.mark.parametrize("algo", ["g", "a2c"])

@@ -105,6 +105,12 @@ def test_repeated_motif_wants_the_same_eight_tokens_without_overlap():
     assert worth("repeated_motif", [C4, D4] * 8) == [0] * 16  # two pitches are no motif
 
 
+def test_repeated_motif_pays_most_a_bar_if_told_so():
+    theme = [C4, HOLD, D4, HOLD, E4, HOLD, F4, HOLD]
+    assert worth("repeated_motif", theme * 3) == [0] * 15 + [5] * 9
+    assert worth("repeated_motif", theme * 3, most=3) == [0] * 15 + [3, 3] + [0] * 7  # a bar is sixteen steps
+
+
 def test_motif_window_and_pitches_are_parameters():
     tokens = [C4, D4, C4, D4]
     assert worth("motif", tokens, beats=0.5, min_pitches=2) == [0, 3, 3, 3]
