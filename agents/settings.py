@@ -225,7 +225,13 @@ _SOFT = RecurrentDQNSettings(
 
 # A nat a piece is at stake: undiscounted, the optimum is the Note RNN's distribution times exp(rules), and small steps
 # get there.
-_PEOPLE: dict[str, Any] = {"total_timesteps": 800_000, "prior": "bars", "reward": "matched", "n_envs": 128}
+_PEOPLE: dict[str, Any] = {
+    "total_timesteps": 800_000,
+    "prior": "bars",
+    "reward": "matched",
+    "observation": "lookback",
+    "n_envs": 128,
+}
 
 # Section 4 of Jaques et al. 2017: "We then trained the RL RNN model for 3,000,000 iterations, using a batch size of 32,
 # and clipping gradients in the same way [to an L2 norm less than 5]. The Adam optimizer was used and we set the reward
@@ -258,9 +264,20 @@ PRESETS: Mapping[tuple[Algorithm, Preset], Mapping[str, Any]] = {
     },
     ("psi", "people"): {
         **_PEOPLE,
-        "agent": replace(_SOFT, gamma=1.0, return_lambda=0.95, value_scale=10.0, learning_rate=1e-3),
+        "agent": replace(
+            _SOFT,
+            gamma=1.0,
+            return_lambda=0.95,
+            value_scale=10.0,
+            learning_rate=1e-3,
+            batch_size=128,
+            gradient_steps=4,
+        ),
     },
-    ("ppo_kl", "people"): {**_PEOPLE, "agent": PPOKLSettings(gamma=1.0, learning_rate=1e-3, batch_size=128)},
+    ("ppo_kl", "people"): {
+        **_PEOPLE,
+        "agent": PPOKLSettings(gamma=1.0, learning_rate=1e-3, batch_size=128, skip_connection=True),
+    },
     ("ppo", "default"): {"agent": PPOSettings()},
     ("recurrent_ppo", "default"): {"agent": PPOSettings()},
     ("a2c", "default"): {"agent": A2CSettings()},
