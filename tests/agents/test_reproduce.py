@@ -73,7 +73,7 @@ def config(small_prior_file, tmp_path_factory) -> ReproduceConfig:
         models=("Q", "ppo_kl, default"),
         prior=str(small_prior_file),
         compositions=50,
-        total_timesteps=4_096,
+        total_timesteps=8_192,
     )
 
 
@@ -140,7 +140,7 @@ def test_numbers_are_of_those_who_composed(config, files):
     found = table(config)
     assert float(found["random in key", "notes_not_in_key"]["value"]) == 0.0
     assert float(found["Note RNN", "kl"]["value"]) == pytest.approx(0.0, abs=1e-5)
-    assert float(found["Q", "kl"]["value"]) > 0.0
+    assert float(found["Q", "kl"]["value"]) > 1e-3
     assert ("people", "kl") not in found
     assert float(found["people", "human_overlap"]["value"]) > float(found["random in key", "human_overlap"]["value"])
     row = found["Q", "notes_in_motif"]
@@ -152,7 +152,7 @@ def test_curves_begin_with_the_note_rnn_and_end_with_the_agent(config, files):
     q = [row for row in rows_of(config, "figure2.csv") if (row["composer"], row["seed"]) == ("Q", "0")]
     assert int(q[0]["steps"]) == 0
     assert float(q[0]["kl"]) == pytest.approx(0.0, abs=1e-5)
-    assert int(q[-1]["steps"]) >= 4_096
+    assert int(q[-1]["steps"]) >= 8_192
     assert float(q[-1]["kl"]) > 0.0
 
 
@@ -210,7 +210,7 @@ def test_one_that_never_saved_begins_again(config, files, tmp_path):
 
 
 def test_a_folder_of_other_settings_is_not_touched(config, files):
-    other = ReproduceConfig(**{**vars(config), "total_timesteps": 8_192})
+    other = ReproduceConfig(**{**vars(config), "total_timesteps": 4_096})
     with pytest.raises(RunError, match="holds a run with other settings"):
         reproduce(other)
 
