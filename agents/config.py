@@ -31,8 +31,8 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
     gradient with KL as a cost, the fastest. To compare with: Stable-Baselines3's ppo, a2c, dqn and sb3-contrib's
     recurrent_ppo, which start from random weights."""
     preset: Preset = "default"
-    """Where the other defaults come from: the algorithm's strong ones; those for an agent that sees what came before,
-    for rewards of the whole piece like unique_extremes and refrain (lookback: ppo_kl); those that bring it closer to
+    """Where the other defaults come from: the algorithm's strong ones; those for rewards of the whole piece, like
+    unique_extremes and refrain, which take more steps to learn (lookback: ppo_kl); those that bring it closer to
     people's tunes, with the Note RNN bars and the reward profile matched (people: psi, ppo_kl); or the paper (q, psi,
     g, rl_only)."""
     total_timesteps: int = 300_000

@@ -255,8 +255,8 @@ PRESETS: Mapping[tuple[Algorithm, Preset], Mapping[str, Any]] = {
         "agent": replace(_SOFT, learning_rate=7e-3),
     },
     ("ppo_kl", "default"): {
-        **{"total_timesteps": 400_000, "reward": "varied", "c": 1.05, "n_envs": 128},
-        "agent": PPOKLSettings(),
+        **{"total_timesteps": 400_000, "observation": "lookback", "reward": "varied", "c": 1.1, "n_envs": 128},
+        "agent": PPOKLSettings(learning_rate=4e-3, batch_size=64, skip_connection=True),
     },
     ("ppo_kl", "lookback"): {
         **{"total_timesteps": 800_000, "observation": "lookback", "reward": "varied", "c": 1.2, "n_envs": 128},
