@@ -28,7 +28,8 @@ class RecurrentPolicy(BasePolicy):
     :param lstm_hidden_size: units of all recurrent layers, or a number for each.
     :param n_lstm_layers: recurrent layers, where `lstm_hidden_size` is one number.
     :param cell: "lstm" or "gru".
-    :param skip_connection: let the scores see the observation itself, beside what the network remembers.
+    :param skip_connection: let the scores see the observation itself, beside what the network remembers; with `dueling`
+        they do anyway.
     :param dueling: give value and policy outputs of their own, which also see the observation itself.
     :param value_scale: (dueling) factor of the value output: with returns in the hundreds and logits in the tens, it
         lets the value keep up with the policy at the same learning rate.

@@ -29,7 +29,7 @@ def space_of(observation: str, length: int) -> Space[Any]:
     """Return the space of one piece's `observation`, the piece being `length` steps long."""
     if observation == "token":
         return spaces.Discrete(VOCABULARY_SIZE)
-    looks_back = [VOCABULARY_SIZE + 1] * (LOOKS_BACK if observation == "lookback" else 0)
+    looks_back = [NOTHING + 1] * (LOOKS_BACK if observation == "lookback" else 0)
     return spaces.MultiDiscrete([VOCABULARY_SIZE, length + 1, *looks_back])
 
 

@@ -72,7 +72,8 @@ def test_the_last_info_has_the_piece_and_its_rewards_in_plain_numbers(prior):
 
 
 @pytest.mark.parametrize(
-    "keywords", [{}, {"observation": "token", "priming": "none"}, {"observation": "lookback", "length": 5}]
+    "keywords",
+    [{}, {"observation": "token", "priming": "none"}, {"length": 5}, {"observation": "lookback", "length": 5}],
 )
 def test_vector_environment_is_gymnasiums_own_vector_of_scalar_ones(prior, keywords):
     ours = gym.make_vec(ID, num_envs=B, prior=prior, **keywords)
