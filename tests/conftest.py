@@ -1,17 +1,26 @@
 """What several tests share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
 import agents.callbacks
-import agents.training
 import train
-from melody_env import populations
 from note_rnn import NoteRNN, save_note_rnn
+from note_rnn.corpus import corpora
 
 torch.set_num_threads(1)  # networks this small are slower with more, much slower on a busy machine
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_tune_books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing in the user's cache: no test may depend on whether the tune books have been read on this machine."""
+    empty = str(tmp_path_factory.mktemp("cache"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corpora, "user_cache_dir", lambda name: empty)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -35,8 +44,6 @@ def small_runs(small_prior_file: Path, tmp_path_factory: pytest.TempPathFactory)
     runs = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "WRITTEN_PIECES", 0)
-        patch.setattr(agents.training, "human_tunes", lambda setting: None)
-        patch.setattr(populations, "_cached_split", lambda: None)
         patch.setattr(agents.callbacks, "show_pieces", lambda *arguments: None)
         for algo, own in (("q", q), ("ppo_kl", {})):
             folder = tmp_path_factory.mktemp("runs") / algo

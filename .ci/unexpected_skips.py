@@ -1,0 +1,23 @@
+"""Pytest plugin of CI: a test that is skipped for no expected reason fails the run."""
+
+from typing import Any
+
+EXPECTED = ("the reference is not at hand",)
+"""Reasons of tests that need what a clone of this repository does not hold."""
+
+
+def _unexpected(terminal: Any) -> list[str]:
+    reasons = {str(report.longrepr[2]).removeprefix("Skipped: ") for report in terminal.stats.get("skipped", [])}
+    return sorted(reasons - set(EXPECTED))
+
+
+def pytest_sessionfinish(session: Any) -> None:
+    """Turn success into failure if there are unexpected skips."""
+    if session.exitstatus == 0 and _unexpected(session.config.pluginmanager.get_plugin("terminalreporter")):
+        session.exitstatus = 1
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the reasons that nobody expected."""
+    for reason in _unexpected(terminalreporter):
+        terminalreporter.write_line(f"skipped, which CI does not expect: {reason}", red=True)
