@@ -24,8 +24,13 @@ _HEARD = 2
 """Pieces whose picture and sound go to TensorBoard."""
 
 
+def _next_multiple(interval: int, steps: int) -> int:
+    """Return the first multiple of `interval` above `steps`: the same for a run that was stopped and resumed."""
+    return (steps // interval + 1) * interval
+
+
 class ListenCallback(BaseCallback):
-    """Let the agent compose whenever another `interval` steps have passed, and log what its pieces are like.
+    """Let the agent compose after every multiple of `interval` steps, and log what its pieces are like.
 
     Scalars always, pictures and sound every few times. The pieces start from the same priming tokens each time. Of
     `human_tunes` [N, T], if there are any, the likelihood under the agent is logged. `watch` can end the training;
@@ -57,14 +62,14 @@ class ListenCallback(BaseCallback):
         self._times = 0
 
     def _on_training_start(self) -> None:
-        self._next = self.num_timesteps + self.interval
+        self._next = _next_multiple(self.interval, self.num_timesteps)
         if self.num_timesteps == 0:
             self.listen()
 
     def _on_step(self) -> bool:
         if self.num_timesteps < self._next:
             return True
-        self._next += self.interval
+        self._next = _next_multiple(self.interval, self.num_timesteps)
         metrics = self.listen()
         return self.watch is None or self.watch.go_on(self.model, metrics)
 
@@ -121,7 +126,7 @@ class ProgressCallback(BaseCallback):
 
 
 class SaveCallback(BaseCallback):
-    """Call `save` with the model at the next rollout's start whenever `interval` steps have passed, or it is to stop.
+    """Call `save` with the model at the first rollout's start after every multiple of `interval` steps, or to stop.
 
     Ctrl-C and SIGTERM stop the training so; a second one ends the program at once. What is saved there is the whole
     state: the training goes on from it as if it had never been stopped.
@@ -136,7 +141,7 @@ class SaveCallback(BaseCallback):
         self._handlers: dict[int, Any] = {}
 
     def _on_training_start(self) -> None:
-        self._next = self.num_timesteps + self.interval
+        self._next = _next_multiple(self.interval, self.num_timesteps)
         for number in (signal.SIGINT, signal.SIGTERM):
             self._handlers[number] = signal.signal(number, self._request)
 
@@ -150,7 +155,7 @@ class SaveCallback(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         if self.requested or self.num_timesteps >= self._next:
-            self._next = self.num_timesteps + self.interval
+            self._next = _next_multiple(self.interval, self.num_timesteps)
             self.save(self.model)
             self.stopped = self.requested
 

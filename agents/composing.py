@@ -25,7 +25,7 @@ from agents.selection import Rows, best_of_each, good_and_various
 from agents.settings import algorithm_class
 from melody_env import FinishedPieces, MelodyEngine, Setting, load_profile, setting_of
 from melody_env.observing import POSITION, kind_of
-from note_rnn import CheckpointError, NoteRNN, Tokens, load_note_rnn, read_primer
+from note_rnn import CheckpointError, InputError, NoteRNN, Tokens, load_note_rnn, read_primer
 from note_rnn.sampling import draw, log_softmax
 
 Floats = npt.NDArray[np.floating]
@@ -81,7 +81,8 @@ def compose_pieces(
     `environment` holds the keyword arguments of the environment, `prior` a NoteRNN among them; the first
     `num_probabilities` pieces keep the policy's probabilities. `on_composed` is told how many pieces were finished.
     An agent that was `trained_in` another key is transposed; what it learned counts with `strength` (`player_of`). The
-    same arguments give the same pieces.
+    same arguments give the same pieces. Raises InputError for pieces longer than an agent that observes its position
+    was trained for.
     """
     rng = np.random.default_rng(seed)
     setting = setting_of(environment)
@@ -102,6 +103,12 @@ def compose_pieces(
 def _player(
     policy: BasePolicy | Player | None, setting: Setting, trained_in: Setting | None, strength: float = 1.0
 ) -> Player:
+    space = getattr(policy, "observation_space", None)
+    if isinstance(space, spaces.MultiDiscrete) and setting.steps >= space.nvec[POSITION]:
+        raise InputError(
+            f"The agent was trained for pieces of at most {space.nvec[POSITION] - 1} steps and cannot compose "
+            f"{setting.steps}: give a shorter length, or train an agent for the longer one."
+        )
     return player_of(policy, setting.transposition - (trained_in or setting).transposition, strength)
 
 

@@ -123,13 +123,17 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
 
     def check(self) -> None:
         """Raise InputError for a value that no run can have, ProfileError for a reward that cannot be used."""
-        counts = ("total_timesteps", "n_envs", "compositions", "threads")
+        counts = ("total_timesteps", "n_envs", "evaluations", "checkpoints", "compositions", "threads")
         sizes = ("batch_size", "buffer_size", "train_freq", "gradient_steps", "n_steps", "n_epochs")
         for where, names in ((self, counts), (self.agent, sizes)):
             for name in names:
                 value = getattr(where, name, None)
                 if value is not None and value < 1:
                     raise InputError(f"--{name.replace('_', '-')} must be at least 1, not {value}.")
+        if self.seed < 0:
+            raise InputError(f"--seed must be at least 0, not {self.seed}.")
+        if not self.c_fraction > 0:
+            raise InputError(f"--c-fraction must be a number above 0, not {self.c_fraction}.")
         profile = self.profile()
         if self.final_c is not None:
             replace(profile, c=self.final_c)

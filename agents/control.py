@@ -47,11 +47,14 @@ class AnnealCallback(_ControlCallback):
 class _DualCallback(_ControlCallback):
     """Measures the policy that acts on the pieces that a rollout ends, and takes a step on log c after it.
 
-    The algorithm tells `log_policy` [N] of its actions, the environment a piece's log p in its last info.
+    The algorithm reports `log_policy` [N] of its actions, the environment a piece's log p in its last info. The sums
+    over pieces in progress stand on the model, so that they are saved and restored with it.
     """
 
     def _on_training_start(self) -> None:
-        self._so_far = np.zeros(self.training_env.num_envs)
+        model: Any = self.model
+        so_far = getattr(model, "log_policy_so_far", np.zeros(self.training_env.num_envs))
+        self._so_far = model.log_policy_so_far = np.where(model._last_episode_starts, 0.0, so_far)
         self._log_policy: list[float] = []
         self._log_prior: list[float] = []
 

@@ -88,7 +88,7 @@ class RunDirectory:
         state = self._state(model.num_timesteps)
         with replacing(state) as temporary:
             buffers = {name: getattr(model, name) for name in _BUFFERS if hasattr(model, name)}
-            temporary.write_bytes(pickle.dumps((model.get_env(), buffers, _random_state())))
+            temporary.write_bytes(pickle.dumps((model.get_env(), buffers, _random_state(model))))
         with replacing(self._checkpoint(model.num_timesteps)) as temporary:
             model.save(temporary)
         for older in set(self.checkpoints.glob("state_*.pkl")) - {state}:
@@ -113,15 +113,15 @@ class RunDirectory:
         checkpoint = self.newest_checkpoint()
         path = self._state(int(checkpoint.stem.removeprefix("model_")))
         try:
-            env, buffers, random_state = pickle.loads(path.read_bytes())
+            env, buffers, (python, numpy, pytorch, actions) = pickle.loads(path.read_bytes())
         except Exception as error:  # unpickling a damaged file can raise anything
             raise RunError(f"{path} is missing or damaged ({error}): the run can compose, but not go on.") from error
         model = load(checkpoint, env=env, force_reset=False)
         model.__dict__.update(buffers)
-        python, numpy, pytorch = random_state
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002 (SB3 draws from it)
         torch.set_rng_state(pytorch)
+        model.action_space.np_random.bit_generator.state = actions
         return model
 
     def _checkpoint(self, steps: int) -> Path:
@@ -131,6 +131,7 @@ class RunDirectory:
         return self.checkpoints / f"state_{steps:012d}.pkl"
 
 
-def _random_state() -> tuple[Any, Any, torch.Tensor]:
-    """Return the states of the global generators, which SB3's algorithms draw from."""
-    return random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+def _random_state(model: BaseAlgorithm) -> tuple[Any, ...]:
+    """Return the states of the generators that SB3's algorithms draw from: the global ones, and the action space's."""
+    actions = model.action_space.np_random.bit_generator.state
+    return random.getstate(), np.random.get_state(), torch.get_rng_state(), actions  # noqa: NPY002

@@ -211,7 +211,8 @@ def analyse_votes(config: AnalyseConfig) -> Preference:
         raise InputError(f"--samples must be at least 1, not {config.samples}.")
     votes = read_votes(config.votes)
     preference = analyse(votes, config.samples, config.seed)
-    print(f"{len(votes.preference)} votes of {preference.listeners} listeners")
+    counted = [(len(votes.preference), "vote"), (preference.listeners, "listener")]
+    print(" of ".join(f"{number} {what}{'s' * (number != 1)}" for number, what in counted))
     for table in tables(preference):
         Console().print(table)
     degrees = len(preference.models) - 1

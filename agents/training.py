@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import configure
+from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
 from agents.callbacks import ListenCallback, ProgressCallback, SaveCallback
 from agents.collapse import CollapseWatch
@@ -73,9 +74,21 @@ def human_tunes(setting: Setting) -> Tokens | None:
     return within if len(within) else None
 
 
+def _logger(run: RunDirectory, steps: int) -> Logger:
+    """Return a logger to TensorBoard for a run that begins or goes on after `steps` steps.
+
+    What a killed run logged after its newest checkpoint is marked as void: it will be logged again.
+    """
+    tensorboard = TensorBoardOutputFormat(str(run.path))
+    start = Event(step=steps + 1, session_log=SessionLog(status=SessionLog.START))
+    assert tensorboard.writer.file_writer is not None
+    tensorboard.writer.file_writer.add_event(start)
+    return Logger(str(run.path), [tensorboard])
+
+
 def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, environment: dict[str, Any]) -> bool:
     """Train `model` to the end and save it; return False if it was stopped, and saved, before."""
-    model.set_logger(configure(str(run.path), ["tensorboard"]))
+    model.set_logger(_logger(run, model.num_timesteps))
     save = SaveCallback(config.total_timesteps // config.checkpoints, run.save)
     with Progress(config.total_timesteps, config.algo, "steps", done=model.num_timesteps) as progress:
         watch = CollapseWatch(config.on_collapse, progress.say)

@@ -54,11 +54,12 @@ def lstm_alone(size: int) -> Callable[[], object]:
 
 
 def agent(algo: Algorithm, size: int, prior: NoteRNN, **changes: Any) -> Any:
-    """Return an agent of `algo` with minibatches of `size` pieces and something to learn from."""
+    """Return an agent of `algo` with minibatches of `size` pieces that has begun to learn."""
     config = TrainConfig.of(algo, batch_size=size, **changes)
     env = MelodyVecEnv(config.n_envs, **{**config.environment(), "prior": prior})
     model = config.agent.build(algo, env, prior, 0, "cpu")
-    model.learn(2 * T * config.n_envs, log_interval=None)
+    while not model._n_updates:
+        model.learn(2 * T * config.n_envs, log_interval=None, reset_num_timesteps=False)
     return model
 
 
@@ -81,17 +82,22 @@ def learn(model: Any, steps: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Print the transitions a second of each subject, for minibatches of 32 and 128 pieces, beside the two limits."""
+    """Print the transitions a second of each subject, minibatch by minibatch, beside the two limits."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=40, help="the best of so many updates counts (default 40)")
     parser.add_argument("--steps", type=int, default=131_072, help="steps of the end-to-end runs (default 131,072)")
+    parser.add_argument(
+        "--minibatches", type=int, nargs="+", default=[32, 128], metavar="B", help="pieces per update (default 32 128)"
+    )
+    parser.add_argument("--num-envs", type=int, help="pieces composed in lockstep (default: the algorithm's own)")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     prior = NoteRNN().eval().requires_grad_(False)
+    changes = {} if arguments.num_envs is None else {"n_envs": arguments.num_envs}
     print(f"T = {T}, H = {H}, one thread, torch {torch.__version__}\n")
     print(f"{'':34}{'minibatch':>10}{'transitions / s':>18}{'/ products':>12}{'/ nn.LSTM':>12}")
-    for size in (32, 128):
+    for size in arguments.minibatches:
         learned = size * T
         limit = learned / best_time(products(size), arguments.repeats)
         alone = learned / best_time(lstm_alone(size), arguments.repeats)
@@ -102,7 +108,8 @@ def main() -> None:
         show("matrix products (the limit)", limit)
         show("nn.LSTM on one-hot input", alone)
         for algo in ("psi", "ppo_kl", "q"):
-            updating, all_in_all = learn(agent(algo, size, prior), arguments.steps // (8 if algo == "q" else 1))
+            steps = arguments.steps // (8 if algo == "q" else 1)
+            updating, all_in_all = learn(agent(algo, size, prior, **changes), steps)
             show(f"{algo}: update", updating)
             show(f"{algo}: end to end", all_in_all)
 

@@ -19,7 +19,9 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--timesteps", type=int, default=20_000, help="environment steps of each algorithm")
-    timesteps = parser.parse_args().timesteps
+    parser.add_argument("--episodes", type=int, default=256, help="pieces that each mean reward is of")
+    arguments = parser.parse_args()
+    timesteps, episodes = arguments.timesteps, arguments.episodes
     torch.set_num_threads(1)
     vector = melody_env.MelodyVecEnv(num_envs=8)
     models: dict[str, BaseAlgorithm] = {
@@ -28,9 +30,9 @@ def main() -> None:
     }
     judge = VecMonitor(melody_env.MelodyVecEnv(num_envs=64))
     for name, model in models.items():
-        before, _ = evaluate_policy(model, judge, n_eval_episodes=256, deterministic=False)
+        before, _ = evaluate_policy(model, judge, n_eval_episodes=episodes, deterministic=False)
         model.learn(timesteps)
-        after, _ = evaluate_policy(model, judge, n_eval_episodes=256, deterministic=False)
+        after, _ = evaluate_policy(model, judge, n_eval_episodes=episodes, deterministic=False)
         print(f"{name}: mean reward of a piece {before:.0f} before, {after:.0f} after {timesteps:,} steps")
 
 

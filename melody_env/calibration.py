@@ -17,6 +17,9 @@ from melody_env.composition import Floats
 Population = Mapping[str, Floats]
 """Of each population, by name, the sums of the R rules in its N melodies [N, R]; all of one length."""
 
+_ROUNDING = 1e-9
+"""Deviations smaller than this share of the values are errors of floating-point sums."""
+
 
 def fit_ranking(
     groups: Sequence[Population],
@@ -41,8 +44,9 @@ def fit_ranking(
         ]
     )
     highest = next(iter(pairs))[0]
-    among_highest = np.mean([group[highest].std(axis=0) for group in groups], axis=0)
-    deviations = np.maximum(among_highest, differences.std(axis=0) / 10)
+    largest = np.max([np.abs(sums).max(axis=0) for group in groups for sums in group.values()], axis=0)
+    among_highest = np.mean([_deviations(group[highest], largest) for group in groups], axis=0)
+    deviations = np.maximum(among_highest, _deviations(differences, largest) / 10)
     scales = np.divide(signs, deviations, out=np.zeros_like(signs), where=deviations > 0)
     return _nonnegative_logistic(differences * scales, penalty) * scales
 
@@ -53,9 +57,10 @@ def fit_means(human: Floats, prior: Floats, penalty: float = 3e-3) -> Floats:
     Of all distributions with people's means, p(x) exp(weights . rules(x)) is nearest to the prior p: the reward of
     maximum-entropy inverse reinforcement learning (Ziebart et al. 2008,
     https://cdn.aaai.org/AAAI/2008/AAAI08-227.pdf). Minimises log E_p exp(weights . rules) - weights . E_human rules,
-    and `penalty` times the squares of the weights of rules scaled to people's deviations.
+    and `penalty` times the squares of the weights of rules scaled to people's deviations. A rule that is constant in
+    all human melodies has weight 0.
     """
-    deviations = human.std(axis=0)
+    deviations = _deviations(human, np.abs(human).max(axis=0))
     scales = np.divide(1.0, deviations, out=np.zeros_like(deviations), where=deviations > 0)
     means, rules = human.mean(axis=0) * scales, prior * scales
 
@@ -86,6 +91,15 @@ def log_odds_scale(higher: Sequence[Floats], lower: Sequence[Floats], iterations
         hessian = columns.T @ (columns * (chance * (1 - chance))[:, None]) + 1e-3 * np.eye(len(beta))
         beta += np.linalg.solve(hessian, columns.T @ (labels - chance) - 1e-3 * beta)
     return float(beta[0] / max(scores.std(), 1e-9))
+
+
+def _deviations(sums: Floats, largest: Floats) -> Floats:
+    """Return the standard deviation [R] of each column of `sums` [N, R].
+
+    It is 0 where it is nothing but the rounding of numbers as large as `largest` [R].
+    """
+    deviations = sums.std(axis=0)
+    return np.where(deviations > _ROUNDING * largest, deviations, 0.0)
 
 
 def _differences(higher: Floats, lower: Floats, count: int, rng: np.random.Generator) -> Floats:

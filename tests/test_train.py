@@ -12,6 +12,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
+from pretty_midi import PrettyMIDI
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import agents.callbacks
@@ -19,23 +20,27 @@ import agents.collapse
 import agents.report
 import train
 from agents import compose
-from agents.callbacks import ProgressCallback
-from agents.composing import load_agent
+from agents.callbacks import ProgressCallback, show_pieces
+from agents.composing import compose_pieces, load_agent, load_run
+from agents.curves import Curve, read_curves
 from agents.evaluate import EvaluateConfig, evaluate_run
-from agents.evaluation import ROWS
+from agents.evaluation import ROWS, table_metrics
 from agents.run_directory import RunDirectory
 from agents.settings import Algorithm, algorithm_class
-from melody_env import populations
-from note_rnn import read_midi, run_command
+from melody_env import Setting, populations
+from note_rnn import read_midi, run_command, write_wav
 
 RULES = ("key", "tonic", "repetition", "autocorrelation", "motif", "repeated_motif", "interval", "leap", "extrema")
+WRITTEN = 2
+"""Pieces of each composer that are written down."""
 
 
-def small_config(prior: Path, run_dir: Path, algo="q", **changes) -> train.TrainConfig:
+def small_config(prior: Path, run_dir: Path, algo: Algorithm = "q", **changes) -> train.TrainConfig:
     """Return the default configuration of `algo`, made so small that it takes a second."""
     settings = {
         "prior": str(prior),
         "run_dir": run_dir,
+        "seed": 3,
         "total_timesteps": 1_024,
         "n_envs": 8,
         "evaluations": 2,
@@ -48,18 +53,38 @@ def small_config(prior: Path, run_dir: Path, algo="q", **changes) -> train.Train
     return train.TrainConfig.of(algo, **(settings | changes))
 
 
+def tiny_config(prior: Path, run_dir: Path, algo: Algorithm = "q", **changes) -> train.TrainConfig:
+    """Return a `small_config` of pieces of a bar, of which only few are composed and learned from."""
+    settings = {"length": 16, "n_envs": 4, "total_timesteps": 320, **changes}
+    if algo in ("q", "rl_only", "dqn"):
+        settings |= {"learning_starts": 64, "batch_size": 4, "train_freq": 3}
+    elif algo in ("psi", "g"):
+        settings |= {"learning_starts": 64, "batch_size": 4, "train_freq": 24, "gradient_steps": 3, "buffer_size": 256}
+    elif algo == "a2c":
+        settings |= {"n_steps": 24}
+    else:
+        settings |= {"n_steps": 24, "batch_size": 48, "n_epochs": 1}
+    return small_config(prior, run_dir, algo, **settings)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def small_outputs():
-    """Few pictures, and no tunes of people, which may be at hand here or not."""
+    """No pictures and pages."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "WRITTEN_PIECES", 2)
-        patch.setattr(populations, "_cached_split", lambda: None)
+        patch.setattr(train, "WRITTEN_PIECES", 0)
+        patch.setattr(agents.callbacks, "show_pieces", lambda *arguments: None)
+        patch.setattr(train, "write_report", lambda config: config.runs[0] / "report.html")
         yield
 
 
 @pytest.fixture(scope="module")
 def finished_run(small_prior_file, tmp_path_factory) -> Path:
-    return train.train(small_config(small_prior_file, tmp_path_factory.mktemp("runs") / "first"))
+    """A run with everything that runs write, pictures included."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "WRITTEN_PIECES", WRITTEN)
+        patch.setattr(agents.callbacks, "show_pieces", show_pieces)
+        patch.setattr(train, "write_report", agents.report.write_report)
+        return train.train(small_config(small_prior_file, tmp_path_factory.mktemp("runs") / "first"))
 
 
 def run_main(monkeypatch, *arguments: str) -> int:
@@ -73,7 +98,7 @@ def run_main(monkeypatch, *arguments: str) -> int:
 
 def test_run_records_all_that_is_needed_to_repeat_it(finished_run, small_prior_file):
     record = json.loads((finished_run / "config.json").read_text())
-    assert record["config"]["seed"] == 0
+    assert record["config"]["seed"] == 3
     assert record["config"]["total_timesteps"] == 1_024
     assert record["config"]["prior"] == str(small_prior_file)
     assert len(record["prior_checksum"]) == 64
@@ -105,8 +130,20 @@ def test_tensorboard_has_curves_pictures_and_sound(finished_run):
 def test_melodies_of_both_can_be_heard_and_seen(finished_run):
     for composer in ("agent", "note_rnn"):
         for suffix in ("mid", "wav", "png"):
-            assert len(list((finished_run / "melodies").glob(f"{composer}_*.{suffix}"))) == train.WRITTEN_PIECES
+            assert len(list((finished_run / "melodies").glob(f"{composer}_*.{suffix}"))) == WRITTEN
     assert len(read_midi(finished_run / "melodies" / "agent_1.mid")) == 32
+
+
+def test_table_and_melodies_are_of_the_same_pieces_by_the_seed_of_the_run(finished_run):
+    metrics = json.loads((finished_run / "metrics.json").read_text())
+    assert (metrics["compositions"], metrics["seed"]) == (20, 3)
+    agent, environment = load_run(finished_run)
+    for name, policy in (("Note RNN", None), ("agent", agent)):
+        pieces = compose_pieces(policy, 20, 3, environment)
+        assert metrics[name] == pytest.approx(table_metrics(pieces), nan_ok=True)
+        for number in range(WRITTEN):
+            path = finished_run / "melodies" / f"{name.lower().replace(' ', '_')}_{number + 1}.mid"
+            np.testing.assert_array_equal(read_midi(path), pieces.melodies[number])
 
 
 def test_a_page_shows_the_run(finished_run):
@@ -140,11 +177,11 @@ def test_same_seed_same_metrics(finished_run, small_prior_file, tmp_path):
 
 @pytest.mark.parametrize("algo", get_args(Algorithm))
 def test_every_algorithm_goes_from_configuration_to_table(algo, small_prior_file, tmp_path):
-    config = small_config(small_prior_file, tmp_path / algo, algo, total_timesteps=512, evaluations=1, checkpoints=1)
+    config = tiny_config(small_prior_file, tmp_path / algo, algo, evaluations=1, checkpoints=1)
     run = train.train(config)
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["agent"]["kl"] > 0
-    assert compose(run, 3, seed=0).shape == (3, 32)
+    assert compose(run, 3, seed=0).shape == (3, 16)
     per_step = {name: metrics["Note RNN"][name] for name in ("reward", "music_theory", "log_prob")}
     log_prob = 0.0 if algo == "rl_only" else per_step["log_prob"]
     assert per_step["reward"] == pytest.approx(per_step["music_theory"] / config.profile().c + log_prob, rel=1e-4)
@@ -155,19 +192,26 @@ def final_weights(run: Path, algo: str) -> torch.Tensor:
     return torch.cat([parameter.flatten() for parameter in model.policy.parameters()])
 
 
+def curves_of(run: Path) -> dict[str, Curve]:
+    """Return the curves of `run` without that of its speed."""
+    return {tag: curve for tag, curve in read_curves(run).items() if tag != "time/fps"}
+
+
+CONTROLS = {"psi": {"entropy_floor": 2.0}, "g": {"entropy_floor": 2.0}, "ppo_kl": {"kl_budget": 0.5}}
+
+
 @pytest.mark.parametrize("algo", get_args(Algorithm))
-def test_a_run_that_goes_on_is_the_one_that_was_never_stopped(algo, small_prior_file, tmp_path, monkeypatch, capsys):
-    changes = {"total_timesteps": 1_536, "final_c": 2.0}
-    monkeypatch.setattr(agents.callbacks, "_HEARD", 1)
-    monkeypatch.setattr(train, "WRITTEN_PIECES", 1)
-    whole = train.train(small_config(small_prior_file, tmp_path / "whole", algo, **changes))
-    with interrupted(at_step=400), pytest.raises(SystemExit, match=r"go on with: python train\.py --resume"):
-        train.train(small_config(small_prior_file, tmp_path / "stopped", algo, **changes))
+def test_a_run_that_goes_on_is_the_one_that_was_never_stopped(algo, small_prior_file, tmp_path, capsys):
+    changes = CONTROLS.get(algo, {"final_c": 2.0})
+    whole = train.train(tiny_config(small_prior_file, tmp_path / "whole", algo, **changes))
+    with interrupted(at_step=130), pytest.raises(SystemExit, match=r"go on with: python train\.py --resume"):
+        train.train(tiny_config(small_prior_file, tmp_path / "stopped", algo, **changes))
     np.random.seed(123)  # noqa: NPY002 (as if in another process)
     torch.manual_seed(123)
     went_on = train.train(train.TrainConfig.of(resume=tmp_path / "stopped"))
     assert final_weights(went_on, algo).equal(final_weights(whole, algo))
     assert (went_on / "metrics.json").read_text() == (whole / "metrics.json").read_text()
+    assert curves_of(went_on) == curves_of(whole)
 
 
 @contextmanager
@@ -187,17 +231,17 @@ def interrupted(at_step: int):
         yield
 
 
-def test_stopped_run_is_saved_and_goes_on(small_prior_file, tmp_path, monkeypatch, capsys):
+def test_stopped_run_is_saved_and_goes_on(small_prior_file, tmp_path, capsys):
     handler = signal.getsignal(signal.SIGINT)
-    with interrupted(at_step=512), pytest.raises(SystemExit, match="Stopped at step 520; go on with"):
-        train.train(small_config(small_prior_file, tmp_path / "run"))
+    with interrupted(at_step=200), pytest.raises(SystemExit, match="Stopped at step 208; go on with"):
+        train.train(tiny_config(small_prior_file, tmp_path / "run"))
     assert signal.getsignal(signal.SIGINT) is handler
     assert not (tmp_path / "run" / "metrics.json").exists()
     run = train.train(train.TrainConfig.of(resume=tmp_path / "run"))
     assert (run / "metrics.json").exists()
     newest = sorted((run / "checkpoints").glob("model_*.zip"))[-1]
-    assert newest.name == "model_000000001024.zip"
-    assert [path.name for path in (run / "checkpoints").glob("state_*")] == ["state_000000001024.pkl"]
+    assert newest.name == "model_000000000324.zip"
+    assert [path.name for path in (run / "checkpoints").glob("state_*")] == ["state_000000000324.pkl"]
 
 
 def test_a_collapse_is_told_and_ends_the_run_with_the_last_good_policy(small_prior_file, tmp_path, monkeypatch, capsys):
@@ -265,6 +309,7 @@ def own_rule(tmp_path) -> Path:
 
 def test_a_rule_of_ones_own_goes_from_file_to_curve(own_rule, small_prior_file, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(train, "WRITTEN_PIECES", 1)
     run = train.train(small_config(small_prior_file, tmp_path / "run", "psi", reward="mine.yaml", total_timesteps=512))
     monkeypatch.chdir("/")
     events = EventAccumulator(str(run)).Reload()
@@ -280,6 +325,9 @@ def test_a_rule_of_ones_own_goes_from_file_to_curve(own_rule, small_prior_file, 
     assert compose(run, 3).shape == (3, 12)
     melody = read_midi(run / "melodies" / "agent_1.mid")
     assert (melody[melody >= 2] >= 9).all()
+    assert PrettyMIDI(str(run / "melodies" / "agent_1.mid")).get_tempo_changes()[1] == pytest.approx([90], rel=1e-4)
+    write_wav(melody, tmp_path / "sound.wav", 90)
+    assert (run / "melodies" / "agent_1.wav").read_bytes() == (tmp_path / "sound.wav").read_bytes()
 
 
 @pytest.mark.parametrize("algo", ["psi", "ppo"])
@@ -354,10 +402,12 @@ def test_damaged_checkpoint_is_told(small_prior_file, tmp_path, monkeypatch, cap
 
 def test_people_stand_beside_the_agent_where_their_tunes_are_at_hand(small_prior_file, tmp_path, monkeypatch, capsys):
     tunes = np.random.default_rng(0).choice([1, 14, 16, 18, 19, 21], (40, 32))
-    for module in (train, agents.report):
-        monkeypatch.setattr(module, "held_out_melodies", lambda setting: tunes)
+    settings = []
+    monkeypatch.setattr(train, "held_out_melodies", lambda setting: settings.append(setting) or tunes)
     monkeypatch.setattr(populations, "_cached_split", lambda: Mock(train=Mock(segments=list(tunes))))
-    run = train.train(small_config(small_prior_file, tmp_path / "run", compositions=30))
+    changes = {"total_timesteps": 256, "compositions": 30, "tempo": 90}
+    run = train.train(small_config(small_prior_file, tmp_path / "run", **changes))
+    assert settings == [Setting(tempo=90)]
     metrics = json.loads((run / "metrics.json").read_text())
     assert {row.metric for row in ROWS} <= metrics["agent"].keys()
     assert metrics["people"]["notes_not_in_key"] == 0

@@ -76,12 +76,13 @@ def standstill(composition: Composition, *, bars: int = 2) -> Floats:
     last = composition.memory(Onsets).last
     if not is_end_of_phrase(composition, composition.position, 1):
         return np.zeros(composition.batch_size)
-    return (composition.position - np.maximum(last, 0) > bars * composition.setting.steps_per_bar).astype(np.float64)
+    return (composition.position - last > bars * composition.setting.steps_per_bar).astype(np.float64)
 
 
 def long_end(composition: Composition, *, steps: int = 3, bars: int = 2) -> Floats:
-    """1 at the end of a phrase whose last note began `steps` sixteenths ago or more."""
+    """1 at the end of a phrase whose last note began `steps` sixteenths ago or more; 0 where no note began in it."""
     last = composition.memory(Onsets).last
     if not is_end_of_phrase(composition, composition.position, bars):
         return np.zeros(composition.batch_size)
-    return (composition.position - last >= steps).astype(np.float64)
+    age = composition.position - last
+    return ((age >= steps) & (age <= bars * composition.setting.steps_per_bar)).astype(np.float64)

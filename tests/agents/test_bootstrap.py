@@ -22,10 +22,14 @@ def test_a_ratio_is_of_sums_not_a_mean_of_ratios():
     assert math.isnan(second.value)
 
 
-def test_every_resample_has_as_many_pieces():
-    sums = resampled_sums(np.arange(20.0)[:, None], np.ones((20, 1)), 70, np.random.default_rng(0))
-    np.testing.assert_array_equal(sums.resampled[:, 1, 0], 20)
-    assert len(np.unique(sums.resampled[:, 0, 0])) > 30
+def test_every_resample_has_as_many_pieces_each_as_likely_as_another():
+    sums = resampled_sums(np.eye(20), np.ones((20, 20)), 3_000, np.random.default_rng(0))
+    np.testing.assert_array_equal(sums.resampled[:, 1], 20)
+    times = sums.resampled[:, 0]
+    np.testing.assert_array_equal(times.sum(axis=1), 20)
+    np.testing.assert_allclose(times.mean(axis=0), 1, atol=0.08)
+    np.testing.assert_allclose(times.var(axis=0), 19 / 20, atol=0.12)  # binomial
+    assert len(np.unique(times, axis=0)) > 2_900
 
 
 def test_standard_errors_are_those_of_the_mean_and_shrink_with_the_root_of_n():
@@ -36,10 +40,52 @@ def test_standard_errors_are_those_of_the_mean_and_shrink_with_the_root_of_n():
     assert (large.high - large.low) / (small.high - small.low) == pytest.approx(0.1, rel=0.25)
 
 
-def test_95_percent_of_the_intervals_hold_the_truth():
+def coverage(sums: Sums, truth: float) -> float:
+    """Return the share of intervals that hold `truth`, the K statistics being as many repetitions of one experiment."""
+    return float(np.mean([each.low <= truth <= each.high for each in estimates(sums)]))
+
+
+def test_intervals_and_errors_of_a_known_distribution():
+    # Of the 201 values 0..200 a 40th lies 5 places in; for n values 0..n-1 the variance is n (n + 1) / 12.
+    resampled = np.stack([np.arange(201.0)[::-1], np.full(201, 2.0)], axis=1)[:, :, None]
+    (told,) = estimates(Sums(np.array([[240.0], [3.0]]), resampled))
+    assert told.value == 80
+    assert (told.low, told.high) == pytest.approx((5 / 2, 195 / 2))
+    assert told.error == pytest.approx(math.sqrt(201 * 202 / 12) / 2)
+
+
+def test_95_percent_of_the_intervals_over_pieces_hold_the_truth():
     rng = np.random.default_rng(2)
-    found = [of((rng.random(200) < 0.3).astype(float), 200, seed) for seed in range(300)]
-    assert np.mean([each.low <= 0.3 <= each.high for each in found]) == pytest.approx(0.95, abs=0.035)
+    pieces = rng.normal(0.3, 1, size=(200, 2_000))
+    sums = resampled_sums(pieces, np.ones_like(pieces), 1_000, rng)
+    assert coverage(sums, 0.3) == pytest.approx(0.95, abs=0.015)
+
+
+def test_95_percent_of_the_intervals_of_a_ratio_hold_the_truth():
+    rng = np.random.default_rng(3)
+    leaps = rng.poisson(3, size=(200, 2_000))
+    sums = resampled_sums(rng.binomial(leaps, 0.7).astype(float), leaps.astype(float), 1_000, rng)
+    assert coverage(sums, 0.7) == pytest.approx(0.95, abs=0.015)
+
+
+def test_95_percent_of_the_intervals_over_seeds_hold_the_truth():
+    rng = np.random.default_rng(4)
+    seeds = [rng.normal(rng.normal(size=800), 1, size=(20, 800)) for _ in range(25)]
+    agents = [resampled_sums(pieces, np.ones_like(pieces), 300, rng) for pieces in seeds]
+    assert coverage(pooled(agents, rng), 0) == pytest.approx(0.95, abs=0.02)
+
+
+def test_what_is_drawn_is_the_generators_and_touches_no_value():
+    pieces = np.random.default_rng(5).normal(size=(50, 3))
+    same, again, other = (resampled_sums(pieces, np.ones_like(pieces), 9, np.random.default_rng(s)) for s in (0, 0, 1))
+    np.testing.assert_array_equal(same.resampled, again.resampled)
+    assert (same.resampled[:, 0] != other.resampled[:, 0]).all()
+    np.testing.assert_array_equal(same.whole, other.whole)
+    agents = [same, other]
+    drawn = [pooled(agents, np.random.default_rng(seed)) for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(drawn[0].resampled, drawn[1].resampled)
+    assert (drawn[0].resampled != drawn[2].resampled).any()
+    np.testing.assert_array_equal(drawn[0].whole, drawn[2].whole)
 
 
 def test_several_agents_differ_by_more_than_their_pieces_do():
@@ -54,22 +100,31 @@ def test_several_agents_differ_by_more_than_their_pieces_do():
 
 
 def test_p_values():
+    # 1.0 apart, with standard errors of 0.3 and 0.4 together 0.5: two deviations, on either side
     assert p_value(Estimate(1.0, 0, 0, 0.3), Estimate(0.0, 0, 0, 0.4)) == pytest.approx(0.0455, abs=1e-4)
+    assert p_value(Estimate(0.0, 0, 0, 0.3), Estimate(1.0, 0, 0, 0.4)) == pytest.approx(0.0455, abs=1e-4)
     assert p_value(Estimate(1.0, 0, 0, 0.0), Estimate(1.0, 0, 0, 0.0)) == 1.0
     assert p_value(Estimate(1.0, 0, 0, 0.0), Estimate(0.9, 0, 0, 0.0)) == 0.0
     assert math.isnan(p_value(Estimate(math.nan, 0, 0, 0.1), Estimate(0.9, 0, 0, 0.1)))
 
 
-def test_composers_of_one_kind_seldom_seem_to_differ():
+def test_composers_of_one_kind_seem_to_differ_in_5_percent_of_comparisons():
     rng = np.random.default_rng(4)
-    p_values = [p_value(of(rng.random(100), 100), of(rng.random(100), 100)) for _ in range(200)]
-    assert np.mean(np.array(p_values) < 0.05) < 0.11
+    one, other = (rng.random((100, 2_000)) for _ in range(2))
+    sides = [estimates(resampled_sums(pieces, np.ones_like(pieces), 500, rng)) for pieces in (one, other)]
+    p_values = np.array([p_value(*pair) for pair in zip(*sides, strict=True)])
+    assert np.mean(p_values < 0.05) == pytest.approx(0.05, abs=0.012)
 
 
 def test_holm_by_hand():
     adjusted = holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": math.nan})
-    assert adjusted.pop("d") != adjusted.get("d")
-    assert adjusted == pytest.approx({"a": 0.03, "c": 0.06, "b": 0.06})
+    assert math.isnan(adjusted.pop("d"))
+    assert adjusted == pytest.approx({"a": 3 * 0.01, "c": 2 * 0.03, "b": 2 * 0.03})
+    assert holm({"a": 0.005, "b": 0.03, "c": 0.01, "d": 0.02}) == pytest.approx(
+        {"a": 4 * 0.005, "c": 3 * 0.01, "d": 2 * 0.02, "b": 2 * 0.02}
+    )
+    assert holm({"a": 0.6, "b": 0.5}) == {"b": 1.0, "a": 1.0}
+    assert holm({}) == {}
 
 
 def test_sums_of_nothing_pooled_stay_what_they_are():

@@ -1,6 +1,5 @@
 """A collapse is seen, said once, and ended as was asked for."""
 
-import numpy as np
 import pytest
 import torch
 
@@ -20,7 +19,12 @@ HEALTHY = {"distinct_compositions": 1.0, "largest_bar_share": 0.004, "hamming_di
         ("largest_bar_share", 0.3, "have one bar in common: it is 30% of all their bars"),
         ("hamming_distance", 0.2, "are nearly alike: two of them differ at only 20% of the steps"),
         ("largest_bar_share", float("nan"), None),  # pieces shorter than a bar
-        ("distinct_compositions", 0.96, None),
+        ("distinct_compositions", 0.949, "repeat each other: only 95% of them are distinct"),
+        ("distinct_compositions", 0.95, None),
+        ("largest_bar_share", 0.1, None),
+        ("largest_bar_share", 0.101, "have one bar in common: it is 10% of all their bars"),
+        ("hamming_distance", 0.499, "are nearly alike: two of them differ at only 50% of the steps"),
+        ("hamming_distance", 0.5, None),
     ],
 )
 def test_symptoms(metric, value, symptom):
@@ -37,6 +41,10 @@ def model(small_prior) -> PPOKL:
     return PPOKL(env=MelodyVecEnv(2, prior=small_prior), prior=small_prior, seed=0, device="cpu")
 
 
+def weights(model) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in model.policy.parameters()]).clone()
+
+
 def watch(action):
     told = []
     return CollapseWatch(action, told.append), told
@@ -47,6 +55,7 @@ COLLAPSED = {**HEALTHY, "distinct_compositions": 0.1}
 
 def test_warn_says_it_once_and_goes_on(model):
     judge, told = watch("warn")
+    assert judge.sentence is None
     assert [judge.go_on(model, metrics) for metrics in (HEALTHY, COLLAPSED, COLLAPSED)] == [True, True, True]
     assert len(told) == 1
     assert told[0].startswith("Collapse at step 0: the pieces repeat each other: only 10% of them are distinct. Let")
@@ -54,18 +63,30 @@ def test_warn_says_it_once_and_goes_on(model):
 
 def test_stop_ends_with_the_policy_as_it_is(model):
     judge, told = watch("stop")
+    before = weights(model)
     assert not judge.go_on(model, COLLAPSED)
+    assert weights(model).equal(before)
     assert "The training has ended. Let the rules count less" in told[0]
 
 
 def test_restore_ends_with_the_last_good_policy(model):
     judge, told = watch("restore")
-    assert judge.go_on(model, HEALTHY)
-    good = torch.cat([parameter.flatten() for parameter in model.policy.parameters()]).clone()
-    with torch.no_grad():
-        model.policy.network.head.logits.bias += 3.0
-    model.num_timesteps = 64
+    policies = []
+    for steps, metrics in ((32, HEALTHY), (64, HEALTHY), (96, COLLAPSED)):
+        with torch.no_grad():
+            model.policy.network.head.logits.bias += 3.0
+        policies.append(weights(model))
+        model.num_timesteps = steps
+        assert judge.go_on(model, metrics) == (metrics is HEALTHY)
+    assert weights(model).equal(policies[1])
+    assert told == [judge.sentence]
+    assert "Collapse at step 96: " in told[0]
+    assert "The training has ended with the policy of step 64. Let the rules count less" in told[0]
+
+
+def test_restore_of_an_agent_that_was_never_good_just_stops(model):
+    judge, told = watch("restore")
+    before = weights(model)
     assert not judge.go_on(model, COLLAPSED)
-    assert torch.cat([parameter.flatten() for parameter in model.policy.parameters()]).equal(good)
-    assert "ended with the policy of step 0" in told[0]
-    assert np.isfinite(judge._good_at)
+    assert weights(model).equal(before)
+    assert "only 10% of them are distinct. The training has ended. Let the rules" in told[0]

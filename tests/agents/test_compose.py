@@ -12,12 +12,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents import PPOKL, RecurrentDQN, compose_pieces, melody_files
+from agents import PPOKL, RecurrentDQN, compose, compose_pieces, melody_files
 from agents.compose_command import ComposeConfig, compose_files
 from agents.players import _ScaledPlayer
-from melody_env import MelodyVecEnv, score_melodies
+from melody_env import MelodyVecEnv, load_profile, score_melodies
 from melody_env.setting import PAPER_SETTING
-from note_rnn import InputError, read_midi, write_midi
+from note_rnn import InputError, read_midi, transposed, write_midi
 
 LENGTH = 16
 KINDS = [".abc", ".json", ".mid", ".musicxml", ".png", ".wav"]
@@ -25,11 +25,12 @@ KINDS = [".abc", ".json", ".mid", ".musicxml", ".png", ".wav"]
 
 @pytest.fixture(scope="module")
 def agent(small_prior) -> PPOKL:
-    """An agent that prefers E4 to what its Note RNN prefers."""
+    """An agent that prefers E4 to what its Note RNN prefers, and remembers more of what came before."""
     env = MelodyVecEnv(2, prior=small_prior, length=LENGTH)
     model = PPOKL(env=env, prior=small_prior, seed=0, device="cpu")
     with torch.no_grad():
         model.policy.network.head.logits.bias[18] += 1.5
+        model.policy.network.head.logits.weight *= 6.0
     return model
 
 
@@ -159,6 +160,66 @@ def test_a_record_gives_the_identical_files(agent, in_folder):
             assert path.read_bytes() == original.read_bytes(), path
 
 
+@pytest.mark.parametrize(
+    ("options", "meant"),
+    [
+        ({"n": 3}, {"n": 3}),
+        ({"seed": 4}, {"seed": 4}),
+        ({"temperature": 0.5}, {"temperature": 0.5}),
+        ({"strength": 0.2}, {"strength": 0.2}),
+        ({"best_of": 8}, {"best_of": 8}),
+        ({"n": 4, "best_of": 8, "diverse": True}, {"n": 4, "best_of": 8, "diverse": True}),
+        ({"key": "G"}, {"key": "G"}),
+        ({"meter": "2/4", "length": "1 bar"}, {"length": 8}),
+        ({"pitch_range": (60, 66)}, {"pitch_range": (60, 66)}),
+        ({"fixed": ("2=C5", "4=-")}, {"fixed": {2: 26, 4: 1}}),
+        ({"primer": "C4 - E4"}, {"primer": [14, 1, 18]}),
+        ({"primer": "14 1 30", "primer_length": 1}, {"primer": [14]}),
+    ],
+    ids=lambda options: "-".join(options),
+)
+def test_all_that_the_command_is_given_decides_what_it_writes_and_is_recorded(options, meant, agent, in_folder):
+    agent.save("agent.zip")
+    files = compose_files(ComposeConfig("agent.zip", Path("new.abc"), **options))
+    records = [json.loads(path.read_text()) for path in files if path.suffix == ".json"]
+    melodies = compose("agent.zip", **{"n": 1, **meant})
+    assert [record["tokens"] for record in records] == melodies.tolist()
+    assert melodies.tolist() != compose("agent.zip", 1).tolist()
+    again = compose_files(ComposeConfig(sidecar=files[-1], out=Path("again")))
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in files[-2:]]
+
+
+def test_an_agent_of_another_key_composes_in_its_own_or_is_moved_to_the_one_that_is_asked_for(small_prior, in_folder):
+    env = MelodyVecEnv(2, prior=small_prior, length=LENGTH, key="A")
+    model = RecurrentDQN(env=env, objective="g", prior=env.engine.prior, seed=0, device="cpu").learn(2)
+    with torch.no_grad():
+        model.policy.network.head.logits.bias[18] += 3.0
+    model.save("agent.zip")
+    for key in (None, "D"):
+        files = compose_files(ComposeConfig("agent.zip", Path("new.abc"), n=2, seed=1, key=key))
+        environment = {"prior": small_prior, **env.setting.as_dict(), "key": key or "A"}
+        melodies = compose_pieces(model.policy, 2, 1, environment, trained_in=env.setting).melodies
+        assert [json.loads(path.read_text())["tokens"] for path in files[1::2]] == melodies.tolist()
+        assert f"K:{key or 'A'}maj" in files[0].read_text()
+
+
+def test_a_tune_is_gone_on_from_in_the_key_that_is_asked_for(small_prior_file, in_folder):
+    Path("scale.abc").write_text("X:1\nT:A scale\nM:4/4\nL:1/4\nK:C\nCDEF|GABc|dcBA|GFED|\n")
+    config = ComposeConfig(str(small_prior_file), Path("new.mid"), primer="scale.abc", key="D", keep_primer=True)
+    primer = json.loads(compose_files(config)[1].read_text())["primer"]
+    assert primer[::4] == transposed(np.array([14, 16, 18, 19, 21, 23, 25, 26]), 2).tolist()
+    assert read_midi("new.mid")[:32].tolist() == primer
+
+
+def test_a_run_composes_with_its_rewards_and_in_its_setting(small_runs, in_folder):
+    """The policy gradient's: profile "varied", c 1.1, and a tempo of its own."""
+    record = json.loads(compose_files(ComposeConfig(str(small_runs[1]), Path("new.mid"), best_of=2))[1].read_text())
+    assert record["reward"] == pytest.approx(record["log_prob"] + record["music_theory"] / 1.1, rel=1e-5)
+    assert set(record["rules"]) == set(load_profile("varied").rule_names)
+    assert record["setting"]["tempo"] == 480
+    assert record["tokens"] == compose(small_runs[1], 1, best_of=2)[0].tolist()
+
+
 def test_a_moved_agent_is_named_and_another_one_refused(agent, small_prior_file, in_folder):
     agent.save("agent.zip")
     files = compose_files(ComposeConfig("agent.zip", Path("one.mid"), length=8))
@@ -168,8 +229,21 @@ def test_a_moved_agent_is_named_and_another_one_refused(agent, small_prior_file,
         compose_files(ComposeConfig(sidecar=Path("one.json")))
     with pytest.raises(InputError, match=r"is not the agent that composed one\.json"):
         compose_files(ComposeConfig(str(small_prior_file), sidecar=Path("one.json")))
+    learned = PPOKL.load("moved.zip")
+    with torch.no_grad():
+        learned.policy.network.head.logits.bias[0] += 1e-3
+    learned.save("learned.zip")
+    with pytest.raises(InputError, match="or has learned since"):
+        compose_files(ComposeConfig("learned.zip", sidecar=Path("one.json")))
     compose_files(ComposeConfig("moved.zip", sidecar=Path("one.json")))
     assert [path.read_bytes() for path in files] == before
+
+
+def test_a_piece_longer_than_the_agent_was_trained_for_is_refused_in_a_sentence(agent, in_folder):
+    agent.save("agent.zip")
+    with pytest.raises(InputError, match="trained for pieces of at most 16 steps and cannot compose 17"):
+        compose_files(ComposeConfig("agent.zip", length=LENGTH + 1))
+    assert compose("agent.zip", 2, length=LENGTH).shape == (2, LENGTH)
 
 
 def test_a_melody_that_would_come_out_otherwise_is_not_written(small_prior_file, in_folder):
@@ -181,13 +255,6 @@ def test_a_melody_that_would_come_out_otherwise_is_not_written(small_prior_file,
     assert not Path("two.mid").exists()
 
 
-def test_runs_shared_with_the_tunes_are_counted(monkeypatch):
-    assert melody_files.longest_shared_run(np.array([14, 16, 18, 20, 2, 2]), PAPER_SETTING) == 3
-    assert melody_files.longest_shared_run(np.array([5, 6, 7]), PAPER_SETTING) == 0
-    monkeypatch.setattr(melody_files, "learned_tunes", lambda setting: None)
-    assert melody_files.longest_shared_run(np.array([14]), PAPER_SETTING) is None
-
-
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -196,6 +263,8 @@ def test_runs_shared_with_the_tunes_are_counted(monkeypatch):
         (["default", "--strength", "-1"], "--strength must be a number from 0 on, not -1.0."),
         (["default", "--diverse"], "--diverse needs pieces to choose from"),
         (["default", "--best-of", "0"], "--n and --best-of must be at least 1"),
+        (["default", "--n", "0"], "--n and --best-of must be at least 1"),
+        (["default", "--temperature", "0"], "--temperature above 0"),
         (["default", "--out", "melody.mp3"], "--out must end in .mid, .musicxml, .abc, .wav, .png or have no suffix"),
         (["--from", "nowhere.json"], "nowhere.json is no record of a melody"),
     ],

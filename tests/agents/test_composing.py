@@ -1,14 +1,17 @@
 """Composing draws from softmax(scores), whoever composes, and counts what the environment counts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from agents import PPOKL, RecurrentDQN, compose, compose_pieces
+from agents import PPOKL, RecurrentDQN, compose, compose_pieces, composing
 from agents.composing import composer, load_agent, log_likelihood
 from agents.evaluation import learning_metrics, metrics_table, table_metrics
-from melody_env import MelodyVecEnv, score_melodies
-from note_rnn import NO_EVENT, CheckpointError, transposed
+from agents.selection import good_and_various
+from melody_env import MelodyVecEnv, NamedMask, load_profile, score_melodies, setting_of
+from note_rnn import NO_EVENT, CheckpointError, read_primer, transposed
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +70,61 @@ def test_log_likelihood_of_given_melodies_is_the_networks(small_prior, agent):
         assert log_likelihood(policy, melodies, {"prior": small_prior}) == pytest.approx(expected, rel=1e-5)
 
 
-def test_temperature_sharpens(small_prior):
-    cold, warm = (
-        compose_pieces(None, 20, 0, {"prior": small_prior}, temperature).entropy for temperature in (0.1, 1.0)
-    )
-    assert cold.mean() < warm.mean()
+def test_log_likelihood_ignores_primer_masks_fixed_tokens_and_length_of_the_environment(small_prior, agent):
+    """Those are for composing, not for human tunes, before which nothing was heard."""
+    melodies = np.random.default_rng(0).integers(38, size=(7, 12))
+    masked = replace(load_profile("paper"), masks=(NamedMask("in_scale"),))
+    environment = {"prior": small_prior, "reward": masked, "length": 30, "primer": [14, 16], "fixed": {2: 14}}
+    for policy in (None, agent.policy):
+        expected = log_likelihood(policy, melodies, {"prior": small_prior})
+        assert log_likelihood(policy, melodies, environment) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_tokens_come_as_often_as_their_probabilities_say(small_prior, temperature):
+    environment = {"prior": small_prior, "length": 1, "priming": "none"}
+    pieces = compose_pieces(None, 6_000, 0, environment, temperature, num_probabilities=1)
+    expected = (small_prior.log_probs([[NO_EVENT]])[0, 0].double() / temperature).softmax(-1).numpy()
+    np.testing.assert_allclose(pieces.probabilities[0, 0], expected, atol=1e-6)
+    frequencies = np.bincount(pieces.melodies[:, 0], minlength=38) / 6_000
+    np.testing.assert_allclose(frequencies, expected, atol=0.02)
+
+
+@pytest.mark.parametrize("priming", ["random_note", "none"])
+def test_the_seed_decides_the_priming_tokens_and_what_follows_in_every_batch(small_prior, monkeypatch, priming):
+    monkeypatch.setattr(composing, "_BATCH", 20)
+    environment = {"prior": small_prior, "length": 6, "priming": priming}
+
+    def composed(n, seed):
+        pieces = compose_pieces(None, n, seed, environment)
+        return np.concatenate([pieces.primers[:, None], pieces.melodies], axis=1)
+
+    whole = composed(50, 3)
+    np.testing.assert_array_equal(composed(50, 3), whole)
+    np.testing.assert_array_equal(composed(20, 3), whole[:20])
+    for other in (composed(20, 4), whole[20:40]):
+        assert (other[:, 1:] != whole[:20, 1:]).any(axis=1).all()
+        assert priming == "none" or (other[:, 0] != whole[:20, 0]).sum() > 10
+
+
+def test_what_is_summed_belongs_to_its_piece_in_every_batch(small_prior, agent, monkeypatch):
+    monkeypatch.setattr(composing, "_BATCH", 4)
+    with torch.no_grad():
+        agent.policy.network.head.logits.bias[14] += 2.0
+    pieces = compose_pieces(agent.policy, 10, 0, {"prior": small_prior, "length": 12}, num_probabilities=6)
+    with torch.no_grad():
+        agent.policy.network.head.logits.bias[14] -= 2.0
+    scores = score_melodies(pieces.melodies)
+    np.testing.assert_allclose(pieces.finished.music_theory, scores.music_theory.sum(1), atol=1e-9)
+    np.testing.assert_allclose(pieces.finished.rules["motif"], scores.rules["motif"].sum(1), atol=1e-9)
+    log_prob = small_prior.log_prob(pieces.melodies, pieces.primers).sum(1).numpy()
+    np.testing.assert_allclose(pieces.finished.log_prob, log_prob, rtol=1e-5)
+    np.testing.assert_allclose(pieces.finished.returns, log_prob + scores.music_theory.sum(1) / 0.5, rtol=1e-5)
+    chances = pieces.probabilities
+    np.testing.assert_allclose(pieces.entropy[:6], -(chances * np.log(chances)).sum(-1).mean(1), rtol=1e-5)
+    heard = np.concatenate([pieces.primers[:, None], pieces.melodies[:, :-1]], axis=1)[:6]
+    kl = chances * (np.log(chances) - small_prior.log_probs(heard).numpy())
+    np.testing.assert_allclose(pieces.kl[:6], kl.sum((1, 2)), rtol=1e-4)
 
 
 def test_batches_are_joined_in_order_and_counted(small_prior):
@@ -102,6 +155,103 @@ def test_g_composes_with_the_prior_that_it_was_tuned_from(small_prior):
     env = MelodyVecEnv(2, prior=small_prior, length=12)
     model = RecurrentDQN(env=env, objective="g", prior=small_prior, seed=0, device="cpu")
     np.testing.assert_array_equal(compose(model, 20, seed=5), compose(small_prior, 20, seed=5, length=12))
+
+
+@pytest.fixture(scope="module")
+def agents_in_d(small_prior) -> dict[str, RecurrentDQN]:
+    """Agents that know from learning that they are in D, their weights far from where they started."""
+    agents = {}
+    for objective in ("q", "g"):
+        env = MelodyVecEnv(2, prior=small_prior, length=12, key="D")
+        agents[objective] = RecurrentDQN(env=env, objective=objective, prior=env.engine.prior, seed=0, device="cpu")
+        agents[objective].learn(2)  # too few steps for an update
+        torch.manual_seed(0)
+        with torch.no_grad():
+            for weights in agents[objective].policy.network.parameters():
+                weights.add_(0.3 * torch.randn_like(weights))
+    return agents
+
+
+@pytest.mark.parametrize("objective", ["q", "g"])
+@pytest.mark.parametrize("key", ["D", "C", "A"])
+def test_a_saved_agent_composes_as_the_live_one_in_its_key_and_in_others(
+    objective, key, agents_in_d, small_prior, tmp_path
+):
+    model = agents_in_d[objective]
+    model.save(tmp_path / "agent.zip")
+    environment = {"prior": small_prior, **model.get_env().setting.as_dict(), "key": key}
+    expected = compose_pieces(model.policy, 8, 3, environment, trained_in=model.get_env().setting).melodies
+    changes = {"key": key} | ({"prior": small_prior} if objective == "q" else {})  # G has a prior of its own
+    for source in (model, tmp_path / "agent.zip", str(tmp_path / "agent.zip")):
+        np.testing.assert_array_equal(compose(source, 8, 3, **changes), expected)
+
+
+def test_the_prior_of_a_saved_g_agent_of_another_key_is_moved_back_to_c(agents_in_d, small_prior, tmp_path):
+    agents_in_d["g"].save(tmp_path / "agent.zip")
+    _, environment = composer(tmp_path / "agent.zip")
+    melodies = np.random.default_rng(0).integers(38, size=(4, 12))
+    torch.testing.assert_close(environment["prior"].log_probs(melodies), small_prior.log_probs(melodies))
+    assert (environment["key"], environment["length"], environment["observation"]) == ("D", 12, "position")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": 4},
+        {"temperature": 0.5},
+        {"strength": 0.4},
+        {"key": "E"},
+        {"fixed": {3: 20}},
+        {"primer": [14, 16, 18]},
+        {"priming": "none"},
+        {"length": 7},
+        {"pitch_range": (60, 75)},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_every_argument_of_compose_counts(changes, agents_in_d, small_prior):
+    model = agents_in_d["g"]
+    setting = model.get_env().setting
+    own = {name: changes[name] for name in changes.keys() & {"temperature", "strength"}}
+    others = {name: changes[name] for name in changes.keys() - {"seed", *own}}
+    environment = {"prior": small_prior, **setting.as_dict(), **others}
+    pieces = compose_pieces(model.policy, 8, changes.get("seed", 3), environment, trained_in=setting, **own)
+    melodies = compose(model, 8, **{"seed": 3, **changes})
+    np.testing.assert_array_equal(melodies, pieces.melodies)
+    assert not np.array_equal(melodies, compose(model, 8, seed=3))
+
+
+def test_the_kept_pieces_have_the_highest_rewards(small_prior):
+    """By log p + r_MT / c, not by the rules or by log p alone."""
+    pieces = compose_pieces(None, 40, 1, {"prior": small_prior, "length": 12})
+    rewards = pieces.finished.log_prob + pieces.finished.music_theory / 0.5
+    best = [4 * group + int(rewards[4 * group : 4 * group + 4].argmax()) for group in range(10)]
+    np.testing.assert_array_equal(compose(small_prior, 10, 1, length=12, best_of=4), pieces.melodies[best])
+    various = good_and_various(pieces.melodies, rewards, 10)
+    melodies = compose(small_prior, 10, 1, length=12, best_of=4, diverse=True)
+    np.testing.assert_array_equal(melodies, pieces.melodies[various])
+
+
+def test_a_tune_is_a_primer_in_the_key_of_the_pieces(small_prior, tmp_path):
+    tune = tmp_path / "scale.abc"
+    tune.write_text("X:1\nT:A scale\nM:4/4\nL:1/4\nK:C\nCDEF|GABc|dcBA|GFED|\n")
+    environment = {"prior": small_prior, "length": 4, "key": "A"}
+    in_a = transposed(read_primer(tune), -3)
+    pieces = compose_pieces(None, 3, 0, {**environment, "primer": tune})
+    np.testing.assert_array_equal(pieces.with_primer()[:, :32], np.tile(in_a, (3, 1)))
+    np.testing.assert_array_equal(pieces.melodies, compose_pieces(None, 3, 0, {**environment, "primer": in_a}).melodies)
+
+
+def test_a_run_composes_with_its_newest_agent_as_it_was_trained(small_runs):
+    run = small_runs[1]
+    newest = max((run / "checkpoints").glob("model_*.zip"), key=lambda path: int(path.stem.removeprefix("model_")))
+    policy, environment = composer(run)
+    for name, weights in PPOKL.load(newest).policy.state_dict().items():
+        assert torch.equal(policy.state_dict()[name], weights)
+    reward = environment["reward"]
+    assert (environment["observation"], reward.name, reward.c) == ("lookback", "varied", 1.1)
+    assert setting_of(environment).tempo == 480
+    np.testing.assert_array_equal(compose(run, 5, seed=2), compose_pieces(policy, 5, 2, environment).melodies)
 
 
 def test_nothing_to_load_is_told():

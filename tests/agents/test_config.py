@@ -1,13 +1,14 @@
 """The command line, its presets, and the environment that follows from them."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from pathlib import Path
 
 import pytest
 
 from agents.config import TrainConfig
-from agents.settings import BASELINES, PRESETS, RecurrentDQNSettings, algorithm_class
-from melody_env import MelodyVecEnv, ProfileError, load_profile
+from agents.settings import BASELINES, PRESETS, RecurrentDQNSettings
+from melody_env import MelodyVecEnv, ProfileError, Setting, load_profile
 from note_rnn import InputError
 
 
@@ -24,34 +25,6 @@ def test_every_preset_can_be_asked_for_and_arguments_override_it(algo, preset):
     assert (config.algo, config.preset, config.seed, config.agent.learning_rate) == (algo, preset, 3, 0.5)
     untouched = TrainConfig.of(algo, preset, seed=3, learning_rate=0.5)
     assert config == untouched
-
-
-@pytest.mark.parametrize("algo", sorted({algo for algo, _ in PRESETS}))
-def test_every_algorithm_is_built_with_its_settings(algo, small_prior):
-    env = MelodyVecEnv(8, prior=small_prior)
-    config = TrainConfig.of(algo)
-    model = config.agent.build(algo, env, small_prior, seed=1, device="cpu")
-    assert type(model) is algorithm_class(algo)
-    assert model.seed == 1
-    assert model.gamma == config.agent.gamma
-    assert getattr(model, "objective", algo) == ("q" if algo == "rl_only" else algo)
-    model._update_current_progress_remaining(1, 2)
-    assert model.lr_schedule(0.5) == pytest.approx(config.agent.learning_rate / 2)  # linear to 0
-
-
-def test_paper_preset_is_section_4():
-    config = TrainConfig.parse(["--algo", "psi", "--preset", "paper"])
-    agent = config.agent
-    assert (config.total_timesteps, agent.batch_size, agent.gamma, agent.tau) == (3_000_000, 32, 0.5, 0.01)
-    assert (agent.exploration, agent.exploration_initial_eps, agent.exploration_final_eps) == (
-        "epsilon_greedy",
-        1.0,
-        0.01,
-    )
-    assert agent.exploration_fraction * config.total_timesteps == 1_500_000
-    assert (agent.max_grad_norm, config.observation, agent.return_lambda, agent.dueling) == (5.0, "token", 0.0, False)
-    assert config.profile() == load_profile("paper")
-    assert config.profile().c == 0.5
 
 
 @pytest.mark.parametrize("algo", ["q", "g", "ppo_kl"])
@@ -128,10 +101,122 @@ def test_soft_objectives_need_log_p_in_the_reward(tmp_path):
         TrainConfig.of("psi", reward=str(tmp_path / "rules.yaml")).check()
 
 
-@pytest.mark.parametrize(("name", "value"), [("n_envs", 0), ("batch_size", 0), ("train_freq", -1)])
-def test_counts_below_one_are_refused(name, value):
-    with pytest.raises(InputError, match=rf"--{name.replace('_', '-')} must be at least 1, not {value}"):
-        TrainConfig.of(**{name: value}).check()
+COUNTS = {
+    **dict.fromkeys(("total_timesteps", "n_envs", "evaluations", "checkpoints", "compositions", "threads"), "q"),
+    **dict.fromkeys(("batch_size", "buffer_size", "train_freq", "gradient_steps"), "q"),
+    **dict.fromkeys(("n_steps", "n_epochs"), "ppo_kl"),
+}
+
+
+@pytest.mark.parametrize(("name", "algo"), COUNTS.items())
+def test_counts_below_one_are_refused(name, algo):
+    TrainConfig.of(algo, **{name: 1}).check()
+    for value in (0, -1):
+        with pytest.raises(InputError, match=rf"--{name.replace('_', '-')} must be at least 1, not {value}"):
+            TrainConfig.of(algo, **{name: value}).check()
+
+
+def test_a_seed_below_zero_and_a_share_of_nothing_are_refused():
+    with pytest.raises(InputError, match="--seed must be at least 0, not -1"):
+        TrainConfig.of(seed=-1).check()
+    for share in (0.0, -0.5, float("nan")):
+        with pytest.raises(InputError, match="--c-fraction must be a number above 0, not "):
+            TrainConfig.of(final_c=1.0, c_fraction=share).check()
+
+
+ARGUMENTS = {
+    "algo": "g",
+    "preset": "paper",
+    "total_timesteps": 1_234,
+    "seed": 3,
+    "run_dir": Path("runs/mine"),
+    "resume": Path("runs/other"),
+    "prior": "bars",
+    "reward": "refrain",
+    "c": 0.25,
+    "final_c": 2.0,
+    "c_fraction": 0.125,
+    "kl_budget": 30.0,
+    "entropy_floor": 1.5,
+    "on_collapse": "restore",
+    "observation": "lookback",
+    "priming": "none",
+    "n_envs": 7,
+    "evaluations": 3,
+    "checkpoints": 4,
+    "compositions": 5,
+    "device": "cpu",
+    "threads": 2,
+    "key": "Bb",
+    "mode": "dorian",
+    "meter": "6/8",
+    "length": "3 bars",
+    "pitch_range": (55, 79),
+    "tempo": 90.0,
+}
+"""Of each field of a configuration, but the algorithm's own settings, a value that is not its default."""
+
+
+DEFAULTS = {
+    **{
+        "total_timesteps": 300_000,
+        "seed": 0,
+        "n_envs": 64,
+        "evaluations": 20,
+        "checkpoints": 10,
+        "compositions": 2_000,
+    },
+    **{"prior": "default", "reward": "paper", "observation": "position", "priming": "random_note"},
+    **{"on_collapse": "warn", "c_fraction": 0.5, "device": "auto", "threads": 1, "algo": "ppo", "preset": "default"},
+}
+
+
+def test_defaults_are_what_the_documentation_says():
+    config = TrainConfig.of("ppo")
+    for name in ARGUMENTS:
+        assert getattr(config, name) == DEFAULTS.get(name)
+
+
+def test_every_argument_of_the_command_line_is_a_field_of_its_name():
+    assert ARGUMENTS.keys() == {field.name for field in fields(TrainConfig)} - {"agent"}
+    given = [[f"--{name.replace('_', '-')}", *map(str, as_tuple(value))] for name, value in ARGUMENTS.items()]
+    config = TrainConfig.parse([part for argument in given for part in argument])
+    default = TrainConfig.of("psi")
+    for name, value in ARGUMENTS.items():
+        assert getattr(config, name) == value != getattr(default, name)
+    assert config == TrainConfig.of(**ARGUMENTS)
+    assert TrainConfig.parse(["--bpm", "75"]).tempo == 75.0
+
+
+def as_tuple(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def test_the_environment_is_that_of_the_configuration(small_prior, small_prior_file):
+    names = ("key", "mode", "meter", "length", "pitch_range", "tempo")
+    changes = {name: ARGUMENTS[name] for name in names}
+    config = TrainConfig.of(
+        "q", reward="varied", c=0.25, prior=str(small_prior_file), observation="token", priming="none", **changes
+    )
+    profile = config.profile()
+    assert profile.setting == Setting(**changes)
+    assert (profile.name, profile.c, profile.rule_names) == ("varied", 0.25, load_profile("varied").rule_names)
+    environment = config.environment()
+    assert environment["prior"].head.weight.equal(small_prior.head.weight)
+    assert {name: value for name, value in environment.items() if name != "prior"} == {
+        "observation": "token",
+        "reward": profile,
+        "priming": "none",
+    }
+
+
+def test_resolved_is_the_profiles_setting_and_the_whole_path_of_its_file(tmp_path, monkeypatch):
+    (tmp_path / "mine.yaml").write_text("c: 1\nsetting: {key: G, meter: 3/4, tempo: 90}\nrules: {key: {weight: 1}}\n")
+    monkeypatch.chdir(tmp_path)
+    config = TrainConfig.of(reward="mine.yaml", meter="6/8").resolved()
+    assert config.reward == str(tmp_path / "mine.yaml")
+    assert (config.key, config.meter, config.tempo, config.length, config.mode) == ("G", "6/8", 90, 32, "major")
+    assert TrainConfig.of().resolved().reward == "paper"
 
 
 def test_unknown_profile_and_bad_c_are_refused():

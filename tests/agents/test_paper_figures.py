@@ -81,7 +81,10 @@ def test_a_curve_across_seeds_is_their_mean_with_a_band_as_far_as_all_have_come(
 
 
 def sample(melody: list[int], probabilities: np.ndarray) -> Sample:
-    return Sample(np.array([melody]), probabilities, {}, (), Sums(np.zeros((2, 0)), np.zeros((1, 2, 0))), {})
+    """Return a sample of two pieces, the first of which is the `melody`."""
+    return Sample(
+        np.array([melody, [37] * len(melody)]), probabilities, {}, (), Sums(np.zeros((2, 0)), np.zeros((1, 2, 0))), {}
+    )
 
 
 def test_figure_3_shows_each_composer_that_tells_probabilities():
@@ -91,6 +94,7 @@ def test_figure_3_shows_each_composer_that_tells_probabilities():
     figure.canvas.draw()
     assert figure.axes[0].get_title(loc="left") == "Note RNN"
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), chances.T)
+    assert [(patch.get_x(), patch.get_y() + 0.5) for patch in figure.axes[0].patches] == [(0, 14), (1, 1), (2, 16)]
     assert not figure.axes[1].axison
     rows = composition_rows(samples)
     assert len(rows) == 3 * 38
@@ -98,16 +102,24 @@ def test_figure_3_shows_each_composer_that_tells_probabilities():
 
 
 def test_figure_2_has_a_line_for_each_composer_and_a_band_for_its_seeds():
-    names = ("log_prob", "music_theory", "last_log_prob", "last_music_theory")
-    seeds = [[{"steps": t, **dict.fromkeys(names, t + seed)} for t in (0, 10)] for seed in (0.0, 2.0)]
+    offsets = {"log_prob": 0, "music_theory": 10, "last_log_prob": 20, "last_music_theory": 30}
+    labels = ("log p(a|s), sum over a piece", "r_MT, sum over a piece", "log p(a|s), last step", "r_MT, last step")
+    seeds = [
+        [{"steps": t, **{name: t + seed + offset for name, offset in offsets.items()}} for t in (0, 10)]
+        for seed in (0.0, 1.0, 5.0)
+    ]
     figure = learning_figure({"Q": seeds, "RL only": seeds[:1]})
     assert len(figure.axes) == 4
-    for axes in figure.axes:
-        both, alone = axes.get_lines()
-        assert both.get_xydata().tolist() == [[0, 1], [10, 11]]
-        assert alone.get_xydata().tolist() == [[0, 0], [10, 10]]
-        assert len(axes.collections) == 1
-    assert "original" in figure.axes[3].get_ylabel()
+    for axes, offset, label in zip(figure.axes, offsets.values(), labels, strict=True):
+        together, alone = axes.get_lines()
+        assert together.get_xydata().tolist() == [[0, offset + 2], [10, offset + 12]]
+        assert alone.get_xydata().tolist() == [[0, offset], [10, offset + 10]]
+        (band,) = axes.collections
+        corners = {tuple(corner) for corner in band.get_paths()[0].vertices.tolist()}
+        assert corners == {(0, offset), (10, offset + 10), (0, offset + 5), (10, offset + 15)}
+        assert axes.get_ylabel().startswith(label)
+        assert axes.get_xlabel().startswith("steps")
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["Q", "RL only"]
 
 
 def test_csv():

@@ -36,6 +36,13 @@ class RememberFirst(gym.Env):
         return 2, float(self.left == 0 and action == self.bit), self.left == 0, False, {}
 
 
+class ThreeSteps(IdentityEnv):
+    """Episodes of three steps."""
+
+    def __init__(self):
+        super().__init__(2, ep_length=3)
+
+
 class Choice(gym.Env):
     """One step; a reward of log 3 for action 1, nothing for the others."""
 
@@ -89,9 +96,47 @@ def test_with_a_kl_weight_the_policy_ends_where_reward_and_entropy_balance():
 
 
 def test_one_epoch_with_one_minibatch_is_rloo():
-    model = make_model(n_epochs=1, batch_size=10_000, n_steps=4, max_grad_norm=1e9)
-    model.learn(16 * 4)
-    assert model._n_updates == 1
+    def learned(n_epochs, clip_range):
+        model = make_model(n_epochs=n_epochs, clip_range=clip_range, batch_size=10_000, n_steps=4).learn(16 * 4)
+        assert model._n_updates == n_epochs
+        return weights(model)
+
+    assert learned(1, 1e-3).equal(learned(1, 10.0))  # a ratio of 1 everywhere: there is nothing to clip
+    assert not learned(2, 1e-3).equal(learned(2, 10.0))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "updates"),
+    [
+        ({}, 4),  # two rounds of two epochs, all episodes at once
+        ({"n_epochs": 5}, 10),
+        ({"n_steps": 24}, 2),
+        ({"batch_size": 16}, 2 * 2 * 4),  # 62 and 64 episodes
+        ({"history": 2}, 0),  # in which no episode fits
+        ({"history": 3}, 4),
+    ],
+)
+def test_it_is_trained_as_often_as_its_arguments_say(arguments, updates):
+    settings = {"n_steps": 12, "n_epochs": 2, "batch_size": 1_000, **arguments}
+    model = make_model(make_vec_env(ThreeSteps, 16, seed=0), **settings).learn(16 * 24)
+    assert model._n_updates == updates
+    assert updates == 0 or model.logger.name_to_value["train/n_updates"] == updates
+
+
+def test_the_history_is_that_of_every_environment():
+    assert make_model(history=20).episodes.observations.shape[:2] == (20, 16)
+
+
+def test_actions_are_drawn_from_the_policy():
+    model = make_model(make_vec_env(Choice, 100, seed=0), n_steps=40)
+    with torch.no_grad():
+        for parameter in model.policy.network.head.parameters():
+            parameter.zero_()
+        model.policy.network.head.logits.bias.copy_(torch.tensor([0.1, 0.3, 0.6]).log())
+    model.train = lambda: None
+    model.learn(100 * 40)
+    shares = model.episodes.take_all().actions.flatten().bincount() / 4_000
+    np.testing.assert_allclose(shares, [0.1, 0.3, 0.6], atol=0.03)
 
 
 def test_same_seed_same_weights():

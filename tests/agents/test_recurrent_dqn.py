@@ -167,13 +167,6 @@ def test_stochastic_actions_follow_the_softmax_of_the_scores():
     assert actions.mean() == pytest.approx(scores.softmax(-1)[0, 0, 1].item(), abs=0.03)
 
 
-def test_epsilon_is_drawn_for_each_environment_by_itself():
-    model = make_model()
-    model.exploration_rate = 0.5
-    best = np.tile([0.0, 1.0], (4_000, 1)).astype(np.float32)
-    assert model._explore(best).mean() == pytest.approx(0.75, abs=0.03)
-
-
 def test_works_with_sb3_callbacks(tmp_path):
     callbacks = [
         EvalCallback(make_vec_env(RememberFirst, 2, seed=9), eval_freq=50, n_eval_episodes=4, verbose=0),

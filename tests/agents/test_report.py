@@ -9,8 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from agents import compose, compose_pieces, report
-from agents.cards import heard, piece_cards
+from agents import compose, report
 from agents.claims import BETTER, listeners_claim, people_claim, rules_claim
 from agents.composing import load_run
 from agents.curves import Curve, chart, read_curves
@@ -19,7 +18,6 @@ from agents.page import render
 from agents.preference import Votes, analyse
 from agents.report import PAIRS, ReportConfig, main, write_report
 from agents.run_directory import RunError
-from melody_env import score_melodies
 from note_rnn import read_midi, run_command
 
 MINUS = "\N{MINUS SIGN}"
@@ -86,25 +84,6 @@ def test_what_is_so_of_several_runs_alike_is_said_once(text):
     assert text.count("<dt>Reward</dt>") == 2  # c is their own
 
 
-def test_cards_have_what_rules_paid_and_how_likely_each_step_was(small_runs):
-    policy, environment = load_run(small_runs[0])
-    pieces = compose_pieces(policy, 4, 0, environment, num_probabilities=3)
-    shown = piece_cards(pieces, environment)
-    assert len(shown) == 3
-    scores = score_melodies(pieces.melodies)
-    for i, card in enumerate(shown):
-        np.testing.assert_allclose(card.music_theory, scores.music_theory[i], atol=1e-3)
-        np.testing.assert_allclose(
-            sum(np.array(values) for values in card.rules.values()), card.music_theory, atol=1e-3
-        )
-        assert card.log_prob == pytest.approx(pieces.finished.log_prob[i], rel=1e-4)
-        assert np.log(card.prior).sum() == pytest.approx(card.log_prob, rel=0.01)
-        np.testing.assert_allclose(card.policy, pieces.probabilities[i, np.arange(32), pieces.melodies[i]], atol=1e-4)
-        shades = np.frombuffer(base64.b64decode(card.alternatives), np.uint8).reshape(32, 38)
-        np.testing.assert_allclose(shades / 255, pieces.probabilities[i], atol=0.5 / 255 + 1e-9)
-        assert card.start == heard(pieces.primers[i])
-
-
 def test_tunes_of_people_have_a_row_where_they_are_at_hand(small_runs, tmp_path, monkeypatch, parsed):
     tunes = np.random.default_rng(0).choice([1, 14, 16, 18], (20, 32))
     monkeypatch.setattr(report, "held_out_melodies", lambda setting: tunes)
@@ -119,10 +98,6 @@ def test_tunes_of_people_have_a_row_where_they_are_at_hand(small_runs, tmp_path,
         _, environment = load_run(small_runs[0])
         log_prob = environment["prior"].log_prob([card["tokens"]], [1]).sum().item()
         assert card["log_prob"] == pytest.approx(log_prob, rel=1e-4)
-
-
-def test_what_was_heard_is_said_in_words():
-    assert [heard(token) for token in (0, 1, 14, 37)] == ["silence", "nothing", "C4", "B5"]
 
 
 def test_downloads_are_the_melodies_as_midi(page, tmp_path):
@@ -200,6 +175,14 @@ def test_a_chart_puts_its_points_between_round_numbers():
     first, last = (f"{drawn.x_ticks[end].at:.1f},{drawn.y_ticks[end].at:.1f}" for end in (0, -1))
     assert drawn.lines == {"run": f"{first} {last}"}
     assert drawn.last == {"run": 4}
+    assert (drawn.x_ticks[0].at, drawn.x_ticks[-1].at) == (40, 312)  # the ends of the grid on the page
+    assert (drawn.y_ticks[0].at, drawn.y_ticks[-1].at) == (158, 8)
+
+
+def test_numbers_beside_a_chart_are_brief():
+    drawn = chart("figure", {"run": Curve([0, 3_000_000], [-0.5, 0.5]), "other": Curve([0], [0.0])})
+    assert [tick.label for tick in drawn.x_ticks][:3] == ["0", "800k", "1.6M"]
+    assert [tick.label for tick in drawn.y_ticks][:2] == [f"{MINUS}0.5", f"{MINUS}0.25"]
 
 
 def test_a_band_is_there_and_back_again():
@@ -207,8 +190,11 @@ def test_a_band_is_there_and_back_again():
     assert list(drawn.bands) == ["run"]
     corners = [tuple(map(float, point.split(","))) for point in drawn.bands["run"].split()]
     assert [x for x, _ in corners] == [corners[0][0], corners[1][0], corners[1][0], corners[0][0]]
-    assert corners[0][1] > corners[1][1] > corners[2][1]  # from the top: 0, 1 and 4
+    assert corners[0][1] > corners[1][1] > corners[3][1] > corners[2][1]  # counted from the top: 0, 1, 2 and 4
     assert drawn.y_ticks[-1].label == "4"
+    nan = float("nan")
+    broken = chart("figure", {"run": Curve([0, 50, 100], [1.0, nan, 2.0], [0.0, nan, 1.0], [2.0, nan, 4.0])})
+    assert broken.bands["run"] == drawn.bands["run"]
 
 
 @pytest.mark.parametrize("values", [[2.0, 2.0], [float("nan")] * 2])

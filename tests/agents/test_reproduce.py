@@ -10,6 +10,7 @@ from collections import Counter
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ import pytest
 from agents import callbacks, evaluation, reproduction, reproduction_parts
 from agents import reproduce as command
 from agents.reproduce import reproduce
-from agents.reproduction import FULL, MODELS, QUICK, ReproduceConfig
+from agents.reproduction import MODELS, ReproduceConfig
 from agents.reproduction_page import MORE, PAIRS
+from agents.reproduction_parts import Part, read_sample
 from agents.run_directory import RunDirectory, RunError
 from note_rnn import run_command, write_json
 from note_rnn.corpus import CorpusError
@@ -31,8 +33,10 @@ FILES += ["reproduce.json", "table1.md", "table2.md", "tables.csv"]
 class HerePool:
     """Does the work in this process, at once."""
 
-    def __init__(self, *arguments):
-        pass
+    workers: ClassVar[list[int]] = []
+
+    def __init__(self, workers, context):
+        self.workers.append(workers)
 
     def __enter__(self):
         return self
@@ -74,6 +78,7 @@ def config(small_prior_file, tmp_path_factory) -> ReproduceConfig:
         prior=str(small_prior_file),
         compositions=50,
         total_timesteps=8_192,
+        workers=3,
     )
 
 
@@ -99,6 +104,7 @@ def test_it_writes_tables_and_figures_and_their_numbers(config, files):
     record = json.loads((config.folder / "reproduce.json").read_text())
     assert record["size"]["compositions"] == 50
     assert len(record["curves"]["Q"]) == 1
+    assert HerePool.workers == [3]
 
 
 def test_the_page_shows_and_plays_all_that_was_reproduced(config, files, parsed):
@@ -131,9 +137,27 @@ def test_in_a_browser_the_page_plays_and_figure_3_is_drawn(config, files, visit)
     page.locator("#stop").click()
 
 
-def test_the_command_is_what_changes_the_results():
-    config = ReproduceConfig(quick=True, seeds=2, models=("Q", "ppo_kl, default"), workers=7, out=Path("elsewhere"))
-    assert config.command == "python -m agents.reproduce --quick --seeds 2 --models Q 'ppo_kl, default'"
+def test_every_agent_is_made_of_every_seed_and_every_reference_once(config, tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(command, "make", lambda part, config: made.append(part) or part.name)
+    monkeypatch.setattr(command, "_write_results", lambda config, parts: [config.folder, *parts])
+    folder, *parts = reproduce(replace(config, out=tmp_path, seeds=2))
+    assert folder == tmp_path
+    assert parts == made
+    references = [Part(name, None, 0) for name in ("Note RNN", "people", "Markov-3", "random in key")]
+    agents = [Part(MODELS[i].name, MODELS[i], seed) for seed in (0, 1) for i in (0, 7)]
+    assert sorted(map(str, made)) == sorted(map(str, references + agents))
+
+
+def test_a_note_rnn_is_pretrained_once_by_the_papers_recipe(config, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(command, "pretrain", lambda given: asked.append(given) or given.out.touch())
+    train = replace(config, out=tmp_path, prior="train")
+    command._provide_note_rnn(train)
+    assert (asked[0].out, asked[0].recipe) == (tmp_path / "note_rnn.safetensors", "paper")
+    assert asked[0].log_dir == tmp_path / "pretraining"
+    command._provide_note_rnn(train)
+    assert len(asked) == 1
 
 
 def test_numbers_are_of_those_who_composed(config, files):
@@ -167,11 +191,11 @@ def test_what_is_finished_is_not_made_again(config, files, monkeypatch):
 def test_a_moved_folder_is_still_finished(config, files, tmp_path, monkeypatch):
     shutil.copytree(config.folder, tmp_path / "moved")
     monkeypatch.setattr(reproduction_parts, "train_run", None)
-    reproduction_parts.make(reproduction_parts.Part("Q", MODELS[0], 0), replace(config, out=tmp_path / "moved"))
+    reproduction_parts.make(Part("Q", MODELS[0], 0), replace(config, out=tmp_path / "moved"))
 
 
 def test_a_stopped_training_goes_on_to_the_same_agent(config, files, tmp_path, monkeypatch):
-    part = reproduction_parts.Part("Q", MODELS[0], 0)
+    part = Part("Q", MODELS[0], 0)
     stopped = ReproduceConfig(**{**vars(config), "out": tmp_path})
     with monkeypatch.context() as patch:
         patch.setattr(callbacks.ProgressCallback, "_on_step", interrupt_after(10))
@@ -179,7 +203,7 @@ def test_a_stopped_training_goes_on_to_the_same_agent(config, files, tmp_path, m
             reproduction_parts.make(part, stopped)
     assert not (part.folder(stopped) / "pieces.npz").exists()
     reproduction_parts.make(part, stopped)
-    whole, went_on = (reproduction_parts.read_sample(part, each) for each in (config, stopped))
+    whole, went_on = (read_sample(part, each) for each in (config, stopped))
     assert went_on.melodies.tolist() == whole.melodies.tolist()
 
 
@@ -197,7 +221,7 @@ def interrupt_after(steps: int):
 
 
 def test_one_that_never_saved_begins_again(config, files, tmp_path):
-    part = reproduction_parts.Part("Q", MODELS[0], 0)
+    part = Part("Q", MODELS[0], 0)
     again = ReproduceConfig(**{**vars(config), "out": tmp_path, "total_timesteps": 320})
     folder = part.folder(again)
     RunDirectory.create(folder, {"config": {}})
@@ -218,10 +242,10 @@ def test_a_folder_of_other_settings_is_not_touched(config, files):
 def test_more_compositions_need_no_training(config, files, monkeypatch):
     monkeypatch.setattr(reproduction_parts, "train_run", None)
     more = ReproduceConfig(**{**vars(config), "compositions": 60})
-    part = reproduction_parts.Part("Q", MODELS[0], 0)
+    part = Part("Q", MODELS[0], 0)
     before = (part.folder(config) / "pieces.npz").read_bytes()
     reproduction_parts.make(part, more)
-    assert len(reproduction_parts.read_sample(part, more).melodies) == 60
+    assert len(read_sample(part, more).melodies) == 60
     (part.folder(config) / "pieces.npz").write_bytes(before)
 
 
@@ -232,19 +256,11 @@ def test_without_tunes_the_rest_is_made(monkeypatch, capsys):
     monkeypatch.setattr(command, "load_corpus", none_at_hand)
     setting = ReproduceConfig().training(MODELS[0], 0).profile().setting
     assert command._references_at_hand(setting) == ["random in key"]
+    monkeypatch.setattr(command, "load_corpus", lambda: None)
+    assert command._references_at_hand(setting) == ["people", "Markov-3", "random in key"]
+    monkeypatch.setattr(command, "held_out_melodies", lambda setting: None)
+    assert command._references_at_hand(setting) == ["Markov-3", "random in key"]
     assert "Without people's tunes" in capsys.readouterr().out
-
-
-def test_sizes_are_those_of_the_paper_or_of_minutes():
-    full = ReproduceConfig(full=True)
-    assert full.size == FULL
-    assert (FULL.compositions, FULL.paper_steps) == (100_000, 3_000_000)
-    assert full.training(MODELS[0], 2).total_timesteps == 3_000_000
-    assert full.training(MODELS[7], 0).total_timesteps == 400_000
-    quick = ReproduceConfig(quick=True)
-    assert quick.size._replace(checkpoints=QUICK.checkpoints) == QUICK
-    assert quick.training(MODELS[3], 0).total_timesteps == 300_000
-    assert (full.folder, quick.folder) == (Path("runs/reproduce-full"), Path("runs/reproduce-quick"))
 
 
 @pytest.mark.parametrize(

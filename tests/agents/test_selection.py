@@ -22,6 +22,13 @@ def test_good_pieces_are_kept_unless_they_are_like_one_that_is():
     assert good_and_various(np.array([[1], [1], [2]]), np.array([0.0, 1.0, -1.0]), 2).tolist() == [1, 2]
 
 
+def test_each_next_piece_is_compared_with_the_kept_one_that_is_most_like_it():
+    melodies = np.array([[1, 1, 1, 1], [5, 6, 7, 8], [1, 1, 1, 2], [9, 9, 9, 1]])
+    rewards = np.array([10.0, 9.0, 8.0, 7.0])
+    #  once 0 and 1 are kept, 2 differs from 0 at 1/4 and outdoes 1/4; 3 differs from 0 at 3/4 and outdoes none
+    assert good_and_various(melodies, rewards, 4).tolist() == [0, 1, 3, 2]
+
+
 def test_no_piece_is_kept_twice():
     rng = np.random.default_rng(0)
     rows = good_and_various(rng.integers(38, size=(20, 4)), np.zeros(20), 20)

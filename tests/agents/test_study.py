@@ -2,18 +2,21 @@
 
 import base64
 import json
+import math
 import shutil
 import sys
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 import agents.study
 from agents import compose
+from agents.preference import analyse
 from agents.study import AnalyseConfig, NewConfig, Trial, analyse_votes, main, new_study, schedule
-from agents.votes import VotesError, read_votes
-from note_rnn import load_note_rnn, run_command
+from agents.votes import read_votes
+from note_rnn import load_note_rnn, run_command, transposed
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +27,12 @@ def config(small_runs, tmp_path_factory) -> NewConfig:
 @pytest.fixture(scope="module")
 def study(config):
     """The data of the page."""
-    page = new_study(config).read_text(encoding="utf-8")
-    return json.loads(page.partition('id="data">')[2].partition("</script>")[0])
+    return data_of(new_study(config))
+
+
+def data_of(page):
+    text = page.read_text(encoding="utf-8")
+    return json.loads(text.partition('id="data">')[2].partition("</script>")[0])
 
 
 def decoded(text):
@@ -52,6 +59,17 @@ def test_the_order_is_the_seeds():
     assert schedule(2, 1, 1, np.random.default_rng(0)) == [Trial((0, 0), (1, 0))]
 
 
+def test_pairs_and_the_melodies_of_each_model_come_by_chance():
+    trials = schedule(3, 40, 20, np.random.default_rng(0))
+    pairs = [frozenset((trial.left[0], trial.right[0])) for trial in trials]
+    assert 25 < sum(before != after for before, after in pairwise(pairs)) < 55  # 2 of 3, of 59
+    for model in range(3):
+        numbers = [number for trial in trials for who, number in trial if who == model]
+        assert sorted(numbers) == list(range(40)) != numbers
+        sides = [trial.left[0] == model for trial in trials if model in (trial.left[0], trial.right[0])]
+        assert 8 < sum(before != after for before, after in pairwise(sides)) < 31  # half of 39
+
+
 def test_melodies_are_those_of_their_composers(study, config, small_prior_file):
     composers = decoded(study["composers"])
     assert decoded(study["models"]) == ["Note RNN", "Q", "Policy gradient"]
@@ -72,7 +90,7 @@ def test_the_page_does_not_say_who_composed_what(config, study):
     page = (config.out / "study.html").read_text(encoding="utf-8")
     assert not any(name in page for name in ("Note RNN", "Policy gradient"))
     composers = decoded(study["composers"])
-    assert composers != sorted(composers)  # nor does their place
+    assert sum(before != after for before, after in pairwise(composers)) > 2  # nor does their place, which is no list
     compared = {frozenset((composers[a], composers[b])) for order in study["orders"] for a, b in order}
     assert len(compared) == 3
 
@@ -86,6 +104,37 @@ def test_what_is_behind_the_page_is_kept_for_whoever_asks(config, study):
 def test_the_same_seed_makes_the_same_study(config, study, tmp_path):
     again = new_study(NewConfig(config.runs, tmp_path, pieces=3, repeats=2, orders=5, seed=1))
     assert again.read_text() == (config.out / "study.html").read_text()
+
+
+def test_another_seed_makes_another_study(config, study, tmp_path):
+    other = data_of(new_study(NewConfig(config.runs, tmp_path, pieces=3, repeats=2, orders=5, seed=2)))
+    assert not {*map(tuple, study["melodies"])} & {*map(tuple, other["melodies"])}
+    assert other["orders"] != study["orders"]
+    assert other["id"] != study["id"]
+
+
+def test_every_listener_has_an_order_of_their_own_at_the_tempo_of_the_runs(config, study):
+    assert study["tempo"] == 480
+    assert len(study["orders"]) == 5
+    assert len({json.dumps(order) for order in study["orders"]}) == 5
+    assert all(len(order) == 3 * 2 for order in study["orders"])  # three pairs, twice each
+    assert "You will hear 6 pairs" in (config.out / "study.html").read_text(encoding="utf-8")
+    for order in study["orders"]:
+        assert Counter(melody for trial in order for melody in trial).keys() == set(range(9))
+
+
+def test_tunes_of_people_are_those_of_the_runs_key_drawn_by_the_seed(small_runs, tmp_path, monkeypatch):
+    in_c = np.random.default_rng(0).choice([1, 14, 16, 18], (40, 32))
+    monkeypatch.setattr(agents.study, "held_out_melodies", lambda setting: transposed(in_c, setting.transposition))
+    run = in_another(small_runs[0], tmp_path / "run", key="D")
+    drawn = []
+    for seed in (0, 0, 1):
+        new_study(NewConfig((run,), tmp_path / "study", pieces=3, repeats=1, orders=1, people=True, seed=seed))
+        record = json.loads((tmp_path / "study" / "study.json").read_text())
+        melodies = zip(record["melodies"], record["composers"], strict=True)
+        drawn.append({tuple(melody) for melody, who in melodies if who == "People"})
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert drawn[0] | drawn[2] < {*map(tuple, transposed(in_c, 2).tolist())}
 
 
 def test_people_compete_where_that_is_asked_for(small_runs, tmp_path, monkeypatch):
@@ -111,43 +160,88 @@ def test_too_few_tunes_of_people_are_told(small_runs, tmp_path, monkeypatch, tun
     assert not (tmp_path / "study").exists()
 
 
-def test_runs_of_another_key_are_not_compared(small_runs, tmp_path):
-    other = shutil.copytree(small_runs[1], tmp_path / "other")
-    record = json.loads((other / "config.json").read_text())
-    record["config"]["key"] = "G"
-    (other / "config.json").write_text(json.dumps(record))
-    with pytest.raises(ValueError, match="did not start from the same Note RNN in the same key"):
+def in_another(run, folder, **setting):
+    """Return a copy of `run` whose configuration has another `setting`."""
+    shutil.copytree(run, folder)
+    record = json.loads((folder / "config.json").read_text())
+    record["config"] |= setting
+    (folder / "config.json").write_text(json.dumps(record))
+    return folder
+
+
+@pytest.mark.parametrize("setting", [{"key": "G"}, {"tempo": 90.0}])
+def test_runs_of_another_setting_are_not_compared(small_runs, tmp_path, setting):
+    other = in_another(small_runs[1], tmp_path / "other", **setting)
+    with pytest.raises(ValueError, match="did not start from the same Note RNN in the same key, meter, length and"):
         new_study(NewConfig((small_runs[0], other), tmp_path / "study"))
     assert not (tmp_path / "study").exists()
 
 
-def votes_file(path, rows, session="s1", study="abc", models=("Note RNN", "Q", "G")):
+def votes_file(path, rows, models=("Note RNN", "Q", "G")):
     votes = [dict(zip(("left", "right", "preference"), row, strict=True)) for row in rows]
-    record = {"study": study, "session": session, "models": models, "votes": votes}
+    record = {"study": "abc", "session": "s1", "models": models, "votes": votes}
     path.write_text(json.dumps(record))
     return path
-
-
-def test_votes_of_all_listeners_are_read(tmp_path):
-    first = votes_file(tmp_path / "1.json", [("Q", "Note RNN", 1), ("Note RNN", "Q", 4)])
-    second = votes_file(tmp_path / "2.json", [("Note RNN", "Q", 3)], session="s2")
-    votes = read_votes([first, second])
-    assert votes.models == ("Note RNN", "Q")  # nobody judged G
-    assert votes.left.tolist() == [1, 0, 0]
-    assert votes.right.tolist() == [0, 1, 1]
-    assert votes.preference.tolist() == [1, 4, 3]
-    assert votes.listener.tolist() == [0, 0, 1]
 
 
 def test_the_analysis_prints_and_keeps_its_figures(tmp_path, capsys):
     path = votes_file(tmp_path / "1.json", [("Q", "Note RNN", 1), ("Note RNN", "Q", 4), ("Q", "Note RNN", 3)])
     analyse_votes(AnalyseConfig((path,), out=tmp_path / "analysis.json", samples=50))
-    told = capsys.readouterr().out
-    assert "3 votes of 1 listener" in told
-    assert "Kruskal-Wallis" in told
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "3 votes of 1 listener"
+    # ratings 5 4 3 of Q, 1 2 3 of the Note RNN: ranks 6 5 3.5 and 1 2 3.5, one tie of two among six
+    h = (12 / 42 * (14.5**2 + 6.5**2) / 3 - 21) / (1 - 6 / 210)
+    p = math.erfc(math.sqrt(h / 2))
+    assert told[-1] == f"All models (Kruskal-Wallis): H(1) = {h:.2f}, p = {p:.3g}"
     record = json.loads((tmp_path / "analysis.json").read_text())
     assert record["wins"] == [[0, 0.5], [2.5, 0]]
     assert record["strengths"][1] == pytest.approx(np.log(3) / 2)  # log((2.5 + .5) / (.5 + .5)), mean 0
+    assert record["kruskal_wallis"] == pytest.approx({"h": h, "p": p})
+    assert (record["listeners"], record["models"]) == (1, ["Note RNN", "Q"])
+
+
+def test_a_study_from_its_page_to_its_winner(small_runs, tmp_path, monkeypatch, capsys):
+    def study_command(*arguments):
+        monkeypatch.setattr(sys, "argv", ["study", *map(str, arguments)])
+        run_command(main)
+        return capsys.readouterr().out
+
+    out = tmp_path / "study"
+    told = study_command("new", *small_runs, "--out", out, "--pieces", 2, "--repeats", 3, "--orders", 4, "--seed", 7)
+    assert " ".join(told.split()).startswith(f"Saved {out / 'study.html'}: send it to listeners")
+    study = data_of(out / "study.html")
+    assert [len(study["orders"]), len(study["orders"][0]), len(study["melodies"])] == [4, 9, 6]
+    by_q = compose(small_runs[0], 2, seed=7).tolist()
+    files = []
+    for listener, order in enumerate(study["orders"]):  # each prefers Q, by much; the other two are alike
+        votes = []
+        for left, right in order:
+            is_q = [study["melodies"][melody] in by_q for melody in (left, right)]
+            sides = {"left": decoded(study["composers"])[left], "right": decoded(study["composers"])[right]}
+            votes.append({**sides, "preference": {(True, False): 1, (False, True): 5}.get(tuple(is_q), 3)})
+        record = {"study": study["id"], "session": str(listener), "models": decoded(study["models"]), "votes": votes}
+        files.append(tmp_path / f"votes{listener}.json")
+        files[-1].write_text(json.dumps(record))
+    told = study_command("analyse", *files, "--out", tmp_path / "a.json", "--samples", 60, "--seed", 5)
+    assert told.startswith("36 votes of 4 listeners\n")
+    rows = [[word for word in line.replace("│", " ").split() if word != "┃"] for line in told.splitlines()]
+    q, note_rnn = (next(row for row in rows if row[: len(name)] == name) for name in (["Q"], ["Note", "RNN"]))
+    assert rows.index(q) < rows.index(note_rnn)  # the strongest first
+    assert q[1:3] == ["24", "24"]
+    assert note_rnn[2:4] == ["6", "24"]
+    record = json.loads((tmp_path / "a.json").read_text())
+    expected = analyse(read_votes(files), samples=60, seed=5)
+    assert record["models"] == ["Note RNN", "Q", "Policy gradient"]
+    assert record["wins"] == [[0, 0, 6], [12, 0, 12], [6, 0, 0]]
+    assert record["strengths"] == pytest.approx(expected.strengths.tolist())
+    assert record["intervals"] == [pytest.approx(list(expected.interval(model))) for model in expected.models]
+    assert f"{record['strengths'][1]:+.2f}" == q[3]
+    low, high = record["intervals"][1]
+    assert q[4:] == [f"{low:+.2f}", "..", f"{high:+.2f}"]
+    # Q was given 24 fives, the Note RNN 12 ones and 12 threes
+    first = record["mann_whitney"][0]
+    assert [first["first"], first["second"], first["u"]] == ["Note RNN", "Q", 0]
+    assert first["p"] < first["p_holm"] < 1e-6
 
 
 def test_simulated_listeners_of_a_study_give_its_planted_ranking_back(study, tmp_path):
@@ -169,39 +263,6 @@ def test_simulated_listeners_of_a_study_give_its_planted_ranking_back(study, tmp
     assert ranked == list(strengths)
     assert preference.interval("Q", "Note RNN")[0] > 0
     assert preference.interval("Policy gradient", "Q")[0] > 0
-
-
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [
-        ("{", "cannot be read"),
-        ('{"votes": []}', "it is not what the study's page wrote"),
-        ("[1]", "it is not what the study's page wrote"),
-        (
-            '{"study": "a", "session": "b", "models": ["X"], "votes": [{"left": "X", "right": "Y", "preference": 1}]}',
-            "it is not what the study's page wrote",
-        ),
-        (
-            '{"study": "a", "session": "b", "models": ["X", "Y"], '
-            '"votes": [{"left": "X", "right": "Y", "preference": 6}]}',
-            "it is not what the study's page wrote",
-        ),
-        ('{"study": "a", "session": "b", "models": ["X", "Y"], "votes": []}', "There is not one vote"),
-    ],
-)
-def test_a_file_without_votes_is_told(tmp_path, content, sentence):
-    (tmp_path / "votes.json").write_text(content)
-    with pytest.raises(VotesError, match=sentence):
-        read_votes([tmp_path / "votes.json"])
-
-
-def test_votes_of_another_study_or_given_twice_are_told(tmp_path):
-    rows = [("Q", "G", 1)]
-    first = votes_file(tmp_path / "1.json", rows)
-    with pytest.raises(VotesError, match="belongs to another study"):
-        read_votes([first, votes_file(tmp_path / "2.json", rows, session="s2", study="other")])
-    with pytest.raises(VotesError, match="holds the same votes as"):
-        read_votes([first, votes_file(tmp_path / "3.json", rows)])
 
 
 @pytest.mark.parametrize(

@@ -29,4 +29,7 @@ def test_the_commonest_bar_is_counted_in_whole_bars_wherever_it_stands():
     other = bar + 1
     melodies = np.array([[*bar, *other, 0], [*(bar + 2), *bar, 0]])
     assert largest_bar_share(melodies) == 2 / 4
+    in_halves = np.array([[*bar[:8], *bar[8:], *bar[:8], *other[:8]]])
+    assert [largest_bar_share(in_halves), largest_bar_share(in_halves, 8)] == [1 / 2, 2 / 4]
+    assert largest_bar_share(np.array([[2, 3, 4, 2, 3, 4, 5, 5, 5, 2]]), 3) == 2 / 3
     assert np.isnan(largest_bar_share(melodies[:, :15]))

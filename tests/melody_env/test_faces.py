@@ -12,7 +12,7 @@ from gymnasium.wrappers.vector import RecordEpisodeStatistics
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
-from melody_env import MelodyCompositionEnv, MelodyCompositionVectorEnv, MelodyVecEnv
+from melody_env import MelodyCompositionEnv, MelodyCompositionVectorEnv, MelodyVecEnv, piano_roll_image
 from note_rnn import VocabularyError
 
 ID = "MelodyComposition-v0"
@@ -147,6 +147,56 @@ def test_seeds_repeat_and_unseeded_resets_go_on(prior):
     assert not (first[0] == first[1]).all()
     scalar = MelodyCompositionEnv(prior=prior)
     np.testing.assert_array_equal([scalar.reset(seed=4)[0], scalar.reset()[0]], [first[0][1], first[1][1]])
+
+
+def test_a_seed_counts_for_one_reset_and_for_each_piece(prior):
+    vector, sb3 = MelodyCompositionVectorEnv(B, prior=prior), MelodyVecEnv(B, prior=prior)
+    expected = [vector.reset(seed=3)[0], vector.reset()[0], vector.reset(seed=[9, 3, 4])[0]]
+    assert expected[2][1:].tolist() == expected[0][:2].tolist()
+    sb3.seed(3)
+    np.testing.assert_array_equal([sb3.reset(), sb3.reset()], expected[:2])
+    goes_on = vector.reset(seed=[3, None, None])[0]
+    assert goes_on[0].tolist() == expected[0][0].tolist()
+    rngs = [np.random.default_rng(seed) for seed in (3, 4)]
+    drawn = [rng.integers(38, size=2).tolist() for rng in rngs]  # the second and the third piece have drawn once since
+    assert goes_on[1:, 0].tolist() == [drawn[0][1], drawn[1][1]]
+
+
+def test_pictures_have_the_bars_of_the_setting(prior):
+    env = gym.make(ID, prior=prior, render_mode="ansi", meter="2/4", length="2 bars")
+    env.reset()
+    for _ in range(9):
+        env.step(14)
+    assert [line.count("C4") for line in env.render().splitlines()] == [8, 1]
+    images = MelodyVecEnv(2, prior=prior, length=9, meter="2/4")
+    images.reset()
+    images.step(np.array([14, 1]))
+    expected = [piano_roll_image([token], 9, setting=images.setting) for token in (14, 1)]
+    assert (expected[0] != expected[1]).any()
+    assert (expected[0] != piano_roll_image([14], 9)).any()  # bar lines
+    np.testing.assert_array_equal(images.get_images(), expected)
+    silent = MelodyCompositionVectorEnv(2, prior=prior)
+    silent.reset()
+    assert silent.render() is None
+    assert images.env_method("render", indices=[1])[0].split()[2] == "."
+
+
+def test_a_finished_piece_is_followed_by_a_new_one_in_the_same_step(prior):
+    env = MelodyVecEnv(2, prior=prior, priming="none", length=2)
+    first = env.reset()
+    expected = env.prior_log_probs
+    env.step(np.array([14, 16]))
+    observations, _, dones, infos = env.step(np.array([18, 1]))
+    assert dones.tolist() == [True, True]
+    np.testing.assert_array_equal(observations, first)
+    np.testing.assert_array_equal(env.prior_log_probs, expected)
+    assert [info["terminal_observation"].tolist() for info in infos] == [[18, 2], [1, 2]]
+    assert [info["melody"].tolist() for info in infos] == [[14, 18], [16, 1]]
+    assert [info["episode"]["l"] for info in infos] == [2, 2]
+    returns = env.engine.finished.returns
+    assert [info["episode"]["r"] for info in infos] == returns.tolist()
+    assert returns[0] != returns[1]
+    assert env.reset_infos == [{}, {}]
 
 
 def test_what_is_returned_is_not_touched_again(prior):

@@ -43,6 +43,33 @@ def test_looking_back_goes_by_the_bar(small_prior, meter, half, bar):
     assert columns[3] == [NONE] * bar + tune[: 21 - bar]
 
 
+def test_each_piece_is_seen_by_itself(small_prior):
+    engine = MelodyEngine(3, prior=small_prior, observation="lookback", primer=[30, 31], length=6, meter="2/16")
+    engine.reset()
+    assert engine.observations().tolist() == [[31, 0, NONE, NONE, NONE, NONE]] * 3
+    engine.step([14, 1, 0])
+    assert engine.observations().tolist() == [
+        [14, 1, 14, NONE, 14, 14],
+        [1, 1, 1, NONE, NONE, NONE],
+        [0, 1, 0, NONE, NONE, NONE],
+    ]
+    engine.step([20, 2, 37])
+    engine.step([1, 1, 36])
+    assert engine.observations().tolist() == [[1, 3, 1, 20, 20, 14], [1, 3, 1, 2, 2, 2], [36, 3, 36, 37, 37, 36]]
+    # Before the first step nothing has been composed, whatever went before.
+    assert engine.observations_of(9).tolist() == [[9, 0, NONE, NONE, NONE, NONE]] * 3
+    engine.reset()
+    assert engine.observations().tolist() == [[31, 0, NONE, NONE, NONE, NONE]] * 3
+
+
+@pytest.mark.parametrize(("observation", "expected"), [("token", 9), ("position", [9, 0])])
+def test_a_token_of_a_primer_is_seen_as_other_tokens_are(small_prior, observation, expected):
+    engine = MelodyEngine(2, prior=small_prior, observation=observation)
+    engine.reset()
+    engine.step([14, 16])
+    assert engine.observations_of(9).tolist() == [expected] * 2
+
+
 @pytest.mark.parametrize("observation", OBSERVATIONS)
 def test_the_space_tells_the_observation(observation):
     assert kind_of(space_of(observation, 24)) == observation

@@ -2,12 +2,20 @@
 
 import numpy as np
 import pytest
-from matplotlib.patches import Rectangle
+from matplotlib.colors import to_rgb
+from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from melody_env import melody_text, piano_roll_figure, piano_roll_image
+from melody_env import Setting, melody_text, piano_roll_figure, piano_roll_image
+from melody_env.pictures import pitch_name
 from note_rnn import VocabularyError
 
 MELODY = [14, 1, 1, 0, 18, 21, 1, 0, 1, 1, 14, 1, 1, 1, 1, 1, 2, 37]
+JIG = Setting(meter="6/8")  # bars of 12 steps, beats of 6
+
+
+def is_blue(colour) -> bool:
+    red, _, blue = np.asarray(colour)[:3]
+    return blue > red
 
 
 def test_text_has_a_bar_a_line():
@@ -15,6 +23,38 @@ def test_text_has_a_bar_a_line():
         "  1 | C4 -  -  .  | E4 G4 -  .  | .  .  C4 -  | -  -  -  -  |",
         "  2 | C3 B5 |",
     ]
+
+
+def test_text_has_the_bars_and_beats_of_its_meter():
+    assert melody_text(MELODY, JIG).splitlines() == [
+        "  1 | C4 -  -  .  E4 G4 | -  .  .  .  C4 -  |",
+        "  2 | -  -  -  -  C3 B5 |",
+    ]
+
+
+def test_middle_c_is_c4():
+    assert [pitch_name(pitch) for pitch in (59, 60, 61, 72)] == ["B3", "C4", "C#4", "C5"]
+
+
+@pytest.mark.parametrize(("setting", "bar", "beat"), [(Setting(), 16, 4), (JIG, 12, 6)])
+def test_image_has_lines_at_beats_and_bars_of_its_meter(setting, bar, beat):
+    image = piano_roll_image([], length=32, cell=4, setting=setting).astype(int)
+    upper_line = image[1, ::4]  # of the row of B5, a white key, where each step begins
+    inside = image[1, 2::4]
+    kinds = [tuple(colour) for colour in upper_line]
+    at_bars, at_beats = {kinds[step] for step in range(0, 32, bar)}, {kinds[beat]}
+    assert len(at_bars) == 1
+    assert {step for step, kind in enumerate(kinds) if kind in at_bars} == set(range(0, 32, bar))
+    assert {step for step, kind in enumerate(kinds) if kind in at_bars | at_beats} == set(range(0, 32, beat))
+    assert {tuple(colour) for colour in inside} == {(255, 255, 255)}
+
+
+def test_image_shades_black_keys_and_has_a_line_below_each_c():
+    image = piano_roll_image([], length=2, cell=4)[:, 2].reshape(36, 4, 3).astype(int)
+    black = {83 - row for row in range(36) if (image[row, 1] != 255).any()}
+    assert black == {48 + 12 * octave + key for octave in range(3) for key in (1, 3, 6, 8, 10)}
+    lined = {83 - row for row in range(36) if (image[row, 3] != image[row, 1]).any()}
+    assert lined == {48, 60, 72}
 
 
 def test_image_has_a_block_where_a_note_sounds():
@@ -38,6 +78,47 @@ def test_figure_has_notes_probabilities_and_rewards():
     outlined = [(patch.get_x(), patch.get_y() + 0.5) for patch in heat_map.patches if isinstance(patch, Rectangle)]
     assert outlined == list(enumerate(MELODY))
     assert [bar.get_height() for bar in rewards.patches] == pytest.approx(np.linspace(-1, 1, 18))
+    assert [bar.get_x() + bar.get_width() / 2 for bar in rewards.patches] == pytest.approx(np.arange(18) + 0.5)
+    assert [is_blue(bar.get_facecolor()) for bar in rewards.patches] == [False] * 9 + [True] * 9
+    assert rewards.get_ylabel() == "reward"
+
+
+def test_figure_has_a_block_where_a_note_sounds():
+    (roll,) = piano_roll_figure(MELODY).axes
+    blocks = [patch for patch in roll.patches if isinstance(patch, FancyBboxPatch)]
+    found = [(round(b.get_x()), round(b.get_x() + b.get_width()), b.get_y() + b.get_height() / 2) for b in blocks]
+    assert found == [(0, 3, 60), (4, 5, 64), (5, 7, 67), (10, 16, 60), (16, 17, 48), (17, 18, 83)]
+    rows = [patch for patch in roll.patches if not isinstance(patch, FancyBboxPatch)]
+    black = {row.get_y() + row.get_height() / 2 for row in rows}
+    assert black == {48 + 12 * octave + key for octave in range(3) for key in (1, 3, 6, 8, 10)}
+
+
+@pytest.mark.parametrize(("setting", "bars", "beats"), [(Setting(), [0, 16], 4), (JIG, [0, 12], 6)])
+def test_figure_has_the_bars_and_beats_of_its_meter(setting, bars, beats):
+    figure = piano_roll_figure(MELODY, rewards=np.zeros(18), setting=setting)
+    for axes in figure.axes:
+        upright = [line for line in axes.lines if len(set(line.get_xdata())) == 1]
+        starts = [(line.get_xdata()[0], line.get_linewidth()) for line in upright]
+        assert [start for start, width in starts if width == 1] == bars
+        assert [start for start, _ in starts] == list(range(0, 19, beats))
+    below = figure.axes[-1]
+    assert below.get_xticks().tolist() == bars
+    assert [label.get_text() for label in below.get_xticklabels()] == ["bar 1", "bar 2"]
+    assert below.get_xlim() == (0, 18)
+
+
+def test_heat_map_has_a_row_for_each_token_from_the_lowest_up():
+    probabilities = np.zeros((2, 38))
+    probabilities[0, 14], probabilities[1, 1] = 1, 0.5
+    heat_map = piano_roll_figure([14, 1], probabilities).axes[1]
+    picture = heat_map.images[0]
+    assert (picture.origin, picture.get_extent()) == ("lower", [0, 2, -0.5, 37.5])
+    assert (picture.norm.vmin, picture.norm.vmax) == (0, 1)
+    named = dict(zip(heat_map.get_yticks().tolist(), heat_map.get_yticklabels(), strict=True))
+    names = {row: label.get_text() for row, label in named.items()}
+    assert {row: names[row] for row in (0, 1, 2, 14, 37)} == {0: "off", 1: "hold", 2: "C3", 14: "C4", 37: "B5"}
+    assert len(names) == 2 + 3 * 7
+    assert to_rgb(named[14].get_color()) == (0, 0, 0)  # a C stands out
 
 
 def test_figure_of_a_melody_alone_has_one_panel():

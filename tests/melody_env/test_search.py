@@ -2,8 +2,10 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
+import pretty_midi
 import pytest
 
 from melody_env import MelodyEngine, load_profile, search, searching
@@ -11,7 +13,7 @@ from melody_env.moves import MOVES, cross
 from melody_env.profile import RewardProfile, WeightedRule
 from melody_env.search import SearchConfig
 from melody_env.searching import METHODS, Value, _resampled
-from note_rnn import NO_EVENT, read_midi, run_command
+from note_rnn import NO_EVENT, read_midi, run_command, save_note_rnn
 
 TONIC = RewardProfile("tonic", (WeightedRule("tonic"), WeightedRule("interval")))
 """Over six steps at most 15 for the tonic: the first and the third token, and holds or rests at the end."""
@@ -79,7 +81,7 @@ def test_same_seed_same_melodies(method):
 
 def test_a_wider_beam_is_never_worse_here_and_annealing_beats_chance():
     value = Value(load_profile("paper"), 16)
-    best = {method: search_for(method, value, 20_000)[-1].values[0] for method in METHODS}
+    best = {method: search_for(method, value, 6_000)[-1].values[0] for method in METHODS}
     assert best["beam"] > best["greedy"]
     assert best["anneal"] > best["random"]
     assert best["evolve"] > best["random"]
@@ -111,15 +113,69 @@ def test_resampling_keeps_each_as_often_as_its_weight_says():
     assert len(kept) == 4
 
 
+def command(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["search", *map(str, arguments)])
+    run_command(search.main)
+
+
 def test_command_prints_and_writes_what_it_found(small_prior_file, tmp_path, monkeypatch, capsys):
-    arguments = ["--prior", str(small_prior_file), "--evaluations", "500", "--length", "16", "--out", str(tmp_path)]
-    monkeypatch.setattr(sys, "argv", ["search", *arguments])
-    search.main()
+    arguments = ["--prior", small_prior_file, "--evaluations", 500, "--length", 16, "--out", tmp_path]
+    command(monkeypatch, *arguments, "--tempo", 90)
     record = json.loads((tmp_path / "anneal.json").read_text())
     assert record["value"] == pytest.approx(record["music_theory"] / 0.5 + record["log_prob"])
     assert sum(record["rules"].values()) == pytest.approx(record["music_theory"])
-    assert len(read_midi(tmp_path / "anneal.mid")) <= 16
-    assert f"{record['value']:.2f}" in capsys.readouterr().out
+    assert read_midi(tmp_path / "anneal.mid").tolist() == [*record["melody"]][: len(read_midi(tmp_path / "anneal.mid"))]
+    assert pretty_midi.PrettyMIDI(str(tmp_path / "anneal.mid")).get_tempo_changes()[1] == pytest.approx([90], rel=1e-4)
+    shown = capsys.readouterr().out
+    assert f"Best of 448: {record['value']:.2f}" in shown  # seven times 64
+    assert f"r_MT {record['music_theory'] / 16:.2f}, log p {record['log_prob'] / 16:.2f}" in shown
+    assert f"key {record['rules']['key']:.1f}" in shown
+
+
+def test_what_the_command_finds_is_worth_what_the_environment_pays(prior, tmp_path, monkeypatch):
+    path = save_note_rnn(prior, tmp_path / "prior")
+    setting = ["--key", "G", "--pitch-range", 53, 79, "--meter", "3/4", "--length", "2 bars"]
+    options = ["--reward", "calibrated", "--c", 2, "--prior", path, "--method", "random", "--evaluations", 640]
+    command(monkeypatch, *setting, *options, "--out", tmp_path / "found")
+    record = json.loads((tmp_path / "found" / "random.json").read_text())
+    given = {"key": "G", "pitch_range": (53, 79), "meter": "3/4", "length": "2 bars"}
+    reward = replace(load_profile("calibrated"), c=2.0)
+    engine = MelodyEngine(1, reward=reward, prior=prior, priming="none", **given)
+    engine.reset()
+    for token in record["melody"]:
+        _, finished = engine.step(np.array([token]))
+    assert record["value"] == pytest.approx(finished.returns[0], rel=1e-5)
+    assert record["log_prob"] == pytest.approx(finished.log_prob[0], rel=1e-5)
+    assert record["music_theory"] == pytest.approx(finished.music_theory[0])
+    assert record["rules"] == pytest.approx({name: values[0] for name, values in finished.rules.items()})
+    assert len(record["melody"]) == 24
+    assert (record["config"]["method"], record["config"]["c"], record["config"]["key"]) == ("random", 2, "G")
+    assert record["evaluations"] == 640
+
+
+def test_each_option_decides_what_is_found(small_prior_file, prior, tmp_path):
+    other = save_note_rnn(prior, tmp_path / "other")
+    config = SearchConfig("random", prior=str(small_prior_file), length=8, evaluations=256)
+    changes = {
+        **{"method": "greedy", "reward": "calibrated", "c": 3.0, "prior": str(other), "log_prob": False},
+        **{"evaluations": 1280, "seed": 1, "key": "D", "mode": "dorian", "length": 9, "pitch_range": (60, 72)},
+    }
+    base = search.search(config)
+    assert search.search(config) == base
+    records = {name: search.search(replace(config, **{name: value})) for name, value in changes.items()}
+    assert len({(record["value"], str(record["rules"])) for record in [base, *records.values()]}) == 1 + len(records)
+    assert records["seed"]["melody"] != base["melody"]
+    assert records["evaluations"]["value"] >= base["value"]
+    assert (base["evaluations"], records["evaluations"]["evaluations"]) == (256, 1280)
+    assert {62 - 48 + 2} < {*records["pitch_range"]["melody"], 16} <= {0, 1, *range(14, 27)}
+
+
+def test_a_file_is_no_folder_for_what_is_found(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit) as exit_info:
+        command(monkeypatch, "--out", tmp_path / "file")
+    assert exit_info.value.code == 2
+    assert "is no folder: choose another --out." in capsys.readouterr().err
 
 
 def test_without_log_p_the_sum_of_r_mt_counts():
@@ -137,8 +193,7 @@ def test_without_log_p_the_sum_of_r_mt_counts():
     ],
 )
 def test_bad_input_is_told_in_a_sentence(arguments, sentence, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["search", *arguments])
     with pytest.raises(SystemExit) as exit_info:
-        run_command(search.main)
+        command(monkeypatch, *arguments)
     assert exit_info.value.code == 2
     assert sentence in capsys.readouterr().err

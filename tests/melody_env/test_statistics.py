@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from melody_env import melody_statistics, score_melodies
-from note_rnn import VocabularyError
+from melody_env import Setting, load_profile, melody_statistics, score_melodies
+from note_rnn import VocabularyError, transposed
 
 COUNTS = {
     "notes_not_in_key": "notes_not_in_key",
@@ -65,6 +65,8 @@ def test_autocorrelations_agree_for_every_piece_and_are_nan_for_constant_ones(go
     expected = golden["stats"][:, list(golden["stat_names"]).index(f"autocorrelation{lag}")]
     assert np.isnan(expected).sum() == 19
     np.testing.assert_allclose(statistics.autocorrelations[lag - 1], expected, atol=1e-12)
+    absolute = statistics.mean_absolute_autocorrelations()[f"absolute_autocorrelation_lag{lag}"]
+    assert absolute == pytest.approx(np.nanmean(np.abs(expected))) != pytest.approx(abs(np.nanmean(expected)))
 
 
 def test_aggregates_agree(golden, statistics):
@@ -106,6 +108,63 @@ def test_a_small_example_by_hand():
 def by_hand(melody, lag):
     deviations = np.array(melody) - np.mean(melody)
     return (deviations[lag:] * deviations[:-lag]).sum() / (deviations**2).sum()
+
+
+@pytest.mark.parametrize(
+    ("key", "semitones", "pitch_range"), [("D", 2, (48, 83)), ("Bb", -2, (48, 83)), ("G", 7, (55, 79))]
+)
+def test_a_melody_in_another_key_has_the_statistics_that_it_has_in_c(golden, key, semitones, pitch_range):
+    tokens = golden["tokens"]
+    tokens = tokens[((tokens < 2) | ((tokens >= 9) & (tokens <= 26))).all(axis=1)]  # stays within the range
+    assert len(tokens) > 20
+    in_c, setting = melody_statistics(tokens), Setting(key=key, pitch_range=pitch_range)
+    moved = melody_statistics(transposed(tokens, semitones), setting)
+    for name, counts in in_c.counts.items():
+        np.testing.assert_array_equal(moved.counts[name], counts, err_msg=name)
+    np.testing.assert_array_equal(moved.autocorrelations, in_c.autocorrelations)
+    for name, histogram in in_c.features.histograms.items():
+        np.testing.assert_array_equal(moved.features.histograms[name], histogram, err_msg=name)
+    assert moved.means() == in_c.means()
+    ignored = melody_statistics(transposed(tokens, semitones))
+    for name in ("notes_not_in_key", "compositions_starting_with_tonic", "interval_fifth_from_c_or_g"):
+        assert (ignored.counts[name] != in_c.counts[name]).any(), name
+    assert (ignored.autocorrelations != in_c.autocorrelations).any()
+
+
+def test_the_setting_is_the_profiles_if_no_other_is_given():
+    tokens = transposed(np.array([[14, 21, 16, 18, 14, 16, 18, 19], [14, 14, 13, 13, 1, 1, 0, 25]]), 2)
+    profile = load_profile("paper").with_setting(key="D")
+    in_d, in_c = melody_statistics(tokens, Setting(key="D")).as_dict(), melody_statistics(tokens).as_dict()
+    for given, expected in (
+        (melody_statistics(tokens, profile=profile), in_d),
+        (melody_statistics(tokens, Setting(), profile), in_c),
+        (melody_statistics(tokens, Setting(key="D"), "paper"), in_d),
+        (melody_statistics(tokens, profile="paper"), in_c),
+    ):
+        statistics = given.as_dict()
+        assert {name: statistics[name] for name in expected} == expected
+        assert (statistics["rule_key"] < 0) == (expected["notes_not_in_key"] > 0)  # the rules are in the same key
+        assert statistics["rule_tonic"] > 0 or expected is in_c
+
+
+def test_a_profiles_rules_are_means_per_step(golden):
+    tokens = golden["tokens"][:40]
+    scores = score_melodies(tokens, "varied")
+    statistics = melody_statistics(tokens, profile="varied")
+    for name, values in scores.rules.items():
+        np.testing.assert_allclose(statistics.rules[name], values.sum(axis=1))
+        assert statistics.as_dict()[f"rule_{name}"] == pytest.approx(values.mean())
+    assert not melody_statistics(tokens).rules
+
+
+def test_the_mode_is_respected():
+    tokens = [[14, 16, 17, 19, 21, 23, 24, 26]]  # C D Eb F G A Bb C
+    found = {mode: melody_statistics(tokens, Setting(mode=mode)) for mode in ("major", "dorian", "minor")}
+    assert {mode: told.counts["notes_not_in_key"].tolist() for mode, told in found.items()} == {
+        "major": [2],
+        "dorian": [0],
+        "minor": [1],
+    }
 
 
 def test_what_never_happens_has_no_mean():

@@ -35,6 +35,45 @@ def test_checksum_follows_every_weight(small_prior):
     assert weights_checksum(weights) != before
 
 
+def test_checksum_follows_names_shapes_and_kinds_but_no_order():
+    weights = {"a": torch.arange(6.0), "b": torch.zeros(2, 3)}
+    checksum = weights_checksum(weights)
+    assert weights_checksum(dict(reversed(weights.items()))) == checksum
+    others = [
+        {"a": weights["a"], "c": weights["b"]},
+        {"a": weights["a"].view(2, 3), "b": weights["b"]},
+        {"a": weights["a"], "b": weights["b"].to(torch.int32)},
+        {"a": weights["b"].view(6), "b": weights["a"].view(2, 3)},
+    ]
+    assert len({checksum, *map(weights_checksum, others)}) == 5
+    assert weights_checksum({"a": torch.arange(12.0).view(2, 6)[:, ::2]}) == weights_checksum(
+        {"a": torch.tensor([[0.0, 2.0, 4.0], [6.0, 8.0, 10.0]])}
+    )
+
+
+@pytest.mark.parametrize("size", [((6, 3), 1, "lstm"), (5, 2, "gru")])
+def test_networks_of_any_shape_survive_the_disk(size, tmp_path):
+    torch.manual_seed(0)
+    model = NoteRNN(*size)
+    loaded = load_note_rnn(save_note_rnn(model, tmp_path / "prior"))
+    assert loaded.architecture == model.architecture
+    assert torch.equal(loaded.log_probs([[14, 1, 0]]), model.log_probs([[14, 1, 0]]))
+
+
+def test_names_with_dots_get_the_suffix_and_tildes_are_followed(small_prior, tmp_path, monkeypatch):
+    assert save_note_rnn(small_prior, tmp_path / "my.prior") == tmp_path / "my.prior.safetensors"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load_note_rnn("~/my.prior").widths == (12,)
+    assert save_note_rnn(small_prior, "~/new/prior.safetensors") == tmp_path / "new" / "prior.safetensors"
+
+
+def test_shipped_names_are_those_of_the_package_whatever_lies_in_the_folder(small_prior, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_note_rnn(small_prior, "bars")
+    assert load_note_rnn("bars").widths == (100,)
+    assert load_note_rnn("./bars.safetensors").widths == (12,)
+
+
 def test_default_ships_with_the_package():
     assert load_note_rnn().widths == (100,)
     card = read_model_card()

@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pytest
 
-from note_rnn.files import replacing
+from note_rnn.files import replacing, write_json
 
 
 def test_the_new_content_takes_the_place_of_the_old(tmp_path):
@@ -34,3 +36,10 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError), replacing(tmp_path / "file" / "model.json"):  # noqa: PT011
         pass
+
+
+def test_json_is_indented_and_has_as_text_whatever_json_has_no_form_for(tmp_path):
+    write_json(tmp_path / "deep" / "report.json", {"folder": Path("music"), "tunes": [1, None]})
+    assert (tmp_path / "deep" / "report.json").read_text(encoding="utf-8") == (
+        '{\n  "folder": "music",\n  "tunes": [\n    1,\n    null\n  ]\n}\n'
+    )

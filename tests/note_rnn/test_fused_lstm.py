@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from note_rnn import LSTMState, one_hot, one_hot_lstm
+from note_rnn import LSTMState, fused_lstm, one_hot, one_hot_lstm
 from note_rnn.fused_lstm import FusedLSTM, can_run
 
 T, F = 7, 20
@@ -75,6 +75,34 @@ def test_going_backward_twice_gives_the_same() -> None:
 
 
 @compiled
+def test_places_weights_and_gradients_may_lie_anyhow_in_memory() -> None:
+    """Places of every other sequence, recurrent weights that are a transpose, the one gradient of a sum."""
+    torch.manual_seed(0)
+    lstm, state = nn.LSTM(F, 16), LSTMState(torch.zeros(1, 4, 16), torch.zeros(1, 4, 16))
+    with torch.no_grad():
+        lstm.weight_hh_l0.data = torch.randn(16, 64).t() / 4
+    ones = torch.randint(F, (T, 8, 1))[:, ::2]
+    assert not ones.is_contiguous()
+    assert not lstm.weight_hh_l0.is_contiguous()
+    outputs, _ = one_hot_lstm(lstm, ones, state)
+    expected, _ = lstm(one_hot(ones, F, torch.float32), tuple(state))
+    torch.testing.assert_close(outputs, expected, rtol=1e-5, atol=1e-6)
+    gradients, expected_gradients = (
+        torch.autograd.grad(each.sum(), list(lstm.parameters())) for each in (outputs, expected)
+    )
+    for gradient, expected in zip(gradients, expected_gradients, strict=True):
+        torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-5)
+
+
+@compiled
+def test_a_library_of_another_version_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fused_lstm._load() is not None
+    monkeypatch.setattr(fused_lstm, "_VERSION", fused_lstm._VERSION + 1)
+    with pytest.warns(UserWarning, match="of another version: install the package again"):
+        assert fused_lstm._load() is None
+
+
+@compiled
 @pytest.mark.parametrize("place", [-1, F])
 def test_places_outside_the_inputs_are_refused(place: int) -> None:
     ones, state = torch.full((T, 4, 1), place), LSTMState(torch.zeros(1, 4, 100), torch.zeros(1, 4, 100))
@@ -93,6 +121,11 @@ def test_other_lstms_are_left_to_pytorch(lstm: nn.LSTM) -> None:
     zeros = torch.zeros(size, dtype=lstm.weight_hh_l0.dtype)
     outputs, _ = one_hot_lstm(lstm, ones, LSTMState(zeros, zeros))
     assert torch.equal(outputs, lstm(one_hot(ones, F, zeros.dtype))[0])
+
+
+@pytest.mark.parametrize("option", [{"bidirectional": True}, {"proj_size": 5}, {"batch_first": True}])
+def test_options_that_it_lacks_are_left_to_pytorch(option: dict[str, int]) -> None:
+    assert not can_run(nn.LSTM(F, 100, **option), torch.zeros(0))
 
 
 def test_one_hot_codes_may_have_several_ones() -> None:

@@ -26,16 +26,41 @@ def test_of_equal_keys_the_lowest():
     assert major_key(np.array([61])) == 1
 
 
+def test_every_note_counts_however_often_its_pitch_came_before():
+    """Of ten notes nine are in G, with three F sharps, and seven in C; of their eight pitches seven are in each."""
+    assert major_key(np.array([60, 62, 64, 65, 66, 66, 66, 67, 69, 71])) == 7
+
+
+def test_a_key_is_that_of_most_notes_and_not_of_most_names():
+    # Ten of C and E, and four others: in G major are eleven of them, in E major all five names but C.
+    assert major_key(np.array([60, 64] * 5 + [61, 63, 66, 68])) == 7
+
+
 @pytest.mark.parametrize(("sharps", "tonic"), [(0, 60), (1, 67), (2, 62), (-1, 65), (-3, 63), (7, 61), (-7, 59)])
 def test_a_signature_is_believed(sharps, tonic):
     pitches = np.array([tonic])
     assert (tonic + transposition(pitches, sharps)) % 12 == 0
 
 
+def test_a_signature_without_sharps_is_believed_against_all_notes():
+    """A scale of F sharp major, which the notes alone would move down by a tritone."""
+    scale = 60 + np.array([6, 8, 10, 11, 13, 15, 17])
+    assert transposition(scale) == -6
+    assert transposition(scale, 0) == 0
+
+
 def test_octaves_bring_it_nearest_to_the_middle():
     assert transposition(np.array([24, 36]), 0) == 36  # 60..72 has the middle 66, and the vocabulary 65.5
     assert transposition(np.array([60, 72]), 0) == 0
     assert transposition(np.array([96, 108]), 0) == -36
+    assert transposition(np.array([60, 60, 60, 84]), 0) == -12  # the middle of the range, not the mean
+    assert transposition(np.array([66, 78]), -6) == -6  # G flat comes to C before the octave is looked for
+
+
+def test_the_middle_is_half_way_between_the_lowest_and_the_highest_note_once_they_are_moved_to_c():
+    """Six semitones down from F#: 72..78 comes to 66..72, its middle is 69, and 65.5 is nearer than an octave lower."""
+    assert transposition(np.array([72, 78]), 6) == -6
+    assert transposition(np.array([60, 60, 60, 84]), 0) == -12
 
 
 def test_what_is_outside_is_folded_by_octaves():

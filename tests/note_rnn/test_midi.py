@@ -96,6 +96,22 @@ def test_drums_are_no_melody(tmp_path):
     assert read_midi(midi_file(tmp_path / "band.mid", drums, flute)).tolist() == [26, 1]
 
 
+def test_of_several_instruments_the_first_that_is_melodic_is_read(tmp_path):
+    """Whatever is higher, longer or busier."""
+    drums, flute, bass = (0, True, [(40, 0, 4)]), (73, False, [(72, 0, 0.5)]), (32, False, [(48, 0, 1), (83, 1, 4)])
+    assert read_midi(midi_file(tmp_path / "band.mid", drums, flute, bass)).tolist() == [26, 1]
+    assert read_midi(midi_file(tmp_path / "band.mid", bass, flute)).tolist() == [2, 1, 1, 1, 37, *[1] * 11]
+
+
+def test_words_do_not_lengthen_a_melody(tmp_path):
+    """Only the text that `write_midi` leaves says where silence ends."""
+    path = midi_file(tmp_path / "song.mid", (0, False, [(60, 0, 1)]))
+    midi = pretty_midi.PrettyMIDI(str(path))
+    midi.text_events.append(pretty_midi.Text("Copyright 1903", 4.0))
+    midi.write(str(path))
+    assert read_midi(path).tolist() == [14, 1, 1, 1]
+
+
 @pytest.mark.parametrize("instruments", [[], [(0, True, [(60, 0, 1)])]])
 def test_a_file_without_a_melody(tmp_path, instruments):
     with pytest.raises(MelodyFileError, match=r"empty\.mid has no notes of a melodic instrument"):
@@ -149,6 +165,8 @@ def test_a_file_that_is_not_there(tmp_path):
     ("argument", "value"),
     [
         ("bpm", 0),
+        ("bpm", 3.9),
+        ("bpm", 1000.1),
         ("bpm", -120),
         ("bpm", 2000),
         ("bpm", float("nan")),
@@ -162,6 +180,12 @@ def test_arguments_out_of_range_leave_no_file(tmp_path, argument, value):
     with pytest.raises(InputError, match=rf"^{argument} must be within .*, got {value}\.$"):
         write_midi([14, 1], tmp_path / "melody.mid", **{argument: value})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("arguments", [{"bpm": 4}, {"bpm": 1000}, {"velocity": 1}, {"velocity": 127}, {"program": 127}])
+def test_arguments_may_be_as_low_and_as_high_as_is_said(tmp_path, arguments):
+    write_midi([14, 1], tmp_path / "melody.mid", **arguments)
+    assert read_midi(tmp_path / "melody.mid").tolist() == [14, 1]
 
 
 @pytest.mark.parametrize("tokens", [[38], [[14, 1]], [14.5]])

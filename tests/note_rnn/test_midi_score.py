@@ -40,6 +40,12 @@ def test_a_status_goes_on_until_there_is_another(midi):
     assert notes_of(parse_midi(midi.file(events))) == [[(0, 2, 60), (1, 3, 64)]]
 
 
+def test_the_status_that_goes_on_is_the_newest(midi):
+    """The last message is a note off, as is the one before it, though the first were notes on."""
+    events = midi.track((0, b"\x90\x3c\x50"), (1, b"\x40\x50"), (2, b"\x80\x3c\x40"), (3, b"\x40\x40"))
+    assert notes_of(parse_midi(midi.file(events))) == [[(0, 2, 60), (1, 3, 64)]]
+
+
 def test_a_status_goes_on_behind_a_meta_event(midi):
     """The format forbids it, and files do it."""
     events = midi.track((0, b"\x90\x3c\x50"), (1, midi.meta(1, b"la")), (2, b"\x3c\x00"))
@@ -76,6 +82,13 @@ def test_an_instrument_is_a_program_on_a_channel_of_a_track(midi):
     assert [track.name for track in score.tracks] == ["Lead", "Lead", "Lead", ""]
 
 
+def test_a_program_is_that_of_its_own_channel(midi):
+    """Piano until channel 2 changes to program 6, whatever channel 1 has had before."""
+    flute = midi.notes((50, 60, 64), channel=2)
+    content = midi.track((0, b"\xc1\x06"), *midi.notes((0, 10, 60), channel=2), (20, b"\xc2\x06"), *flute)
+    assert notes_of(parse_midi(midi.file(content))) == [[(0, 10, 60)], [(50, 60, 64)]]
+
+
 @pytest.mark.parametrize(("name", "text"), [(b"Gesang\xc3\xa4", "Gesangä"), (b"Gesang\xe4 \0", "Gesangä"), (b"", "")])
 def test_names_in_any_encoding(midi, name, text):
     content = midi.track((0, midi.meta(3, name)), *midi.notes((0, 9, 60)))
@@ -104,9 +117,33 @@ def test_changes_of_meter_tempo_and_key(midi):
     assert changes_of(score.keys) == [(0, -3)]
 
 
+@pytest.mark.parametrize(("byte", "keys"), [(7, [(0, 7)]), (0, [(0, 0)]), (256 - 7, [(0, -7)]), (8, []), (256 - 8, [])])
+def test_a_key_has_up_to_seven_sharps_or_flats(midi, byte, keys):
+    assert changes_of(parse_midi(midi.file(midi.track((0, midi.meta(0x59, [byte, 0]))))).keys) == keys
+
+
+def test_notes_that_overlap_are_in_order_of_their_starts(midi):
+    content = midi.track(*midi.notes((0, 96, 60), (10, 20, 64), (30, 200, 67), (40, 50, 72)))
+    assert notes_of(parse_midi(midi.file(content))) == [[(0, 96, 60), (10, 20, 64), (30, 200, 67), (40, 50, 72)]]
+
+
+def test_a_pedal_lengthens_no_note(midi):
+    """A note ends where its key is let go, whatever the pedal does."""
+    pedal = midi.track((0, b"\xb0\x40\x7f"), (0, b"\x90\x3c\x50"), (24, b"\x80\x3c\x00"), (96, b"\xb0\x40\x00"))
+    assert notes_of(parse_midi(midi.file(pedal))) == [[(0, 24, 60)]]
+
+
 def test_the_first_track_that_says_a_meter_is_believed(midi):
     tracks = [midi.track(), midi.track((0, midi.meta(0x58, [9, 2]))), midi.track((0, midi.meta(0x58, [4, 2])))]
     assert changes_of(parse_midi(midi.file(*tracks)).meters) == [(0, 9, 4)]
+
+
+def test_every_track_starts_at_tick_0(midi):
+    first = midi.track((0, midi.meta(1, b"la")), *midi.notes((0, 96, 60)), (200, midi.meta(1, b"la")))
+    second = midi.track((10, midi.meta(0x58, [3, 2])), *midi.notes((20, 40, 62)), (50, midi.meta(0x59, [2, 0])))
+    score = parse_midi(midi.file(first, second, second))
+    assert notes_of(score) == [[(0, 96, 60)], [(20, 40, 62)], [(20, 40, 62)]]
+    assert (changes_of(score.meters), changes_of(score.keys)) == ([(10, 3, 4)], [(50, 2)])
 
 
 def test_wrapped_chunks_of_other_kinds_and_long_headers(midi):
@@ -140,6 +177,7 @@ def test_what_is_no_midi_or_damaged_is_refused_with_the_reason(midi):
         (midi.file(b"\x00\xff"), "truncated"),
         (midi.file(b"\xff\xff\xff\xff\x7f\x90\x3c\x50"), "a time that does not end"),
         (midi.file(b"\xff\xff\xff\x7f\x90\x3c\x50\xff\xff\xff\x7f\x80\x3c\x50", resolution=1), "more than 250,000 qu"),
+        (midi.file(midi.track((250_001, midi.meta(0x58, [3, 2]))), resolution=1), "more than 250,000 quarter notes"),
     ):
         with pytest.raises(TuneError, match=reason):
             parse_midi(data)
@@ -150,6 +188,14 @@ def test_a_file_cut_anywhere_is_refused_or_has_fewer_tracks(midi):
     for length in range(len(whole)):
         with contextlib.suppress(TuneError):
             assert len(parse_midi(whole[:length]).tracks) < 2
+
+
+def test_a_piece_may_last_250_000_quarter_notes_at_any_resolution(midi):
+    longest = 250_000 * 96
+    content = midi.track(*midi.notes((longest - 9, longest, 60)))
+    assert notes_of(parse_midi(midi.file(content))) == [[(longest - 9, longest, 60)]]
+    with pytest.raises(TuneError, match="more than 250,000 quarter notes"):
+        parse_midi(midi.file(midi.track(*midi.notes((longest - 9, longest + 1, 60)))))
 
 
 @pytest.mark.parametrize("number", [0, 1])

@@ -59,6 +59,30 @@ def test_what_is_moved_by_semitones_says_the_same_of_melodies_moved_as_far(size)
     torch.testing.assert_close(moved[..., tokens], model.log_probs(melodies))
 
 
+@pytest.mark.parametrize("semitones", [-7, 5, 12, 40])
+def test_moving_a_network_leaves_the_old_one_and_can_be_undone(small_prior, semitones):
+    melody = [[14, 1, 16, 0, 30]]
+    before = small_prior.log_probs(melody)
+    moved = small_prior.transposed(semitones)
+    torch.testing.assert_close(small_prior.log_probs(melody), before, rtol=0, atol=0)
+    assert not torch.allclose(moved.log_probs(melody), before)
+    torch.testing.assert_close(moved.transposed(-semitones).log_probs(melody), before)
+    assert moved.widths == small_prior.widths
+    assert small_prior.transposed(0) is small_prior
+
+
+def test_a_state_is_gone_on_from_and_none_is_the_zero_state(small_prior):
+    tokens = torch.tensor([[14], [1], [16], [18]])
+    whole, last = small_prior(tokens)
+    again, _ = small_prior(tokens, small_prior.zero_state(1))
+    torch.testing.assert_close(again, whole, rtol=0, atol=0)
+    _, state = small_prior(tokens[:2])
+    rest, end = small_prior(tokens[2:], state)
+    torch.testing.assert_close(rest, whole[2:])
+    for one, other in zip(end, last, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_default_size_is_the_papers():
     assert sum(parameter.numel() for parameter in NoteRNN().parameters()) == 4 * 100 * (38 + 100 + 2) + 38 * 101
 

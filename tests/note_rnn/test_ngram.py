@@ -1,3 +1,5 @@
+"""N-grams beside a model in plain dictionaries, and beside numbers worked out by hand."""
+
 import math
 from collections import Counter, defaultdict
 
@@ -137,3 +139,31 @@ def test_the_best_order_is_that_of_the_validation_segments():
     assert (chosen.name, chosen.order) == (f"best n-gram ({best})", best)
     assert chosen[1:] == score_ngrams(train, test, best)[-1][1:]
     assert chosen.nats <= bigram.nats < unigram.nats
+
+
+@pytest.mark.parametrize(("seed", "expected"), [(29, 4), (0, 6)])
+def test_the_best_order_has_the_fewest_nats_on_the_validation_segments_whatever_else_is_best(seed, expected):
+    """Of these walks another order is likeliest right on the validation segments, and on the test segments best."""
+    rng = np.random.default_rng(seed)
+    train, validation, test = ([walk(rng, n)] for n in (400, 90, 90))
+    by_order, of_test = (score_ngrams(train, segments, 6) for segments in (validation, test))
+    others = {
+        max(by_order, key=lambda row: row.accuracy).order,
+        min(of_test, key=lambda row: row.nats).order,
+        max(of_test, key=lambda row: row.accuracy).order,
+        max(by_order, key=lambda row: row.nats).order,
+    }
+    assert expected not in others
+    *_, chosen = ngram_references(train, validation, test, max_order=6)
+    assert (chosen.name, chosen.order, chosen.nats) == (
+        f"best n-gram ({expected})",
+        expected,
+        of_test[expected - 1].nats,
+    )
+    *_, limited = ngram_references(train, validation, test, max_order=1)
+    assert limited[1:] == of_test[0][1:]
+
+
+def test_perplexity_is_that_of_the_nats():
+    (row,) = score_ngrams([np.array([1] * 60 + [14] * 40)], [np.array([1] * 9)], max_order=1)
+    assert row.perplexity == pytest.approx(math.exp(row.nats))

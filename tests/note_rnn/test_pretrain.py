@@ -1,17 +1,20 @@
 """The pretraining command: weights with a model card, curves, and the table beside n-grams."""
 
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.utils.tensorboard import SummaryWriter
 
 from note_rnn import CheckpointError, early_stopping, load_note_rnn, pretrain, read_model_card, run_command
-from note_rnn.corpus import Corpus, CorpusError, Split
+from note_rnn.corpus import Corpus, CorpusError, Split, read_corpus, split, write_corpus
 from note_rnn.early_stopping import write_state
 from note_rnn.errors import InputError
-from note_rnn.training import HeldOut, Training
+from note_rnn.ngram import ngram_references
+from note_rnn.training import FINE_TUNING, PAPER, HeldOut, Recipe, Training, evaluate
 from note_rnn.tunes import Bars
 
 
@@ -90,6 +93,8 @@ def test_an_interrupted_training_goes_on_to_the_same_end(small_corpus, config, s
         with pytest.raises(KeyboardInterrupt):
             pretrain.pretrain(config)
     assert not (tmp_path / "prior.safetensors").exists()
+    with SummaryWriter(config.log_dir) as writer:  # as of an update after the last state, which was lost
+        writer.add_scalar("train/nats_per_token", 99.0, 8)
     card = read_model_card(pretrain.pretrain(pretrain.PretrainConfig(resume=config.out)))
     assert {**card, "cpu_seconds": 0} == {**whole, "cpu_seconds": 0}  # the weights' checksum too
     curves = [EventAccumulator(str(tmp_path / name)).Reload() for name in ("log", "log_whole")]
@@ -159,18 +164,122 @@ def test_music_of_ones_own_has_its_own_terms(small_corpus, config, monkeypatch):
     assert "music21" in terms["bach"]
 
 
-def test_same_seed_same_weights(small_corpus, tmp_path):
-    checksums = [
-        read_model_card(
-            pretrain.pretrain(
-                pretrain.PretrainConfig(
-                    out=tmp_path / str(number), hidden_size=(4,), updates=5, log_dir=tmp_path / "log", seed=seed
-                )
-            )
-        )["checksum"]
-        for number, seed in enumerate((3, 3, 4))
-    ]
-    assert checksums[0] == checksums[1] != checksums[2]
+def trained(config, path, **changes):
+    """The weights of a training with `changes`, in order of name."""
+    model = load_note_rnn(pretrain.pretrain(replace(config, out=path, **changes)))
+    return torch.cat([tensor.flatten() for _, tensor in sorted(model.state_dict().items())])
+
+
+def test_the_seed_decides_the_first_weights_and_the_crops(small_corpus, config, tmp_path):
+    """After one update, of a rate of 4e-5 in Adam, weights are almost what they were at first."""
+    one, again, other = (trained(config, tmp_path / str(n), updates=1, seed=seed) for n, seed in enumerate((1, 1, 2)))
+    assert torch.equal(one, again)
+    assert (one - other).abs().max() > 0.1
+    same_start = {"start_from": str(tmp_path / "0"), "updates": 3}
+    one, again, other = (
+        trained(config, tmp_path / f"on{n}", seed=seed, **same_start) for n, seed in enumerate((1, 1, 2))
+    )
+    assert torch.equal(one, again)
+    assert 0 < (one - other).abs().max() < 0.01
+
+
+def test_the_command_trains_as_its_options_say(tmp_path, monkeypatch, capsys):
+    """Tunes in 4/4 after a pickup, of a corpus file, read from the bar line on."""
+    rng = np.random.default_rng(0)
+    segments = [np.concatenate([[30, 1, 1], rng.choice([2, 4, 6, 7, 9], 32)]).astype(np.int8) for _ in range(120)]
+    names = [str(n) for n in range(120)]
+    write_corpus(
+        Corpus(segments, np.arange(120), names, names, [{"collection": "mine"}], [Bars("4/4", 3)] * 120),
+        tmp_path / "mine.npz",
+    )
+    out = tmp_path / "priors" / "mine"
+    options = {
+        **{"--out": [out], "--recipe": ["paper"], "--meter": ["4/4"], "--collections": [tmp_path / "mine.npz"]},
+        **{"--hidden-size": [6, 4], "--cell": ["gru"], "--dropout": [0.25], "--updates": [65], "--patience": [3]},
+        **{"--seed": [5], "--log-dir": [tmp_path / "log"]},
+    }
+    arguments = [str(argument) for name, given in options.items() for argument in (name, *given)]
+    monkeypatch.setattr(sys, "argv", ["pretrain", *arguments])
+    run_command(pretrain.main)
+    assert f"Saved {out}.safetensors" in capsys.readouterr().out
+    card, model = read_model_card(out), load_note_rnn(out)
+    assert (model.widths, model.cell) == ((6, 4), "gru")
+    recipe = replace(PAPER, updates=65, dropout=0.25)
+    assert card["recipe"] == {"name": "paper", "seed": 5, **asdict(recipe)}
+    assert card["corpus"]["meter"] == "4/4"
+    split_of = card["corpus"]["split"]
+    assert sum(part["tunes"] for part in split_of.values()) == 120
+    assert all(part["tokens"] == 32 * part["segments"] for part in split_of.values())
+    assert card["started_from"] is None
+    assert card["training"]["last_update"] <= 65
+    # scored every second update: the best, and three that were not
+    assert card["training"]["last_update"] in (65, card["training"]["best_update"] + 6)
+    events = EventAccumulator(str(tmp_path / "log")).Reload()
+    rates = [event.value for event in events.Scalars("train/learning_rate")]
+    assert rates[:2] == pytest.approx([0.5 * 0.85**0.001, 0.5 * 0.85**0.002])
+    assert [event.step for event in events.Scalars("validation/accuracy")][:3] == [2, 4, 6]
+    for name, best in (("nats_per_token", "nats"), ("accuracy", "accuracy")):
+        values = {event.step: event.value for event in events.Scalars(f"validation/{name}")}
+        assert values[card["training"]["best_update"]] == pytest.approx(card["metrics"]["validation"][best])
+    assert events.Scalars("train/nats_per_token")[0].value == pytest.approx(np.log(38), abs=0.5)
+    parts = split(read_corpus(tmp_path / "mine.npz"))
+    rows = ngram_references(*([segment[3:] for segment in part.segments] for part in parts))
+    assert card["references"] == [row._asdict() for row in rows]
+    assert card["training"]["best_update"] < card["training"]["last_update"]
+    for name in ("validation", "test"):  # of the best weights, which are not the last
+        score = evaluate(model, [segment[3:] for segment in getattr(parts, name).segments])
+        assert card["metrics"][name]["nats"] == pytest.approx(score.nats)
+
+
+@pytest.mark.parametrize("given", [{"hidden_size": (7,), "num_layers": 2}, {"hidden_size": (7,), "cell": "gru"}])
+def test_layers_and_cells_are_as_given(small_corpus, config, given):
+    model = load_note_rnn(pretrain.pretrain(replace(config, updates=1, **given)))
+    assert (model.widths, model.cell) == ((7,) * given.get("num_layers", 1), given.get("cell", "lstm"))
+
+
+def test_it_runs_on_as_many_threads_as_it_is_given(small_corpus, config):
+    try:
+        card = read_model_card(pretrain.pretrain(replace(config, updates=1, threads=2)))
+        assert torch.get_num_threads() == 2
+        assert card["machine"].endswith(", 2 thread(s)")
+    finally:
+        torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize(("name", "recipe"), [("strong", Recipe()), ("paper", PAPER), ("finetune", FINE_TUNING)])
+def test_a_recipe_is_changed_only_where_something_else_is_given(config, name, recipe):
+    plain = replace(config, recipe=name, updates=None)
+    assert plain.training_recipe() == recipe
+    assert replace(plain, updates=7, dropout=0.1).training_recipe() == replace(recipe, updates=7, dropout=0.1)
+
+
+def test_each_field_of_a_recipe_decides_the_weights(small_corpus, config, tmp_path, monkeypatch):
+    recipe = Recipe(updates=4, batch_size=3, crop_length=12, learning_rate=0.01, warmup=1, max_grad_norm=0.5)
+    changes = {
+        **{"updates": 5, "batch_size": 4, "crop_length": 10, "learning_rate": 0.02, "warmup": 3, "decay": 0.5},
+        **{"schedule": "exponential", "weight_decay": 0.1, "max_grad_norm": 0.1, "dropout": 0.5, "unscored": 3},
+    }
+    assert set(changes) == set(asdict(recipe))
+    found = {}
+    for name, value in {"nothing": None, **changes}.items():
+        change = {} if name == "nothing" else {name: value}
+        if name == "decay":
+            change["schedule"] = "exponential"
+        monkeypatch.setitem(pretrain.RECIPES, "strong", replace(recipe, **change))
+        found[name] = trained(config, tmp_path / name, updates=None, patience=30).numpy().tobytes()
+    assert len(set(found.values())) == len(found)
+
+
+def test_seconds_before_an_interruption_count(small_corpus, config, monkeypatch):
+    with monkeypatch.context() as patched:
+        interrupted_after(2, patched)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain.pretrain(config)
+    state = early_stopping.read_state(config.state_path)
+    assert 0 <= state["cpu_seconds"] < 100
+    write_state(config.state_path, {**state, "cpu_seconds": 1000.0})
+    card = read_model_card(pretrain.pretrain(pretrain.PretrainConfig(resume=config.out)))
+    assert 1000 <= card["cpu_seconds"] < 1100
 
 
 def test_paper_recipe_is_the_papers():

@@ -26,6 +26,7 @@ def test_tokens_are_taken_as_they_are(source):
 def test_notes_are_read_as_they_are_written():
     assert read_primer("C4 - - . D4 - E4 -").tolist() == MELODY
     assert parse_notes("  1 | .  .  C4 - | . . F#4 Bb3 |").tolist() == [1, 1, 14, 1, 0, 1, 20, 12]
+    assert parse_notes("- . C4 . - . D4").tolist() == [1, 1, 14, 0, 1, 1, 16]  # a silence that goes on begins once
 
 
 @given(arrays(np.int64, st.integers(1, 40), elements=st.integers(0, 37)))
@@ -39,6 +40,20 @@ def test_a_midi_file_sounds_as_it_is(tmp_path):
     assert read_primer(str(tmp_path / "melody.mid"), length=5).tolist() == MELODY[:5]
 
 
+@pytest.mark.parametrize("name", ["melody.MID", "melody.midi"])
+def test_a_midi_file_is_known_by_its_suffix_and_found_in_the_home_folder(name, tmp_path, monkeypatch):
+    write_midi(MELODY, tmp_path / name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert read_primer(f"~/{name}").tolist() == MELODY
+
+
+def test_the_first_part_of_the_first_tune_of_a_file_counts(tmp_path):
+    """The second part is in another key, the second tune is another one."""
+    path = tmp_path / "two.abc"
+    path.write_text(f"{ABC}K:C\ncBAG|FEDC|CDEF|GABc|\n\n{ABC.replace('X:1', 'X:2').replace('DEFG', 'AAAA')}")
+    assert read_primer(path)[::4].tolist() == [14, 16, 18, 19, 21, 23, 25, 26]
+
+
 def test_a_tune_is_moved_to_the_key(tmp_path):
     path = tmp_path / "scale.abc"
     path.write_text(ABC)
@@ -50,10 +65,12 @@ def test_a_tune_is_moved_to_the_key(tmp_path):
 
 
 def test_a_tune_of_the_corpus_is_found_by_a_part_of_its_title(monkeypatch):
-    segments = [np.arange(2, 38), np.full(40, 14), np.full(40, 16)]
-    corpus = Corpus(segments, np.array([0, 1, 1]), ["The Hag", "Drowsy Maggie"], ["", ""])
+    segments = [np.arange(2, 38), np.full(40, 14), np.full(40, 16), np.full(40, 20)]
+    titles = ["The Hag", "Drowsy Maggie", "Maggie in the Wood"]
+    corpus = Corpus(segments, np.array([0, 1, 1, 2]), titles, [""] * 3)
     monkeypatch.setattr(primers_module, "load_corpus", lambda: corpus)
     assert read_primer("corpus:maggie", semitones=2).tolist() == [16] * 32
+    assert read_primer("corpus: WOOD ", length=3).tolist() == [20] * 3
     with pytest.raises(PrimerError, match="No tune of the corpus is called 'Dancing'"):
         read_primer("corpus:Dancing")
 

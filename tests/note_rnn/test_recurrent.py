@@ -60,3 +60,50 @@ def test_weights_of_other_layers_are_refused():
         RecurrentLayers(F, (4, 4, 4)).load_state_dict(weights)
     with pytest.raises(RuntimeError, match="size mismatch"):
         RecurrentLayers(F, (4, 5)).load_state_dict(weights)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_dropout_leaves_out_outputs_of_every_layer_while_training(kind):
+    """What is left out of the first layer's outputs changes the second's, and not what the first remembers."""
+    torch.manual_seed(0)
+    layers = RecurrentLayers(F, (20, 30), kind)
+    places, start = torch.randint(F, (T, B, 1)), layers.zero_state(B)
+    whole, remembered = layers(places, start)
+    layers.dropout = 0.25
+    (one, first), (_, second) = layers(places, start), layers(places, start)
+    assert (one == 0).float().mean().item() == pytest.approx(0.25, abs=0.08)
+    parts = layers.num_parts // 2
+    for part in range(parts):
+        torch.testing.assert_close(first[part], remembered[part])  # the first layer hears everything
+        assert not torch.allclose(first[parts + part], second[parts + part])
+    outputs = torch.ones(1000, 1, 1)
+    single = RecurrentLayers(1, (50,), kind)
+    expected, _ = single(outputs, single.zero_state(1))
+    single.dropout = 0.25
+    dropped, _ = single(outputs, single.zero_state(1))
+    kept = dropped != 0
+    torch.testing.assert_close(dropped[kept], expected[kept] / 0.75)
+    layers.eval()
+    assert torch.equal(layers(places, start)[0], whole)
+
+
+def test_states_are_of_the_layers_widths_and_begin_with_zeros():
+    assert [part.shape for part in RecurrentLayers(F, (4, 7)).zero_state(3)] == [(1, 3, 4)] * 2 + [(1, 3, 7)] * 2
+    state = RecurrentLayers(F, (4, 7), "gru").zero_state(3)
+    assert [part.shape for part in state] == [(1, 3, 4), (1, 3, 7)]
+    assert all((part == 0).all() for part in state)
+    assert RecurrentLayers(F, (4, 7)).input_weights.shape == (4 * 4, F)
+    assert RecurrentLayers(F, (4, 7), "gru").input_weights.shape == (3 * 4, F)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_names_are_numbered_within_a_larger_network(kind):
+    network = nn.Sequential(RecurrentLayers(F, (4, 6, 5), kind), nn.Linear(5, 2))
+    names = {"weight_ih_l", "weight_hh_l", "bias_ih_l", "bias_hh_l"}
+    state = network.state_dict()
+    assert set(state) == {f"0.{name}{n}" for name in names for n in range(3)} | {"1.weight", "1.bias"}
+    assert state["0.weight_ih_l1"].shape[1] == 4
+    assert state["0.weight_ih_l2"].shape[1] == 6
+    other = nn.Sequential(RecurrentLayers(F, (4, 6, 5), kind), nn.Linear(5, 2))
+    other.load_state_dict(state)
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), other.parameters(), strict=True))

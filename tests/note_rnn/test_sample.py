@@ -2,13 +2,16 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
+import pretty_midi
 import pytest
 import torch
 
-from note_rnn import NO_EVENT, NoteRNN, read_midi, read_primer, run_command, write_midi
+from note_rnn import NO_EVENT, NoteRNN, read_midi, read_primer, run_command, save_note_rnn, write_midi
 from note_rnn import sample as sampling
+from note_rnn.checkpoint import read_model_card
 from note_rnn.sample import SampleConfig, sample, sample_melodies
 
 
@@ -39,6 +42,34 @@ def test_files_and_what_is_told_of_them_agree(small_prior, small_prior_file, tmp
         assert melody["log_prob"] == pytest.approx(log_probs[np.arange(12), tokens].mean().item(), abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("n", 5), ("length", 9), ("seed", 4), ("primer", "14 1 30"), ("temperature", 0.3), ("top_p", 0.3)],
+)
+def test_every_setting_decides_what_is_drawn(config, name, value, tmp_path):
+    """What is written are the melodies of `sample_melodies` with the same settings, and no others."""
+    torch.manual_seed(0)
+    model = NoteRNN(8).eval().requires_grad_(False)
+    for weights in model.parameters():
+        weights += 0.7 * torch.randn_like(weights)  # what comes depends on what came before
+    config = replace(config, prior=str(save_note_rnn(model, tmp_path / "lively")))
+    drawn = {"n": 3, "length": 12, "seed": 0, "primer": (), "temperature": 1.0, "top_p": 1.0}
+    without, _ = sample_melodies(model, **drawn)
+    melodies, log_prob = sample_melodies(model, **{**drawn, name: read_primer(value) if name == "primer" else value})
+    sample(replace(config, **{name: value}))
+    told = json.loads((config.out / "samples.json").read_text())
+    assert [read_primer(melody["tokens"]).tolist() for melody in told["melodies"]] == melodies.tolist()
+    assert melodies.tolist() != without.tolist()
+    assert [melody["log_prob"] for melody in told["melodies"]] == pytest.approx(log_prob / melodies.shape[1])
+    assert told["settings"][name] == value
+    assert told["prior_checksum"] == read_model_card(config.prior)["checksum"]
+
+
+def test_files_have_the_tempo(config):
+    (path,) = sample(replace(config, n=1, bpm=90.0))
+    assert pretty_midi.PrettyMIDI(str(path)).get_tempo_changes()[1] == pytest.approx([90.0], abs=0.01)
+
+
 def test_the_seed_decides_all(config, tmp_path):
     def drawn(**changes):
         files = sample(
@@ -64,6 +95,10 @@ def test_frequencies_are_the_models_at_a_temperature():
     frequencies = np.bincount(melodies[:, 0], minlength=38) / 20_000
     np.testing.assert_allclose(frequencies, (log_probs / 0.5).softmax(-1), atol=0.012)
     np.testing.assert_allclose(log_prob, log_probs.numpy()[melodies[:, 0]], rtol=1e-5)
+    likeliest = (log_probs / 0.5).softmax(-1).sort(descending=True)
+    count = int((likeliest.values.cumsum(-1) < 0.6).sum()) + 1  # that make up 60 % at this temperature
+    melodies, _ = sample_melodies(model, 2_000, 1, primer=[14, 20], temperature=0.5, top_p=0.6)
+    assert set(melodies[:, 0].tolist()) == set(likeliest.indices[:count].tolist())
 
 
 def test_the_smallest_nucleus_is_the_likeliest_token():
@@ -80,8 +115,10 @@ def test_the_smallest_nucleus_is_the_likeliest_token():
     ("arguments", "sentence"),
     [
         (["--n", 0], "--n and --length must be at least 1."),
+        (["--length", 0], "--n and --length must be at least 1."),
         (["--temperature", 0], "--temperature must be above 0"),
         (["--top-p", 1.5], "--top-p above 0 and at most 1"),
+        (["--top-p", 0], "--top-p above 0 and at most 1"),
         (["--bpm", 1], "bpm must be within"),
         (["--prior", "nowhere"], "No Note RNN at nowhere.safetensors"),
         (["--primer", "nowhere.mid"], "There is no file nowhere.mid"),

@@ -18,6 +18,20 @@ def test_frequencies_are_the_probabilities():
     np.testing.assert_allclose(frequencies, [[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]], atol=0.01)
 
 
+@pytest.mark.parametrize("constant", [-1e4, 1e4])
+def test_logits_of_any_size_are_drawn_from(constant):
+    logits = np.tile(np.log(np.float32([0.25, 0.75])) + np.float32(constant), (4_000, 1))
+    np.testing.assert_allclose(np.exp(log_softmax(logits[0])), [0.25, 0.75], rtol=1e-2)
+    assert draw(logits, np.random.default_rng(0)).mean() == pytest.approx(0.75, abs=0.03)
+
+
+def test_the_generator_decides_what_is_drawn_for_each_row():
+    logits = np.zeros((200, 38))
+    one, again, other = (draw(logits, np.random.default_rng(seed)) for seed in (0, 0, 1))
+    assert one.tolist() == again.tolist() != other.tolist()
+    assert len(set(one.tolist())) > 30
+
+
 def test_what_is_impossible_is_never_drawn():
     logits = np.tile([-np.inf, 0.0, -np.inf], (1_000, 1))
     assert set(draw(logits, np.random.default_rng(0))) == {1}

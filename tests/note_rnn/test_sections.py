@@ -59,6 +59,19 @@ def test_a_late_first_key_cuts_and_a_late_4_4_does_not(midi):
     assert sections(score_of(midi, *changes)) == [(0, 200, (4, 4), None), (200, 1000, (4, 4), 0)]
 
 
+def test_a_tempo_of_120_given_late_is_no_change(midi):
+    """It is the tempo of a file that says none: 500,000 microseconds a quarter note."""
+    said = [(100, midi.meta(0x51, [0x07, 0xA1, 0x20])), (200, midi.meta(0x51, [0x07, 0xA1, 0x21]))]
+    assert [part.start for part in sections(score_of(midi, *said), by_tempo=True)] == [0, 200]
+
+
+def test_a_score_lasts_to_the_end_of_its_last_note_in_whatever_track(midi):
+    tracks = [midi.track((900, midi.meta(0x58, [3, 2]))), midi.track(*midi.notes((0, 300, 60)))]
+    later = midi.track(*midi.notes((0, 900, 60), (100, 200, 62)))
+    assert sections(parse_midi(midi.file(*tracks, later))) == [(0, 900, (4, 4), None)]
+    assert sections(parse_midi(midi.file(*tracks, later, tracks[1]))) == [(0, 900, (4, 4), None)]
+
+
 @given(st.integers(-10, 10), st.integers(0, 10**6))
 def test_a_song_beside_the_grid_is_shifted_onto_it(shift, seed):
     rng = np.random.default_rng(seed)
@@ -68,6 +81,13 @@ def test_a_song_beside_the_grid_is_shifted_onto_it(shift, seed):
         assert found == 0
     elif abs(shift) >= 8:  # none is
         assert found == pytest.approx(shift, abs=1)
+
+
+@pytest.mark.parametrize(("far", "shift"), [(5, 0), (10, 0), (11, 21), (30, 23)])
+def test_a_song_is_shifted_only_where_more_than_a_tenth_of_its_onsets_gain_by_it(far, shift):
+    """Of 100 onsets so many are .3 of a sixteenth late, the others .2, which is near enough: less than a quarter."""
+    starts = np.arange(1, 101) * 100 + np.where(np.arange(100) < far, 30, 20)
+    assert grid_shift(starts, 400) == shift
 
 
 @pytest.mark.parametrize("starts", [[], [0], np.arange(64) * 24, np.arange(64) * 8, np.arange(64) * 16])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from note_rnn.errors import InputError
-from note_rnn.sound import RELEASE_SECONDS, synthesize, write_wav
+from note_rnn.sound import HARMONICS, RELEASE_SECONDS, synthesize, write_wav
 from note_rnn.vocabulary import VocabularyError
 
 RELEASE = round(RELEASE_SECONDS * 22050)
@@ -14,6 +14,13 @@ TUNE = [14, 1, 18, 1, 21, 1, 26, 1, 21, 1, 18, 1, 14, 1, 1, 1, 0, 1, 1, 1, 37, 2
 def pitch_heard(samples, rate=22050):
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples)), 8 * len(samples)))
     return float(np.fft.rfftfreq(8 * len(samples), 1 / rate)[spectrum.argmax()])
+
+
+def read_wav(path):
+    """The samples of a mono WAV file of 16 bits, and how many there are a second."""
+    with wave.open(str(path)) as file:
+        assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32767, file.getframerate()
 
 
 @pytest.mark.parametrize(("token", "hertz"), [(23, 440.0), (14, 261.63), (2, 130.81), (37, 987.77)])
@@ -34,6 +41,34 @@ def test_a_melody_lasts_its_steps_and_a_release(bpm):
 def test_it_is_heard_but_never_overdriven(tokens, bpm):
     peak = np.abs(synthesize(tokens, bpm=bpm)).max()
     assert 0.3 < peak <= 1
+
+
+def test_harmonics_are_as_loud_as_is_said():
+    samples = synthesize([23, *[1] * 15], bpm=15)[:22050]  # A4, its first second
+    spectrum = np.abs(np.fft.rfft(samples))[[440, 880, 1320, 1760, 2200]]
+    # those that die away sooner are less of a second: 1 / decay of each
+    shares = spectrum / spectrum[0] * np.array([1, 2, 3, 4, 5])
+    np.testing.assert_allclose(shares, HARMONICS, rtol=0.25)
+
+
+def test_a_loud_overlap_is_made_softer_as_a_whole():
+    alone, together = synthesize([37, 0]), synthesize([2, 37, 2, 37, 0])
+    assert np.abs(alone).max() < 1
+    assert np.abs(together).max() <= 1
+
+
+def test_a_note_rings_on_into_the_next():
+    step = 22050 // 8
+    first, both = synthesize([14, 0, 1]), synthesize([14, 26, 0])
+    second = synthesize([1, 26, 0])
+    np.testing.assert_allclose(both[: 2 * step], (first + second)[: 2 * step], atol=1e-6)
+    assert np.abs(first[step + 100 : step + 400]).max() > 0.05
+
+
+def test_a_note_is_at_its_loudest_within_a_hundredth_of_a_second():
+    samples = np.abs(synthesize([14, *[1] * 7]))
+    assert samples[:8].max() < 0.1 * samples.max()
+    assert samples.argmax() < 0.01 * 22050
 
 
 def test_rests_are_silent():
@@ -64,10 +99,30 @@ def test_no_notes_no_sound():
 
 def test_the_wav_file_holds_the_samples(tmp_path):
     write_wav(TUNE, tmp_path / "tune.wav", bpm=100)
-    with wave.open(str(tmp_path / "tune.wav")) as file:
-        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 22050)
-        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32767
+    samples, rate = read_wav(tmp_path / "tune.wav")
+    assert rate == 22050
     np.testing.assert_allclose(samples, synthesize(TUNE, bpm=100), atol=1 / 32767)
+
+
+@pytest.mark.parametrize(("bpm", "rate"), [(90, 22050), (90, 44100), (60.5, 11025)])
+def test_a_wav_file_has_the_pitches_and_times_of_its_melody(tmp_path, bpm, rate):
+    """A4 for a half note, then A5 for a quarter, at any tempo and any number of samples a second."""
+    write_wav([23, *[1] * 7, 35, 1, 1, 1], tmp_path / "tune.wav", bpm=bpm, sample_rate=rate)
+    samples, written_rate = read_wav(tmp_path / "tune.wav")
+    assert written_rate == rate
+    assert len(samples) / rate == pytest.approx(3 * 60 / bpm + RELEASE_SECONDS, abs=2 / rate)
+    quarter = round(60 / bpm * rate)
+    assert pitch_heard(samples[: 2 * quarter], rate) == pytest.approx(440, rel=0.005)
+    assert pitch_heard(samples[2 * quarter + round(RELEASE_SECONDS * rate) : 3 * quarter], rate) == pytest.approx(
+        880, rel=0.005
+    )
+
+
+def test_the_wav_file_has_the_rate_that_is_asked_for(tmp_path):
+    write_wav([14, 1, 1, 1], tmp_path / "tune.wav", bpm=60, sample_rate=44100)
+    with wave.open(str(tmp_path / "tune.wav")) as file:
+        assert file.getframerate() == 44100
+        assert file.getnframes() == 44100 + round(RELEASE_SECONDS * 44100)
 
 
 @pytest.mark.parametrize("arguments", [{"bpm": 0}, {"bpm": 2000}, {"sample_rate": 8000}])

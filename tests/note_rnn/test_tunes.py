@@ -5,7 +5,7 @@ import re
 import pytest
 
 from note_rnn.tune_files import read_tunes, split_abc
-from note_rnn.tunes import Bars, TuneError, barred_segments, tune_segments
+from note_rnn.tunes import Bars, Event, TuneError, barred_segments, transposed, tune_segments, without_gaps
 from note_rnn.vocabulary import pitch_to_token
 
 converter = pytest.importorskip("music21.converter")
@@ -42,6 +42,7 @@ def segments(music, key="C", length="1/16", meter="4/4", min_steps=1):
             "C4 . . . . . . . C4 . . . . . . . . . . . D4 . . . . . . . E4 . . .",
             id="tie over the bar",
         ),
+        pytest.param("C16-|C16-|C4 D4|", "C4" + " ." * 35 + " D4 . . .", id="ties over two bars"),
         pytest.param("C4-D4 E8|", "C4 . . . D4 . . . E4 . . . . . . .", id="slur written as a tie"),
         pytest.param("{ab}C4 {/c}D4 E8|", "C4 . . . D4 . . . E4 . . . . . . .", id="grace notes"),
         pytest.param("[CEG]4 [Ac]4 F8|", "G4 . . . C5 . . . F4 . . . . . . .", id="chords"),
@@ -72,6 +73,96 @@ def test_a_tune_is_read_once_through_with_its_last_endings(music, expected):
     (segment,) = segments(music)
     assert [token for token in segment if token > 1] == table(expected)
     assert len(segment) == 16 * len(expected.split())
+
+
+def whole_notes(*names, **endings):
+    """A part of measures, each a whole note; `endings` such as first=2 put a bracket over the measure of that index."""
+    from music21 import note, spanner, stream
+
+    part = stream.Part()
+    for number, name in enumerate(names, 1):
+        part.append(stream.Measure([note.Note(name, quarterLength=4)], number=number))
+    measures = list(part[stream.Measure])
+    for which, index in endings.items():
+        bracket = spanner.RepeatBracket(measures[index], number={"first": 1, "second": 2, "third": 3}[which])
+        part.insert(0, bracket)
+    return part
+
+
+@pytest.mark.parametrize(
+    ("endings", "expected"),
+    [
+        ({"first": 1, "second": 2}, "C4 E4 F4"),
+        ({"first": 1}, "C4 D4 E4 F4"),
+        ({"second": 1}, "C4 D4 E4 F4"),
+        ({"first": 1, "third": 2}, "C4 D4 E4 F4"),
+        ({"first": 1, "second": 3}, "C4 D4 E4 F4"),
+    ],
+    ids=["both", "a first alone", "a second alone", "a first and a third", "not in a row"],
+)
+def test_a_first_ending_is_left_out_only_where_a_second_follows_at_once(endings, expected):
+    (segment,) = tune_segments(whole_notes("C4", "D4", "E4", "F4", **endings))
+    assert segment.tolist() == [token for name in expected.split() for token in (*table(name), *[1] * 15)]
+
+
+def test_of_several_parts_the_first_is_read_and_of_its_voices_the_upper():
+    from music21 import note, stream
+
+    upper = stream.Part([stream.Measure()])
+    for names in (("E4", "G3"), ("C4", "D4")):
+        upper[stream.Measure].first().insert(0, stream.Voice([note.Note(name, quarterLength=4) for name in names]))
+    (segment,) = tune_segments(stream.Score([upper, whole_notes("B5", "B5")]))
+    assert segment.tolist() == table("E4" + " ." * 15 + " D4" + " ." * 15)
+
+
+def test_a_tie_over_a_gap_ties_nothing_and_chord_symbols_are_no_notes():
+    from music21 import harmony, note, stream, tie
+
+    part = whole_notes("C4", "C4", "C4")
+    first, second, third = part.recurse().notes
+    first.tie, third.tie = tie.Tie("start"), tie.Tie("stop")
+    part.replace(second, note.Rest(quarterLength=4), recurse=True)
+    symbol = harmony.ChordSymbol("Am7")
+    symbol.duration.quarterLength = 4
+    part[stream.Measure][1].insert(0, symbol)
+    (segment,) = tune_segments(part)
+    assert segment.tolist() == table("C4" + " ." * 15 + " z" + " ." * 15 + " C4" + " ." * 15)
+
+
+def test_what_stands_before_the_first_tune_of_a_book_holds_for_all(tmp_path):
+    path = tmp_path / "book.abc"
+    path.write_text("L:1/4\nM:4/4\n\nX:1\nT:One\nK:C\nC4|D4|\n\nX:2\nT:Two\nK:C\nE2F2|G4|\n")
+    expected = ["C4" + " ." * 15 + " D4" + " ." * 15, "E4" + " ." * 7 + " F4" + " ." * 7 + " G4" + " ." * 15]
+    assert [tune.segments[0].tolist() for tune in read_tunes(path)] == [table(text) for text in expected]
+
+
+def test_a_note_ends_where_the_next_one_starts_and_gaps_are_rests():
+    notes = [Event(4, 4, 62, 1), Event(0, 6, 60, 0), Event(12, 8, 64, 1)]
+    assert without_gaps(notes) == [
+        Event(0, 4, 60, 0),
+        Event(4, 4, 62, 1),
+        Event(8, 4, None, 1),
+        Event(12, 8, 64, 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "pitches"),
+    [
+        ((6, 66), (1, 67), (60, 60)),
+        ((1, 67), (6, 66), (60, 60)),
+        ((0, 60), (1, 67), (60, 72)),
+        ((0, 60), (-1, 65), (60, 60)),
+        ((0, 60), (6, 66), (60, 60)),
+    ],
+    ids=["F# to G", "G to F#", "C to G", "C to F", "C to F#, a tritone, down"],
+)
+def test_a_section_in_another_key_moves_by_the_interval_nearest_to_that_of_the_first(first, then, pitches):
+    """Each section's own tonic comes to a C: from F# to G, a semitone up, to the same one."""
+    moved = transposed([Event(0, 4, first[1], first[0]), Event(4, 4, then[1], then[0])])
+    low = moved[0].pitch - pitches[0]
+    assert low % 12 == 0
+    assert tuple(event.pitch - low for event in moved) == pitches
 
 
 @pytest.mark.parametrize(
@@ -163,10 +254,11 @@ def test_a_file_of_tunes(tmp_path):
     first, silence, third, nothing = read_tunes(path)
     assert (first.title, first.source, first.dropped) == ("First", "book.abc#1", "")
     assert [segment.tolist() for segment in first.segments] == [table("C4" + " ." * 15 + " D4" + " ." * 15)]
+    assert first.bars == [Bars("4/4", 0)]
     assert (silence.segments, silence.dropped) == ([], "no notes")
     assert (third.title, third.source) == ("Caf\u00e9", "book.abc#3")
     assert len(third.segments) == 1
-    assert nothing.segments == []
+    assert (nothing.title, nothing.segments) == ("book.abc#4", [])
     assert nothing.dropped
 
 
@@ -199,3 +291,13 @@ def test_a_file_that_music21_cannot_read_is_no_crash(tmp_path, capfd):
 def test_a_segment_knows_its_meter_and_its_first_bar_line(music, meter, expected):
     (abc,) = split_abc(f"X:1\nT:Test\nM:{meter}\nL:1/16\nK:C\n{music}\n")
     assert [bars for _, bars in barred_segments(converter.parse(abc, format="abc"), 8)] == expected
+
+
+def test_of_a_tune_in_several_meters_the_bars_are_unknown():
+    from music21 import meter, stream
+
+    tune = whole_notes("C4", "D4", "E4")
+    tune[stream.Measure].first().insert(0, meter.TimeSignature("4/4"))
+    assert [bars for _, bars in barred_segments(tune)] == [Bars("4/4", 0)]
+    tune[stream.Measure].last().insert(0, meter.TimeSignature("2/2"))
+    assert [bars for _, bars in barred_segments(tune)] == [Bars("", 0)]

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from note_rnn.variants import normalised_title, shared_shingles, shingles, variant_groups
@@ -35,12 +35,27 @@ def test_nine_notes_make_a_shingle():
     assert [len(shingles(random_melody(n))) for n in (0, 1, 8, 9, 10)] == [0, 0, 0, 1, 2]
 
 
-@given(st.lists(st.integers(-35, 35), min_size=8, max_size=8), st.lists(st.integers(-35, 35), min_size=8, max_size=8))
+RUN = st.lists(st.integers(-35, 35), min_size=8, max_size=8)
+
+
+@given(RUN, RUN)
+@example([35] * 8, [-35] * 8)
+@example([35] * 8, [34] + [35] * 7)
+@example([2, -2, 0, 0, 0, 0, 0, 0], [2, 2, 0, 0, 0, 0, 0, 0])
 def test_different_intervals_make_different_shingles(one, other):
-    """Intervals within the vocabulary fit in a number without collision."""
-    numbers = [int(np.polyval([i + 35 for i in reversed(run)], 71)) for run in (one, other)]
-    assert (numbers[0] == numbers[1]) == (one == other)
-    assert max(numbers) < 2**63
+    """Eight intervals of up to 35 semitones fit in one number without collision, the widest ones too."""
+    (first,), (second,) = (shingles(np.cumsum([300, *run])) for run in (one, other))
+    assert (first == second) == (one == other)
+    assert first >= 0
+
+
+@pytest.mark.parametrize("place", [0, 6])
+def test_no_pair_of_intervals_is_taken_for_another(place):
+    """All 71 * 71 pairs of two successive intervals make different numbers, the other six being the same."""
+    wide = range(-35, 36)
+    runs = np.zeros((71 * 71, 8), np.int64)
+    runs[:, place : place + 2] = [(one, other) for one in wide for other in wide]
+    assert len({int(shingles(np.cumsum([300, *run]))[0]) for run in runs}) == len(runs)
 
 
 @pytest.mark.parametrize(
@@ -87,9 +102,30 @@ def test_variants_are_grouped_and_others_are_not():
     assert groups([one, other, with_rhythm(changed), other[20:]]) == [0, 1, 0, 1]
 
 
+def test_half_of_a_tune_is_a_variant_up_to_an_overlap_of_half():
+    """22 intervals of 8 in a tune of 30 notes: of the later one 11 are in the first, so the overlap is exactly .5."""
+    melody = random_melody(60)
+    tunes, each = [melody[:30], melody[11:41]], np.array([0, 1])
+    assert shared_shingles(tunes, each)[1].tolist() == [0.5]
+    found = [variant_groups(tunes, each, ["", ""], overlap).tolist() for overlap in (0.49, 0.5, 0.51)]
+    assert found == [[0, 0], [0, 0], [0, 1]]
+
+
+def test_two_tunes_are_variants_from_a_fifth_of_common_shingles_on():
+    """Of 20 shingles each, 4 in common are a fifth, 3 are less."""
+    melody = random_melody(60)
+    assert groups([melody[:28], melody[16:44]]) == [0, 0]
+    assert groups([melody[:28], melody[17:45]]) == [0, 1]
+
+
 def test_variants_of_variants_are_in_one_group():
     melody = random_melody(120)
     assert groups([melody[:40], melody[20:60], melody[40:80], random_melody()]) == [0, 0, 0, 3]
+
+
+def test_a_late_variant_of_two_tunes_joins_their_groups():
+    melody = random_melody(80)
+    assert groups([melody[:40], melody[40:], random_melody(), melody[20:60]]) == [0, 0, 2, 0]
 
 
 def test_a_tune_may_have_several_segments():

@@ -13,6 +13,7 @@ from note_rnn.vocabulary import (
     check_tokens,
     pitch_to_token,
     token_to_pitch,
+    transposed,
 )
 
 
@@ -43,6 +44,23 @@ def test_a_token_that_starts_no_note_has_no_pitch(token):
         token_to_pitch(token)
 
 
+@pytest.mark.parametrize(
+    ("semitones", "moved"),
+    [
+        (0, [[0, 1, 2], [3, 14, 37]]),
+        (1, [[0, 1, 3], [4, 15, 2]]),
+        (-2, [[0, 1, 36], [37, 12, 35]]),
+        (36, [[0, 1, 2], [3, 14, 37]]),
+        (-35, [[0, 1, 3], [4, 15, 2]]),
+    ],
+)
+def test_notes_move_by_semitones_and_come_in_again_at_the_other_end(semitones, moved):
+    """Three octaves: what leaves at the top is three octaves lower; note offs and holds stay."""
+    tokens = transposed(np.array([[0, 1, 2], [3, 14, 37]], np.int8), semitones)
+    assert tokens.tolist() == moved
+    assert tokens.dtype == np.int64
+
+
 def test_tokens_become_int64_whatever_integers_they_were():
     tokens = check_tokens(np.array([[0, 37]], np.int8))
     assert tokens.dtype == np.int64
@@ -71,3 +89,10 @@ def test_what_are_no_tokens(tokens, message):
 def test_another_number_of_dimensions_than_asked_for():
     with pytest.raises(VocabularyError, match=r"2-dimensional array of tokens, got shape \(2,\)"):
         check_tokens([14, 1], ndim=2)
+
+
+def test_a_transposed_note_keeps_its_name_and_holds_and_rests_stay():
+    assert transposed(np.array([[0, 1, 2], [14, 36, 37]]), 2).tolist() == [[0, 1, 4], [16, 2, 3]]
+    assert transposed(np.array([2, 3, 4, 37]), -2).tolist() == [36, 37, 2, 35]
+    assert transposed(np.array([14, 1], np.int8), 36).tolist() == [14, 1]
+    assert transposed(np.array([37], np.int8), 12).dtype == np.int64

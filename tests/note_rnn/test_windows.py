@@ -88,3 +88,22 @@ def test_a_chain_draws_as_often_as_it_has_heard():
 def test_where_a_context_only_ends_segments_a_shorter_one_decides():
     melodies = markov_melodies([np.array([2, 3, 5]), np.array([9, 5, 7, 7, 7])], 2, 20, 4, np.random.default_rng(0))
     assert {tuple(row) for row in melodies if row[0] == 2} == {(2, 3, 5, 7)}  # 3 5 was the end, 5 goes on with 7
+
+
+def test_a_chain_begins_as_segments_do_and_follows_shorter_contexts_only_where_it_must():
+    """After 2 3 always comes 4, though 3 alone is mostly followed by 9."""
+    segments = [np.array([2, 3, 4, 3, 9, 3, 9, 3, 9]), np.array([2, 3, 4, 8])]
+    rng = np.random.default_rng(0)
+    second = markov_melodies(segments, 2, 400, 4, rng)
+    assert {tuple(row[:3]) for row in second} == {(2, 3, 4)}
+    assert (second[:, 3] == 8).mean() == pytest.approx(0.5, abs=0.08)
+    first = markov_melodies(segments, 1, 400, 3, rng)
+    assert {tuple(row[:2]) for row in first} == {(2, 3)}
+    assert (first[:, 2] == 9).mean() == pytest.approx(0.6, abs=0.08)  # of five that follow 3, three
+
+
+def test_the_same_generator_draws_the_same_chain():
+    segments = [np.arange(2, 30), np.arange(10, 37)[::-1].copy(), np.array([14, 16, 14, 18, 14])]
+    one, again, other = (markov_melodies(segments, 1, 20, 8, np.random.default_rng(seed)) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, other)

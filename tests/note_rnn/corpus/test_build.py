@@ -13,6 +13,7 @@ from note_rnn.corpus.build import build_corpus, corpus_paths
 from note_rnn.corpus.folders import find_files
 from note_rnn.corpus.reading import read_file
 from note_rnn.extraction import Extraction
+from note_rnn.tunes import UNKNOWN_BARS, Bars
 
 
 @pytest.fixture
@@ -90,6 +91,39 @@ def test_a_corpus_and_its_report(music, tmp_path):
     assert sorted(os.listdir(tmp_path / "out")) == ["mine.json", "mine.npz"]
 
 
+def test_tunes_keep_their_titles_bars_and_segments_and_each_file_its_reasons(music, tmp_path):
+    """A tune cut by a triplet, one of silence and one with a pickup, in 3/4, in a book between files of MIDI."""
+    pytest.importorskip("music21")
+    book = ((1, "Cut", "C16|D16|(3C4D4E4 E8|E16|F16"), (2, "Silent", "z16|z16"), (3, "Pickup", "E2|C12|D12|E10"))
+    (music / "book.abc").write_text(
+        "".join(f"X:{n}\nT:{title}\nM:{'4/4' if n < 3 else '3/4'}\nL:1/16\nK:C\n{tune}|\n\n" for n, title, tune in book)
+    )
+    report = build_corpus([music], tmp_path / "mine", num_workers=0)
+    corpus = load_corpus([str(tmp_path / "mine.npz")])
+    assert corpus.titles == ["", "Cut", "Pickup", "", ""]
+    assert corpus.sources[:3] == ["music/a.mid#1", "music/book.abc#1", "music/book.abc#3"]
+    assert corpus.tune_of_segment.tolist() == [0, 1, 1, 2, 3, 4]
+    assert [len(segment) for segment in corpus.segments] == [128, 32, 40, 36, 128, 256]
+    assert corpus.bars[1:4] == [Bars("4/4", 0), Bars("4/4", 8), Bars("3/4", 2)]
+    assert corpus.bars[0] == corpus.bars[4] == UNKNOWN_BARS
+    assert report.cut["music/book.abc"] == {"no notes": 1, "cut where notes leave the grid or the key changes": 1}
+    assert (report.tunes, report.melodies, report.others) == (5, 6, {".txt": 1, "": 1})
+
+
+def test_folders_that_vanish_are_in_the_report(music, tmp_path, monkeypatch):
+    scandir = os.scandir
+
+    def vanishing(path):
+        if str(path).endswith("deeper"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", vanishing)
+    report = build_corpus([music], tmp_path / "mine", num_workers=0)
+    assert report.unread_folders == {str(music / "deep" / "deeper"): "Permission denied"}
+    assert report.files == 3
+
+
 def test_a_name_with_its_suffix_or_with_dots():
     assert [path.name for path in corpus_paths("a/b.npz")] == ["b.npz", "b.json"]
     assert [path.name for path in corpus_paths("a/b.c")] == ["b.c.npz", "b.c.json"]
@@ -105,7 +139,7 @@ def test_no_file_is_lost(music, midi, tmp_path):
     assert not kept & report.dropped.keys()
 
 
-def test_an_interrupted_build_goes_on(music, tmp_path, monkeypatch):
+def test_an_interrupted_build_goes_on(music, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(build, "FILES_PER_BATCH", 2)
     names, ends = [], [True]
 
@@ -121,8 +155,12 @@ def test_an_interrupted_build_goes_on(music, tmp_path, monkeypatch):
     assert not (tmp_path / "mine.npz").exists()
     ends[0] = False
     names.clear()
-    build_corpus([music], tmp_path / "mine", num_workers=0)
+    capsys.readouterr()
+    report = build_corpus([music], tmp_path / "mine", num_workers=0)
     assert names == ["music/deep/part.mid", "music/deep/deeper/B.MIDI"]
+    assert (report.files, report.files_kept, report.melodies, report.tokens) == (4, 3, 3, 512)
+    assert [*report.dropped, *report.cut] == ["music/deep/bad.mid", "music/deep/part.mid"]
+    assert "4 of 4 files (100%)" in capsys.readouterr().err
     resumed = load_corpus([str(tmp_path / "mine.npz")])
     build_corpus([music], tmp_path / "whole", num_workers=0)
     whole = load_corpus([str(tmp_path / "whole.npz")])
@@ -131,7 +169,9 @@ def test_an_interrupted_build_goes_on(music, tmp_path, monkeypatch):
     assert resumed.provenance == whole.provenance
 
 
-@pytest.mark.parametrize("change", ["file", "settings", "damage"])
+@pytest.mark.parametrize(
+    "change", ["file", "size", "time", "name", "settings", "version", "version of tune books", "damage", "nothing"]
+)
 def test_what_has_changed_meanwhile_is_read_again(music, tmp_path, monkeypatch, change):
     monkeypatch.setattr(build, "FILES_PER_BATCH", 2)
     names = []
@@ -146,12 +186,21 @@ def test_what_has_changed_meanwhile_is_read_again(music, tmp_path, monkeypatch, 
     with pytest.raises(KeyboardInterrupt):
         build_corpus([music], tmp_path / "mine", num_workers=0)
     (part,) = (tmp_path / "mine.parts").iterdir()
-    if change == "file":
-        (music / "a.mid").write_bytes((music / "a.mid").read_bytes() + b"more")
+    file, written = music / "a.mid", os.stat(music / "a.mid")
+    if change in ("file", "size"):
+        file.write_bytes(file.read_bytes() + b"more")
+    if change == "size":
+        os.utime(file, ns=(written.st_atime_ns, written.st_mtime_ns))
+    elif change == "time":
+        os.utime(file, ns=(written.st_atime_ns, written.st_mtime_ns + 1_000_000_000))
+    elif change == "name":
+        file.rename(music / "a2.mid")
+    elif change.startswith("version"):
+        monkeypatch.setattr(build, "MIDI_VERSION" if change == "version" else "EXTRACTION_VERSION", 0)
     elif change == "damage":
         part.write_bytes(b"damaged")
     build_corpus([music], tmp_path / "mine", Extraction(min_bars=1 if change == "settings" else 7), num_workers=0)
-    assert names[4:] == [file.name for file in find_files([music]).files]
+    assert names[4:] == [file.name for file in find_files([music]).files][2 if change == "nothing" else 0 :]
 
 
 def test_without_melodies_there_is_the_report_alone(music, tmp_path):
@@ -215,8 +264,24 @@ def test_a_process_that_dies_costs_its_file_alone(music, monkeypatch):
     monkeypatch.setattr(workers, "_in_processes", dying)
     results = list(workers.read_files(files, Extraction(), 2))
     assert [bool(result.tunes) for result in results] == [True, False, True, True]
+    read = [tune.source for result in results for tune in result.tunes]
+    assert read == [f"{files[number].name}#1" for number in (0, 2, 3)]
     (reason,) = results[1].reasons
     assert reason.startswith("ended the process that read it")
+
+
+@pytest.mark.parametrize(("given", "used"), [(None, 3), (0, 0), (2, 2)])
+def test_files_are_read_by_as_many_processes_as_is_said_or_one_per_core(music, tmp_path, monkeypatch, given, used):
+    numbers = []
+
+    def read_here(files, extraction, num_workers):
+        numbers.append(num_workers)
+        return workers.read_files(files, extraction, 0)
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(build, "read_files", read_here)
+    build_corpus([music], tmp_path / "mine", num_workers=given)
+    assert numbers == [used]
 
 
 @pytest.mark.slow

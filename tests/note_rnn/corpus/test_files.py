@@ -48,6 +48,7 @@ def test_tokens_and_offsets_are_enough(tmp_path):
     assert [segment.tolist() for segment in corpus.segments] == [[14, 16], [18]]
     assert corpus.tune_of_segment.tolist() == [0, 1]
     assert corpus.sources == ["tokens.npz#1", "tokens.npz#2"]
+    assert (corpus.titles, corpus.bars, corpus.provenance) == (["", ""], [], [{"collection": "tokens.npz"}])
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,32 @@ def test_tokens_and_offsets_are_enough(tmp_path):
         {"tokens": np.array([14]), "offsets": np.zeros(0, np.int64)},
         {"tokens": np.array([14]), "offsets": np.array([0, 2])},
         {"tokens": np.array([14]), "offsets": np.array([0, 1, 0, 1])},
+        {"tokens": np.array([14, 16]), "offsets": np.array([1, 2])},
+        {"tokens": np.array([14, 16]), "offsets": np.array([0, 1, 1, 2])},
+        {"tokens": np.array([14]), "offsets": np.array([0.0, 1.0])},
+        {
+            "tokens": np.array([14]),
+            "offsets": np.array([0, 1]),
+            "meters": np.array(["4/4", "4/4"]),
+            "pickups": np.zeros(2, np.int64),
+        },
+        {"tokens": np.array([14]), "offsets": np.array([0, 1]), "meters": np.array(["4/4"])},
+        {
+            "tokens": np.array([14]),
+            "offsets": np.array([0, 1]),
+            "tune_of_segment": np.array([0, 0]),
+            "titles": np.array(["a"]),
+            "sources": np.array(["a"]),
+            "provenance": np.array("[]"),
+        },
+        {
+            "tokens": np.array([14]),
+            "offsets": np.array([0, 1]),
+            "tune_of_segment": np.array([0]),
+            "titles": np.array(["a"]),
+            "sources": np.array(["a", "b"]),
+            "provenance": np.array("[]"),
+        },
         {"tokens": np.array([[14]]), "offsets": np.array([0, 1])},
         {"tokens": np.array([14]), "offsets": np.array([0, 1]), "tune_of_segment": np.array([0])},
         {

@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import threading
 import time
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from note_rnn.corpus import reading
 from note_rnn.corpus.reading import OutOfTime, read_file, time_limit
 from note_rnn.extraction import Extraction
+from note_rnn.tunes import UNKNOWN_BARS
 
 ABC = "".join(
     f"X: {number}\nT: {title}\nM: 4/4\nL: 1/16\nK: C\n{music}|\n\n"
@@ -41,6 +43,7 @@ def test_a_midi_file_is_a_tune_and_its_melodies_are_segments(midi, read):
     (tune,) = result.tunes
     assert (tune.title, tune.source) == ("", "folder/file.mid#1")
     assert [len(segment) for segment in tune.segments] == [128, 128]
+    assert tune.bars == [UNKNOWN_BARS, UNKNOWN_BARS]
     assert result.reasons == {"shorter than 1 bars": 1}
 
 
@@ -53,6 +56,26 @@ def test_tunes_of_other_kinds_come_through_music21(read):
     assert read(b"no tune", "text.abc").reasons == {"no tunes": 1}
     (reason,) = read(b"<score-partwise>", "cut.musicxml").reasons
     assert reason.startswith("not readable")
+
+
+@pytest.mark.parametrize("suffix", [".mid", ".MIDI", ".kar", ".Rmi"])
+def test_midi_is_read_as_midi_whatever_its_suffix(midi, read, suffix):
+    (tune,) = read(midi.file(midi.track(*midi.scale())), f"file{suffix}").tunes
+    assert [len(segment) for segment in tune.segments] == [128]
+
+
+def test_what_of_a_book_was_dropped_or_cut_is_counted_by_reason(read):
+    pytest.importorskip("music21")
+    cut = "C16|D16|(3C4D4E4 E8|E16|F16"
+    tunes = {"Cut": cut, "Whole": "C16|D16", "Again": cut, "Silent": "z16|z16", "Still": "z16", "Short": "C8"}
+    book = "".join(f"X:1\nT:{title}\nM:4/4\nL:1/16\nK:C\n{music}|\n\n" for title, music in tunes.items())
+    result = read(book.encode(), "book.abc")
+    assert [(tune.title, len(tune.segments)) for tune in result.tunes] == [("Cut", 2), ("Whole", 1), ("Again", 2)]
+    assert result.reasons == {
+        "no notes": 2,
+        "no run of 32 sixteenths on the grid": 1,
+        "cut where notes leave the grid or the key changes": 2,
+    }
 
 
 def hard_files(midi):
@@ -133,9 +156,14 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 
 
 def test_large_files_are_left_alone(midi, read, monkeypatch):
+    assert read(bytes((16 << 20) + 1)).reasons == {"larger than 16 MiB": 1}
+    assert read(bytes(4 << 20)).reasons == {"not a MIDI file": 1}
     monkeypatch.setattr(reading, "BYTES_PER_FILE", 1 << 20)
     content = midi.file(bytes(1 << 20))
     assert read(content).reasons == {"larger than 1 MiB": 1}
+    allowed = midi.file(midi.track(*midi.scale()))
+    assert read(allowed + bytes((1 << 20) - len(allowed))).reasons == {}
+    assert read(allowed + bytes((1 << 20) - len(allowed) + 1)).reasons == {"larger than 1 MiB": 1}
 
 
 @pytest.mark.skipif(not hasattr(reading.signal, "setitimer"), reason="no timers here")
@@ -172,8 +200,10 @@ def test_whatever_happens_is_a_reason(midi, read, monkeypatch, error, reason):
 
 
 def test_no_limit_is_left_behind(midi):
+    before = signal.getsignal(signal.SIGALRM)
     with pytest.raises(OutOfTime), time_limit(0.02):
         time.sleep(5)
+    assert signal.getsignal(signal.SIGALRM) == before
     with time_limit(0.05):
         pass
     time.sleep(0.1)  # nothing comes late

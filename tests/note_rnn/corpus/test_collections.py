@@ -1,0 +1,88 @@
+"""Files of a collection in their order, what the cache stands in for, and the openings of tunes that are held out."""
+
+from importlib.metadata import version
+
+import numpy as np
+import pytest
+
+from note_rnn.corpus import Corpus, cached_corpus, corpora, held_out_openings, load_corpus, parse_collection, split
+from note_rnn.corpus.corpora import DEFAULT_COLLECTIONS
+
+pytest.importorskip("music21")
+
+MADE_BY = {"music21": version("music21"), "extraction": corpora.EXTRACTION_VERSION}
+
+
+def abc(title):
+    return f"X:1\nT:{title}\nM:4/4\nL:1/16\nK:C\nC16|D16|\n"
+
+
+@pytest.fixture
+def books(tmp_path, monkeypatch):
+    """A corpus folder with a book in deep folders and one of another kind of file."""
+    folder = tmp_path / "music"
+    for name in ("book/z.abc", "book/deep/er/m.ABC", "book/a.abc", "other/b.abc"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(abc(name.split("/")[-1][0]))
+    (folder / "book" / "readme.txt").write_text("no music")
+    monkeypatch.setattr(corpora, "_corpus_folder", lambda: folder)
+    return folder
+
+
+def cache(folder, name, corpus):
+    corpora.write_corpus(corpus, folder / "corpus" / corpora._cache_name(name))
+
+
+def tunes(number, segments, steps, seed=0, provenance=MADE_BY):
+    """A corpus of tunes of so many segments each, all of so many steps or a few more."""
+    rng = np.random.default_rng(seed)
+    melodies = [rng.integers(2, 38, steps + n % 3) for n in range(number * segments)]
+    names = [f"tune {n}" for n in range(number)]
+    return Corpus(melodies, np.repeat(np.arange(number), segments), [""] * number, names, [provenance])
+
+
+def test_all_files_of_a_collection_are_read_in_the_order_of_their_names(books):
+    """However deep they are, and in capitals or not."""
+    corpus = parse_collection("book", 1)
+    assert corpus.titles == ["a", "m", "z"]
+    assert corpus.sources == ["book/a.abc#1", "book/m.ABC#1", "book/z.abc#1"]
+    assert corpus.bars == [("4/4", 0)] * 3
+
+
+def test_what_is_cached_can_be_had_without_parsing_if_all_of_it_is(books, tmp_path):
+    assert cached_corpus(["book", "other"], tmp_path) is None
+    first = load_corpus(["book"], tmp_path, 1)
+    assert cached_corpus(["book"], tmp_path).titles == first.titles == ["a", "m", "z"]
+    assert cached_corpus(["book", "other"], tmp_path) is None
+    load_corpus(["other"], tmp_path, 1)
+    assert cached_corpus(["other", "book"], tmp_path).titles == ["b", "a", "m", "z"]
+    assert cached_corpus(["book"], tmp_path / "elsewhere") is None
+
+
+def test_without_a_cache_folder_that_of_the_user_is_taken(books, tmp_path, monkeypatch):
+    monkeypatch.setattr(corpora, "user_cache_dir", lambda name: str(tmp_path / "users" / name))
+    load_corpus(["book"], num_workers=1)
+    assert [path.name for path in (tmp_path / "users" / "melody-rl" / "corpus").iterdir()] == [
+        f"book-{corpora.EXTRACTION_VERSION}.npz"
+    ]
+    assert cached_corpus(["book"]).titles == ["a", "m", "z"]
+    assert cached_corpus(["book"], tmp_path) is None
+
+
+def test_a_cache_made_by_other_versions_counts_as_none(tmp_path):
+    for change in ({"music21": "0.0"}, {"extraction": -1}, {}):
+        cache(tmp_path, "book", tunes(3, 1, 32, provenance=MADE_BY | change))
+        assert (cached_corpus(["book"], tmp_path) is None) == bool(change)
+
+
+def test_held_out_openings_are_of_test_tunes_and_of_the_first_segment_of_each(tmp_path):
+    """Of two segments a tune; where the first has not as many steps, the tune has no opening."""
+    books = [tunes(100, 2, 40, seed) for seed in (0, 1)]
+    for name, book in zip(DEFAULT_COLLECTIONS, books, strict=True):
+        cache(tmp_path, name, book)
+    test = split(corpora.joined(books)).test
+    for length in (16, 41):
+        firsts = [test.segments[2 * n] for n in range(len(test.titles))]
+        expected = [first[:length].tolist() for first in firsts if len(first) >= length]
+        assert held_out_openings(length, tmp_path).tolist() == expected
+    assert 0 < len(expected) < len(firsts)

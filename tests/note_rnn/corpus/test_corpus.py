@@ -1,0 +1,102 @@
+"""A corpus as a whole: joined, taken apart, and split such that what is held out stays held out."""
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from note_rnn.corpus import Corpus, split
+from note_rnn.corpus.corpus import joined
+from note_rnn.tunes import UNKNOWN_BARS, Bars
+
+
+def corpus_of(*melodies, titles=None, **parts):
+    """A corpus of tunes of one segment each."""
+    number = len(melodies)
+    titles = titles or [""] * number
+    return Corpus([*melodies], np.arange(number), titles, [f"book/{n}" for n in range(number)], **parts)
+
+
+def random_melodies(number, seed=0):
+    rng = np.random.default_rng(seed)
+    return [rng.integers(2, 38, rng.integers(32, 60)) for _ in range(number)]
+
+
+def place(*melodies):
+    """Where a group of tunes lies between 0 and 1: the first 8 bytes of their SHA-256, added up."""
+    digests = [hashlib.sha256(bytes(melody.tolist()) + b"\xff").digest() for melody in melodies]
+    return sum(int.from_bytes(digest[:8], "big") for digest in digests) % 2**64 / 2**64
+
+
+def test_a_part_has_the_bars_of_its_own_segments():
+    corpus = Corpus(
+        random_melodies(4),
+        np.array([0, 0, 1, 2]),
+        ["a", "b", "c"],
+        ["x#1", "x#2", "x#3"],
+        bars=[Bars("4/4", 1), Bars("4/4", 2), Bars("6/8", 3), Bars("3/4", 4)],
+    )
+    assert corpus.of_tunes(np.array([True, False, True])).bars == [Bars("4/4", 1), Bars("4/4", 2), Bars("3/4", 4)]
+    assert replace(corpus, bars=[]).of_tunes(np.array([True, False, True])).bars == []
+
+
+def test_a_collection_is_the_outermost_folder_of_its_sources():
+    corpus = replace(corpus_of(*random_melodies(3)), sources=["mine/deep/a.abc#1", "other/a.abc#1", "mine/b.abc#1"])
+    assert {name: part.sources for name, part in corpus.by_collection().items()} == {
+        "mine": ["mine/deep/a.abc#1", "mine/b.abc#1"],
+        "other": ["other/a.abc#1"],
+    }
+
+
+def test_where_one_corpus_knows_its_bars_and_another_does_not():
+    known = corpus_of(*random_melodies(2), bars=[Bars("6/8", 2), Bars("4/4", 0)], provenance=[{"collection": "known"}])
+    unknown = corpus_of(*random_melodies(1), provenance=[{"collection": "unknown"}])
+    both = joined([unknown, known])
+    assert both.bars == [UNKNOWN_BARS, Bars("6/8", 2), Bars("4/4", 0)]
+    assert [entry["collection"] for entry in both.provenance] == ["unknown", "known"]
+
+
+def test_tunes_of_several_segments_stay_with_their_titles_when_corpora_are_joined():
+    one = Corpus(random_melodies(3), np.array([0, 0, 1]), ["a", "b"], ["x#1", "x#2"])
+    both = joined([one, one])
+    assert both.tune_of_segment.tolist() == [0, 0, 1, 2, 2, 3]
+    assert both.titles == ["a", "b", "a", "b"]
+
+
+def test_a_melody_alone_decides_on_which_side_of_a_split_it_is():
+    """Its place between 0 and 1 is its SHA-256; test tunes come first, then those of validation.
+
+    So what one version holds out the next one does too.
+    """
+    melodies = random_melodies(300)
+    parts = split(corpus_of(*melodies), validation=0.3, test=0.1)
+    expected = [[], [], []]
+    for number, melody in enumerate(melodies):
+        expected[0 if (at := place(melody)) >= 0.4 else 1 if at >= 0.1 else 2].append(f"book/{number}")
+    assert [part.sources for part in parts] == expected
+    assert [len(part.sources) / 300 for part in parts] == pytest.approx([0.6, 0.3, 0.1], abs=0.1)
+
+
+def test_a_group_of_variants_goes_where_all_of_them_together_lie_in_any_order():
+    """Each tune of 150 has a variant, itself without its first five notes."""
+    pairs = [(melody, melody[5:]) for melody in random_melodies(150, seed=1)]
+    one = split(corpus_of(*[melody for pair in pairs for melody in pair]), 0.2, 0.2)
+    other = split(corpus_of(*[melody for pair in pairs for melody in pair[::-1]]), 0.2, 0.2)
+    for parts in (one, other):
+        held_out = [{source.split("/")[1] for source in part.sources} for part in (parts.test, parts.validation)]
+        for number, pair in enumerate(pairs):
+            first, second = ([str(each) in names for names in held_out] for each in (2 * number, 2 * number + 1))
+            assert first == second == [(at := place(*pair)) < 0.2, 0.2 <= at < 0.4]
+
+
+def test_tunes_of_one_title_are_on_one_side_and_files_of_one_name_need_not_be():
+    melodies = random_melodies(300, seed=2)
+    names = [f"The Tune {'abcdefghijklmnopqrstuvwxyz'[n // 2 % 26] * (n // 52 + 1)}" for n in range(300)]
+    for part in split(corpus_of(*melodies, titles=names), 0.2, 0.2):
+        numbers = [int(source.split("/")[1]) for source in part.sources]
+        assert {n ^ 1 for n in numbers} == {*numbers}  # the tunes 2 n and 2 n + 1 have one title
+    files = replace(
+        corpus_of(*melodies, titles=["tune.abc#1"] * 300), sources=[f"f/{n}/tune.abc#1" for n in range(300)]
+    )
+    assert all(part.segments for part in split(files))

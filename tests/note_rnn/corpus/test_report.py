@@ -1,0 +1,80 @@
+"""Counts of what became of the files of a corpus, and reasons by how many files they concern."""
+
+import numpy as np
+
+from note_rnn.corpus.reading import FileResult
+from note_rnn.corpus.report import Report
+from note_rnn.tune_files import Tune
+
+
+def result(*lengths, **reasons):
+    """A file of tunes, each of segments of these lengths."""
+    tunes = [Tune("", "", [np.zeros(length, np.int64) for length in each], "", []) for each in lengths]
+    return FileResult(tunes, reasons)
+
+
+def report_of(**files):
+    report = Report({})
+    for name, each in files.items():
+        report.count(name, each)
+    return report
+
+
+FIRST = {"book": result([32, 40], [50], wide=2), "song": result([100])}
+SECOND = {
+    "torn": result(truncated=1),
+    "empty": result(),
+    "chords": result(chords=7, wide=1),
+    "most": result([9], wide=1),
+}
+
+
+def test_tunes_melodies_and_sixteenths_are_counted():
+    report = report_of(**FIRST, **SECOND)
+    assert (report.files, report.files_kept) == (6, 3)
+    assert (report.tunes, report.melodies, report.tokens) == (4, 5, 231)
+    assert report.dropped == {"torn": {"truncated": 1}, "empty": {"no melody": 1}, "chords": {"chords": 7, "wide": 1}}
+    assert report.cut == {"book": {"wide": 2}, "most": {"wide": 1}}
+
+
+def test_reasons_are_counted_by_files_and_times_and_the_commonest_among_files_come_first():
+    reasons = report_of(**SECOND, **FIRST).reasons()
+    assert reasons == {
+        "wide": {"files": 3, "times": 4},
+        "truncated": {"files": 1, "times": 1},
+        "no melody": {"files": 1, "times": 1},
+        "chords": {"files": 1, "times": 7},
+    }
+    assert next(iter(reasons)) == "wide"
+
+
+def test_reports_add_up():
+    whole = Report({})
+    for part in (FIRST, SECOND):
+        whole.add(report_of(**part).as_dict())
+    assert whole == report_of(**FIRST, **SECOND)
+
+
+def test_a_summary_is_all_but_single_files():
+    report = report_of(**FIRST, **SECOND)
+    assert report.summary() == {
+        "extraction": {},
+        "files": 6,
+        "files_kept": 3,
+        "tunes": 4,
+        "melodies": 5,
+        "tokens": 231,
+        "others": {},
+        "unread_folders": {},
+        "reasons": report.reasons(),
+    }
+
+
+def test_the_table_has_a_row_for_each_reason():
+    names, files, times = (list(column.cells) for column in report_of(**FIRST, **SECOND).table().columns)
+    assert dict(zip(names, zip(files, times, strict=True), strict=True)) == {
+        "wide": ("3", "4"),
+        "truncated": ("1", "1"),
+        "no melody": ("1", "1"),
+        "chords": ("1", "7"),
+    }

@@ -1,0 +1,185 @@
+"""The benchmarks, run small: what they print follows from what they measured."""
+
+import json
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from agents.evaluation import ROWS
+from note_rnn.corpus import Corpus
+from note_rnn.tunes import Bars
+
+FOLDER = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def _benchmarks(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+
+
+class Clock:
+    """A clock that moves on by a second whenever it is read."""
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        self.seconds += 1
+        return self.seconds
+
+
+def output_of(module, arguments, monkeypatch, capsys) -> str:
+    """Return what the command prints."""
+    monkeypatch.setattr(sys, "argv", [module.__name__, *map(str, arguments)])
+    module.main()
+    return capsys.readouterr().out
+
+
+def table_of(output: str) -> dict[str, list[float]]:
+    """Return the numbers of each row of a printed table, by the words before them."""
+    rows = re.findall(r"^(\S.+?)((?: +[\d,]+)+(?: +[\d.e-]+x)+)$", output, re.MULTILINE)
+    return {label.strip(): [float(n.rstrip("x").replace(",", "")) for n in numbers.split()] for label, numbers in rows}
+
+
+def test_the_best_time_is_the_shortest(monkeypatch):
+    import timing
+
+    readings = iter([10.0, 13.0, 20.0, 21.5, 30.0, 32.0])
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(readings))
+    runs = []
+    assert timing.best_time(lambda: runs.append(1), 3) == 1.5
+    assert len(runs) == 3
+
+
+def test_speeds_of_the_environment_follow_from_the_time_of_a_piece(monkeypatch, capsys):
+    import bench_env
+
+    monkeypatch.setattr(bench_env, "best_time", lambda run, repeats: (run(), repeats * 0.016)[1])
+    table = table_of(output_of(bench_env, ["--num-envs", 3, "--repeats", 2], monkeypatch, capsys))
+    one_piece = table.pop("MelodyCompositionEnv, one piece")
+    assert set(table) >= {"nine rules", "engine: rules and log p", "MelodyCompositionVectorEnv", "MelodyVecEnv"}
+    assert all(row == [1_000, 3_000, 1] for row in table.values())  # 32 ms for 32 steps of 3 pieces
+    assert one_piece == [1_000, 1_000, 0.33]
+
+
+def test_every_subject_composes_whole_pieces(monkeypatch):
+    import bench_env
+
+    from melody_env import MelodyEngine
+
+    steps = []
+    step = MelodyEngine.step
+    monkeypatch.setattr(MelodyEngine, "step", lambda self, tokens: steps.append(len(tokens)) or step(self, tokens))
+    subjects = bench_env.subjects(2)
+    for name in ("engine: rules and log p", "MelodyCompositionVectorEnv", "MelodyVecEnv"):
+        subjects[name][1]()
+        assert steps == [2] * 32
+        steps.clear()
+    subjects["MelodyCompositionEnv, one piece"][1]()
+    assert steps == [1] * 32
+
+
+def test_a_transition_counts_for_each_update_that_it_is_part_of(monkeypatch, small_prior):
+    import bench_learning
+
+    model = bench_learning.agent("q", 4, small_prior, n_envs=4, learning_starts=0)
+    monkeypatch.setattr(bench_learning.time, "perf_counter", Clock())
+    updating, all_in_all = bench_learning.learn(model, 64)
+    # 16 updates of 4 pieces, a second each by that clock, which is read twice for each and twice for the whole
+    assert updating == 4 * 32
+    assert all_in_all == pytest.approx(16 * 4 * 32 / 33)
+
+
+def test_speeds_of_learning_stand_beside_two_limits(monkeypatch, capsys):
+    import bench_learning
+
+    times = iter([128 / 64_000, 128 / 32_000])
+    monkeypatch.setattr(bench_learning, "best_time", lambda run, repeats: (run(), next(times))[1])
+    made = SimpleNamespace
+    monkeypatch.setattr(bench_learning, "agent", lambda algo, size, prior, n_envs: made(batch_size=size * n_envs))
+    monkeypatch.setattr(bench_learning, "learn", lambda model, steps: (float(model.batch_size * steps), 16_000.0))
+    arguments = ["--repeats", 1, "--steps", 1_000, "--minibatches", 4, "--num-envs", 1]
+    table = table_of(output_of(bench_learning, arguments, monkeypatch, capsys))
+    assert table == {
+        "matrix products (the limit)": [4, 64_000, 1, 2],
+        "nn.LSTM on one-hot input": [4, 32_000, 0.5, 1],
+        **{f"{algo}: update": [4, 4_000, 0.06, 0.12] for algo in ("psi", "ppo_kl")},
+        "q: update": [4, 500, 0.01, 0.02],  # an eighth of the steps
+        **{f"{algo}: end to end": [4, 16_000, 0.25, 0.5] for algo in ("psi", "ppo_kl", "q")},
+    }
+
+
+def test_learning_is_measured_end_to_end(monkeypatch, capsys):
+    import bench_learning
+
+    arguments = ["--repeats", 1, "--steps", 256, "--minibatches", 4, "--num-envs", 16]
+    table = table_of(output_of(bench_learning, arguments, monkeypatch, capsys))
+    assert len(table) == 8
+    for algo in ("psi", "ppo_kl", "q"):
+        assert table[f"{algo}: update"][1] > table[f"{algo}: end to end"][1] > 0
+
+
+@pytest.mark.parametrize("moving", [False, True])
+def test_only_where_it_may_move_does_the_prior_of_g_move(moving, monkeypatch, capsys):
+    import g_question
+
+    arguments = ["--seed", 5, "--steps", 160 * 34, "--compositions", 30, *["--moving-prior"] * moving]
+    record = json.loads(output_of(g_question, arguments, monkeypatch, capsys))
+    assert (record["seed"], record["moving_prior"]) == (5, moving)
+    assert record["cpu_seconds"] > 0
+    assert {row.metric for row in ROWS} - record.keys() == {"human_overlap", "human_auc", "longest_shared_run"}
+    is_same = record["log_prob_under_the_original_prior"] == pytest.approx(record["log_prob"], abs=1e-4)
+    assert is_same is not moving
+    assert record["kl"] > 1e-3
+
+
+@pytest.fixture
+def tunes(monkeypatch) -> Corpus:
+    """A corpus of random tunes in 4/4 and C major, in place of music21's."""
+    import likeness
+
+    rng = np.random.default_rng(0)
+    segments = [rng.choice([14, 16, 18, 19, 21, 23, 25, 26, *[1] * 8], 80) for _ in range(500)]
+    titles = [f"{number}.abc" for number in range(500)]
+    sources = [f"tunes/{title}" for title in titles]
+    corpus = Corpus(segments, np.arange(500), titles, sources, bars=[Bars("4/4", 0)] * 500)
+    monkeypatch.setattr(likeness, "load_corpus", lambda: corpus)
+    return corpus
+
+
+def test_agents_are_compared_with_human_tunes_and_controls(tunes, small_runs, tmp_path, monkeypatch, capsys):
+    import human_likeness
+    import likeness
+
+    from agents import compose
+    from agents.composing import load_run
+    from melody_env import load_profile, score_melodies
+
+    for judge in ("trees", "gru"):  # as sure as the quickest, for this
+        monkeypatch.setitem(likeness.JUDGES, judge, likeness.LOGISTIC)
+    out = tmp_path / "likeness.json"
+    arguments = [f"an agent={small_runs[0]}", "--compositions", 40, "--judged", 30, "--out", out, "--seed", 4]
+    output = output_of(human_likeness, [*arguments, "--temperatures", 0.5, 2], monkeypatch, capsys)
+    assert f"Saved {out}" in output
+    rows = json.loads(out.read_text())["rows"]
+    labels = ["people", "Note RNN", "Note RNN given the position", "an agent"]
+    assert [label for label in rows if "temperature" not in label] == labels
+    assert output.startswith(human_likeness.markdown(rows))
+    assert all(figures["longest_shared_run"] >= 1 for (figures,) in rows.values())
+
+    (agent,), (own,) = rows["an agent"], rows["Note RNN"]
+    melodies = compose(small_runs[0], 40, seed=4)
+    _, environment = load_run(small_runs[0])
+    scores = score_melodies(melodies, load_profile("paper")).music_theory
+    assert agent["r_MT: paper"] == pytest.approx(scores.mean())
+    heard = np.concatenate([np.full((40, 1), 1), melodies[:, :-1]], axis=1)
+    log_probs = environment["prior"].log_probs(heard).numpy()[:, 1:]  # the first follows a random note
+    expected = np.take_along_axis(log_probs, melodies[:, 1:, None], -1).mean()
+    assert agent["log_prob"] == pytest.approx(expected, rel=0.05)
+    assert agent["distinct"] == len(np.unique(melodies, axis=0)) / 40
+    assert own["kl"] == pytest.approx(0, abs=1e-4)
+    assert agent["kl"] > 1e-3

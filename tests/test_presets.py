@@ -1,0 +1,76 @@
+"""Every preset trains by its own command, and every shipped reward in the setting that it names, each to its table."""
+
+import json
+import math
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import agents.callbacks
+import train
+from agents import PPOKL, RecurrentDQN
+from agents.composing import load_agent
+from agents.config import TrainConfig
+from agents.run_directory import RunDirectory
+from agents.settings import PRESETS, algorithm_class
+from melody_env import load_profile
+
+OURS = (PPOKL, RecurrentDQN)
+PROFILES = sorted(path.stem for path in (Path(__file__).parents[1] / "melody_env" / "profiles").glob("*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def small_outputs(monkeypatch):
+    """The table alone."""
+    monkeypatch.setattr(train, "WRITTEN_PIECES", 0)
+    monkeypatch.setattr(train, "write_report", lambda config: config.runs[0] / "report.html")
+    monkeypatch.setattr(agents.callbacks, "show_pieces", lambda *arguments: None)
+
+
+@pytest.mark.parametrize(("algo", "preset"), PRESETS)
+def test_every_preset_trains_from_the_command_line_to_its_table(
+    algo, preset, small_prior_file, tmp_path, monkeypatch, capsys
+):
+    sizes = {"total_timesteps": 256, "n_envs": 4, "length": 16, "evaluations": 1, "checkpoints": 1, "compositions": 10}
+    own = {"learning_starts": 32, "batch_size": 4 if algorithm_class(algo) in OURS else 64, "n_epochs": 1}
+    named = {name: value for name, value in own.items() if hasattr(PRESETS[algo, preset]["agent"], name)}
+    changes = {"prior": small_prior_file, "run_dir": tmp_path, "seed": 2, "device": "cpu", **sizes, **named}
+    arguments = ["--algo", algo, "--preset", preset]
+    arguments += [part for name, value in changes.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+    train.main()
+    run = RunDirectory.open(tmp_path)
+    config = TrainConfig.saved(run.read_json("config.json"))
+    documented = {name: value for name, value in PRESETS[algo, preset].items() if name not in (*changes, "agent")}
+    assert {name: getattr(config, name) for name in documented} == documented
+    assert config.agent == replace(PRESETS[algo, preset]["agent"], **named)
+    model = load_agent(run.newest_checkpoint(), algorithm_class(algo), device="cpu")
+    assert model.num_timesteps >= 256
+    assert model._n_updates > 0
+    assert model.seed == 2
+    metrics = run.read_json("metrics.json")
+    assert metrics["compositions"] == 10
+    assert math.isfinite(metrics["agent"]["reward"])
+    assert metrics["agent"]["kl"] > 1e-5
+    assert "10 compositions each" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_shipped_reward_trains_to_its_table(name, small_prior_file, tmp_path, capsys):
+    sizes = {"total_timesteps": 128, "n_envs": 4, "evaluations": 1, "checkpoints": 1, "compositions": 10}
+    config = TrainConfig.of(
+        "a2c", prior=str(small_prior_file), run_dir=tmp_path, reward=name, device="cpu", n_steps=32, **sizes
+    )
+    metrics = json.loads((train.train(config) / "metrics.json").read_text())
+    profile = load_profile(name)
+    for composer in ("Note RNN", "agent"):
+        values = metrics[composer]
+        rules = [values[f"rule/{rule}"] for rule in profile.rule_names]
+        assert all(map(math.isfinite, rules))
+        theory = sum(weight * value for weight, value in zip(profile.weights, rules, strict=True))
+        assert values["music_theory"] == pytest.approx(theory, abs=1e-6)
+        log_prob = values["log_prob"] if profile.log_prior else 0.0
+        assert values["reward"] == pytest.approx(theory / profile.c + log_prob, abs=1e-4)
+    assert "Leaps resolved" in capsys.readouterr().out
