@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 
 import agents.callbacks
 import train
 from note_rnn import NoteRNN, save_note_rnn
 from note_rnn.corpus import corpora
 
-torch.set_num_threads(1)  # networks this small are slower with more, much slower on a busy machine
+# Networks and matrices this small are slower with more threads, much slower on a busy machine.
+torch.set_num_threads(1)
+threadpool_limits(1)
 
 
 @pytest.fixture(scope="session", autouse=True)
