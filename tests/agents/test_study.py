@@ -90,7 +90,7 @@ def test_the_page_does_not_say_who_composed_what(config, study):
     page = (config.out / "study.html").read_text(encoding="utf-8")
     assert not any(name in page for name in ("Note RNN", "Policy gradient"))
     composers = decoded(study["composers"])
-    assert sum(before != after for before, after in pairwise(composers)) > 2  # nor does their place, which is no list
+    assert sum(before != after for before, after in pairwise(composers)) > 2  # nor does their place
     compared = {frozenset((composers[a], composers[b])) for order in study["orders"] for a, b in order}
     assert len(compared) == 3
 
