@@ -1,10 +1,13 @@
 """What several tests share."""
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from tensorboard.summary.writer import event_file_writer
 from threadpoolctl import threadpool_limits
 
 import agents.callbacks
@@ -15,6 +18,8 @@ from note_rnn.corpus import corpora
 # Networks and matrices this small are slower with more threads, much slower on a busy machine.
 torch.set_num_threads(1)
 threadpool_limits(1)
+# TensorBoard reads the files of one second in the order of their names: their numbers must be of equal length.
+event_file_writer._global_uid = SimpleNamespace(get=count(100_000).__next__)
 
 
 @pytest.fixture(scope="session", autouse=True)

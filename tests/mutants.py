@@ -53,14 +53,15 @@ class Fault:
 
     @property
     def package(self) -> str:
-        """Folder of the checkout that the fault lies in."""
+        """Folder of the checkout that the fault lies in, or the file where it lies in none."""
         return self.file.split("/")[0]
 
     @property
     def neighbourhood(self) -> tuple[str, ...]:
         """The tests of the whole package, and those of no package; but for the one that looks for the line itself."""
         others = {path.name for path in (ROOT / "tests").glob("test_*.py")} - {"test_mutants.py"}
-        return (f"tests/{self.package}", *(f"tests/{name}" for name in sorted(others)))
+        folder = [self.package] if (ROOT / "tests" / self.package).is_dir() else []
+        return tuple(f"tests/{name}" for name in [*folder, *sorted(others)])
 
     def planted(self, source: str) -> str:
         """Return `source` with the fault; raises FaultError if `line` does not stand in it exactly once."""

@@ -30,7 +30,7 @@ def test_every_fault_can_be_planted_and_has_tests(file):
 
 def test_there_are_enough_faults_in_all_packages_and_no_two_have_one_name():
     assert len(FAULTS) >= 150
-    assert {fault.package for fault in FAULTS} == {"agents", "melody_env", "note_rnn"}
+    assert {fault.package for fault in FAULTS} >= {"agents", "melody_env", "note_rnn"}
     named = [(fault.file, fault.name) for fault in FAULTS]
     assert len(set(named)) == len(named)
 

@@ -66,14 +66,16 @@ def test_what_is_logged_are_the_metrics_of_pieces_of_the_agent_as_it_is(model, e
     lines: list[str] = []
     stop = SimpleNamespace(go_on=lambda model, metrics: False)  # before it learns more
     listening = {"num_pieces": 7, "seed": 3, "human_tunes": human, "tell": lines.append}
-    log = learned(model, 96, ListenCallback(48, environment, watch=stop, **listening))
+    log = learned(model, 192, ListenCallback(96, environment, watch=stop, **listening))
     (_, values) = log.dumped[-1]
     pieces = compose_pieces(model.policy, 7, 3, environment)
     metrics = learning_metrics(pieces)
     assert len(metrics) > 8
     for name, value in metrics.items():
         assert values[name if name.startswith("rule/") else f"melody/{name}"] == pytest.approx(value, nan_ok=True)
-    assert values["melody/human_log_prob"] == pytest.approx(log_likelihood(model.policy, human, environment))
+    likelihood = log_likelihood(model.policy, human, environment)
+    assert values["melody/human_log_prob"] == pytest.approx(likelihood)
+    assert likelihood != pytest.approx(log_likelihood(None, human, environment))
     assert len(lines) == 2
     assert lines[-1] == (f"r_MT {metrics['music_theory']:.2f}, log p {metrics['log_prob']:.2f}, KL {metrics['kl']:.1f}")
 

@@ -1,5 +1,6 @@
 """Composing draws from softmax(scores), whoever composes, and counts what the environment counts."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -242,9 +243,12 @@ def test_a_tune_is_a_primer_in_the_key_of_the_pieces(small_prior, tmp_path):
     np.testing.assert_array_equal(pieces.melodies, compose_pieces(None, 3, 0, {**environment, "primer": in_a}).melodies)
 
 
-def test_a_run_composes_with_its_newest_agent_as_it_was_trained(small_runs):
-    run = small_runs[1]
+def test_a_run_composes_with_its_newest_agent_as_it_was_trained(small_runs, tmp_path):
+    run = shutil.copytree(small_runs[1], tmp_path / "run")
     newest = max((run / "checkpoints").glob("model_*.zip"), key=lambda path: int(path.stem.removeprefix("model_")))
+    older = PPOKL.load(newest)
+    older.policy.network.head.logits.bias.data += 1.0
+    older.save(run / "checkpoints" / "model_000000000001.zip")
     policy, environment = composer(run)
     for name, weights in PPOKL.load(newest).policy.state_dict().items():
         assert torch.equal(policy.state_dict()[name], weights)

@@ -171,8 +171,8 @@ def test_c_goes_in_equal_ratios_from_first_to_last():
 
 
 def test_configuration_chooses_the_control_and_what_it_holds():
-    (control,) = controls(TrainConfig.of("ppo_kl", kl_budget=30.0))
-    assert (type(control), control.budget, control.rate) == (KLBudgetCallback, 30.0, RATE)
+    (control,) = controls(TrainConfig.of("ppo_kl", kl_budget=12.5))
+    assert (type(control), control.budget, control.rate) == (KLBudgetCallback, 12.5, RATE)
     (control,) = controls(TrainConfig.of("psi", entropy_floor=1.5, c=0.7, length="3 bars", meter="3/4"))
     assert type(control) is EntropyFloorCallback
     assert controls(TrainConfig.of("psi", entropy_floor=1.5))[0].wanted == 1.0  # that of its reward, varied

@@ -103,12 +103,12 @@ def test_all_generators_go_on_where_they_were(run, model):
         generators = (random.random, np.random.random, lambda: torch.rand(()).item())
         return [*(draw() for draw in generators), int(of.action_space.sample()), of.rng.random()]
 
-    for seed in range(2):
+    for seed in (5, 6):  # loading a model of SB3 seeds them with its own seed, 0
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002 (SB3 draws from it)
         torch.manual_seed(seed)
         model.action_space.seed(seed)
-        if seed == 0:
+        if seed == 5:
             run.save(model)
             expected = draws(model)
     assert draws(run.restore(PPOKL.load)) == expected

@@ -45,6 +45,7 @@ def test_turns_and_repeated_motifs():
     melody = np.array([[C4, D4, E4, C4, C4, D4, E4, C4, 1, C4, D4]])
     numbers = melody_features(melody, SHORT).numbers
     assert numbers["turn_rate"][0] == pytest.approx(2 / 9)
+    assert numbers["leap_rate"][0] == 0  # from E4 to C4 is a third
     # of eight motifs of three moves, only the one of C4 D4 E4 C4 comes twice
     assert numbers["repeated_motifs"][0] == pytest.approx(1 / 7)
 
