@@ -71,6 +71,9 @@ def test_points_lie_where_their_numbers_are_between_the_outer_ticks():
 )
 def test_numbers_are_short(steps, labels):
     assert [tick.label for tick in chart("figure", {"run": Curve(steps, [0.0, 1.0])}).x_ticks] == labels
+    below = [-step for step in reversed(steps)]
+    expected = [f"\N{MINUS SIGN}{label}" if label != "0" else label for label in reversed(labels)]
+    assert [tick.label for tick in chart("figure", {"run": Curve([0, 1], below)}).y_ticks] == expected
 
 
 def test_a_band_lies_around_its_line_within_the_chart_without_points_that_are_no_numbers():

@@ -167,3 +167,10 @@ def test_both_networks_start_equal_and_g_takes_over_the_prior(seen):
     fresh = RecurrentDQNPolicy(OBSERVATIONS, ACTIONS, lambda _: 0.5)
     for one, other in zip(fresh.network.parameters(), fresh.target_network.parameters(), strict=True):
         assert one.equal(other)
+
+
+def test_the_network_has_the_layers_that_are_asked_for():
+    for activation in (nn.ReLU, nn.Tanh):
+        assert type(make_policy(net_arch=[5], activation_fn=activation).network.trunk[1]) is activation
+    assert make_policy().network.head.skip is None
+    assert make_policy(skip_connection=True).network.head.skip is not None
