@@ -68,6 +68,9 @@ def test_p_is_that_of_the_difference_from_the_baseline_times_the_comparisons():
     both = cells({"Note RNN": note_rnn, "Q": q, "G": q}, NONE, "Note RNN", {})
     assert [cell_of(both, name).p for name in ("Q", "G")] == pytest.approx([0.091, 0.091], abs=2e-4)
     assert [cell_of(both, name).verdict for name in ("Q", "G")] == ["", ""]
+    less = [{"autocorrelation_lag1": estimate(value, 0.01)} for value in (-0.4, 0.1, -0.6)]  # nearer to 0 is less
+    lags = cells(dict(zip(NONE, less, strict=True)), NONE, "Note RNN", {})
+    assert [cell_of(lags, name, "autocorrelation_lag1").verdict for name in ("Q", "G")] == ["better", "worse"]
     other = cells({"Note RNN": note_rnn, "Q": q}, NONE, "Q", {})
     assert cell_of(other, "Q").p is None
     assert (cell_of(other, "Note RNN").verdict, cell_of(other, "Note RNN").p) == ("worse", alone.p)
