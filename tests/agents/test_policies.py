@@ -157,10 +157,11 @@ def test_the_optimizer_moves_the_network_alone_from_the_first_learning_rate_on()
 
 def test_both_networks_start_equal_and_g_takes_over_the_prior(seen):
     prior = NoteRNN(6)
+    tokens = torch.from_numpy(seen[..., 0])
+    expected = prior(tokens)[0]
     policy = make_policy(RecurrentDQNPolicy, lstm_hidden_size=6, prior_size=(6, 1, "lstm"))
     policy.start_from(prior)
-    tokens = torch.from_numpy(seen[..., 0])
-    assert policy.prior(tokens)[0].equal(prior(tokens)[0])
+    assert policy.prior(tokens)[0].equal(expected)
     assert policy.network(torch.from_numpy(seen), torch.zeros(()))[0].abs().max() == 0  # G: log p is added to it
     for one, other in zip(policy.network.parameters(), policy.target_network.parameters(), strict=True):
         assert one.equal(other)
