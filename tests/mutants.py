@@ -33,6 +33,7 @@ ROOT = Path(__file__).parents[1]
 FAULTS = Path(__file__).parent / "faults"
 SECONDS = 600.0
 """Tests that take longer than this hang: a fault that makes them do so is noticed."""
+_SECONDS_BETWEEN_LINES = 0.1 if sys.stderr.isatty() else 15.0
 _PRELOADED = ("torch", "stable_baselines3", "sb3_contrib", "matplotlib.pyplot", "music21")
 """Imported once, not by every run of the tests."""
 
@@ -164,12 +165,14 @@ def survivors(faults: Sequence[Fault], judge: Judge, workers: int, neighbourhood
     """Return the faults that the tests let through: their own, and those of the `neighbourhood` too if wanted."""
     with ThreadPoolExecutor(workers) as pool:
         own = sorted({test for fault in faults for test in fault.tests})
-        for _ in tqdm(pool.map(lambda test: judge.passes([test]), own), "test files without a fault", len(own)):
+        alone = pool.map(lambda test: judge.passes([test]), own)
+        for _ in tqdm(alone, "test files without a fault", len(own), mininterval=_SECONDS_BETWEEN_LINES):
             pass
         for which in ("tests", "neighbourhood")[: 1 + neighbourhood]:
             passed = pool.map(lambda fault, which=which: judge.passes(getattr(fault, which), fault), faults)
             missed = []
-            for fault, is_missed in zip(faults, tqdm(passed, f"faults by {which}", len(faults)), strict=True):
+            progress = tqdm(passed, f"faults by {which}", len(faults), mininterval=_SECONDS_BETWEEN_LINES)
+            for fault, is_missed in zip(faults, progress, strict=True):
                 if is_missed:
                     missed.append(fault)
                     tqdm.write(f"let through by its {which}: {fault.file}: {fault.name}")
