@@ -106,5 +106,8 @@ def _ticks(values: Sequence[float]) -> list[float]:
 
 def _short(number: float) -> str:
     """Return `number` as briefly as a chart needs it: 250k, 1.5M, -0.25."""
-    unit, name = next((unit for unit in ((1e6, "M"), (1e3, "k")) if abs(number) >= unit[0]), (1.0, ""))
-    return f"{number / unit:.6g}{name}".replace("-", "\N{MINUS SIGN}")
+    text = f"{number:g}"
+    for unit, name in ((1e3, "k"), (1e6, "M")):
+        if abs(number) >= unit:
+            text = f"{number / unit:g}{name}"
+    return text.replace("-", "\N{MINUS SIGN}")

@@ -211,8 +211,8 @@ def analyse_votes(config: AnalyseConfig) -> Preference:
         raise InputError(f"--samples must be at least 1, not {config.samples}.")
     votes = read_votes(config.votes)
     preference = analyse(votes, config.samples, config.seed)
-    counted = [(len(votes.preference), "vote"), (preference.listeners, "listener")]
-    print(" of ".join(f"{number} {what}{'s' * (number != 1)}" for number, what in counted))
+    count, listeners = len(votes.preference), preference.listeners
+    print(f"{count} vote{'s' * (count != 1)} of {listeners} listener{'s' * (listeners != 1)}")
     for table in tables(preference):
         Console().print(table)
     degrees = len(preference.models) - 1

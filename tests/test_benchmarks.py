@@ -3,7 +3,6 @@
 import json
 import re
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,13 +11,6 @@ import pytest
 from agents.evaluation import ROWS
 from note_rnn.corpus import Corpus
 from note_rnn.tunes import Bars
-
-FOLDER = Path(__file__).parent.parent / "benchmarks"
-
-
-@pytest.fixture(autouse=True)
-def _benchmarks(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
 
 
 class Clock:

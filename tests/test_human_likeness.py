@@ -1,7 +1,6 @@
 """The benchmark that compares agents with people's tunes and with controls that no reward has touched."""
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,12 +10,6 @@ from melody_env import Setting, load_profile
 from note_rnn import NoteRNN, load_note_rnn, run_command
 
 C4, E4, G4 = 14, 18, 21
-FOLDER = Path(__file__).parent.parent / "benchmarks"
-
-
-@pytest.fixture(autouse=True)
-def _benchmarks(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
 
 
 @pytest.fixture(scope="module")

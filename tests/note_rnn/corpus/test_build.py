@@ -51,15 +51,21 @@ def test_names_that_are_no_utf8_can_be_printed(tmp_path):
     assert os.path.exists(file.path)
 
 
-def test_a_folder_that_vanishes_is_told(music, monkeypatch):
+def let_deeper_fail(monkeypatch, error: OSError) -> None:
+    """Let the folder music/deep/deeper fail with `error` when it is listed."""
     scandir = os.scandir
 
-    def vanishing(path):
+    def listed(path):
         if str(path).endswith("deeper"):
-            raise FileNotFoundError(2, "No such file or directory", str(path))
+            error.filename = str(path)
+            raise error
         return scandir(path)
 
-    monkeypatch.setattr(os, "scandir", vanishing)
+    monkeypatch.setattr(os, "scandir", listed)
+
+
+def test_a_folder_that_vanishes_is_told(music, monkeypatch):
+    let_deeper_fail(monkeypatch, FileNotFoundError(2, "No such file or directory"))
     found = find_files([music])
     assert len(found.files) == 3
     ((folder, reason),) = found.unread.items()
@@ -111,14 +117,7 @@ def test_tunes_keep_their_titles_bars_and_segments_and_each_file_its_reasons(mus
 
 
 def test_folders_that_vanish_are_in_the_report(music, tmp_path, monkeypatch):
-    scandir = os.scandir
-
-    def vanishing(path):
-        if str(path).endswith("deeper"):
-            raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", vanishing)
+    let_deeper_fail(monkeypatch, PermissionError(13, "Permission denied"))
     report = build_corpus([music], tmp_path / "mine", num_workers=0)
     assert report.unread_folders == {str(music / "deep" / "deeper"): "Permission denied"}
     assert report.files == 3
