@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from stable_baselines3.common.base_class import BaseAlgorithm
 
-from agents.composing import Pieces, compose_pieces
+from agents.composers import Agent
+from agents.composing import Pieces
 from agents.config import TrainConfig
-from agents.evaluation import human_metrics, metrics_table, table_metrics
+from agents.evaluation import evaluate_agent
+from agents.metrics_table import metrics_table
 from agents.report import ReportConfig, write_report
 from agents.run_directory import RunDirectory
-from agents.training import train_run
-from melody_env import piano_roll_figure, setting_of
-from melody_env.populations import held_out_melodies
+from agents.training import Trained, train_run
+from melody_env import piano_roll_figure
 from note_rnn import replacing, run_command, write_midi, write_wav
 
 WRITTEN_PIECES = 6
@@ -28,27 +28,21 @@ def train(config: TrainConfig[Any]) -> Path:
 
     Raises what `train_run` does; SystemExit if the training was stopped.
     """
-    model, config, run, environment, is_whole = train_run(config)
-    if not is_whole:
-        sys.exit(f"Stopped at step {model.num_timesteps:,}; go on with: python train.py --resume {run.path}")
-    _finish(model, config, run, environment)
-    return run.path
+    trained = train_run(config)
+    if not trained.is_whole:
+        steps = trained.model.num_timesteps
+        sys.exit(f"Stopped at step {steps:,}; go on with: python train.py --resume {trained.run.path}")
+    _finish(trained)
+    return trained.run.path
 
 
-def _finish(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, environment: dict[str, Any]) -> None:
-    """Compare the agent with the Note RNN that it was, and with people's tunes, if any are at hand.
-
-    Table, metrics, and melodies from the same priming tokens.
-    """
-    setting = setting_of(environment)
-    human = held_out_melodies(setting)
-    columns = {}
-    for name, policy in (("Note RNN", None), ("agent", model.policy)):
-        pieces = compose_pieces(policy, config.compositions, config.seed, environment, num_probabilities=WRITTEN_PIECES)
-        columns[name] = table_metrics(pieces, human)
-        _write_pieces(run, name.lower().replace(" ", "_"), pieces)
-    if human is not None:
-        columns["people"] = human_metrics(human, setting, environment["prior"])
+def _finish(trained: Trained) -> None:
+    """Evaluate the agent; write table, metrics, melodies from the same priming tokens, and the page."""
+    config, run = trained.config, trained.run
+    agent = Agent(trained.model.policy, trained.environment)
+    pieces, columns = evaluate_agent(agent, config.compositions, config.seed, retained=WRITTEN_PIECES)
+    for name, composed in pieces.items():
+        _write_pieces(run, name.lower().replace(" ", "_"), composed)
     run.write_json("metrics.json", {"compositions": config.compositions, "seed": config.seed, **columns})
     Console().print(metrics_table(columns, f"{config.compositions:,} compositions each"))
     print(f"Listen: {run.melodies}/agent_1.wav (or .mid), and the Note RNN on the same first note: note_rnn_1.wav")
@@ -56,7 +50,7 @@ def _finish(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, e
 
 
 def _write_pieces(run: RunDirectory, name: str, pieces: Pieces) -> None:
-    for number, (melody, chances) in enumerate(zip(pieces.melodies, pieces.probabilities, strict=False), start=1):
+    for number, (melody, chances) in enumerate(zip(pieces.melodies, pieces.steps.probabilities, strict=False), start=1):
         path = run.melodies / f"{name}_{number}"
         write_midi(melody, path.with_suffix(".mid"), pieces.setting.tempo)
         write_wav(melody, path.with_suffix(".wav"), pieces.setting.tempo)

@@ -15,12 +15,13 @@ from stable_baselines3.common.logger import TensorBoardOutputFormat
 from torch.utils.tensorboard import SummaryWriter
 
 from agents.collapse import CollapseWatch
+from agents.composers import Agent
 from agents.composing import Pieces, compose_pieces, log_likelihood
-from agents.evaluation import learning_metrics
-from melody_env import piano_roll_figure, score_melodies
+from agents.metrics import learning_metrics
+from melody_env import EnvironmentSpec, piano_roll_figure
 from note_rnn import SAMPLE_RATE, Progress, Tokens, synthesize
 
-_HEARD = 2
+_SHOWN = 2
 """Pieces whose picture and sound go to TensorBoard."""
 
 
@@ -29,7 +30,7 @@ def _next_multiple(interval: int, steps: int) -> int:
     return (steps // interval + 1) * interval
 
 
-class ListenCallback(BaseCallback):
+class EvaluationCallback(BaseCallback):
     """Let the agent compose after every multiple of `interval` steps, and log what its pieces are like.
 
     Scalars always, pictures and sound every few times. The pieces start from the same priming tokens each time. Of
@@ -42,7 +43,7 @@ class ListenCallback(BaseCallback):
     def __init__(
         self,
         interval: int,
-        environment: dict[str, Any],
+        environment: EnvironmentSpec,
         num_pieces: int = 256,
         pictures_every: int = 4,
         seed: int = 0,
@@ -64,29 +65,28 @@ class ListenCallback(BaseCallback):
     def _on_training_start(self) -> None:
         self._next = _next_multiple(self.interval, self.num_timesteps)
         if self.num_timesteps == 0:
-            self.listen()
+            self.evaluate()
 
     def _on_step(self) -> bool:
         if self.num_timesteps < self._next:
             return True
         self._next = _next_multiple(self.interval, self.num_timesteps)
-        metrics = self.listen()
+        metrics = self.evaluate()
         return self.watch is None or self.watch.go_on(self.model, metrics)
 
-    def listen(self) -> dict[str, float]:
+    def evaluate(self) -> dict[str, float]:
         """Compose, score, log; return the `learning_metrics`."""
-        pieces = compose_pieces(
-            self.model.policy, self.num_pieces, self.seed, self.environment, num_probabilities=_HEARD
-        )
+        player = Agent(self.model.policy, self.environment).player()
+        pieces = compose_pieces(player, self.num_pieces, self.seed, self.environment, retained=_SHOWN)
         metrics = learning_metrics(pieces)
         if self.human_tunes is not None:
-            metrics["human_log_prob"] = log_likelihood(self.model.policy, self.human_tunes, self.environment)
+            metrics["human_log_prob"] = log_likelihood(player, self.human_tunes, self.environment)
         for name, value in metrics.items():
             self.logger.record(name if "/" in name else f"melody/{name}", value)
         self.model.dump_logs()
         writer = self._tensorboard()
         if writer is not None and self._times % self.pictures_every == 0:
-            show_pieces(writer, pieces, self.environment, self.num_timesteps)
+            show_pieces(writer, pieces, self.num_timesteps)
         self._times += 1
         self.tell(f"r_MT {metrics['music_theory']:.2f}, log p {metrics['log_prob']:.2f}, KL {metrics['kl']:.1f}")
         return metrics
@@ -98,11 +98,11 @@ class ListenCallback(BaseCallback):
         return None
 
 
-def show_pieces(writer: SummaryWriter, pieces: Pieces, environment: dict[str, Any], step: int) -> None:
-    """Write picture and sound of the first pieces to TensorBoard: those that have kept their probabilities."""
-    heard = pieces.melodies[: len(pieces.probabilities)]
-    rewards = score_melodies(heard, environment.get("reward", "paper"), pieces.setting).music_theory
-    for number, (melody, chances, reward) in enumerate(zip(heard, pieces.probabilities, rewards, strict=True), start=1):
+def show_pieces(writer: SummaryWriter, pieces: Pieces, step: int) -> None:
+    """Write picture and sound of the pieces that were retained step by step to TensorBoard."""
+    steps = pieces.steps
+    shown = zip(pieces.melodies, steps.probabilities, steps.music_theory, strict=False)
+    for number, (melody, chances, reward) in enumerate(shown, start=1):
         title = f"piece {number} at step {step:,}"
         figure = piano_roll_figure(melody, chances, reward, title, pieces.setting)
         figure.canvas.draw()

@@ -7,13 +7,14 @@ import base64
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from agents.composing import Pieces, compose_pieces, load_run
-from melody_env import Setting, load_profile, score_melodies, setting_of
+from agents.composers import Agent, Composer, NoteRNNComposer
+from agents.composing import Pieces, PieceSteps, compose_pieces
+from melody_env import EnvironmentSpec, RewardProfile, Setting, score_melodies
 from melody_env.pictures import pitch_name
 from note_rnn import NO_EVENT, NOTE_OFF, Tokens, write_midi
 from note_rnn.vocabulary import token_to_pitch
@@ -55,27 +56,23 @@ class RunCards(NamedTuple):
 
     before: list[Card]
     after: list[Card]
-    environment: dict[str, Any]
-    """That of the run."""
 
 
-def run_cards(run: Path, n: int, seed: int) -> RunCards:
-    """Return `n` melodies of the newest agent of the `run`, a folder, and of its Note RNN, rewarded as the run was.
-
-    Raises RunError or CheckpointError where there is nothing to load.
-    """
-    policy, environment = load_run(run)
-    before, after = (
-        piece_cards(compose_pieces(composer, n, seed, environment, num_probabilities=n), environment)
-        for composer in (None, policy)
+def agent_cards(agent: Agent, n: int, seed: int) -> RunCards:
+    """Return `n` melodies of an `agent` and of its Note RNN, rewarded as in the agent's environment."""
+    composers: tuple[Composer, Composer] = (NoteRNNComposer(agent.environment), agent)
+    return RunCards(
+        *(
+            piece_cards(compose_pieces(each.player(), n, seed, each.environment, retained=n), each.environment.profile)
+            for each in composers
+        )
     )
-    return RunCards(before, after, environment)
 
 
-def piece_cards(pieces: Pieces, environment: dict[str, Any]) -> list[Card]:
-    """Return the pieces that have kept their probabilities, rewarded as in `environment`, which holds a `prior`."""
-    count = len(pieces.probabilities)
-    return _cards(pieces.melodies[:count], pieces.primers[:count], pieces.probabilities, environment)
+def piece_cards(pieces: Pieces, profile: RewardProfile) -> list[Card]:
+    """Return the pieces that were retained step by step, rewarded by the `profile`."""
+    count = len(pieces.steps.probabilities)
+    return _cards(pieces.melodies[:count], pieces.primers[:count], pieces.steps, profile)
 
 
 def chosen_tunes(tunes: Tokens, n: int, seed: int) -> Tokens:
@@ -83,54 +80,51 @@ def chosen_tunes(tunes: Tokens, n: int, seed: int) -> Tokens:
     return np.random.default_rng(seed).permutation(tunes)[:n]
 
 
-def tune_cards(tunes: Tokens, environment: dict[str, Any]) -> list[Card]:
-    """Return `tunes` [N, T] of anybody, as if the Note RNN of the `environment` had composed them."""
-    prior = environment["prior"].transposed(setting_of(environment).transposition)
-    primers = np.full(len(tunes), NO_EVENT)
-    heard_before = np.concatenate([primers[:, None], tunes[:, :-1]], axis=1)
-    return _cards(tunes, primers, prior.log_probs(heard_before).exp().cpu().numpy(), environment)
-
-
-def _cards(
-    shown: Tokens, primers: Tokens, probabilities: npt.NDArray[np.floating], environment: dict[str, Any]
-) -> list[Card]:
-    """Return melodies [N, T] that were drawn from `probabilities` [N, T, A] after `primers` [N]."""
-    if not len(shown):
+def tune_cards(tunes: Tokens, environment: EnvironmentSpec) -> list[Card]:
+    """Return any `tunes` [N, T] as if the Note RNN of the `environment` had composed them."""
+    if not len(tunes):
         return []
-    setting = setting_of(environment)
-    profile = load_profile(environment.get("reward", "paper"))
-    scores = score_melodies(shown, profile, setting)
-    weighted = {
-        name: weight * scores.rules[name] for name, weight in zip(profile.rule_names, profile.weights, strict=True)
-    }
-    log_prob = environment["prior"].transposed(setting.transposition).log_prob(shown, primers).cpu().numpy()
-    policy = np.take_along_axis(probabilities, shown[..., None], -1)[..., 0]
+    primers = np.full(len(tunes), NO_EVENT)
+    inputs = np.concatenate([primers[:, None], tunes[:, :-1]], axis=1)
+    log_probs = environment.prior_in_key.log_probs(inputs).cpu().numpy()
+    log_prob = np.take_along_axis(log_probs, tunes[..., None], -1)[..., 0]
+    scores = score_melodies(tunes, environment.profile)
+    steps = PieceSteps(np.exp(log_probs), log_prob, scores.rules, scores.music_theory)
+    return _cards(tunes, primers, steps, environment.profile)
+
+
+def _cards(melodies: Tokens, primers: Tokens, steps: PieceSteps, profile: RewardProfile) -> list[Card]:
+    """Return `melodies` [K, T] that were composed in these `steps` after `primers` [K], rewarded by the `profile`."""
+    setting = profile.setting
+    weights = zip(profile.rule_names, profile.weights, strict=True)
+    weighted = {name: weight * steps.rules[name] for name, weight in weights}
+    policy = np.take_along_axis(steps.probabilities, melodies[..., None], -1)[..., 0]
     return [
         Card(
             tokens=melody.tolist(),
-            start=heard(primers[i]),
+            start=token_name(primers[i]),
             rules={name: _rounded(values[i]) for name, values in weighted.items() if values[i].any()},
-            music_theory=_rounded(scores.music_theory[i]),
-            prior=_rounded(np.exp(log_prob[i])),
+            music_theory=_rounded(steps.music_theory[i]),
+            prior=_rounded(np.exp(steps.log_prob[i])),
             policy=_rounded(policy[i]),
-            alternatives=packed(probabilities[i]),
-            log_prob=round(float(log_prob[i].sum()), _DIGITS),
+            alternatives=packed(steps.probabilities[i]),
+            log_prob=round(float(steps.log_prob[i].sum()), _DIGITS),
             steps_per_beat=setting.steps_per_beat,
             steps_per_bar=setting.steps_per_bar,
             tempo=setting.tempo,
             midi=midi_base64(melody, setting),
         )
-        for i, melody in enumerate(shown)
+        for i, melody in enumerate(melodies)
     ]
 
 
 def packed(probabilities: npt.NDArray[np.floating]) -> str:
     """Return `probabilities` [T, A] in 255ths, a byte each, base64."""
-    return base64.b64encode(np.rint(255 * probabilities).astype(np.uint8)).decode("ascii")
+    return base64.b64encode(np.rint(255 * probabilities).astype(np.uint8).tobytes()).decode("ascii")
 
 
-def heard(token: int) -> str:
-    """Return in words what was heard when `token` was."""
+def token_name(token: int) -> str:
+    """Return the name of a priming `token`: a note, silence, or nothing."""
     return {NOTE_OFF: "silence", NO_EVENT: "nothing"}.get(token) or pitch_name(token_to_pitch(token)).replace(
         "#", "\N{MUSIC SHARP SIGN}"
     )

@@ -6,8 +6,8 @@ The metrics are `table_metrics`; the statistics that count are those of the pape
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from agents.evaluation import ROWS
 from agents.labels import NOTE_RNN
+from agents.metrics_table import ROWS
 from agents.paper import TABLE_1
 from agents.preference import Preference
 

@@ -11,9 +11,10 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from agents.composing import Pieces, choose, compose_pieces, composer
-from agents.melody_files import SUFFIXES, checksum, piece_record, writable_suffixes, write_melody
-from melody_env import SettingOptions, melody_text, setting_of
+from agents.composers import load_composer
+from agents.composing import Pieces, choose, compose_pieces
+from agents.melody_files import SUFFIXES, piece_record, writable_suffixes, write_melody
+from melody_env import SettingOptions, melody_text
 from note_rnn import InputError, Progress, parse_token, read_primer, write_json
 
 
@@ -117,28 +118,17 @@ def _compose(config: ComposeConfig) -> tuple[ComposeConfig, Pieces, str]:
     """Return `config` with its primer as tokens, the pieces to choose from, and the checksum of what composed them."""
     torch.set_num_threads(1)
     assert config.model is not None
-    policy, environment = composer(config.model)
-    if policy is None and config.strength != 1:
-        raise InputError("--strength is for agents: a Note RNN has learned nothing beyond itself.")
-    trained_in = setting_of(environment)
-    environment |= config.setting_changes() | {"fixed": _parse_fixed(config.fixed)}
+    composer = load_composer(config.model)
+    environment = composer.environment.changed(**config.setting_changes(), fixed=_parse_fixed(config.fixed))
     if config.primer is not None:
-        primer = read_primer(config.primer, config.primer_length, setting_of(environment).transposition)
-        environment["primer"] = primer
+        primer = read_primer(config.primer, config.primer_length, environment.setting.transposition)
+        environment = environment.changed(primer=primer)
         config = replace(config, primer=" ".join(map(str, primer)), primer_length=None)
+    player = composer.player(environment, config.strength)
     n = config.n * config.best_of
     with Progress(n, "composing", "pieces") as progress:
-        pieces = compose_pieces(
-            policy,
-            n,
-            config.seed,
-            environment,
-            config.temperature,
-            on_composed=progress.advance,
-            trained_in=trained_in,
-            strength=config.strength,
-        )
-    return config, pieces, checksum(policy, environment["prior"])
+        pieces = compose_pieces(player, n, config.seed, environment, config.temperature, on_composed=progress.advance)
+    return config, pieces, composer.checksum()
 
 
 def _parse_fixed(fixed: Sequence[str]) -> dict[int, int]:

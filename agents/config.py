@@ -9,33 +9,34 @@ from typing import Any, Generic, Literal, TypeVar, get_args
 import tyro
 
 from agents.collapse import OnCollapse
-from agents.settings import PRESETS, REGULARIZED, Algorithm, Preset, Settings
-from melody_env import RewardProfile, SettingOptions, load_profile, profile_path
+from agents.hyperparameters import Hyperparameters
+from agents.presets import PRESETS, REGULARIZED, Algorithm, Observation, Preset, PresetName
+from melody_env import EnvironmentSpec, Setting, SettingOptions, load_profile, profile_path
 from note_rnn import InputError, load_note_rnn
 
-AgentSettings = TypeVar("AgentSettings", bound=Settings)
+AgentHyperparameters = TypeVar("AgentHyperparameters", bound=Hyperparameters)
 
 
-@dataclass(frozen=True)
-class TrainConfig(SettingOptions, Generic[AgentSettings]):
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
     """Tune a Note RNN by reinforcement learning, so that it keeps what it learned from music and obeys the rules.
 
     The defaults take a minute or two on one core. Watch it: tensorboard --logdir runs
     """
 
-    agent: tyro.conf.OmitArgPrefixes[AgentSettings]
+    agent: tyro.conf.OmitArgPrefixes[AgentHyperparameters]
     """What the algorithm itself is told; with --algo NAME --help the settings of another."""
     algo: Algorithm = "q"
     """What is learned. q: the expected reward (Q-learning); psi, g: the same with the KL divergence from the Note
     RNN as a cost, which keeps pieces various; rl_only: q without log p, so by the rules alone; ppo_kl: a policy
     gradient with KL as a cost, the fastest. To compare with: Stable-Baselines3's ppo, a2c, dqn and sb3-contrib's
     recurrent_ppo, which start from random weights."""
-    preset: Preset = "default"
+    preset: PresetName = "default"
     """Where the other defaults come from: the algorithm's strong ones; those for rewards of the whole piece, like
     unique_extremes and refrain, which take more steps to learn (lookback: ppo_kl); those that bring it closer to
     people's tunes, with the Note RNN bars and the reward profile matched (people: psi, ppo_kl); or the paper (q, psi,
     g, rl_only)."""
-    total_timesteps: int = 300_000
+    total_timesteps: int
     """Tokens to compose while learning, over all environments."""
     seed: int = 0
     """Seed of everything random."""
@@ -44,10 +45,10 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
     resume: Path | None = None
     """Go on with the run in this folder, with its configuration; the other arguments are ignored."""
 
-    prior: str = "default"
+    prior: str
     """Note RNN to start from and to give log p: "default", "bars" (of pieces that begin on a bar line), or the
     .safetensors file that pretraining wrote."""
-    reward: str = "paper"
+    reward: str
     """Reward profile: "paper", "varied" (without its reward for repeated motifs), "refrain" (with a limit to it),
     "unique_extremes" (one highest, one lowest note), or a YAML file."""
     c: float | None = None
@@ -62,12 +63,12 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
     """(ppo_kl, psi, g) Nats per step below which the policy's entropy is not to fall: c is raised to hold it there."""
     on_collapse: OnCollapse = "warn"
     """What to do when the pieces become alike: warn and go on, stop, or restore the last good policy and stop."""
-    observation: Literal["position", "token", "lookback"] = "position"
+    observation: Observation
     """What the agent sees: the last token and the position in the piece; the last token alone, as in the paper; or
     besides both what came half a bar and a bar before, and the highest and the lowest note so far."""
     priming: Literal["random_note", "none"] = "random_note"
     """What is heard before a piece: a random token, or nothing."""
-    n_envs: int = 64
+    n_envs: int
     """Pieces composed side by side."""
 
     evaluations: int = 20
@@ -82,7 +83,7 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
     """CPU threads for the products of small matrices; more are seldom faster."""
 
     @classmethod
-    def of(cls, algo: Algorithm = "q", preset: Preset = "default", **changes: Any) -> "TrainConfig[Any]":
+    def of(cls, algo: Algorithm = "q", preset: PresetName = "default", **changes: Any) -> "TrainConfig[Any]":
         """Return the configuration of `algo` and `preset` with `changes`, of its own fields or of the agent's settings.
 
         The c of a preset is that of its reward: another `reward` has its own. Raises InputError if the algorithm has no
@@ -91,12 +92,12 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
         if (algo, preset) not in PRESETS:
             raise InputError(f"--algo {algo} has no preset {preset!r}: leave out --preset {preset}.")
         own = {name: changes.pop(name) for name in tuple(changes) if name in _names(TrainConfig)}
-        settings = dict(PRESETS[algo, preset])
-        reward = settings.get("reward", cls.reward)
-        if own.get("reward", reward) != reward:
-            settings.pop("c", None)
-        settings["agent"] = replace(settings["agent"], **changes)
-        return TrainConfig(**{"algo": algo, "preset": preset, **settings, **own})
+        defaults = PRESETS[algo, preset]
+        if own.get("reward", defaults.reward) != defaults.reward:
+            defaults = replace(defaults, c=None)
+        values = {name: getattr(defaults, name) for name in _names(Preset)}
+        values["agent"] = replace(defaults.agent, **changes)
+        return TrainConfig(**{"algo": algo, "preset": preset, **values, **own})
 
     @classmethod
     def parse(cls, arguments: Sequence[str] | None = None) -> "TrainConfig[Any]":
@@ -106,7 +107,7 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
         chooser.add_argument("--preset", default="default")
         chooser.add_argument("--reward")
         chosen, _ = chooser.parse_known_args(arguments)
-        known = chosen.algo in get_args(Algorithm) and chosen.preset in get_args(Preset)
+        known = chosen.algo in get_args(Algorithm) and chosen.preset in get_args(PresetName)
         changes = {} if chosen.reward is None else {"reward": chosen.reward}
         default = cls.of(chosen.algo, chosen.preset, **changes) if known else cls.of()
         kind: Any = TrainConfig[type(default.agent)]  # type: ignore[misc]
@@ -121,8 +122,25 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
         own = {name: value for name, value in config.items() if name in _names(cls)}
         return replace(default, **own, agent=replace(default.agent, **agent))
 
-    def check(self) -> None:
-        """Raise InputError for a value that no run can have, ProfileError for a reward that cannot be used."""
+    def environment(self) -> EnvironmentSpec:
+        """Return the environment, after a check of all values.
+
+        Raises InputError for a value that no run can have, ProfileError or SettingError for a reward or a setting that
+        cannot be used, CheckpointError for a Note RNN.
+        """
+        self._check_numbers()
+        profile = load_profile(self.reward).with_setting(**self.setting_changes())
+        if self.c is not None:
+            profile = replace(profile, c=self.c)
+        if self.final_c is not None:
+            replace(profile, c=self.final_c)  # raises ProfileError for a c that cannot be used
+        if self.algo in REGULARIZED and not profile.log_prior:
+            raise InputError(f"--algo {self.algo} needs log p in the reward: choose a profile with log_prior: true.")
+        self._check_control()
+        profile = replace(profile, log_prior=False) if self.algo == "rl_only" else profile
+        return EnvironmentSpec(profile, load_note_rnn(self.prior), self.observation, self.priming)
+
+    def _check_numbers(self) -> None:
         counts = ("total_timesteps", "n_envs", "evaluations", "checkpoints", "compositions", "threads")
         sizes = ("batch_size", "buffer_size", "train_freq", "gradient_steps", "n_steps", "n_epochs")
         for where, names in ((self, counts), (self.agent, sizes)):
@@ -134,12 +152,6 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
             raise InputError(f"--seed must be at least 0, not {self.seed}.")
         if not self.c_fraction > 0:
             raise InputError(f"--c-fraction must be a number above 0, not {self.c_fraction}.")
-        profile = self.profile()
-        if self.final_c is not None:
-            replace(profile, c=self.final_c)
-        if self.algo in REGULARIZED and not profile.log_prior:
-            raise InputError(f"--algo {self.algo} needs log p in the reward: choose a profile with log_prior: true.")
-        self._check_control()
 
     def _check_control(self) -> None:
         asked = [name for name in ("final_c", "kl_budget", "entropy_floor") if getattr(self, name) is not None]
@@ -154,30 +166,14 @@ class TrainConfig(SettingOptions, Generic[AgentSettings]):
             if value is not None and not value > 0:
                 raise InputError(f"{option} must be a number above 0, not {value}.")
 
-    def profile(self) -> RewardProfile:
-        """Return the reward profile in the musical setting asked for; raises ProfileError or SettingError."""
-        profile = load_profile(self.reward).with_setting(**self.setting_changes())
-        if self.c is not None:
-            profile = replace(profile, c=self.c)
-        return replace(profile, log_prior=False) if self.algo == "rl_only" else profile
-
-    def resolved(self) -> "TrainConfig[Any]":
-        """Return the configuration with all that its profile says of the setting, and its file from the root on.
+    def resolved(self, setting: Setting) -> "TrainConfig[Any]":
+        """Return the configuration with the whole musical `setting`, and the profile's file as an absolute path.
 
         So it means the same wherever it is read again, and whatever becomes of the profile's setting.
         """
         path = profile_path(self.reward)
         reward = self.reward if path.stem == self.reward else str(path)
-        return replace(self, reward=reward, **self.profile().setting.as_dict())
-
-    def environment(self) -> dict[str, Any]:
-        """Return the keyword arguments of the environment; raises ProfileError and CheckpointError."""
-        return {
-            "observation": self.observation,
-            "reward": self.profile(),
-            "prior": load_note_rnn(self.prior),
-            "priming": self.priming,
-        }
+        return replace(self, reward=reward, **setting.as_dict())
 
 
 def _names(dataclass_type: type[Any]) -> set[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.config import TrainConfig
+from melody_env import RewardProfile
 
 _SMALLEST, _LARGEST = 0.01, 100.0
 
@@ -119,14 +120,12 @@ class EntropyFloorCallback(_DualCallback):
         self.step(self.rate * (1 - entropy / self.floor), at_least=self.wanted)
 
 
-def controls(config: TrainConfig[Any]) -> list[BaseCallback]:
-    """Return the callbacks that set c as `config` says; none where c stays as it is."""
-    profile = config.profile()
-    c = profile.c
+def controls(config: TrainConfig[Any], profile: RewardProfile) -> list[BaseCallback]:
+    """Return the callbacks that set c of the `profile` as `config` says; none where c stays as it is."""
     if config.kl_budget is not None:
         return [KLBudgetCallback(config.kl_budget)]
     if config.entropy_floor is not None:
-        return [EntropyFloorCallback(config.entropy_floor, c, profile.setting.steps)]
+        return [EntropyFloorCallback(config.entropy_floor, profile.c, profile.setting.steps)]
     if config.final_c is not None:
-        return [AnnealCallback(c, config.final_c, config.c_fraction)]
+        return [AnnealCallback(profile.c, config.final_c, config.c_fraction)]
     return []

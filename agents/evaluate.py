@@ -8,11 +8,10 @@ import torch
 import tyro
 from rich.console import Console
 
-from agents.composing import compose_pieces, load_run
-from agents.evaluation import human_metrics, metrics_table, table_metrics
+from agents.composers import load_run
+from agents.evaluation import evaluate_agent
+from agents.metrics_table import metrics_table
 from agents.run_directory import RunDirectory
-from melody_env import setting_of
-from melody_env.populations import held_out_melodies
 from note_rnn import InputError, Progress, run_command
 
 
@@ -36,18 +35,9 @@ def evaluate_run(config: EvaluateConfig) -> dict[str, dict[str, float]]:
     if config.compositions < 1:
         raise InputError(f"--compositions must be at least 1, not {config.compositions}.")
     torch.set_num_threads(1)
-    policy, environment = load_run(config.run)
-    setting = setting_of(environment)
-    human = held_out_melodies(setting)
-    columns = {}
+    agent = load_run(config.run)
     with Progress(2 * config.compositions, "composing", "pieces") as progress:
-        for name, composer in (("Note RNN", None), ("agent", policy)):
-            pieces = compose_pieces(
-                composer, config.compositions, config.seed, environment, on_composed=progress.advance
-            )
-            columns[name] = table_metrics(pieces, human)
-    if human is not None:
-        columns["people"] = human_metrics(human, setting, environment["prior"])
+        columns = evaluate_agent(agent, config.compositions, config.seed, on_composed=progress.advance).columns
     record = {"compositions": config.compositions, "seed": config.seed, **columns}
     RunDirectory.open(config.run).write_json("evaluation.json", record)
     Console().print(metrics_table(columns, f"{config.run}: {config.compositions:,} compositions each"))

@@ -3,16 +3,16 @@
 from typing import Any
 
 from agents.config import TrainConfig
+from melody_env import EnvironmentSpec
 
 Facts = list[tuple[str, str]]
 """Names and what they are."""
 
 
-def run_facts(record: dict[str, Any]) -> Facts:
-    """Return what the `record` of a run, its `config.json`, says of its training, but for the command and the seed."""
+def run_facts(record: dict[str, Any], environment: EnvironmentSpec) -> Facts:
+    """Return what a run's `record`, its `config.json`, and its `environment` say of it, but for command and seed."""
     config = TrainConfig.saved(record)
-    profile = config.profile()
-    setting = profile.setting
+    profile, setting = environment.profile, environment.setting
     packages = ", ".join(f"{name} {number}" for name, number in record.get("versions", {}).items())
     return [
         ("Tokens composed while learning", f"{config.total_timesteps:,}"),

@@ -19,11 +19,13 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
+from agents.composers import Agent
 from agents.composing import compose_pieces
 from agents.config import TrainConfig
 from agents.control import controls
-from agents.evaluation import table_metrics
-from agents.settings import Algorithm
+from agents.metrics import table_metrics
+from agents.players import NoteRNNPlayer
+from agents.presets import Algorithm
 from melody_env import MelodyVecEnv
 from melody_env.search import SearchConfig, search
 from note_rnn import InputError, Progress, replacing, run_command, write_json
@@ -90,7 +92,7 @@ def sweep(config: FrontierConfig) -> list[dict[str, Any]]:
     """
     points = _points(config)
     for point in points:
-        _train_config(point, config).check()
+        _train_config(point, config).environment()
     path = config.out / "frontier.json"
     records = _read(path, [])
     missing = [point for point in points if not any(_is_of(record, point, config) for record in records)]
@@ -110,12 +112,13 @@ def measure(point: Point, config: FrontierConfig) -> dict[str, Any]:
     torch.set_num_threads(1)
     train = _train_config(point, config)
     environment = train.environment()
-    env = MelodyVecEnv(train.n_envs, **environment)
-    model = train.agent.build(train.algo, env, env.engine.prior, train.seed, "cpu")
+    env = MelodyVecEnv(train.n_envs, **environment.arguments)
+    model = train.agent.build(train.algo, env, environment.prior_in_key, train.seed, "cpu")
     started = time.process_time()
-    model.learn(train.total_timesteps, controls(train), log_interval=None)
+    model.learn(train.total_timesteps, controls(train, environment.profile), log_interval=None)
     seconds = time.process_time() - started
-    metrics = table_metrics(compose_pieces(model.policy, config.compositions, point.seed, environment))
+    player = Agent(model.policy, environment).player()
+    metrics = table_metrics(compose_pieces(player, config.compositions, point.seed, environment))
     return {**point._asdict(), **_setting(config), "cpu_seconds": round(seconds, 1), "metrics": metrics}
 
 
@@ -128,9 +131,9 @@ def references(config: FrontierConfig) -> dict[str, Any]:
     asked = {"compositions": config.compositions, "limit_evaluations": config.limit_evaluations}
     known = _read(path, {})
     if not asked.items() <= known.items():
-        train = TrainConfig.of(compositions=config.compositions)
-        note_rnn = table_metrics(compose_pieces(None, config.compositions, 0, train.environment()))
-        steps = train.profile().setting.steps
+        environment = TrainConfig.of().environment()
+        note_rnn = table_metrics(compose_pieces(NoteRNNPlayer(), config.compositions, 0, environment))
+        steps = environment.setting.steps
         search_config = SearchConfig(log_prob=False, length=steps, evaluations=config.limit_evaluations)
         limit = search(search_config)["music_theory"] / steps
         known = {**asked, "note_rnn": note_rnn, "limit": limit}

@@ -1,4 +1,4 @@
-"""What models are called where people read of them."""
+"""Names of models, in tables, on pages and in files of figures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 from agents.config import TrainConfig
 from agents.run_directory import RunDirectory
 
-NOTE_RNN = "Note RNN"
-PEOPLE = "People"
+NOTE_RNN, AGENT, HUMAN = "Note RNN", "agent", "Human"
+MARKOV, RANDOM = "Markov-3", "random in key"
 
 ALGORITHMS = {
     "q": "Q",

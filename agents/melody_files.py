@@ -5,16 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from stable_baselines3.common.policies import BasePolicy
-
 from agents.composing import Pieces
 from melody_env import Setting, longest_shared_runs, melody_text, piano_roll_figure
 from melody_env.populations import learned_tunes
 from note_rnn import (
-    NoteRNN,
     Tokens,
     replacing,
-    weights_checksum,
     write_abc,
     write_midi,
     write_musicxml,
@@ -48,14 +44,6 @@ def writable_suffixes() -> tuple[str, ...]:
 def write_melody(melody: Tokens, path: Path, setting: Setting, title: str) -> None:
     """Write `melody` [T] to the file `path` as its suffix says; raises OSError where that cannot be."""
     _WRITERS[path.suffix](melody, path, setting, title)
-
-
-def checksum(policy: BasePolicy | None, prior: NoteRNN) -> str:
-    """Return the SHA-256, in hex, of the weights of all that composes: an agent's `policy`, and the Note RNN."""
-    weights = {f"prior.{name}": tensor for name, tensor in prior.state_dict().items()}
-    if policy is not None:
-        weights |= {f"policy.{name}": tensor for name, tensor in policy.state_dict().items()}
-    return weights_checksum(weights)
 
 
 def longest_shared_run(melody: Tokens, setting: Setting) -> int | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.bootstrap import Estimate, holm, p_value
-from agents.evaluation import ROWS, written
+from agents.metrics_table import ROWS, written
 from agents.paper import TABLE_1, published
 from agents.result_table import UNKNOWN, Entry, ResultTable, result_table
 

@@ -3,7 +3,7 @@
 Shapes: N pieces, A = 38 tokens.
 """
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,6 @@ from note_rnn.sampling import log_softmax
 Floats32 = npt.NDArray[np.float32]
 
 
-@runtime_checkable
 class Player(Protocol):
     """Composes with softmax(scores)."""
 
@@ -34,17 +33,24 @@ class Player(Protocol):
         """Return the scores [N, A] of the next tokens, given what is observed and the Note RNN's log p [N, A]."""
 
 
-def player_of(policy: BasePolicy | Player | None, semitones: int = 0, strength: float = 1.0) -> Player:
-    """Return the player of an agent's `policy`, ours or one of SB3's and sb3-contrib's; None is the Note RNN itself.
+class NoteRNNPlayer:
+    """The Note RNN of the environment."""
 
-    A player is returned as it is. An agent plays so many `semitones` higher than it learned to. Q-networks play
-    softmax(Q), as the original RL Tuner composes. The `strength` scales what was learned, log policy - log p: 0 is the
-    Note RNN, 1 the agent, more is beyond it. Raises TypeError for a policy of another kind.
+    def begin(self, num_pieces: int) -> None:
+        """Do nothing: the environment evaluates the Note RNN."""
+
+    def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
+        """Return log p [N, A]."""
+        return prior_log_probs
+
+
+def agent_player(policy: BasePolicy, semitones: int = 0, strength: float = 1.0) -> Player:
+    """Return the player of an agent's `policy`: one of ours, of SB3's or of sb3-contrib's.
+
+    It plays so many `semitones` higher than the agent learned to. Q-networks play softmax(Q), as the original RL Tuner
+    composes. The `strength` scales what was learned, log policy - log p: 0 is the Note RNN, 1 the agent, more is beyond
+    it. Raises TypeError for a policy of another kind.
     """
-    if policy is None:
-        return _PriorPlayer()
-    if isinstance(policy, Player):
-        return policy
     for kind, player_type in _PLAYERS.items():
         if isinstance(policy, kind):
             policy.set_training_mode(False)
@@ -52,14 +58,6 @@ def player_of(policy: BasePolicy | Player | None, semitones: int = 0, strength: 
             player = _TransposedPlayer(player, semitones) if semitones else player
             return player if strength == 1 else _ScaledPlayer(player, strength)
     raise TypeError(f"{type(policy).__name__} is no policy that could compose.")
-
-
-class _PriorPlayer:
-    def begin(self, num_pieces: int) -> None:
-        pass
-
-    def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
-        return prior_log_probs
 
 
 class _TransposedPlayer:

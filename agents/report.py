@@ -11,20 +11,21 @@ from typing import Annotated, Any, NamedTuple
 import torch
 import tyro
 
-from agents.cards import RunCards, chosen_tunes, run_cards, tune_cards
+from agents.cards import RunCards, agent_cards, chosen_tunes, tune_cards
 from agents.claims import Measured, ladder
+from agents.composers import load_run
 from agents.config import TrainConfig
 from agents.curves import Chart, Curve, chart, read_curves
-from agents.evaluation import ROWS, written
 from agents.facts import Facts, run_facts
-from agents.labels import NOTE_RNN, PEOPLE, run_labels
+from agents.labels import AGENT, HUMAN, NOTE_RNN, run_labels
+from agents.metrics_table import ROWS, written
 from agents.paper import published
 from agents.preference import Preference, analyse
-from agents.report_page import HELD_OUT, NO_RACE, Agent, Curves, Report, Results, Row, write_report_page
+from agents.report_page import HELD_OUT, NO_RACE, AgentMelodies, Curves, MelodyRow, Report, Results, write_report_page
 from agents.result_table import Entry, ResultTable, result_table
 from agents.run_directory import RunDirectory, RunError
 from agents.votes import read_votes
-from melody_env import setting_of
+from melody_env import EnvironmentSpec
 from melody_env.populations import held_out_melodies
 from note_rnn import InputError, run_command
 
@@ -70,6 +71,7 @@ class Run(NamedTuple):
     metrics: dict[str, Any]
     """`evaluation.json`, or `metrics.json` where it was not evaluated again."""
     curves: dict[str, Curve]
+    environment: EnvironmentSpec
     cards: RunCards
 
 
@@ -94,48 +96,51 @@ def _read(path: Path, label: str, config: ReportConfig) -> Run:
     if not measured:
         raise RunError(f"{path} has not come to its end: go on with it, python train.py --resume {path}")
     metrics = run.read_json(measured[0])
-    cards = run_cards(path, config.melodies, config.seed)
-    return Run(label, run.read_json("config.json"), metrics, read_curves(path), cards)
+    if "people" in metrics:  # as version 0.1 called them
+        metrics[HUMAN] = metrics.pop("people")
+    agent = load_run(path)
+    cards = agent_cards(agent, config.melodies, config.seed)
+    return Run(label, run.read_json("config.json"), metrics, read_curves(path), agent.environment, cards)
 
 
 def _report(runs: Sequence[Run], preference: Preference | None, config: ReportConfig) -> Report:
     """Return what the page shows of `runs`, and what listeners prefer, None if none were asked."""
-    told = [(run.label, run.metrics) for run in runs]
-    measured = [Measured(label, its["agent"], its[NOTE_RNN], its.get("people")) for label, its in told]
+    evaluated = [(run.label, run.metrics) for run in runs]
+    measured = [Measured(label, its[AGENT], its[NOTE_RNN], its.get(HUMAN)) for label, its in evaluated]
     charts = _charts(runs)
     return Report(
         title=f"Tuning a melody model: {', '.join(run.label for run in runs)}",
         about="This page shows what became of it, and lets you hear it.",
         ladder=ladder(measured, preference),
-        agents=[Agent(run.label, run.cards.before, run.cards.after, _facts(run)) for run in runs],
+        agents=[AgentMelodies(run.label, run.cards.before, run.cards.after, _facts(run)) for run in runs],
         pairs=PAIRS,
-        others=[_people(config, runs[0].cards.environment)],
+        others=[_human_tunes(config, runs[0].environment)],
         results=[_results(runs)],
         curves=[Curves("", _EACH_POINT, charts)] if charts else [],
         seed=config.seed,
     )
 
 
-def _people(config: ReportConfig, environment: dict[str, Any]) -> Row:
-    """Return as many tunes of people as melodies of each model have rows of their own; none if not at hand."""
-    tunes = held_out_melodies(setting_of(environment))
+def _human_tunes(config: ReportConfig, environment: EnvironmentSpec) -> MelodyRow:
+    """Return as many human tunes as melodies of each model have rows of their own; none if not at hand."""
+    tunes = held_out_melodies(environment.setting)
     count = max(config.melodies - PAIRS, 0)
     shown = [] if tunes is None else tune_cards(chosen_tunes(tunes, count, config.seed), environment)
-    return Row(PEOPLE, shown, heading=HELD_OUT)
+    return MelodyRow(HUMAN, shown, heading=HELD_OUT)
 
 
 def _results(runs: Sequence[Run]) -> Results:
     counts = " or ".join(f"{count:,}" for count in sorted({run.metrics["compositions"] for run in runs}))
     table = _table(runs)
-    beside = ", beside held-out tunes of people" if PEOPLE in table.header else ""
+    beside = ", beside held-out human tunes" if HUMAN in table.header else ""
     text = f"Table 1 of the paper and more, over {counts} compositions of each model{beside}. {NO_RACE}"
     return Results("", text, table)
 
 
 def _table(runs: Sequence[Run]) -> ResultTable:
-    """Return the table of results: the Note RNN, agents, people, and the paper's Note RNN and Q."""
+    """Return the table of results: the Note RNN, agents, human tunes, and the paper's Note RNN and Q."""
     columns: dict[str, list[Entry]] = {}
-    for who, heading in ((NOTE_RNN, NOTE_RNN), ("agent", None), ("people", PEOPLE)):
+    for who, heading in ((NOTE_RNN, NOTE_RNN), (AGENT, None), (HUMAN, HUMAN)):
         own = {run.label: _column(run.metrics[who]) for run in runs if who in run.metrics}
         first = next(iter(own.values()), None)
         if heading and all(column == first for column in own.values()):
@@ -164,7 +169,7 @@ def _charts(runs: Sequence[Run]) -> list[Chart]:
 def _facts(run: Run) -> Facts:
     """Return what is needed to make the run again, by name."""
     command, seed = run.record.get("command", []), TrainConfig.saved(run.record).seed
-    return [("Command", "python " + " ".join(command)), ("Seed", str(seed)), *run_facts(run.record)]
+    return [("Command", "python " + " ".join(command)), ("Seed", str(seed)), *run_facts(run.record, run.environment)]
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ _COLOURS = 8
 
 
 @dataclass(frozen=True)
-class Agent:
+class AgentMelodies:
     """A tuned model: what it made of some first notes, what the Note RNN had made of them, how to make it again."""
 
     label: str
@@ -41,7 +41,7 @@ class Agent:
 
 
 @dataclass(frozen=True)
-class Row:
+class MelodyRow:
     """Melodies of one composer; what stands above each is what it had heard, if no `heading` is given."""
 
     label: str
@@ -88,11 +88,11 @@ class Report:
     about: str
     """What the page is of, a sentence or two."""
     ladder: Sequence[tuple[str, Sequence[Claim]]]
-    agents: Sequence[Agent]
+    agents: Sequence[AgentMelodies]
     pairs: int
     """First notes from which before and after stand side by side; the agents' further melodies have rows of their own.
     """
-    others: Sequence[Row]
+    others: Sequence[MelodyRow]
     """Whoever is neither an agent nor a Note RNN."""
     results: Sequence[Results]
     curves: Sequence[Curves]
@@ -123,7 +123,7 @@ def _content(report: Report) -> dict[str, Any]:
     """Return what the template `report.html` asks for."""
     items: list[Item] = []
 
-    def placed(row: Row) -> list[Item]:
+    def placed(row: MelodyRow) -> list[Item]:
         added = []
         for i, card in enumerate(row.cards):
             heading = row.heading or f"After hearing {card.start}"
@@ -157,24 +157,24 @@ def _content(report: Report) -> dict[str, Any]:
     }
 
 
-def _sides(agent: Agent, pairs: int) -> tuple[Row, Row]:
+def _sides(agent: AgentMelodies, pairs: int) -> tuple[MelodyRow, MelodyRow]:
     """Return the Note RNN's and the agent's half of the pairs."""
     return (
-        Row(NOTE_RNN, agent.before[:pairs], heading="Before: the Note RNN"),
-        Row(agent.label, agent.after[:pairs], heading=f"After: {agent.label}", tuned=True),
+        MelodyRow(NOTE_RNN, agent.before[:pairs], heading="Before: the Note RNN"),
+        MelodyRow(agent.label, agent.after[:pairs], heading=f"After: {agent.label}", tuned=True),
     )
 
 
-def _further(report: Report) -> Iterator[Row]:
+def _further(report: Report) -> Iterator[MelodyRow]:
     """Yield what is in no pair: of each Note RNN, which several agents may have started from, and of each agent."""
     note_rnns = {str([card.tokens for card in agent.before]): agent.before for agent in reversed(report.agents)}
     for cards in reversed(note_rnns.values()):
-        yield Row(NOTE_RNN, cards[report.pairs :], report.pairs + 1)
+        yield MelodyRow(NOTE_RNN, cards[report.pairs :], report.pairs + 1)
     for agent in report.agents:
-        yield Row(agent.label, agent.after[report.pairs :], report.pairs + 1, tuned=True)
+        yield MelodyRow(agent.label, agent.after[report.pairs :], report.pairs + 1, tuned=True)
 
 
-def _shared_facts(agents: Sequence[Agent]) -> Facts:
+def _shared_facts(agents: Sequence[AgentMelodies]) -> Facts:
     """Return what is so of several agents alike."""
     first, *others = agents
     return [fact for fact in first.facts if others and all(fact in agent.facts for agent in others)]

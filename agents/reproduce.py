@@ -12,10 +12,11 @@ import tyro
 from matplotlib.figure import Figure
 
 from agents.bootstrap import estimates, pooled
+from agents.labels import HUMAN, MARKOV, NOTE_RNN, RANDOM
 from agents.paper_figures import Seeds, composition_figure, composition_rows, csv_text, learning_figure
 from agents.paper_table import Cell, cells, paper_table
 from agents.report_page import write_report_page
-from agents.reproduction import MARKOV, NOTE_RNN, PEOPLE, RANDOM, ReproduceConfig
+from agents.reproduction import ReproduceConfig
 from agents.reproduction_page import Reproduced, reproduction_report
 from agents.reproduction_parts import Part, make, read_curve, read_sample
 from agents.result_table import ResultTable, markdown
@@ -34,7 +35,7 @@ def reproduce(config: ReproduceConfig) -> list[Path]:
     """
     config.check()
     _provide_note_rnn(config)
-    setting = config.training(config.chosen[0], 0).profile().setting
+    setting = config.training(config.chosen[0], 0).environment().setting
     parts = [Part(name, None, 0) for name in (NOTE_RNN, *_references_at_hand(setting))]
     parts += [Part(model.name, model, seed) for seed in range(config.size.seeds) for model in config.chosen]
     with (
@@ -67,7 +68,7 @@ def _references_at_hand(setting: Setting) -> list[str]:
     except CorpusError as error:
         print(f"Without people's tunes and Markov chains: {error}")
         return [RANDOM]
-    return [PEOPLE, MARKOV, RANDOM] if held_out_melodies(setting) is not None else [MARKOV, RANDOM]
+    return [HUMAN, MARKOV, RANDOM] if held_out_melodies(setting) is not None else [MARKOV, RANDOM]
 
 
 def _write_results(config: ReproduceConfig, parts: Sequence[Part]) -> list[Path]:

@@ -7,11 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agents.config import TrainConfig
-from agents.settings import Algorithm, Preset
+from agents.presets import Algorithm, PresetName
 from note_rnn import InputError
-
-NOTE_RNN = "Note RNN"
-PEOPLE, MARKOV, RANDOM = "people", "Markov-3", "random in key"
 
 
 class Model(NamedTuple):
@@ -19,7 +16,7 @@ class Model(NamedTuple):
 
     name: str
     algo: Algorithm
-    preset: Preset
+    preset: PresetName
     column: str | None = None
 
 
@@ -111,7 +108,7 @@ class ReproduceConfig:
         """The agents to train."""
         return [model for model in MODELS if model.name in self.models]
 
-    def names(self, preset: Preset) -> list[str]:
+    def names(self, preset: PresetName) -> list[str]:
         """Return the names of the agents to train with a `preset`."""
         return [model.name for model in self.chosen if model.preset == preset]
 

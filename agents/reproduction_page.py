@@ -5,19 +5,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.cards import RunCards, chosen_tunes, packed, run_cards, tune_cards
+from agents.cards import agent_cards, chosen_tunes, packed, tune_cards
 from agents.claims import BETTER, Measured, Metrics, ladder
+from agents.composers import Agent, load_run
 from agents.curves import chart
 from agents.facts import Facts, run_facts
+from agents.labels import HUMAN, MARKOV, NOTE_RNN, RANDOM
 from agents.paper_figures import CURVES, Seeds, across
 from agents.paper_table import Cell
-from agents.report_page import HELD_OUT, NO_RACE, Agent, Composition, Curves, Report, Results, Row
-from agents.reproduction import MARKOV, MODELS, NOTE_RNN, PEOPLE, RANDOM, Model, ReproduceConfig
-from agents.reproduction_parts import HEARD
+from agents.presets import PresetName
+from agents.report_page import HELD_OUT, NO_RACE, AgentMelodies, Composition, Curves, MelodyRow, Report, Results
+from agents.reproduction import MODELS, Model, ReproduceConfig
+from agents.reproduction_parts import PIECES
 from agents.result_table import ResultTable
 from agents.run_directory import RunDirectory
 from agents.samples import Sample
-from agents.settings import Preset
 
 PAIRS = 2
 """First notes from which each agent and the Note RNN stand side by side."""
@@ -27,11 +29,11 @@ SEED = 0
 """Of the melodies."""
 
 _REFERENCES = {
-    PEOPLE: HELD_OUT,
+    HUMAN: HELD_OUT,
     MARKOV: "As three tokens go on in people's tunes",
     RANDOM: "Notes, holds and silences of the key",
 }
-_FIGURES: dict[Preset, str] = {
+_FIGURES: dict[PresetName, str] = {
     "paper": "Figure 2: the paper's presets",
     "default": "Figure 2 again: the default presets",
 }
@@ -41,7 +43,7 @@ _ABOUT = (
 )
 _MARKS = "Below a value its 95 % interval. Bold: better than the Note RNN, as the rules see it; †: worse (p < .05)."
 _EACH_POINT = (
-    f"Each point is the mean of {HEARD} pieces, always from the same first notes, against the tokens composed so far; "
+    f"Each point is the mean of {PIECES} pieces, always from the same first notes, against the tokens composed so far; "
     "the Note RNN at 0. What the paper's rules pay and log p of the Note RNN, in nats, RL only included: summed over a "
     "piece, and of its last step alone, which is all that the original logged."
 )
@@ -67,12 +69,12 @@ class Reproduced:
 
 def reproduction_report(config: ReproduceConfig, reproduced: Reproduced) -> Report:
     """Return what the page shows; of agents with several seeds the melodies are those of the first."""
-    cards = {model.name: run_cards(config.run_dir(model, 0), PAIRS + MORE, SEED) for model in config.chosen}
+    agents = {model: load_run(config.run_dir(model, 0)) for model in config.chosen}
     return Report(
         title="Tuning a melody model: the paper's results, remade",
         about=_ABOUT,
         ladder=ladder(_measured(config, reproduced)),
-        agents=[_agent(model, cards[model.name], config) for model in config.chosen],
+        agents=[_agent_melodies(model, agent, config) for model, agent in agents.items()],
         pairs=PAIRS,
         others=_references(reproduced.first, config),
         results=_results(config, reproduced),
@@ -95,25 +97,30 @@ def _measured(config: ReproduceConfig, reproduced: Reproduced) -> list[Measured]
     for name, seeds in reproduced.samples.items():
         absolute = [metric for metric in seeds[0].metrics if metric in BETTER]
         values[name] |= {metric: float(np.mean([sample.metrics[metric] for sample in seeds])) for metric in absolute}
-    people: Metrics | None = values.get(PEOPLE)
+    people: Metrics | None = values.get(HUMAN)
     return [Measured(model.name, values[model.name], values[NOTE_RNN], people) for model in config.chosen]
 
 
-def _agent(model: Model, cards: RunCards, config: ReproduceConfig) -> Agent:
+def _agent_melodies(model: Model, agent: Agent, config: ReproduceConfig) -> AgentMelodies:
+    cards = agent_cards(agent, PAIRS + MORE, SEED)
     record = RunDirectory.open(config.run_dir(model, 0)).read_json("config.json")
     seeds = ", ".join(map(str, range(config.size.seeds)))
-    facts: Facts = [("Preset", f"{model.algo}, {model.preset}"), ("Seeds", seeds), *run_facts(record)]
-    return Agent(model.name, cards.before, cards.after, facts)
+    facts: Facts = [
+        ("Preset", f"{model.algo}, {model.preset}"),
+        ("Seeds", seeds),
+        *run_facts(record, agent.environment),
+    ]
+    return AgentMelodies(model.name, cards.before, cards.after, facts)
 
 
-def _references(first: Mapping[str, Sample], config: ReproduceConfig) -> list[Row]:
+def _references(first: Mapping[str, Sample], config: ReproduceConfig) -> list[MelodyRow]:
     """Return melodies of people and of machines that learn nothing from rewards, rewarded as the paper's Q."""
     environment = config.training(MODELS[0], 0).environment()
     rows = []
     for name, heading in _REFERENCES.items():
         if name in first:
             shown = chosen_tunes(first[name].melodies, MORE, SEED)
-            rows.append(Row(name[0].upper() + name[1:], tune_cards(shown, environment), heading=heading))
+            rows.append(MelodyRow(name[0].upper() + name[1:], tune_cards(shown, environment), heading=heading))
     return rows
 
 

@@ -14,21 +14,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from agents.composing import compose_pieces, load_agent, load_run
+from agents.composers import Agent, Composer, NoteRNNComposer, load_agent, load_run
+from agents.composing import compose_pieces
 from agents.config import TrainConfig
-from agents.evaluation import likeness_of_halves
-from agents.melody_files import checksum
-from agents.reproduction import MARKOV, MODELS, NOTE_RNN, PEOPLE, Model, ReproduceConfig
+from agents.labels import HUMAN, MARKOV, NOTE_RNN
+from agents.metrics import likeness_of_halves
+from agents.presets import algorithm_class
+from agents.reproduction import MODELS, Model, ReproduceConfig
 from agents.run_directory import RunDirectory, RunError
 from agents.samples import VERSION, Sample, composed_sample, given_sample
-from agents.settings import algorithm_class
 from agents.training import train_run
-from melody_env import Setting, score_melodies, setting_of
-from melody_env.populations import held_out_melodies, learned_tunes
-from note_rnn import NoteRNN, Tokens, load_note_rnn, write_json
+from melody_env import EnvironmentSpec, HumanReference, Setting, score_melodies
+from melody_env.populations import learned_tunes
+from note_rnn import Tokens, write_json
 from note_rnn.markov import markov_melodies
 
-HEARD = 256
+PIECES = 256
 """Pieces that each point of Figure 2 is the mean of; the paper has 100."""
 
 
@@ -78,15 +79,15 @@ def read_curve(part: Part, config: ReproduceConfig) -> list[dict[str, float]]:
 def _make_agent(part: Part, train: TrainConfig[Any], config: ReproduceConfig) -> None:
     folder = part.folder(config)
     _train(train, folder)
-    policy, environment = load_run(folder)
+    agent = load_run(folder)
     curve = folder / "curve.json"
     if not curve.is_file():
-        write_json(curve, list(_curve(RunDirectory.open(folder), train, environment)))
-    asked = _asked(part, config, checksum(policy, environment["prior"]))
-    if Sample.load(folder / "pieces.npz", asked) is None:
-        human = held_out_melodies(setting_of(environment))
+        write_json(curve, list(_curve(RunDirectory.open(folder), train, agent.environment)))
+    request = _request(part, config, agent)
+    if Sample.load(folder / "pieces.npz", request) is None:
+        human = HumanReference.held_out(agent.environment.setting)
         started = time.process_time()
-        sample = composed_sample(policy, config.size.compositions, part.seed, environment, human, asked)
+        sample = composed_sample(agent, config.size.compositions, part.seed, human, request)
         sample.save(folder / "pieces.npz")
         print(f"Composed and counted in {time.process_time() - started:.0f} CPU-seconds.")
 
@@ -96,8 +97,8 @@ def _train(train: TrainConfig[Any], folder: Path) -> None:
     config = folder / "config.json"
     if config.is_file():
         run = RunDirectory.open(folder)
-        told = run.read_json("config.json")["config"]
-        if told | {"run_dir": None} != as_json(train) | {"run_dir": None}:  # a folder may have been moved
+        saved = run.read_json("config.json")["config"]
+        if saved | {"run_dir": None} != as_json(train) | {"run_dir": None}:  # a folder may have been moved
             raise RunError(f"{folder} holds a run with other settings: choose another --out, or delete it.")
         steps = list(run.saved())
         if steps and steps[-1] >= train.total_timesteps:
@@ -115,22 +116,22 @@ def _train(train: TrainConfig[Any], folder: Path) -> None:
 
 def as_json(train: TrainConfig[Any]) -> dict[str, Any]:
     """Return a configuration as a run's config.json has it."""
-    return json.loads(json.dumps(asdict(train.resolved()), default=str))
+    return json.loads(json.dumps(asdict(train.resolved(train.environment().setting)), default=str))
 
 
-def _curve(run: RunDirectory, train: TrainConfig[Any], environment: dict[str, Any]) -> Iterator[dict[str, float]]:
+def _curve(run: RunDirectory, train: TrainConfig[Any], environment: EnvironmentSpec) -> Iterator[dict[str, float]]:
     """Yield what the pieces of the Note RNN, and of each checkpoint of `run`, are like on average.
 
     log p and r_MT by the paper's rules, not divided by c: summed over a piece, and of its last step alone, which is
     all that the original logged.
     """
     kind = algorithm_class(train.algo)
-    checkpoints = {0: None, **run.saved()}
-    for steps, path in checkpoints.items():
-        policy = None if path is None else load_agent(path, kind).policy
-        pieces = compose_pieces(policy, HEARD, 0, environment)
-        prior: NoteRNN = environment["prior"].transposed(pieces.setting.transposition)
-        log_prob = prior.log_prob(pieces.melodies, pieces.primers).numpy()
+    composers: dict[int, Composer] = {0: NoteRNNComposer(environment)}
+    for steps, path in run.saved().items():
+        composers[steps] = Agent(load_agent(path, kind).policy, environment)
+    for steps, composer in composers.items():
+        pieces = compose_pieces(composer.player(), PIECES, 0, environment, retained=PIECES)
+        log_prob = pieces.steps.log_prob
         music_theory = score_melodies(pieces.melodies, "paper", pieces.setting).music_theory
         yield {
             "steps": steps,
@@ -143,23 +144,23 @@ def _curve(run: RunDirectory, train: TrainConfig[Any], environment: dict[str, An
 
 
 def _make_reference(part: Part, config: ReproduceConfig) -> None:
-    prior = load_note_rnn(config.prior_file)
-    path = part.folder(config) / "pieces.npz"
-    asked = _asked(part, config, checksum(None, prior))
-    if Sample.load(path, asked) is not None:
-        return
     environment = config.training(MODELS[0], 0).environment()
-    setting = setting_of(environment)
-    human = held_out_melodies(setting)
+    note_rnn = NoteRNNComposer(environment)
+    path = part.folder(config) / "pieces.npz"
+    request = _request(part, config, note_rnn)
+    if Sample.load(path, request) is not None:
+        return
+    setting, prior = environment.setting, environment.prior
+    human = HumanReference.held_out(setting)
     n = config.size.compositions
     if part.name == NOTE_RNN:
-        sample = composed_sample(None, n, part.seed, environment, human, asked)
-    elif part.name == PEOPLE:
+        sample = composed_sample(note_rnn, n, part.seed, human, request)
+    elif part.name == HUMAN:
         assert human is not None
-        sample = given_sample(human, setting, prior, None, part.seed, asked)
-        sample.metrics.update(likeness_of_halves(human, setting))
+        sample = given_sample(human.tunes, setting, prior, None, part.seed, request)
+        sample.metrics.update(likeness_of_halves(human))
     else:
-        sample = given_sample(_machine_melodies(part, setting, n), setting, prior, human, part.seed, asked)
+        sample = given_sample(_machine_melodies(part, setting, n), setting, prior, human, part.seed, request)
     sample.save(path)
 
 
@@ -173,6 +174,6 @@ def _machine_melodies(part: Part, setting: Setting, n: int) -> Tokens:
     return rng.choice(np.flatnonzero(setting.in_scale & setting.in_range), (n, setting.steps))
 
 
-def _asked(part: Part, config: ReproduceConfig, weights: str) -> Mapping[str, Any]:
+def _request(part: Part, config: ReproduceConfig, composer: Composer) -> Mapping[str, Any]:
     size = config.size.compositions
-    return {"version": VERSION, "compositions": size, "seed": part.seed, "checksum": weights}
+    return {"version": VERSION, "compositions": size, "seed": part.seed, "checksum": composer.checksum()}

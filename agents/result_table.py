@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from agents.evaluation import ROWS
+from agents.metrics_table import ROWS
 
 UNKNOWN = "-"
 """What stands where nothing is known."""

@@ -12,19 +12,26 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from stable_baselines3.common.policies import BasePolicy
 
 from agents.bootstrap import Floats, Sums, resampled_sums
+from agents.composers import Composer
 from agents.composing import compose_pieces
-from agents.evaluation import likeness
-from melody_env import Setting, largest_bar_share, mean_hamming_distance, melody_statistics, score_melodies
+from agents.metrics import likeness
+from melody_env import (
+    HumanReference,
+    Setting,
+    largest_bar_share,
+    mean_hamming_distance,
+    melody_statistics,
+    score_melodies,
+)
 from melody_env.statistics import LAGS, MelodyStatistics
 from note_rnn import NO_EVENT, VOCABULARY_SIZE, NoteRNN, Tokens, replacing
 
 Column = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 """What each of N melodies adds to a numerator and a denominator."""
 
-VERSION = 2
+VERSION = 3
 """Raised when samples tell more than before, so that older ones are made again."""
 RESAMPLES = 1_000
 _AT_ONCE = 2_048
@@ -33,7 +40,7 @@ _AT_ONCE = 2_048
 
 @dataclass(frozen=True)
 class Sample:
-    """N melodies, figures of them all, and the sums from which intervals are told."""
+    """N melodies, figures of them all, and the sums from which intervals are computed."""
 
     melodies: Tokens
     """[N, T]."""
@@ -44,12 +51,12 @@ class Sample:
     names: tuple[str, ...]
     """Of the K statistics that have intervals."""
     sums: Sums
-    asked: dict[str, Any]
-    """What the sample was to be, so that one of something else is not taken for it."""
+    request: dict[str, Any]
+    """What the sample was made for: a sample of another request is made again."""
 
     def save(self, path: Path) -> None:
         """Write the sample to the file `path`; raises OSError where that cannot be."""
-        told = {"metrics": self.metrics, "names": self.names, "asked": self.asked}
+        record = {"metrics": self.metrics, "names": self.names, "request": self.request}
         with replacing(path) as temporary:
             np.savez_compressed(
                 temporary,
@@ -57,79 +64,72 @@ class Sample:
                 probabilities=self.probabilities.astype(np.float32),
                 whole=self.sums.whole,
                 resampled=self.sums.resampled,
-                told=np.array(json.dumps(told)),
+                record=np.array(json.dumps(record)),
             )
 
     @classmethod
-    def load(cls, path: Path, asked: Mapping[str, Any] | None = None) -> "Sample | None":
-        """Return the sample in the file `path`; None where there is none, it is damaged, or not what is `asked` for."""
+    def load(cls, path: Path, request: Mapping[str, Any] | None = None) -> "Sample | None":
+        """Return the sample in the file `path`; None if it is missing, damaged or of another `request`."""
         try:
             with path.open("rb") as file, np.load(file) as data:
-                told = json.loads(str(data["told"]))
-                if asked is not None and told["asked"] != asked:
+                record = json.loads(str(data["record"]))
+                if request is not None and record["request"] != request:
                     return None
                 return cls(
                     data["melodies"].astype(np.int64),
                     data["probabilities"],
-                    told["metrics"],
-                    tuple(told["names"]),
+                    record["metrics"],
+                    tuple(record["names"]),
                     Sums(data["whole"], data["resampled"]),
-                    told["asked"],
+                    record["request"],
                 )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
 
 
 def composed_sample(
-    policy: BasePolicy | None,
-    n: int,
-    seed: int,
-    environment: dict[str, Any],
-    human: Tokens | None = None,
-    asked: Mapping[str, Any] | None = None,
+    composer: Composer, n: int, seed: int, human: HumanReference | None = None, request: Mapping[str, Any] | None = None
 ) -> Sample:
-    """Return a sample of `n` pieces that a `policy`, or None, the Note RNN, composes in its `environment`.
-
-    How like `human` tunes [M, T] they are is told too.
-    """
-    pieces = compose_pieces(policy, n, seed, environment, num_probabilities=1)
+    """Return a sample of `n` pieces that a `composer` composes in its environment, compared with the `human` tunes."""
+    pieces = compose_pieces(composer.player(), n, seed, composer.environment, retained=1)
     length, each = np.full(n, pieces.melodies.shape[1]), np.ones(n)
     columns = {
         "log_prob": (pieces.finished.log_prob, length),
         "entropy": (pieces.entropy, each),
         "kl": (pieces.kl, each),
     }
-    return _sample(pieces.melodies, pieces.setting, columns, human, pieces.probabilities[0], seed, asked or {})
+    probabilities = pieces.steps.probabilities[0]
+    return _sample(pieces.melodies, pieces.setting, columns, human, probabilities, seed, request or {})
 
 
 def given_sample(
     melodies: Tokens,
     setting: Setting,
     prior: NoteRNN,
-    human: Tokens | None = None,
+    human: HumanReference | None = None,
     seed: int = 0,
-    asked: Mapping[str, Any] | None = None,
+    request: Mapping[str, Any] | None = None,
 ) -> Sample:
-    """Return a sample of given `melodies` [N, T]: of people, or of a machine that tells no probabilities.
+    """Return a sample of given `melodies` [N, T]: human, or of a machine without probabilities.
 
-    Their log p is that of `prior`, which knows C major and has heard nothing before.
+    Their log p is that of `prior`, a Note RNN of C major, with nothing before them.
     """
     count, length = melodies.shape
     prior = prior.transposed(setting.transposition)
     blocks = [melodies[first : first + _AT_ONCE] for first in range(0, count, _AT_ONCE)]
     log_prob = np.concatenate([prior.log_prob(each, np.full(len(each), NO_EVENT)).sum(1).numpy() for each in blocks])
     columns = {"log_prob": (log_prob, np.full(count, length))}
-    return _sample(melodies, setting, columns, human, np.zeros((0, VOCABULARY_SIZE)), seed, asked or {})
+    return _sample(melodies, setting, columns, human, np.zeros((0, VOCABULARY_SIZE)), seed, request or {})
 
 
 def _sample(
     melodies: Tokens,
     setting: Setting,
     columns: Mapping[str, Column],
-    human: Tokens | None,
+    human: HumanReference | None,
     probabilities: npt.NDArray[np.floating],
     seed: int,
-    asked: Mapping[str, Any],
+    request: Mapping[str, Any],
 ) -> Sample:
     statistics = melody_statistics(melodies, setting)
     columns = {**counted(statistics, score_melodies(melodies, "paper", setting).music_theory.sum(1)), **columns}
@@ -139,17 +139,17 @@ def _sample(
         "hamming_distance": mean_hamming_distance(melodies),
         "largest_bar_share": largest_bar_share(melodies, setting.steps_per_bar),
         **statistics.mean_absolute_autocorrelations(),
-        **({} if human is None else likeness(melodies, statistics, setting, human)),
+        **({} if human is None else likeness(melodies, statistics, human)),
     }
     sums = resampled_sums(numerators, denominators, RESAMPLES, np.random.default_rng(seed))
-    return Sample(melodies, probabilities, metrics, tuple(columns), sums, dict(asked))
+    return Sample(melodies, probabilities, metrics, tuple(columns), sums, dict(request))
 
 
 def counted(statistics: MelodyStatistics, music_theory: Floats) -> dict[str, Column]:
     """Return, by name, what each melody adds [N] to the numerators and denominators of its statistics.
 
     Those of the paper's Table 1, r_MT per step from its sums `music_theory` [N], and the numbers that people's
-    melodies are told by.
+    melodies are compared by.
     """
     counts = statistics.counts
     each = np.ones(len(music_theory))

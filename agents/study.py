@@ -18,8 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.cards import chosen_tunes
-from agents.composing import Pieces, compose_pieces, load_run
-from agents.labels import NOTE_RNN, PEOPLE, run_labels
+from agents.composers import Composer, NoteRNNComposer, load_run
+from agents.composing import Pieces, compose_pieces
+from agents.labels import HUMAN, NOTE_RNN, run_labels
 from agents.page import write_page
 from agents.preference import Preference, analyse
 from agents.votes import read_votes
@@ -88,7 +89,7 @@ def new_study(config: NewConfig) -> Path:
     setting = composed[NOTE_RNN].setting
     melodies = {model: pieces.melodies for model, pieces in composed.items()}
     if config.people:
-        melodies[PEOPLE] = people_tunes(config, setting)
+        melodies[HUMAN] = human_tunes(config, setting)
     study, record = study_data(melodies, setting.tempo, config)
     page = config.out / "study.html"
     write_page(page, "study.html", study=study, comparisons=len(study["orders"][0]))
@@ -134,19 +135,22 @@ def compose_models(config: NewConfig) -> dict[str, Pieces]:
     """
     composed: dict[str, Pieces] = {}
     for label, path in zip(run_labels(config.runs), config.runs, strict=True):
-        policy, environment = load_run(path)
-        prior, agent = (compose_pieces(who, config.pieces, config.seed, environment) for who in (None, policy))
+        agent = load_run(path)
+        composers: tuple[Composer, Composer] = (NoteRNNComposer(agent.environment), agent)
+        prior, tuned = (
+            compose_pieces(each.player(), config.pieces, config.seed, each.environment) for each in composers
+        )
         known = composed.setdefault(NOTE_RNN, prior)
         if not np.array_equal(known.melodies, prior.melodies) or known.setting != prior.setting:
             raise InputError(
                 f"{path} did not start from the same Note RNN in the same key, meter, length and tempo as "
                 f"{config.runs[0]}: compare them in studies of their own."
             )
-        composed[label] = agent
+        composed[label] = tuned
     return composed
 
 
-def people_tunes(config: NewConfig, setting: Setting) -> Tokens:
+def human_tunes(config: NewConfig, setting: Setting) -> Tokens:
     """Return as many held-out tunes of people [N, T] as each model has pieces; raises InputError if too few."""
     tunes = held_out_melodies(setting)
     if tunes is None or len(tunes) < config.pieces:

@@ -12,14 +12,14 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
-from agents.callbacks import ListenCallback, ProgressCallback, SaveCallback
+from agents.callbacks import EvaluationCallback, ProgressCallback, SaveCallback
 from agents.collapse import CollapseWatch
-from agents.composing import load_agent
+from agents.composers import load_agent
 from agents.config import TrainConfig
 from agents.control import controls
+from agents.presets import algorithm_class
 from agents.run_directory import RunDirectory
-from agents.settings import algorithm_class
-from melody_env import MelodyVecEnv, RuleError, Setting
+from melody_env import EnvironmentSpec, MelodyVecEnv, RuleError, Setting
 from note_rnn import Progress, Tokens, held_out_openings, transposed, weights_checksum
 
 
@@ -30,8 +30,7 @@ class Trained(NamedTuple):
     config: TrainConfig[Any]
     """As it was used: that of the run, if the run went on."""
     run: RunDirectory
-    environment: dict[str, Any]
-    """The keyword arguments of the environment."""
+    environment: EnvironmentSpec
     is_whole: bool
     """False if it was stopped, and saved, before the end."""
 
@@ -45,23 +44,27 @@ def train_run(config: TrainConfig[Any]) -> Trained:
     run = RunDirectory.open(config.resume) if config.resume else None
     if run is not None:
         config = TrainConfig.saved(run.read_json("config.json"))
-    config.check()
-    config = config.resolved()
-    torch.set_num_threads(config.threads)
     environment = config.environment()
+    config = config.resolved(environment.setting)
+    torch.set_num_threads(config.threads)
     if run is None:
-        env = MelodyVecEnv(config.n_envs, **environment)
-        model = config.agent.build(config.algo, env, env.engine.prior, config.seed, config.device)
-        run = _create_run(config, weights_checksum(environment["prior"].state_dict()))
+        env = MelodyVecEnv(config.n_envs, **environment.arguments)
+        model = config.agent.build(config.algo, env, environment.prior_in_key, config.seed, config.device)
+        run = _create_run(config, environment)
     else:
         model = run.restore(partial(load_agent, kind=algorithm_class(config.algo), device=config.device))
     print(f"{'Going on with' if model.num_timesteps else 'Training in'} {run.path}")
     return Trained(model, config, run, environment, _learn(model, config, run, environment))
 
 
-def _create_run(config: TrainConfig[Any], prior_checksum: str) -> RunDirectory:
+def _create_run(config: TrainConfig[Any], environment: EnvironmentSpec) -> RunDirectory:
     path = config.run_dir or Path("runs") / f"{config.algo}-{time.strftime('%Y%m%d-%H%M%S')}"
-    return RunDirectory.create(path, {"config": asdict(config), "prior_checksum": prior_checksum})
+    record = {
+        "config": asdict(config),
+        "environment": environment.as_record(),
+        "prior_checksum": weights_checksum(environment.prior.state_dict()),
+    }
+    return RunDirectory.create(path, record)
 
 
 def human_tunes(setting: Setting) -> Tokens | None:
@@ -86,7 +89,7 @@ def _logger(run: RunDirectory, steps: int) -> Logger:
     return Logger(str(run.path), [tensorboard])
 
 
-def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, environment: dict[str, Any]) -> bool:
+def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, environment: EnvironmentSpec) -> bool:
     """Train `model` to the end and save it; return False if it was stopped, and saved, before."""
     model.set_logger(_logger(run, model.num_timesteps))
     save = SaveCallback(config.total_timesteps // config.checkpoints, run.save)
@@ -94,15 +97,15 @@ def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, en
         watch = CollapseWatch(config.on_collapse, progress.say)
         callbacks: list[BaseCallback] = [
             save,
-            ListenCallback(
+            EvaluationCallback(
                 config.total_timesteps // config.evaluations,
                 environment,
-                human_tunes=human_tunes(config.profile().setting),
+                human_tunes=human_tunes(environment.setting),
                 watch=watch,
                 tell=progress.note,
             ),
             ProgressCallback(progress),
-            *controls(config),
+            *controls(config, environment.profile),
         ]
         left = max(config.total_timesteps - model.num_timesteps, 0)
         try:

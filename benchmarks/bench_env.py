@@ -16,6 +16,7 @@ import torch
 from timing import best_time
 
 from melody_env import (
+    EnvironmentSpec,
     MelodyCompositionEnv,
     MelodyCompositionVectorEnv,
     MelodyEngine,
@@ -68,7 +69,7 @@ def subjects(size: int) -> dict[str, tuple[int, Callable[[], object]]]:
     prior, profile = NoteRNN().eval().requires_grad_(False), load_profile("paper")
     calibrated = load_profile("calibrated")
     tokens = torch.from_numpy(actions)
-    engine, scalar = MelodyEngine(size, prior=prior), MelodyCompositionEnv(prior=prior)
+    engine, scalar = MelodyEngine(size, EnvironmentSpec.of(prior=prior)), MelodyCompositionEnv(prior=prior)
     vector, sb3 = MelodyCompositionVectorEnv(size, prior=prior), MelodyVecEnv(size, prior=prior)
     vector.reset()
     sb3.reset()

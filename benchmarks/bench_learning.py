@@ -12,6 +12,7 @@ as a whole, composing and rewards included, with the algorithm's default setting
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from timing import best_time
 from torch import nn
 
 from agents.config import TrainConfig
-from agents.settings import Algorithm
+from agents.presets import Algorithm
 from melody_env import MelodyVecEnv
 from note_rnn import VOCABULARY_SIZE, NoteRNN
 
@@ -56,7 +57,7 @@ def lstm_alone(size: int) -> Callable[[], object]:
 def agent(algo: Algorithm, size: int, prior: NoteRNN, **changes: Any) -> Any:
     """Return an agent of `algo` with minibatches of `size` pieces that has begun to learn."""
     config = TrainConfig.of(algo, batch_size=size, **changes)
-    env = MelodyVecEnv(config.n_envs, **{**config.environment(), "prior": prior})
+    env = MelodyVecEnv(config.n_envs, **replace(config.environment(), prior=prior).arguments)
     model = config.agent.build(algo, env, prior, 0, "cpu")
     while not model._n_updates:
         model.learn(2 * T * config.n_envs, log_interval=None, reset_num_timesteps=False)

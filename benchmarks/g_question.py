@@ -12,14 +12,17 @@ import argparse
 import copy
 import json
 import time
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from agents import RecurrentDQN, compose_pieces
+from agents.composers import Agent
 from agents.config import TrainConfig
 from agents.episode_buffer import EpisodeBatch
-from agents.evaluation import ROWS, table_metrics
+from agents.metrics import table_metrics
+from agents.metrics_table import ROWS
 from agents.objectives import soft_value, squared_loss, td_error
 from melody_env import MelodyVecEnv
 from note_rnn import NoteRNN
@@ -61,16 +64,17 @@ def main() -> None:
     torch.set_num_threads(1)
     config = TrainConfig.of("g", "paper", seed=arguments.seed, total_timesteps=arguments.steps)
     environment = config.environment()
-    env = MelodyVecEnv(config.n_envs, **environment)
-    model = config.agent.build("g", env, environment["prior"], config.seed, "cpu")
-    original = copy.deepcopy(environment["prior"])
+    env = MelodyVecEnv(config.n_envs, **environment.arguments)
+    model = config.agent.build("g", env, environment.prior, config.seed, "cpu")
+    original = copy.deepcopy(environment.prior)
     if arguments.moving_prior:
         model.__class__ = MovingPriorG
-        env.engine.prior = environment["prior"] = model.let_prior_move()
+        env.engine.prior = model.let_prior_move()
+        environment = replace(environment, prior=env.engine.prior)
     started = time.process_time()
     model.learn(config.total_timesteps, log_interval=None)
     seconds = time.process_time() - started
-    pieces = compose_pieces(model.policy, arguments.compositions, config.seed, environment)
+    pieces = compose_pieces(Agent(model.policy, environment).player(), arguments.compositions, config.seed, environment)
     metrics = table_metrics(pieces)
     record = {row.metric: round(metrics[row.metric], 4) for row in ROWS if row.metric in metrics}
     record["log_prob_under_the_original_prior"] = float(original.log_prob(pieces.melodies, pieces.primers).mean())

@@ -6,7 +6,7 @@
 Shapes: S seeds of an agent.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,13 +17,14 @@ import tyro
 from honest_controls import ColderPrior, fit_position
 from likeness import Likeness, People
 
-from agents.composing import load_run
+from agents.composers import load_run
 from agents.config import TrainConfig
-from agents.evaluation import written
 from agents.labels import ALGORITHMS, NOTE_RNN
+from agents.metrics_table import written
+from agents.players import NoteRNNPlayer
 from agents.run_directory import RunDirectory
-from melody_env import RewardProfile, load_profile, setting_of
-from note_rnn import InputError, Progress, load_note_rnn, run_command, write_json
+from melody_env import EnvironmentSpec, load_profile
+from note_rnn import InputError, Progress, run_command, weights_checksum, write_json
 
 COLUMNS = {
     "log_prob": ("log p", ".3f"),
@@ -76,10 +77,14 @@ def compare(config: LikenessConfig) -> Rows:
     if min(config.compositions, config.judged) < 10 or min(config.temperatures, default=0) <= 0:
         raise InputError("--compositions and --judged must be at least 10, --temperatures above 0.")
     runs = [_labelled(run) for run in config.runs]
-    configs = [one for _, _, one in runs]
-    environment = _common_environment(configs, config.steps)
-    people = People.of(setting_of(environment))
-    likeness = Likeness(people, _profiles(configs), config.compositions, config.judged, config.seed)
+    agents = [load_run(path) for _, path, _ in runs]
+    environment = _common_environment([agent.environment for agent in agents], config.steps)
+    people = People.of(environment.setting)
+    profiles = {"paper": load_profile("paper")}
+    profiles |= {
+        Path(one.reward).stem: agent.environment.profile for (_, _, one), agent in zip(runs, agents, strict=True)
+    }
+    likeness = Likeness(people, profiles, config.compositions, config.judged, config.seed)
     rows: Rows = {}
 
     def add(label: str, figures: dict[str, float]) -> None:
@@ -89,16 +94,15 @@ def compare(config: LikenessConfig) -> Rows:
         progress.advance()
 
     with Progress(4 + len(runs), "comparing", "composers") as progress:
-        add("people", likeness.of_people(environment["prior"]))
-        add(NOTE_RNN, likeness.of_composer(None, environment))
+        add("people", likeness.of_people(environment.prior))
+        add(NOTE_RNN, likeness.of_player(NoteRNNPlayer(), environment))
         colder = [ColderPrior(temperature) for temperature in config.temperatures]
         best = min(colder, key=lambda each: likeness.logistic_auc(each, environment))
-        add(f"{NOTE_RNN} at temperature {best.temperature:g}", likeness.of_composer(best, environment))
-        prior = environment["prior"].transposed(people.setting.transposition)
-        positioned = fit_position(prior, people.train, np.random.default_rng(config.seed))
-        add(f"{NOTE_RNN} given the position", likeness.of_composer(positioned, environment))
-        for label, path, _ in runs:
-            add(label, likeness.of_composer(*load_run(path)))
+        add(f"{NOTE_RNN} at temperature {best.temperature:g}", likeness.of_player(best, environment))
+        positioned = fit_position(environment.prior_in_key, people.train, np.random.default_rng(config.seed))
+        add(f"{NOTE_RNN} given the position", likeness.of_player(positioned, environment))
+        for (label, _, _), agent in zip(runs, agents, strict=True):
+            add(label, likeness.of_player(agent.player(), agent.environment))
     return rows
 
 
@@ -130,24 +134,17 @@ def _labelled(run: str) -> tuple[str, Path, TrainConfig[Any]]:
     return (label if is_named and not Path(run).is_dir() else default), path, config
 
 
-def _common_environment(configs: Sequence[TrainConfig[Any]], steps: int | None) -> dict[str, Any]:
-    """Return the environment that the Note RNN composes in, as agents with these `configs` do."""
-    settings = [config.profile().setting for config in configs]
-    differing = [name for name in ("prior", "priming") if len({getattr(config, name) for config in configs}) > 1]
-    if any(setting != settings[0] for setting in settings) or differing:
+def _common_environment(environments: Sequence[EnvironmentSpec], steps: int | None) -> EnvironmentSpec:
+    """Return the environment that the Note RNN composes in, as agents of these `environments` do."""
+    if not environments:
+        return EnvironmentSpec.of(length=steps)
+    first = environments[0]
+    common = [(each.setting, each.priming, weights_checksum(each.prior.state_dict())) for each in environments]
+    if any(each != common[0] for each in common):
         raise InputError("The runs differ in their musical setting, Note RNN or priming: compare each kind by itself.")
-    if configs and steps not in (None, settings[0].steps):
-        raise InputError(f"The runs compose {settings[0].steps} steps: leave --steps {steps} out.")
-    setting = settings[0] if configs else load_profile("paper").setting.changed(length=steps)
-    return {
-        "reward": load_profile("paper").with_setting(**setting.as_dict()),
-        "prior": load_note_rnn(configs[0].prior if configs else "default"),
-        "priming": configs[0].priming if configs else "random_note",
-    }
-
-
-def _profiles(configs: Sequence[TrainConfig[Any]]) -> Mapping[str, RewardProfile]:
-    return {"paper": load_profile("paper"), **{Path(config.reward).stem: config.profile() for config in configs}}
+    if steps not in (None, first.setting.steps):
+        raise InputError(f"The runs compose {first.setting.steps} steps: leave --steps {steps} out.")
+    return first.changed(reward="paper", observation="position")
 
 
 def main() -> None:

@@ -6,14 +6,12 @@ judged on held-out tunes and the other half. Shapes: N pieces or windows, T step
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from stable_baselines3.common.policies import BasePolicy
 
 from agents.composing import compose_pieces, log_likelihood
 from agents.players import Player
-from melody_env import RewardProfile, Setting, discriminator_auc, melody_statistics, score_melodies
+from melody_env import EnvironmentSpec, RewardProfile, Setting, discriminator_auc, melody_statistics, score_melodies
 from melody_env.copying import longest_shared_runs
 from melody_env.discriminator import LOGISTIC, TREES, Judge
 from melody_env.gru_discriminator import GRU
@@ -27,9 +25,6 @@ HALVES = 2
 COMPARED = 500
 """Pieces that are looked for in the tunes that were learned from."""
 MIN_TUNES = 20
-
-Composer = BasePolicy | Player | None
-"""An agent's policy or another player; None is the Note RNN."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +64,9 @@ class Likeness:
     """Of the pieces so many are shown to the classifiers."""
     seed: int
 
-    def of_composer(self, composer: Composer, environment: dict[str, Any]) -> dict[str, float]:
-        """Return the figures of the pieces that `composer` composes in this `environment`."""
-        pieces = compose_pieces(composer, self.compositions, self.seed, environment)
+    def of_player(self, player: Player, environment: EnvironmentSpec) -> dict[str, float]:
+        """Return the figures of the pieces that the `player` composes in this `environment`."""
+        pieces = compose_pieces(player, self.compositions, self.seed, environment)
         melodies = pieces.melodies
         return {
             **self._music_theory(melodies),
@@ -79,7 +74,7 @@ class Likeness:
             "kl": float(pieces.kl.mean()),
             **{name: self._auc(judge, melodies[: self.judged], self.people.train) for name, judge in JUDGES.items()},
             "overlap": self._overlap(melodies),
-            "human_nats": -log_likelihood(composer, self.people.held_out, environment),
+            "human_nats": -log_likelihood(player, self.people.held_out, environment),
             "distinct": count_distinct(melodies) / len(melodies),
             "longest_shared_run": self._shared_run(melodies),
         }
@@ -101,9 +96,9 @@ class Likeness:
             "longest_shared_run": self._shared_run(held_out),
         }
 
-    def logistic_auc(self, composer: Composer, environment: dict[str, Any]) -> float:
+    def logistic_auc(self, player: Player, environment: EnvironmentSpec) -> float:
         """Return the AUC of the logistic classifier alone."""
-        pieces = compose_pieces(composer, self.judged, self.seed, environment)
+        pieces = compose_pieces(player, self.judged, self.seed, environment)
         return self._auc(LOGISTIC, pieces.melodies, self.people.train)
 
     def _music_theory(self, melodies: Tokens) -> dict[str, float]:

@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--piece", type=int, default=1, help="number of the piece in melodies/")
     parser.add_argument("--out", type=Path, default=Path("before_after.png"), help="picture to write")
     arguments = parser.parse_args()
-    setting = TrainConfig.saved(RunDirectory.open(arguments.run).read_json("config.json")).profile().setting
+    setting = TrainConfig.saved(RunDirectory.open(arguments.run).read_json("config.json")).environment().setting
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     composers = {"note_rnn": "before: the Note RNN", "agent": "after: the tuned agent"}

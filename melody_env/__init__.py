@@ -6,8 +6,10 @@ from melody_env.composition import Composition
 from melody_env.copying import longest_shared_runs
 from melody_env.discriminator import discriminator_auc
 from melody_env.diversity import largest_bar_share, mean_hamming_distance
-from melody_env.engine import FinishedPieces, MelodyEngine, setting_of
+from melody_env.engine import FinishedPieces, MelodyEngine
 from melody_env.env import MelodyCompositionEnv
+from melody_env.environment_spec import EnvironmentSpec
+from melody_env.human_reference import HumanReference
 from melody_env.pictures import melody_text, piano_roll_figure, piano_roll_image
 from melody_env.plugins import Melody, RuleError, mask, rule
 from melody_env.profile import NamedMask, ProfileError, RewardProfile, WeightedRule, load_profile, profile_path
@@ -20,7 +22,9 @@ from melody_env.vector_env import MelodyCompositionVectorEnv
 __all__ = [
     "MODES",
     "Composition",
+    "EnvironmentSpec",
     "FinishedPieces",
+    "HumanReference",
     "Melody",
     "MelodyCompositionEnv",
     "MelodyCompositionVectorEnv",
@@ -49,7 +53,6 @@ __all__ = [
     "profile_path",
     "rule",
     "score_melodies",
-    "setting_of",
 ]
 
 register(

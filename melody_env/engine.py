@@ -3,10 +3,9 @@
 Shapes: B pieces, T steps, A = 38 tokens, R rules.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,37 +15,15 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils.seeding import np_random
 
 from melody_env.composition import Composition, Floats
+from melody_env.environment_spec import EnvironmentSpec
 from melody_env.forbidding import nearest_allowed
-from melody_env.observing import OBSERVATIONS, observe, space_of
-from melody_env.profile import RewardProfile, load_profile
-from melody_env.setting import PAPER_SETTING, Flags, Setting
+from melody_env.observing import observe, space_of
+from melody_env.setting import Flags, Setting
 from note_rnn import State
-from note_rnn.checkpoint import load_note_rnn
-from note_rnn.errors import InputError
-from note_rnn.model import NoteRNN
-from note_rnn.primers import read_primer
+from note_rnn.errors import check_count
 from note_rnn.vocabulary import NO_EVENT, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens
 
 Floats32 = npt.NDArray[np.float32]
-
-PRIMINGS = ("random_note", "none")
-
-
-class EngineArguments(TypedDict, total=False):
-    """The keyword arguments of an environment, whatever its face; `MelodyCompositionEnv` says what they mean."""
-
-    observation: str
-    reward: str | Path | RewardProfile
-    prior: str | Path | NoteRNN
-    priming: str
-    key: str | None
-    mode: str | Sequence[int] | None
-    meter: str | None
-    length: int | str | None
-    pitch_range: Sequence[int] | None
-    tempo: float | None
-    primer: str | Path | npt.ArrayLike | None
-    fixed: Mapping[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -83,36 +60,19 @@ class FinishedPieces:
 class MelodyEngine:
     """B pieces of T steps, all at the same step; the Note RNN is evaluated once per step for all of them.
 
-    The reward of token a is log p(a|s) + r_MT(s, a) / c (paper, equation 3). The Note RNN has heard the priming
-    token and the piece so far; the rules see the piece alone. `setting` are the fields of a `Setting`. Raises
-    InputError, ProfileError or CheckpointError for arguments that cannot be used.
+    The reward of token a is log p(a|s) + r_MT(s, a) / c (paper, equation 3). The Note RNN is conditioned on the priming
+    token and the piece so far; the rules see the piece alone. Raises InputError for a number of pieces below 1.
     """
 
-    def __init__(
-        self,
-        num_pieces: int,
-        *,
-        observation: str = "position",
-        reward: str | Path | RewardProfile = "paper",
-        prior: str | Path | NoteRNN = "default",
-        priming: str = "random_note",
-        primer: str | Path | npt.ArrayLike | None = None,
-        fixed: Mapping[int, int] | None = None,
-        **setting: Any,
-    ):
+    def __init__(self, num_pieces: int, environment: EnvironmentSpec):
         self.num_pieces = check_count("num_envs", num_pieces)
-        self.observation = check_choice("observation", observation, OBSERVATIONS)
-        self.priming = check_choice("priming", priming, PRIMINGS)
-        self.profile = load_profile(reward).with_setting(**setting)
-        self.length = self.setting.steps
-        prior = prior if isinstance(prior, NoteRNN) else load_note_rnn(prior)
-        self.prior = prior.transposed(self.setting.transposition)
-        """The Note RNN, moved to the key."""
-        self.primer = None if primer is None else read_primer(primer, semitones=self.setting.transposition)
-        """What is heard before every piece [P], if not a priming token."""
+        self.environment = environment
+        self.profile = environment.profile
+        """Of the environment, but for c, which can be changed between steps."""
+        self.length = environment.setting.steps
+        self.prior = environment.prior_in_key
+        """The Note RNN in the key of the setting."""
         self._first_state = self._heard_by_all(() if self.primer is None else self.primer[:-1])
-        self.fixed = check_fixed(fixed or {}, self.length)
-        """The tokens that are given, by their steps."""
         self.rngs: list[np.random.Generator] = []
         """One generator for each piece, made when first needed; it draws the priming tokens."""
         self.composition: Composition | None = None
@@ -132,13 +92,18 @@ class MelodyEngine:
 
     @property
     def setting(self) -> Setting:
-        """Key, mode, meter, length, range and tempo: the profile's, changed by what was given."""
-        return self.profile.setting
+        """Key, mode, meter, length, range and tempo."""
+        return self.environment.setting
+
+    @property
+    def primer(self) -> Tokens | None:
+        """The tokens [P] that precede every piece, if not a priming token."""
+        return self.environment.primer
 
     @property
     def observation_space(self) -> Space[Any]:
         """The space of one piece's observation."""
-        return space_of(self.observation, self.length)
+        return space_of(self.environment.observation, self.length)
 
     @property
     def action_space(self) -> spaces.Discrete:
@@ -157,7 +122,7 @@ class MelodyEngine:
         """Start B new pieces: draw the priming tokens and let the Note RNN hear them."""
         if self.primer is not None:
             primers = np.full(self.num_pieces, self.primer[-1])
-        elif self.priming == "random_note":
+        elif self.environment.priming == "random_note":
             if not self.rngs:
                 self.seed([None] * self.num_pieces)
             primers = np.array([rng.integers(VOCABULARY_SIZE) for rng in self.rngs])
@@ -202,7 +167,7 @@ class MelodyEngine:
     @property
     def forbids(self) -> bool:
         """Whether there is any token that may not always come."""
-        return self.profile.forbids or bool(self.fixed)
+        return self.profile.forbids or bool(self.environment.fixed)
 
     def action_masks(self) -> Flags:
         """Return which tokens may come next [B, A]: a fixed one, else those in range and masks; all at the end."""
@@ -212,11 +177,11 @@ class MelodyEngine:
 
     def observations(self) -> npt.NDArray[np.int64]:
         """Return what is seen of each piece [B, ...]."""
-        return observe(self.observation, self.last_tokens, self.composition)
+        return observe(self.environment.observation, self.last_tokens, self.composition)
 
     def observations_of(self, token: int) -> npt.NDArray[np.int64]:
         """Return what is seen [B, ...] of a `token` of the primer, before the first step."""
-        return observe(self.observation, np.full(self.num_pieces, token), None)
+        return observe(self.environment.observation, np.full(self.num_pieces, token), None)
 
     def melody(self, piece: int) -> Tokens:
         """Return the tokens that one piece has so far."""
@@ -236,7 +201,7 @@ class MelodyEngine:
 
     def _allowed_next(self) -> Flags:
         assert self.composition is not None
-        token = self.fixed.get(self.composition.position)
+        token = self.environment.fixed.get(self.composition.position)
         if token is None:
             return self.profile.allowed(self.composition)
         return np.tile(np.arange(VOCABULARY_SIZE) == token, (self.num_pieces, 1))
@@ -253,32 +218,3 @@ class MelodyEngine:
     def _whole_pieces(self, composition: Composition) -> FinishedPieces:
         rules = dict(zip(self.profile.rule_names, self._rule_sums, strict=True))
         return FinishedPieces(composition.tokens.T.astype(np.int64), rules, *self._sums)
-
-
-def setting_of(environment: Mapping[str, Any]) -> Setting:
-    """Return the musical setting that an environment with these keyword arguments has."""
-    given = {name: value for name, value in environment.items() if name in PAPER_SETTING.as_dict()}
-    return load_profile(environment.get("reward", "paper")).with_setting(**given).setting
-
-
-def check_fixed(fixed: Mapping[int, int], length: int) -> dict[int, int]:
-    """Return `fixed`, tokens by their steps 0..length - 1; raises InputError for a step or token that is none."""
-    for step, token in fixed.items():
-        if isinstance(step, bool) or not isinstance(step, int | np.integer) or not 0 <= step < length:
-            raise InputError(f"A fixed token must be at a step 0..{length - 1} of the piece, not at {step!r}.")
-        check_tokens(token, ndim=0)
-    return {int(step): int(token) for step, token in fixed.items()}
-
-
-def check_choice(argument: str, value: str, choices: Sequence[str]) -> str:
-    """Return `value` if it is one of `choices`; raises InputError naming the argument and the choices."""
-    if value not in choices:
-        raise InputError(f"{argument} must be one of {', '.join(map(repr, choices))}, not {value!r}.")
-    return value
-
-
-def check_count(argument: str, value: int) -> int:
-    """Return `value` if it is a whole number above 0; raises InputError naming the argument."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise InputError(f"{argument} must be a whole number above 0, not {value!r}.")
-    return value

@@ -6,9 +6,11 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from melody_env.engine import EngineArguments, MelodyEngine, check_choice
+from melody_env.engine import MelodyEngine
+from melody_env.environment_spec import EnvironmentArguments, EnvironmentSpec
 from melody_env.pictures import melody_text, piano_roll_image
 from melody_env.setting import Flags
+from note_rnn.errors import check_choice
 
 RENDER_MODES = ("ansi", "rgb_array")
 STEPS_PER_SECOND = 8
@@ -113,9 +115,9 @@ notes as text (`"C4 - D4 -"`), a MIDI or ABC file, or `"corpus:TITLE"` |
 
     metadata = {"render_modes": list(RENDER_MODES), "render_fps": STEPS_PER_SECOND}  # noqa: RUF012
 
-    def __init__(self, *, render_mode: str | None = None, **arguments: Unpack[EngineArguments]):
+    def __init__(self, *, render_mode: str | None = None, **arguments: Unpack[EnvironmentArguments]):
         self.render_mode = check_render_mode(render_mode)
-        self.engine = MelodyEngine(1, **arguments)
+        self.engine = MelodyEngine(1, EnvironmentSpec.of(**arguments))
         self.metadata = {**self.metadata, "render_fps": round(self.engine.setting.tempo / 15)}
         self.observation_space = self.engine.observation_space
         self.setting = self.engine.setting

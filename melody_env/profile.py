@@ -105,6 +105,16 @@ class RewardProfile:
         """
         return replace(self, setting=self.setting.changed(**changes))
 
+    def as_record(self) -> dict[str, Any]:
+        """Return rules, weights, c and masks as JSON, without the setting."""
+        return {
+            "name": self.name,
+            "rules": {rule.name: {"weight": rule.weight, **_record(rule)} for rule in self.rules},
+            "c": self.c,
+            "log_prior": self.log_prior,
+            "masks": {mask.name: _record(mask) for mask in self.masks},
+        }
+
     @cached_property
     def rule_names(self) -> tuple[str, ...]:
         """The R rules in their order."""
@@ -180,6 +190,10 @@ def profile_path(source: str | Path) -> Path:
     """Return the file of a profile: the shipped one of that name, or else the path that `source` is."""
     shipped = _SHIPPED / f"{source}.yaml"
     return shipped if shipped.is_file() else Path(source).expanduser().resolve()
+
+
+def _record(item: WeightedRule | NamedMask) -> dict[str, Any]:
+    return dict(item.parameters) if item.file is None else {**item.parameters, "file": str(item.file)}
 
 
 def _parse(data: Any, name: str, folder: Path) -> RewardProfile:

@@ -14,8 +14,9 @@ import numpy.typing as npt
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
-from melody_env.engine import EngineArguments, FinishedPieces, MelodyEngine
+from melody_env.engine import FinishedPieces, MelodyEngine
 from melody_env.env import check_render_mode, render_pieces
+from melody_env.environment_spec import EnvironmentArguments, EnvironmentSpec
 from melody_env.setting import Flags, Setting
 
 
@@ -27,9 +28,9 @@ class MelodyVecEnv(VecEnv):
     attributes are this object's.
     """
 
-    def __init__(self, num_envs: int = 1, *, render_mode: str | None = None, **arguments: Unpack[EngineArguments]):
+    def __init__(self, num_envs: int = 1, *, render_mode: str | None = None, **arguments: Unpack[EnvironmentArguments]):
         self.render_mode = check_render_mode(render_mode)
-        self.engine = MelodyEngine(num_envs, **arguments)
+        self.engine = MelodyEngine(num_envs, EnvironmentSpec.of(**arguments))
         super().__init__(num_envs, self.engine.observation_space, self.engine.action_space)
         self._started = time.time()
         self._actions: npt.NDArray[Any] = np.zeros(0, np.int64)

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from melody_env.engine import EngineArguments, FinishedPieces, MelodyEngine
+from melody_env.engine import FinishedPieces, MelodyEngine
 from melody_env.env import RENDER_MODES, STEPS_PER_SECOND, Frame, check_render_mode, render_pieces
+from melody_env.environment_spec import EnvironmentArguments, EnvironmentSpec
 from melody_env.setting import Flags
 
 Observations = npt.NDArray[np.int64]
@@ -33,9 +34,9 @@ class MelodyCompositionVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], 
         "autoreset_mode": AutoresetMode.SAME_STEP,
     }
 
-    def __init__(self, num_envs: int = 1, *, render_mode: str | None = None, **arguments: Unpack[EngineArguments]):
+    def __init__(self, num_envs: int = 1, *, render_mode: str | None = None, **arguments: Unpack[EnvironmentArguments]):
         self.render_mode = check_render_mode(render_mode)
-        self.engine = MelodyEngine(num_envs, **arguments)
+        self.engine = MelodyEngine(num_envs, EnvironmentSpec.of(**arguments))
         self.num_envs = num_envs
         self.single_observation_space = self.engine.observation_space
         self.single_action_space = self.engine.action_space

@@ -1,11 +1,27 @@
 """Bad input: the base of the errors that a command tells in one sentence, without a traceback."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 
 class InputError(ValueError):
     """Something given by the user cannot be used; the message is one sentence: what, where, what to do."""
+
+
+def check_choice(argument: str, value: str, choices: Sequence[str]) -> str:
+    """Return `value` if it is one of `choices`; raises InputError naming the argument and the choices."""
+    if value not in choices:
+        raise InputError(f"{argument} must be one of {', '.join(map(repr, choices))}, not {value!r}.")
+    return value
+
+
+def check_count(argument: str, value: int) -> int:
+    """Return `value` if it is a whole number above 0; raises InputError naming the argument."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise InputError(f"{argument} must be a whole number above 0, not {value!r}.")
+    return value
 
 
 def run_command(main: Callable[[], None]) -> None:

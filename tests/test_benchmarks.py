@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from agents.evaluation import ROWS
+from agents.metrics_table import ROWS
 from note_rnn.corpus import Corpus
 from note_rnn.tunes import Bars
 
@@ -148,7 +148,7 @@ def test_agents_are_compared_with_human_tunes_and_controls(tunes, small_runs, tm
     import likeness
 
     from agents import compose
-    from agents.composing import load_run
+    from agents.composers import load_run
     from melody_env import load_profile, score_melodies
 
     for judge in ("trees", "gru"):  # as sure as the quickest, for this
@@ -165,11 +165,11 @@ def test_agents_are_compared_with_human_tunes_and_controls(tunes, small_runs, tm
 
     (agent,), (own,) = rows["an agent"], rows["Note RNN"]
     melodies = compose(small_runs[0], 40, seed=4)
-    _, environment = load_run(small_runs[0])
     scores = score_melodies(melodies, load_profile("paper")).music_theory
     assert agent["r_MT: paper"] == pytest.approx(scores.mean())
     heard = np.concatenate([np.full((40, 1), 1), melodies[:, :-1]], axis=1)
-    log_probs = environment["prior"].log_probs(heard).numpy()[:, 1:]  # the first follows a random note
+    prior = load_run(small_runs[0]).environment.prior
+    log_probs = prior.log_probs(heard).numpy()[:, 1:]  # the first follows a random note
     expected = np.take_along_axis(log_probs, melodies[:, 1:, None], -1).mean()
     assert agent["log_prob"] == pytest.approx(expected, rel=0.05)
     assert agent["distinct"] == len(np.unique(melodies, axis=0)) / 40

@@ -1,4 +1,4 @@
-"""The benchmark that compares agents with people's tunes and with controls that no reward has touched."""
+"""The benchmark that compares agents with human tunes and with controls that no reward has touched."""
 
 import sys
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from agents import compose_pieces
-from melody_env import Setting, load_profile
+from agents.players import NoteRNNPlayer
+from melody_env import EnvironmentSpec, Setting, load_profile
 from note_rnn import NoteRNN, load_note_rnn, run_command
 
 C4, E4, G4 = 14, 18, 21
@@ -23,18 +24,20 @@ def test_told_the_position_the_prior_plays_what_stands_there(prior):
     windows = np.ones((300, 8), np.int64)
     windows[:, ::4] = E4
     positioned = fit_position(prior, windows, np.random.default_rng(0))
-    pieces = compose_pieces(positioned, 200, 0, {"prior": prior, "length": 8})
+    environment = EnvironmentSpec.of(prior=prior, length=8)
+    pieces = compose_pieces(positioned, 200, 0, environment)
     assert (pieces.melodies == windows[0]).mean() > 0.95
     assert pieces.kl.mean() > 5
-    without = compose_pieces(None, 200, 0, {"prior": prior, "length": 8})
+    without = compose_pieces(NoteRNNPlayer(), 200, 0, environment)
     assert (without.melodies == windows[0]).mean() < 0.7
 
 
 def test_colder_is_more_likely_and_still_the_prior(prior):
     from honest_controls import ColderPrior
 
-    environment = {"prior": prior, "length": 8}
-    same, own, cold = (compose_pieces(each, 200, 0, environment) for each in (ColderPrior(1), None, ColderPrior(0.5)))
+    environment = EnvironmentSpec.of(prior=prior, length=8)
+    players = (ColderPrior(1), NoteRNNPlayer(), ColderPrior(0.5))
+    same, own, cold = (compose_pieces(each, 200, 0, environment) for each in players)
     np.testing.assert_array_equal(same.melodies, own.melodies)
     assert cold.finished.log_prob.mean() > own.finished.log_prob.mean()
     assert cold.kl.mean() > own.kl.mean() == pytest.approx(0, abs=1e-4)
@@ -49,7 +52,7 @@ def test_figures_of_pieces_and_of_people(prior):
     people = People(setting, tunes[:200], tunes[200:], list(tunes[:200]))
     likeness = Likeness(people, {"paper": load_profile("paper")}, compositions=100, judged=80, seed=0)
     own = likeness.of_people(prior)
-    composed = likeness.of_composer(None, {"prior": prior, **setting.as_dict()})
+    composed = likeness.of_player(NoteRNNPlayer(), EnvironmentSpec.of(prior=prior, **setting.as_dict()))
     assert own["logistic"] == pytest.approx(0.5, abs=0.15)
     assert min(composed[name] for name in ("logistic", "trees", "gru")) > 0.8  # dance tunes have more than three notes
     assert composed["overlap"] < own["overlap"]

@@ -11,10 +11,10 @@ import pytest
 import agents.callbacks
 import train
 from agents import PPOKL, RecurrentDQN
-from agents.composing import load_agent
+from agents.composers import load_agent
 from agents.config import TrainConfig
+from agents.presets import PRESETS, algorithm_class
 from agents.run_directory import RunDirectory
-from agents.settings import PRESETS, algorithm_class
 from melody_env import load_profile
 
 OURS = (PPOKL, RecurrentDQN)
@@ -35,7 +35,8 @@ def test_every_preset_trains_from_the_command_line_to_its_table(
 ):
     sizes = {"total_timesteps": 256, "n_envs": 4, "length": 16, "evaluations": 1, "checkpoints": 1, "compositions": 10}
     own = {"learning_starts": 32, "batch_size": 4 if algorithm_class(algo) in OURS else 64, "n_epochs": 1}
-    named = {name: value for name, value in own.items() if hasattr(PRESETS[algo, preset]["agent"], name)}
+    defaults = PRESETS[algo, preset]
+    named = {name: value for name, value in own.items() if hasattr(defaults.agent, name)}
     changes = {"prior": small_prior_file, "run_dir": tmp_path, "seed": 2, "device": "cpu", **sizes, **named}
     arguments = ["--algo", algo, "--preset", preset]
     arguments += [part for name, value in changes.items() for part in (f"--{name.replace('_', '-')}", str(value))]
@@ -43,9 +44,9 @@ def test_every_preset_trains_from_the_command_line_to_its_table(
     train.main()
     run = RunDirectory.open(tmp_path)
     config = TrainConfig.saved(run.read_json("config.json"))
-    documented = {name: value for name, value in PRESETS[algo, preset].items() if name not in (*changes, "agent")}
+    documented = {name: value for name, value in vars(defaults).items() if name not in (*changes, "agent")}
     assert {name: getattr(config, name) for name in documented} == documented
-    assert config.agent == replace(PRESETS[algo, preset]["agent"], **named)
+    assert config.agent == replace(defaults.agent, **named)
     model = load_agent(run.newest_checkpoint(), algorithm_class(algo), device="cpu")
     assert model.num_timesteps >= 256
     assert model._n_updates > 0

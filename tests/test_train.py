@@ -5,6 +5,7 @@ import shutil
 import signal
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 from unittest.mock import Mock
@@ -21,13 +22,16 @@ import agents.report
 import train
 from agents import compose
 from agents.callbacks import ProgressCallback, show_pieces
-from agents.composing import compose_pieces, load_agent, load_run
+from agents.composers import load_agent, load_run
+from agents.composing import compose_pieces
 from agents.curves import Curve, read_curves
 from agents.evaluate import EvaluateConfig, evaluate_run
-from agents.evaluation import ROWS, table_metrics
+from agents.metrics import table_metrics
+from agents.metrics_table import ROWS
+from agents.players import NoteRNNPlayer
+from agents.presets import Algorithm, algorithm_class
 from agents.run_directory import RunDirectory
-from agents.settings import Algorithm, algorithm_class
-from melody_env import Setting, populations
+from melody_env import EnvironmentSpec, Setting, human_reference, load_profile, populations
 from note_rnn import read_midi, run_command, write_wav
 
 RULES = ("key", "tonic", "repetition", "autocorrelation", "motif", "repeated_motif", "interval", "leap", "extrema")
@@ -105,11 +109,21 @@ def test_run_records_all_that_is_needed_to_repeat_it(finished_run, small_prior_f
     assert {"torch", "stable-baselines3", "gymnasium", "numpy"} <= record["versions"].keys()
 
 
+def test_run_records_its_environment(finished_run, small_prior):
+    record = json.loads((finished_run / "config.json").read_text())
+    config = record["config"]
+    profile = replace(load_profile(config["reward"]), c=config["c"])
+    expected = EnvironmentSpec.of(prior=small_prior, reward=profile).as_record()
+    assert record["environment"] == json.loads(json.dumps(expected))
+    assert record["environment"]["profile"]["c"] == config["c"] is not None
+    assert load_run(finished_run).environment.as_record() == expected
+
+
 def test_metrics_hold_the_table_for_the_note_rnn_and_the_agent(finished_run):
     metrics = json.loads((finished_run / "metrics.json").read_text())
     for composer in ("Note RNN", "agent"):
-        without_people = {"human_overlap", "human_auc", "longest_shared_run"}
-        assert {row.metric for row in ROWS} - without_people <= metrics[composer].keys()
+        likeness = {"human_overlap", "human_auc", "longest_shared_run"}
+        assert {row.metric for row in ROWS} - likeness <= metrics[composer].keys()
     assert metrics["Note RNN"]["kl"] == pytest.approx(0.0, abs=1e-6)
     assert metrics["agent"]["kl"] > 0.0
 
@@ -137,9 +151,9 @@ def test_melodies_of_both_can_be_heard_and_seen(finished_run):
 def test_table_and_melodies_are_of_the_same_pieces_by_the_seed_of_the_run(finished_run):
     metrics = json.loads((finished_run / "metrics.json").read_text())
     assert (metrics["compositions"], metrics["seed"]) == (20, 3)
-    agent, environment = load_run(finished_run)
-    for name, policy in (("Note RNN", None), ("agent", agent)):
-        pieces = compose_pieces(policy, 20, 3, environment)
+    agent = load_run(finished_run)
+    for name, player in (("Note RNN", NoteRNNPlayer()), ("agent", agent.player())):
+        pieces = compose_pieces(player, 20, 3, agent.environment)
         assert metrics[name] == pytest.approx(table_metrics(pieces), nan_ok=True)
         for number in range(WRITTEN):
             path = finished_run / "melodies" / f"{name.lower().replace(' ', '_')}_{number + 1}.mid"
@@ -184,7 +198,8 @@ def test_every_algorithm_goes_from_configuration_to_table(algo, small_prior_file
     assert compose(run, 3, seed=0).shape == (3, 16)
     per_step = {name: metrics["Note RNN"][name] for name in ("reward", "music_theory", "log_prob")}
     log_prob = 0.0 if algo == "rl_only" else per_step["log_prob"]
-    assert per_step["reward"] == pytest.approx(per_step["music_theory"] / config.profile().c + log_prob, rel=1e-4)
+    c = config.environment().profile.c
+    assert per_step["reward"] == pytest.approx(per_step["music_theory"] / c + log_prob, rel=1e-4)
 
 
 def final_weights(run: Path, algo: str) -> torch.Tensor:
@@ -334,7 +349,7 @@ def test_a_rule_of_ones_own_goes_from_file_to_curve(own_rule, small_prior_file, 
 def test_a_rule_that_fails_is_told_all_is_saved_and_the_mended_run_goes_on(
     algo, own_rule, small_prior_file, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(agents.callbacks, "_HEARD", 1)
+    monkeypatch.setattr(agents.callbacks, "_SHOWN", 1)
     monkeypatch.setattr(train, "WRITTEN_PIECES", 0)
     rule = own_rule.with_suffix(".py")
     whole = rule.read_text()
@@ -400,18 +415,18 @@ def test_damaged_checkpoint_is_told(small_prior_file, tmp_path, monkeypatch, cap
     assert "holds no agent that can be loaded" in capsys.readouterr().err
 
 
-def test_people_stand_beside_the_agent_where_their_tunes_are_at_hand(small_prior_file, tmp_path, monkeypatch, capsys):
+def test_human_tunes_stand_beside_the_agent_where_they_are_at_hand(small_prior_file, tmp_path, monkeypatch, capsys):
     tunes = np.random.default_rng(0).choice([1, 14, 16, 18, 19, 21], (40, 32))
     settings = []
-    monkeypatch.setattr(train, "held_out_melodies", lambda setting: settings.append(setting) or tunes)
+    monkeypatch.setattr(human_reference, "held_out_melodies", lambda setting: settings.append(setting) or tunes)
     monkeypatch.setattr(populations, "_cached_split", lambda: Mock(train=Mock(segments=list(tunes))))
     changes = {"total_timesteps": 256, "compositions": 30, "tempo": 90}
     run = train.train(small_config(small_prior_file, tmp_path / "run", **changes))
     assert settings == [Setting(tempo=90)]
     metrics = json.loads((run / "metrics.json").read_text())
     assert {row.metric for row in ROWS} <= metrics["agent"].keys()
-    assert metrics["people"]["notes_not_in_key"] == 0
-    assert metrics["people"]["longest_shared_run"] == 32
-    assert metrics["people"]["human_overlap"] > metrics["Note RNN"]["human_overlap"]
+    assert metrics["Human"]["notes_not_in_key"] == 0
+    assert metrics["Human"]["longest_shared_run"] == 32
+    assert metrics["Human"]["human_overlap"] > metrics["Note RNN"]["human_overlap"]
     assert 0.9 < metrics["agent"]["human_auc"] <= 1
-    assert "people" in capsys.readouterr().out
+    assert "Human" in capsys.readouterr().out

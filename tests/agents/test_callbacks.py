@@ -10,23 +10,24 @@ from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 
 import agents.callbacks
 from agents import PPOKL, compose_pieces
-from agents.callbacks import ListenCallback, ProgressCallback, SaveCallback, show_pieces
+from agents.callbacks import EvaluationCallback, ProgressCallback, SaveCallback, show_pieces
 from agents.composing import log_likelihood
-from agents.evaluation import learning_metrics
-from melody_env import MelodyVecEnv, score_melodies
+from agents.metrics import learning_metrics
+from agents.players import NoteRNNPlayer, agent_player
+from melody_env import EnvironmentSpec, MelodyVecEnv, score_melodies
 from note_rnn import SAMPLE_RATE, Progress, synthesize
 
 LENGTH, N_ENVS = 8, 4
 
 
 @pytest.fixture
-def environment(small_prior) -> dict[str, Any]:
-    return {"prior": small_prior, "length": LENGTH, "reward": "key", "tempo": 90.0}
+def environment(small_prior) -> EnvironmentSpec:
+    return EnvironmentSpec.of(prior=small_prior, length=LENGTH, reward="key", tempo=90.0)
 
 
 @pytest.fixture
 def model(environment) -> PPOKL:
-    env = MelodyVecEnv(N_ENVS, **environment)
+    env = MelodyVecEnv(N_ENVS, **environment.arguments)
     return PPOKL(env=env, prior=env.engine.prior, n_steps=6, seed=0, device="cpu", kl_weight=0.0)
 
 
@@ -50,14 +51,14 @@ def learned(model: PPOKL, steps: int, callback: Any, resumed: bool = False) -> L
 
 
 def test_the_agent_is_evaluated_at_first_and_after_every_multiple_of_the_interval(model, environment):
-    log = learned(model, 96, ListenCallback(30, environment, num_pieces=4))
+    log = learned(model, 96, EvaluationCallback(30, environment, num_pieces=4))
     assert [step for step, _ in log.dumped] == [0, 32, 60, 92]
-    log = learned(model, 96, ListenCallback(30, environment, num_pieces=4), resumed=True)
+    log = learned(model, 96, EvaluationCallback(30, environment, num_pieces=4), resumed=True)
     assert [step for step, _ in log.dumped] == [120, 152, 180]
 
 
 def test_an_interval_shorter_than_a_step_evaluates_at_every_step(model, environment):
-    log = learned(model, 24, ListenCallback(0, environment, num_pieces=2))
+    log = learned(model, 24, EvaluationCallback(0, environment, num_pieces=2))
     assert [step for step, _ in log.dumped] == [0, 4, 8, 12, 16, 20, 24]
 
 
@@ -65,23 +66,23 @@ def test_what_is_logged_are_the_metrics_of_pieces_of_the_agent_as_it_is(model, e
     human = np.random.default_rng(0).integers(38, size=(5, LENGTH))
     lines: list[str] = []
     stop = SimpleNamespace(go_on=lambda model, metrics: False)  # before it learns more
-    listening = {"num_pieces": 7, "seed": 3, "human_tunes": human, "tell": lines.append}
-    log = learned(model, 192, ListenCallback(96, environment, watch=stop, **listening))
+    options = {"num_pieces": 7, "seed": 3, "human_tunes": human, "tell": lines.append}
+    log = learned(model, 192, EvaluationCallback(96, environment, watch=stop, **options))
     (_, values) = log.dumped[-1]
-    pieces = compose_pieces(model.policy, 7, 3, environment)
+    pieces = compose_pieces(agent_player(model.policy), 7, 3, environment)
     metrics = learning_metrics(pieces)
     assert len(metrics) > 8
     for name, value in metrics.items():
         assert values[name if name.startswith("rule/") else f"melody/{name}"] == pytest.approx(value, nan_ok=True)
-    likelihood = log_likelihood(model.policy, human, environment)
+    likelihood = log_likelihood(agent_player(model.policy), human, environment)
     assert values["melody/human_log_prob"] == pytest.approx(likelihood)
-    assert likelihood != pytest.approx(log_likelihood(None, human, environment))
+    assert likelihood != pytest.approx(log_likelihood(NoteRNNPlayer(), human, environment))
     assert len(lines) == 2
     assert lines[-1] == (f"r_MT {metrics['music_theory']:.2f}, log p {metrics['log_prob']:.2f}, KL {metrics['kl']:.1f}")
 
 
 def test_without_human_tunes_there_is_no_likelihood_of_them(model, environment):
-    log = learned(model, 8, ListenCallback(8, environment, num_pieces=2))
+    log = learned(model, 8, EvaluationCallback(8, environment, num_pieces=2))
     assert "melody/human_log_prob" not in log.dumped[-1][1]
 
 
@@ -93,7 +94,7 @@ def test_a_watch_is_given_agent_and_metrics_and_can_end_the_training(model, envi
             judged.append((judged_model, judged_model.num_timesteps, metrics["rule/in_key"]))
             return len(judged) < 2
 
-    log = learned(model, 96, ListenCallback(24, environment, num_pieces=4, watch=Watch()))
+    log = learned(model, 96, EvaluationCallback(24, environment, num_pieces=4, watch=Watch()))
     assert model.num_timesteps == 48
     assert judged == [(model, step, values["rule/in_key"]) for step, values in log.dumped[1:]]
 
@@ -103,15 +104,16 @@ def test_pictures_are_made_at_first_and_every_few_times(model, environment, monk
     monkeypatch.setattr(agents.callbacks, "show_pieces", lambda *arguments: shown.append(arguments))
     board = TensorBoardOutputFormat(str(tmp_path))
     model.set_logger(Logger(str(tmp_path), [board]))
-    model.learn(48, ListenCallback(8, environment, num_pieces=4, pictures_every=3), log_interval=None)
+    model.learn(48, EvaluationCallback(8, environment, num_pieces=4, pictures_every=3), log_interval=None)
     assert [step for *_, step in shown] == [0, 24, 48]
-    writer, pieces, shown_environment, _ = shown[0]
-    assert (writer, shown_environment) == (board.writer, environment)
-    assert pieces.probabilities.shape == (2, LENGTH, 38)
+    writer, pieces, _ = shown[0]
+    assert (writer, pieces.setting) == (board.writer, environment.setting)
+    assert tuple(pieces.steps.rules) == environment.profile.rule_names
+    assert pieces.steps.probabilities.shape == (2, LENGTH, 38)
 
 
 def test_pictures_and_sounds_are_those_of_the_first_pieces(environment, monkeypatch):
-    pieces = compose_pieces(None, 5, 0, environment, num_probabilities=2)
+    pieces = compose_pieces(NoteRNNPlayer(), 5, 0, environment, retained=2)
     pictures, added = [], []
 
     class Writer:
@@ -130,12 +132,12 @@ def test_pictures_and_sounds_are_those_of_the_first_pieces(environment, monkeypa
         return SimpleNamespace(canvas=canvas)
 
     monkeypatch.setattr(agents.callbacks, "piano_roll_figure", picture)
-    show_pieces(Writer(), pieces, environment, 1_500)  # type: ignore[arg-type]
+    show_pieces(Writer(), pieces, 1_500)  # type: ignore[arg-type]
     rewards = score_melodies(pieces.melodies, "key").music_theory
     for number in range(2):
         melody, chances, reward, title, tempo = pictures[number]
         np.testing.assert_array_equal(melody, pieces.melodies[number])
-        np.testing.assert_array_equal(chances, pieces.probabilities[number])
+        np.testing.assert_array_equal(chances, pieces.steps.probabilities[number])
         np.testing.assert_array_equal(reward, rewards[number])
         assert (title, tempo) == (f"piece {number + 1} at step 1,500", 90.0)
         assert added[2 * number] == (f"picture/{number + 1}", (3, 4, 3), np.uint8, 1_500, "HWC")

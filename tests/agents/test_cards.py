@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from agents import compose_pieces
-from agents.cards import chosen_tunes, heard, packed, piece_cards, run_cards, tune_cards
-from agents.composing import load_run
-from melody_env import Setting, score_melodies, setting_of
+from agents.cards import agent_cards, chosen_tunes, packed, piece_cards, token_name, tune_cards
+from agents.composers import load_run
+from agents.players import NoteRNNPlayer
+from melody_env import EnvironmentSpec, score_melodies
 from note_rnn import NoteRNN, transposed
 
 D = 2
@@ -30,11 +31,11 @@ def prior() -> NoteRNN:
 
 
 @pytest.fixture(scope="module")
-def waltz(prior, tmp_path_factory) -> dict:
+def waltz(prior, tmp_path_factory) -> EnvironmentSpec:
     """The environment of pieces in D, in 3/4, with a reward of two rules that count twice and three times."""
     profile = tmp_path_factory.mktemp("profile") / "two.yaml"
     profile.write_text("c: 0.5\nrules:\n  key: {weight: 2}\n  tonic: {weight: 3}\n")
-    return {"prior": prior, "reward": str(profile), "key": "D", "meter": "3/4", "length": 24, "tempo": 96.0}
+    return EnvironmentSpec.of(prior=prior, reward=str(profile), key="D", meter="3/4", length=24, tempo=96.0)
 
 
 class Surer:
@@ -59,11 +60,11 @@ def of(log_probs, melodies) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def pieces(waltz):
-    return compose_pieces(Surer(), 5, 11, waltz, num_probabilities=3)
+    return compose_pieces(Surer(), 5, 11, waltz, retained=3)
 
 
 def test_likelihoods_are_those_of_the_melody_moved_to_c(pieces, waltz, prior):
-    cards = piece_cards(pieces, waltz)
+    cards = piece_cards(pieces, waltz.profile)
     assert len(cards) == 3
     melodies, primers = pieces.melodies[:3], pieces.primers[:3]
     by_prior = log_probs_in_c(prior, melodies, primers)
@@ -72,7 +73,7 @@ def test_likelihoods_are_those_of_the_melody_moved_to_c(pieces, waltz, prior):
     to_d = transposed(np.arange(38), D)  # the tokens of D that those of C become
     for i, card in enumerate(cards):
         assert card.tokens == melodies[i].tolist()
-        assert card.start == heard(primers[i])
+        assert card.start == token_name(primers[i])
         np.testing.assert_allclose(card.prior, np.exp(of(by_prior, melodies)[i]), atol=1e-4)
         assert card.log_prob == pytest.approx(of(by_prior, melodies)[i].sum(), rel=1e-4)
         np.testing.assert_allclose(card.policy, of(by_policy, melodies)[i], atol=1e-4)
@@ -81,7 +82,7 @@ def test_likelihoods_are_those_of_the_melody_moved_to_c(pieces, waltz, prior):
 
 
 def test_rules_have_the_weights_of_the_profile_and_read_the_key_of_the_setting(pieces, waltz):
-    cards = piece_cards(pieces, waltz)
+    cards = piece_cards(pieces, waltz.profile)
     for card in cards:
         outside = [-2.0 if token > 1 and (token + 46) % 12 not in D_MAJOR else 0.0 for token in card.tokens]
         assert card.rules.get("key", [0.0] * 24) == outside
@@ -94,7 +95,7 @@ def test_rules_have_the_weights_of_the_profile_and_read_the_key_of_the_setting(p
 
 
 def test_meter_and_tempo_are_those_of_the_setting(pieces, waltz, tmp_path):
-    card = piece_cards(pieces, waltz)[0]
+    card = piece_cards(pieces, waltz.profile)[0]
     assert (card.steps_per_beat, card.steps_per_bar, card.tempo) == (4, 12, 96)
     (tmp_path / "melody.mid").write_bytes(base64.b64decode(card.midi))
     file = pretty_midi.PrettyMIDI(str(tmp_path / "melody.mid"))
@@ -105,7 +106,7 @@ def test_meter_and_tempo_are_those_of_the_setting(pieces, waltz, tmp_path):
 
 
 def test_a_jig_has_beats_of_six_steps(prior):
-    (card,) = tune_cards(np.full((1, 24), 14), {"prior": prior, **Setting(meter="6/8", length=24).as_dict()})
+    (card,) = tune_cards(np.full((1, 24), 14), EnvironmentSpec.of(prior=prior, meter="6/8", length=24))
     assert (card.steps_per_beat, card.steps_per_bar) == (6, 12)
 
 
@@ -132,9 +133,9 @@ def test_tunes_are_chosen_by_chance_each_once():
 
 
 def test_before_is_the_note_rnn_and_after_the_agent(small_runs):
-    policy, environment = load_run(small_runs[0])
-    cards = run_cards(small_runs[0], 4, 9)
-    before, after = (compose_pieces(each, 4, 9, environment, num_probabilities=4) for each in (None, policy))
+    agent = load_run(small_runs[0])
+    cards = agent_cards(agent, 4, 9)
+    before, after = (compose_pieces(each, 4, 9, agent.environment) for each in (NoteRNNPlayer(), agent.player()))
     assert [card.tokens for card in cards.before] == before.melodies.tolist()
     assert [card.tokens for card in cards.after] == after.melodies.tolist()
     assert [card.policy == card.prior for card in cards.before] == [True] * 4
@@ -142,7 +143,7 @@ def test_before_is_the_note_rnn_and_after_the_agent(small_runs):
     assert [card.start for card in cards.before] == [card.start for card in cards.after]
     expected = score_melodies(after.melodies).music_theory
     np.testing.assert_allclose([card.music_theory for card in cards.after], expected, atol=1e-4)
-    assert setting_of(cards.environment).tempo == cards.after[0].tempo == 480
+    assert agent.environment.setting.tempo == cards.after[0].tempo == 480
 
 
 def test_probabilities_are_packed_in_255ths():
@@ -150,4 +151,4 @@ def test_probabilities_are_packed_in_255ths():
 
 
 def test_the_token_before_a_melody_is_named_in_words():
-    assert [heard(token) for token in (0, 1, 14, 15, 37)] == ["silence", "nothing", "C4", "C♯4", "B5"]
+    assert [token_name(token) for token in (0, 1, 14, 15, 37)] == ["silence", "nothing", "C4", "C♯4", "B5"]

@@ -5,8 +5,9 @@ import torch
 
 from agents import PPOKL, compose_pieces
 from agents.collapse import CollapseWatch, collapse
-from agents.evaluation import learning_metrics
-from melody_env import MelodyVecEnv
+from agents.metrics import learning_metrics
+from agents.players import NoteRNNPlayer
+from melody_env import EnvironmentSpec, MelodyVecEnv
 from note_rnn import load_note_rnn
 
 HEALTHY = {"distinct_compositions": 1.0, "largest_bar_share": 0.004, "hamming_distance": 0.71}
@@ -32,7 +33,7 @@ def test_symptoms(metric, value, symptom):
 
 
 def test_the_note_rnn_is_healthy():
-    metrics = learning_metrics(compose_pieces(None, 256, 0, {"prior": load_note_rnn()}))
+    metrics = learning_metrics(compose_pieces(NoteRNNPlayer(), 256, 0, EnvironmentSpec.of(prior=load_note_rnn())))
     assert collapse(metrics) is None
 
 

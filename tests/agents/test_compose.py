@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from agents import PPOKL, RecurrentDQN, compose, compose_pieces, melody_files
 from agents.compose_command import ComposeConfig, compose_files
-from agents.players import _ScaledPlayer
-from melody_env import MelodyVecEnv, load_profile, score_melodies
+from agents.composers import Agent
+from agents.players import NoteRNNPlayer, _ScaledPlayer, agent_player
+from melody_env import EnvironmentSpec, MelodyVecEnv, load_profile, score_melodies
 from melody_env.setting import PAPER_SETTING
 from note_rnn import InputError, read_midi, transposed, write_midi
 
@@ -46,8 +47,8 @@ def in_folder(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def of_pieces(policy, small_prior, strength):
-    return compose_pieces(policy, 40, 3, {"prior": small_prior, "length": LENGTH}, strength=strength)
+def composed_by(player, small_prior):
+    return compose_pieces(player, 40, 3, EnvironmentSpec.of(prior=small_prior, length=LENGTH))
 
 
 @pytest.mark.parametrize("objective", ["psi", "g"])
@@ -56,21 +57,22 @@ def test_strength_0_is_the_prior_and_1_the_agent(objective, small_prior):
     policy = RecurrentDQN(env=env, objective=objective, prior=small_prior, seed=0, device="cpu").policy
     with torch.no_grad():
         policy.network.head.logits.bias[18] += 1.5
-    prior = of_pieces(None, small_prior, 1.0)
-    none, whole = of_pieces(policy, small_prior, 0.0), of_pieces(policy, small_prior, 1.0)
+    prior = composed_by(NoteRNNPlayer(), small_prior)
+    none, whole = (composed_by(agent_player(policy, strength=strength), small_prior) for strength in (0.0, 1.0))
     np.testing.assert_array_equal(none.melodies, prior.melodies)
     np.testing.assert_array_equal(none.kl, prior.kl)
-    plain = compose_pieces(policy, 40, 3, {"prior": small_prior, "length": LENGTH})
+    plain = composed_by(agent_player(policy), small_prior)
     np.testing.assert_array_equal(whole.melodies, plain.melodies)
     np.testing.assert_array_equal(whole.kl, plain.kl)
     assert (whole.melodies != prior.melodies).any()
 
 
 def test_what_was_learned_is_scaled(agent, small_prior):
-    rows = {strength: of_pieces(agent.policy, small_prior, strength) for strength in (0.0, 0.5, 1.0, 2.0)}
-    learned = [(pieces.melodies == 18).mean() for pieces in rows.values()]
+    players = [agent_player(agent.policy, strength=strength) for strength in (0.0, 0.5, 1.0, 2.0)]
+    rows = [composed_by(player, small_prior) for player in players]
+    learned = [(pieces.melodies == 18).mean() for pieces in rows]
     assert learned == sorted(learned)
-    distances = [pieces.kl.mean() for pieces in rows.values()]
+    distances = [pieces.kl.mean() for pieces in rows]
     assert distances[0] == pytest.approx(0.0, abs=1e-6)
     assert distances == sorted(distances)
 
@@ -195,10 +197,11 @@ def test_an_agent_of_another_key_composes_in_its_own_or_is_moved_to_the_one_that
     with torch.no_grad():
         model.policy.network.head.logits.bias[18] += 3.0
     model.save("agent.zip")
+    agent = Agent(model.policy, EnvironmentSpec.of(prior=small_prior, **env.setting.as_dict()))
     for key in (None, "D"):
         files = compose_files(ComposeConfig("agent.zip", Path("new.abc"), n=2, seed=1, key=key))
-        environment = {"prior": small_prior, **env.setting.as_dict(), "key": key or "A"}
-        melodies = compose_pieces(model.policy, 2, 1, environment, trained_in=env.setting).melodies
+        environment = agent.environment.changed(key=key or "A")
+        melodies = compose_pieces(agent.player(environment), 2, 1, environment).melodies
         assert [json.loads(path.read_text())["tokens"] for path in files[1::2]] == melodies.tolist()
         assert f"K:{key or 'A'}maj" in files[0].read_text()
 

@@ -8,29 +8,37 @@ import pytest
 import torch
 
 from agents import PPOKL, RecurrentDQN, compose, compose_pieces, composing
-from agents.composing import composer, load_agent, log_likelihood
-from agents.evaluation import learning_metrics, metrics_table, table_metrics
+from agents.composers import Agent, load_agent, load_composer
+from agents.composing import log_likelihood
+from agents.metrics import learning_metrics, table_metrics
+from agents.metrics_table import metrics_table
+from agents.players import NoteRNNPlayer, agent_player
 from agents.selection import good_and_various
-from melody_env import MelodyVecEnv, NamedMask, load_profile, score_melodies, setting_of
+from melody_env import EnvironmentSpec, MelodyVecEnv, NamedMask, load_profile, score_melodies
 from note_rnn import NO_EVENT, CheckpointError, read_primer, transposed
 
 
 @pytest.fixture(scope="module")
-def agent(small_prior) -> RecurrentDQN:
-    env = MelodyVecEnv(2, prior=small_prior, length=12)
-    return RecurrentDQN(env=env, prior=small_prior, seed=0, device="cpu")
+def environment(small_prior) -> EnvironmentSpec:
+    """The one that the agent belongs to."""
+    return EnvironmentSpec.of(prior=small_prior, length=12)
 
 
-def test_untrained_agent_composes_as_its_prior(agent, small_prior):
-    environment = {"prior": small_prior, "length": 12}
-    by_agent = compose_pieces(agent.policy, 50, 7, environment)
-    by_prior = compose_pieces(None, 50, 7, environment)
+@pytest.fixture(scope="module")
+def agent(environment) -> RecurrentDQN:
+    env = MelodyVecEnv(2, **environment.arguments)
+    return RecurrentDQN(env=env, prior=environment.prior, seed=0, device="cpu")
+
+
+def test_untrained_agent_composes_as_its_prior(agent, environment):
+    by_agent = compose_pieces(agent_player(agent.policy), 50, 7, environment)
+    by_prior = compose_pieces(NoteRNNPlayer(), 50, 7, environment)
     np.testing.assert_array_equal(by_agent.melodies, by_prior.melodies)
     np.testing.assert_allclose(by_agent.kl, 0, atol=1e-5)
 
 
 def test_sums_are_those_of_the_scored_melodies(small_prior):
-    pieces = compose_pieces(None, 30, 0, {"prior": small_prior})
+    pieces = compose_pieces(NoteRNNPlayer(), 30, 0, EnvironmentSpec.of(prior=small_prior))
     scores = score_melodies(pieces.melodies)
     np.testing.assert_allclose(pieces.finished.music_theory, scores.music_theory.sum(1), atol=1e-9)
     for name, values in scores.rules.items():
@@ -40,11 +48,11 @@ def test_sums_are_those_of_the_scored_melodies(small_prior):
     np.testing.assert_allclose(pieces.finished.log_prob, log_probs.sum((1, 2)), rtol=1e-5)
 
 
-def test_probabilities_entropy_and_kl_belong_together(small_prior, agent):
+def test_probabilities_entropy_and_kl_belong_together(small_prior, agent, environment):
     with torch.no_grad():
         agent.policy.network.head.logits.bias[14] += 2.0
-    pieces = compose_pieces(agent.policy, 40, 0, {"prior": small_prior, "length": 12}, num_probabilities=40)
-    chances = pieces.probabilities
+    pieces = compose_pieces(agent_player(agent.policy), 40, 0, environment, retained=40)
+    chances = pieces.steps.probabilities
     assert chances.shape == (40, 12, 38)
     np.testing.assert_allclose(chances.sum(-1), 1, rtol=1e-6)
     np.testing.assert_allclose(pieces.entropy, -(chances * np.log(chances)).sum(-1).mean(1), rtol=1e-6)
@@ -67,26 +75,28 @@ def test_log_likelihood_of_given_melodies_is_the_networks(small_prior, agent):
     melodies = np.random.default_rng(0).integers(38, size=(7, 12))
     heard = np.concatenate([np.full((7, 1), NO_EVENT), melodies[:, :-1]], axis=1)
     expected = np.take_along_axis(small_prior.log_probs(heard).numpy(), melodies[..., None], -1).mean()
-    for policy in (None, agent.policy):
-        assert log_likelihood(policy, melodies, {"prior": small_prior}) == pytest.approx(expected, rel=1e-5)
+    for player in (NoteRNNPlayer(), agent_player(agent.policy)):
+        likelihood = log_likelihood(player, melodies, EnvironmentSpec.of(prior=small_prior))
+        assert likelihood == pytest.approx(expected, rel=1e-5)
 
 
 def test_log_likelihood_ignores_primer_masks_fixed_tokens_and_length_of_the_environment(small_prior, agent):
     """Those are for composing, not for human tunes, before which nothing was heard."""
     melodies = np.random.default_rng(0).integers(38, size=(7, 12))
     masked = replace(load_profile("paper"), masks=(NamedMask("in_scale"),))
-    environment = {"prior": small_prior, "reward": masked, "length": 30, "primer": [14, 16], "fixed": {2: 14}}
-    for policy in (None, agent.policy):
-        expected = log_likelihood(policy, melodies, {"prior": small_prior})
-        assert log_likelihood(policy, melodies, environment) == pytest.approx(expected, rel=1e-6)
+    plain = EnvironmentSpec.of(prior=small_prior)
+    composing = plain.changed(reward=masked, length=30, primer=[14, 16], fixed={2: 14})
+    for player in (NoteRNNPlayer(), agent_player(agent.policy)):
+        expected = log_likelihood(player, melodies, plain)
+        assert log_likelihood(player, melodies, composing) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 2.0])
 def test_tokens_come_as_often_as_their_probabilities_say(small_prior, temperature):
-    environment = {"prior": small_prior, "length": 1, "priming": "none"}
-    pieces = compose_pieces(None, 6_000, 0, environment, temperature, num_probabilities=1)
+    environment = EnvironmentSpec.of(prior=small_prior, length=1, priming="none")
+    pieces = compose_pieces(NoteRNNPlayer(), 6_000, 0, environment, temperature, retained=1)
     expected = (small_prior.log_probs([[NO_EVENT]])[0, 0].double() / temperature).softmax(-1).numpy()
-    np.testing.assert_allclose(pieces.probabilities[0, 0], expected, atol=1e-6)
+    np.testing.assert_allclose(pieces.steps.probabilities[0, 0], expected, atol=1e-6)
     frequencies = np.bincount(pieces.melodies[:, 0], minlength=38) / 6_000
     np.testing.assert_allclose(frequencies, expected, atol=0.02)
 
@@ -94,10 +104,10 @@ def test_tokens_come_as_often_as_their_probabilities_say(small_prior, temperatur
 @pytest.mark.parametrize("priming", ["random_note", "none"])
 def test_the_seed_decides_the_priming_tokens_and_what_follows_in_every_batch(small_prior, monkeypatch, priming):
     monkeypatch.setattr(composing, "_BATCH", 20)
-    environment = {"prior": small_prior, "length": 6, "priming": priming}
+    environment = EnvironmentSpec.of(prior=small_prior, length=6, priming=priming)
 
     def composed(n, seed):
-        pieces = compose_pieces(None, n, seed, environment)
+        pieces = compose_pieces(NoteRNNPlayer(), n, seed, environment)
         return np.concatenate([pieces.primers[:, None], pieces.melodies], axis=1)
 
     whole = composed(50, 3)
@@ -108,11 +118,11 @@ def test_the_seed_decides_the_priming_tokens_and_what_follows_in_every_batch(sma
         assert priming == "none" or (other[:, 0] != whole[:20, 0]).sum() > 10
 
 
-def test_what_is_summed_belongs_to_its_piece_in_every_batch(small_prior, agent, monkeypatch):
+def test_what_is_summed_belongs_to_its_piece_in_every_batch(small_prior, agent, environment, monkeypatch):
     monkeypatch.setattr(composing, "_BATCH", 4)
     with torch.no_grad():
         agent.policy.network.head.logits.bias[14] += 2.0
-    pieces = compose_pieces(agent.policy, 10, 0, {"prior": small_prior, "length": 12}, num_probabilities=6)
+    pieces = compose_pieces(agent_player(agent.policy), 10, 0, environment, retained=6)
     with torch.no_grad():
         agent.policy.network.head.logits.bias[14] -= 2.0
     scores = score_melodies(pieces.melodies)
@@ -121,25 +131,53 @@ def test_what_is_summed_belongs_to_its_piece_in_every_batch(small_prior, agent, 
     log_prob = small_prior.log_prob(pieces.melodies, pieces.primers).sum(1).numpy()
     np.testing.assert_allclose(pieces.finished.log_prob, log_prob, rtol=1e-5)
     np.testing.assert_allclose(pieces.finished.returns, log_prob + scores.music_theory.sum(1) / 0.5, rtol=1e-5)
-    chances = pieces.probabilities
+    chances = pieces.steps.probabilities
     np.testing.assert_allclose(pieces.entropy[:6], -(chances * np.log(chances)).sum(-1).mean(1), rtol=1e-5)
     heard = np.concatenate([pieces.primers[:, None], pieces.melodies[:, :-1]], axis=1)[:6]
     kl = chances * (np.log(chances) - small_prior.log_probs(heard).numpy())
     np.testing.assert_allclose(pieces.kl[:6], kl.sum((1, 2)), rtol=1e-4)
 
 
+@pytest.mark.parametrize("reward", ["paper", "varied"])
+def test_steps_of_retained_pieces_are_what_the_melodies_score_and_the_prior_gives(small_prior, monkeypatch, reward):
+    monkeypatch.setattr(composing, "_BATCH", 4)
+    environment = EnvironmentSpec.of(prior=small_prior, reward=reward, key="D", meter="3/4", length=24)
+    pieces = compose_pieces(NoteRNNPlayer(), 10, 0, environment, retained=6)
+    steps, melodies = pieces.steps, pieces.melodies[:6]
+    scores = score_melodies(melodies, environment.profile)
+    assert list(steps.rules) == list(scores.rules)
+    for name, values in scores.rules.items():
+        np.testing.assert_allclose(steps.rules[name], values, atol=1e-9)
+    np.testing.assert_allclose(steps.music_theory, scores.music_theory, atol=1e-9)
+    log_prob = environment.prior_in_key.log_prob(melodies, pieces.primers[:6]).numpy()
+    np.testing.assert_allclose(steps.log_prob, log_prob, rtol=1e-5, atol=1e-6)
+    chosen = np.take_along_axis(steps.probabilities, melodies[..., None], -1)[..., 0]
+    assert steps.probabilities.shape == (6, 24, 38)
+    np.testing.assert_allclose(chosen, np.exp(steps.log_prob), rtol=1e-5)
+    np.testing.assert_allclose(steps.log_prob.sum(1), pieces.finished.log_prob[:6], rtol=1e-6)
+    np.testing.assert_allclose(steps.music_theory.sum(1), pieces.finished.music_theory[:6], atol=1e-9)
+
+
+def test_nothing_is_retained_unless_requested(environment):
+    steps = compose_pieces(NoteRNNPlayer(), 3, 0, environment).steps
+    assert steps.probabilities.shape == (0, 12, 38)
+    assert {values.shape for values in (steps.log_prob, steps.music_theory, *steps.rules.values())} == {(0, 12)}
+
+
 def test_batches_are_joined_in_order_and_counted(small_prior):
     told: list[int] = []
-    pieces = compose_pieces(None, 520, 0, {"prior": small_prior, "length": 4}, 1.0, 515, told.append)
+    environment = EnvironmentSpec.of(prior=small_prior, length=4)
+    pieces = compose_pieces(NoteRNNPlayer(), 520, 0, environment, 1.0, 515, told.append)
     assert told == [512, 8]
     assert pieces.melodies.shape == (520, 4)
-    assert pieces.probabilities.shape == (515, 4, 38)
+    assert pieces.steps.probabilities.shape == (515, 4, 38)
 
 
 def test_primers_are_random_notes_or_nothing(small_prior):
-    random = compose_pieces(None, 400, 0, {"prior": small_prior, "length": 2}).primers
+    environment = EnvironmentSpec.of(prior=small_prior, length=2)
+    random = compose_pieces(NoteRNNPlayer(), 400, 0, environment).primers
     assert set(random.tolist()) == set(range(38))
-    nothing = compose_pieces(None, 5, 0, {"prior": small_prior, "length": 2, "priming": "none"}).primers
+    nothing = compose_pieces(NoteRNNPlayer(), 5, 0, environment.changed(priming="none")).primers
     assert nothing.tolist() == [1] * 5
 
 
@@ -180,8 +218,9 @@ def test_a_saved_agent_composes_as_the_live_one_in_its_key_and_in_others(
 ):
     model = agents_in_d[objective]
     model.save(tmp_path / "agent.zip")
-    environment = {"prior": small_prior, **model.get_env().setting.as_dict(), "key": key}
-    expected = compose_pieces(model.policy, 8, 3, environment, trained_in=model.get_env().setting).melodies
+    agent = Agent(model.policy, EnvironmentSpec.of(prior=small_prior, **model.get_env().setting.as_dict()))
+    environment = agent.environment.changed(key=key)
+    expected = compose_pieces(agent.player(environment), 8, 3, environment).melodies
     changes = {"key": key} | ({"prior": small_prior} if objective == "q" else {})  # G has a prior of its own
     for source in (model, tmp_path / "agent.zip", str(tmp_path / "agent.zip")):
         np.testing.assert_array_equal(compose(source, 8, 3, **changes), expected)
@@ -189,10 +228,11 @@ def test_a_saved_agent_composes_as_the_live_one_in_its_key_and_in_others(
 
 def test_the_prior_of_a_saved_g_agent_of_another_key_is_moved_back_to_c(agents_in_d, small_prior, tmp_path):
     agents_in_d["g"].save(tmp_path / "agent.zip")
-    _, environment = composer(tmp_path / "agent.zip")
+    environment = load_composer(tmp_path / "agent.zip").environment
     melodies = np.random.default_rng(0).integers(38, size=(4, 12))
-    torch.testing.assert_close(environment["prior"].log_probs(melodies), small_prior.log_probs(melodies))
-    assert (environment["key"], environment["length"], environment["observation"]) == ("D", 12, "position")
+    torch.testing.assert_close(environment.prior.log_probs(melodies), small_prior.log_probs(melodies))
+    setting = environment.setting
+    assert (setting.key, setting.length, environment.observation) == ("D", 12, "position")
 
 
 @pytest.mark.parametrize(
@@ -212,19 +252,20 @@ def test_the_prior_of_a_saved_g_agent_of_another_key_is_moved_back_to_c(agents_i
 )
 def test_every_argument_of_compose_counts(changes, agents_in_d, small_prior):
     model = agents_in_d["g"]
-    setting = model.get_env().setting
-    own = {name: changes[name] for name in changes.keys() & {"temperature", "strength"}}
-    others = {name: changes[name] for name in changes.keys() - {"seed", *own}}
-    environment = {"prior": small_prior, **setting.as_dict(), **others}
-    pieces = compose_pieces(model.policy, 8, changes.get("seed", 3), environment, trained_in=setting, **own)
+    agent = Agent(model.policy, EnvironmentSpec.of(prior=small_prior, **model.get_env().setting.as_dict()))
+    own = {"seed": 3, "temperature": 1.0, "strength": 1.0}
+    own |= {name: changes[name] for name in changes.keys() & own.keys()}
+    environment = agent.environment.changed(**{name: changes[name] for name in changes.keys() - own.keys()})
+    player = agent.player(environment, own["strength"])
+    pieces = compose_pieces(player, 8, own["seed"], environment, own["temperature"])
     melodies = compose(model, 8, **{"seed": 3, **changes})
     np.testing.assert_array_equal(melodies, pieces.melodies)
     assert not np.array_equal(melodies, compose(model, 8, seed=3))
 
 
-def test_the_kept_pieces_have_the_highest_rewards(small_prior):
+def test_the_kept_pieces_have_the_highest_rewards(small_prior, environment):
     """By log p + r_MT / c, not by the rules or by log p alone."""
-    pieces = compose_pieces(None, 40, 1, {"prior": small_prior, "length": 12})
+    pieces = compose_pieces(NoteRNNPlayer(), 40, 1, environment)
     rewards = pieces.finished.log_prob + pieces.finished.music_theory / 0.5
     best = [4 * group + int(rewards[4 * group : 4 * group + 4].argmax()) for group in range(10)]
     np.testing.assert_array_equal(compose(small_prior, 10, 1, length=12, best_of=4), pieces.melodies[best])
@@ -236,11 +277,12 @@ def test_the_kept_pieces_have_the_highest_rewards(small_prior):
 def test_a_tune_is_a_primer_in_the_key_of_the_pieces(small_prior, tmp_path):
     tune = tmp_path / "scale.abc"
     tune.write_text("X:1\nT:A scale\nM:4/4\nL:1/4\nK:C\nCDEF|GABc|dcBA|GFED|\n")
-    environment = {"prior": small_prior, "length": 4, "key": "A"}
+    environment = EnvironmentSpec.of(prior=small_prior, length=4, key="A")
     in_a = transposed(read_primer(tune), -3)
-    pieces = compose_pieces(None, 3, 0, {**environment, "primer": tune})
+    pieces = compose_pieces(NoteRNNPlayer(), 3, 0, environment.changed(primer=tune))
     np.testing.assert_array_equal(pieces.with_primer()[:, :32], np.tile(in_a, (3, 1)))
-    np.testing.assert_array_equal(pieces.melodies, compose_pieces(None, 3, 0, {**environment, "primer": in_a}).melodies)
+    from_tokens = compose_pieces(NoteRNNPlayer(), 3, 0, environment.changed(primer=in_a))
+    np.testing.assert_array_equal(pieces.melodies, from_tokens.melodies)
 
 
 def test_a_run_composes_with_its_newest_agent_as_it_was_trained(small_runs, tmp_path):
@@ -249,13 +291,14 @@ def test_a_run_composes_with_its_newest_agent_as_it_was_trained(small_runs, tmp_
     older = PPOKL.load(newest)
     older.policy.network.head.logits.bias.data += 1.0
     older.save(run / "checkpoints" / "model_000000000001.zip")
-    policy, environment = composer(run)
+    agent = load_composer(run)
     for name, weights in PPOKL.load(newest).policy.state_dict().items():
-        assert torch.equal(policy.state_dict()[name], weights)
-    reward = environment["reward"]
-    assert (environment["observation"], reward.name, reward.c) == ("lookback", "varied", 1.1)
-    assert setting_of(environment).tempo == 480
-    np.testing.assert_array_equal(compose(run, 5, seed=2), compose_pieces(policy, 5, 2, environment).melodies)
+        assert torch.equal(agent.policy.state_dict()[name], weights)
+    environment = agent.environment
+    assert (environment.observation, environment.profile.name, environment.profile.c) == ("lookback", "varied", 1.1)
+    assert environment.setting.tempo == 480
+    expected = compose_pieces(agent.player(), 5, 2, environment).melodies
+    np.testing.assert_array_equal(compose(run, 5, seed=2), expected)
 
 
 def test_nothing_to_load_is_told():
@@ -264,7 +307,7 @@ def test_nothing_to_load_is_told():
 
 
 def test_metrics_are_means_per_step(small_prior):
-    pieces = compose_pieces(None, 30, 0, {"prior": small_prior})
+    pieces = compose_pieces(NoteRNNPlayer(), 30, 0, EnvironmentSpec.of(prior=small_prior))
     metrics = learning_metrics(pieces)
     assert metrics["reward"] == pytest.approx(metrics["log_prob"] + metrics["music_theory"] / 0.5, rel=1e-5)
     assert metrics["music_theory"] == pytest.approx(sum(v for name, v in metrics.items() if name.startswith("rule/")))
@@ -272,7 +315,7 @@ def test_metrics_are_means_per_step(small_prior):
 
 
 def test_table_shows_each_composer_beside_the_paper(small_prior):
-    metrics = table_metrics(compose_pieces(None, 30, 0, {"prior": small_prior}))
+    metrics = table_metrics(compose_pieces(NoteRNNPlayer(), 30, 0, EnvironmentSpec.of(prior=small_prior)))
     table = metrics_table({"mine": {**metrics, "leaps_resolved": float("nan"), "notes_in_motif": 0.5}}, "title")
     columns = {str(column.header): list(column.cells) for column in table.columns}
     row = {label: position for position, label in enumerate(columns[""])}
@@ -289,20 +332,21 @@ def test_an_agent_learned_in_one_key_composes_in_any(small_prior, tmp_path, obje
     model.save(tmp_path / "agent.zip")
     saved = load_agent(tmp_path / "agent.zip")
     assert saved.setting == env.setting
-    _, environment = composer(saved)
-    environment["prior"] = small_prior
+    agent = load_composer(saved)
+    environment = agent.environment.changed(prior=small_prior)
     melodies = np.random.default_rng(0).integers(38, size=(9, 12))
-    expected = log_likelihood(saved.policy, transposed(melodies, 2), environment)
-    in_g = {**environment, "key": "G"}
-    assert log_likelihood(saved.policy, transposed(melodies, -5), in_g, saved.setting) == pytest.approx(expected)
-    assert log_likelihood(saved.policy, melodies, environment) != pytest.approx(expected)
+    expected = log_likelihood(agent.player(), transposed(melodies, 2), environment)
+    in_g = environment.changed(key="G")
+    likelihood = log_likelihood(agent.player(in_g), transposed(melodies, -5), in_g)
+    assert likelihood == pytest.approx(expected)
+    assert log_likelihood(agent.player(), melodies, environment) != pytest.approx(expected)
     assert compose(saved, 3, key="G").shape == (3, 12)
 
 
 def test_an_untrained_agent_of_another_key_is_the_transposed_note_rnn(small_prior):
     env = MelodyVecEnv(2, prior=small_prior, length=12, key="Eb", mode="minor")
     model = RecurrentDQN(env=env, prior=env.engine.prior, seed=0, device="cpu")
-    environment = {"prior": small_prior, "length": 12, "key": "Eb", "mode": "minor"}
-    pieces = compose_pieces(model.policy, 50, 7, environment)
+    environment = EnvironmentSpec.of(prior=small_prior, length=12, key="Eb", mode="minor")
+    pieces = compose_pieces(agent_player(model.policy), 50, 7, environment)
     np.testing.assert_allclose(pieces.kl, 0, atol=1e-5)
     assert pieces.setting.transposition == 6 - 12

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from agents.config import TrainConfig
-from agents.settings import BASELINES, PRESETS, RecurrentDQNSettings
+from agents.hyperparameters import BASELINES, RecurrentDQNHyperparameters
+from agents.presets import PRESETS
 from melody_env import MelodyVecEnv, ProfileError, Setting, load_profile
 from note_rnn import InputError
 
@@ -15,13 +16,13 @@ from note_rnn import InputError
 def test_nothing_given_is_q_with_its_defaults():
     config = TrainConfig.parse([])
     assert config == TrainConfig.of("q", "default")
-    assert isinstance(config.agent, RecurrentDQNSettings)
+    assert isinstance(config.agent, RecurrentDQNHyperparameters)
 
 
 @pytest.mark.parametrize(("algo", "preset"), PRESETS)
 def test_every_preset_can_be_asked_for_and_arguments_override_it(algo, preset):
     config = TrainConfig.parse(["--algo", algo, "--preset", preset, "--seed", "3", "--learning-rate", "0.5"])
-    config.check()
+    config.environment()
     assert (config.algo, config.preset, config.seed, config.agent.learning_rate) == (algo, preset, 3, 0.5)
     untouched = TrainConfig.of(algo, preset, seed=3, learning_rate=0.5)
     assert config == untouched
@@ -33,14 +34,15 @@ def test_the_c_of_a_preset_goes_with_its_reward(algo):
     assert with_its_own.c == TrainConfig.of(algo).c is not None
     assert TrainConfig.parse(["--algo", algo, "--reward", with_its_own.reward]).c == with_its_own.c
     other = TrainConfig.parse(["--algo", algo, "--reward", "calibrated"])
-    assert (other.c, other.profile().c) == (None, 1.0)
-    assert TrainConfig.parse(["--algo", algo, "--reward", "calibrated", "--c", "2"]).profile().c == 2.0
+    assert (other.c, other.environment().profile.c) == (None, 1.0)
+    assert TrainConfig.parse(["--algo", algo, "--reward", "calibrated", "--c", "2"]).environment().profile.c == 2.0
 
 
 @pytest.mark.parametrize("algo", ["psi", "ppo_kl"])
 def test_peoples_preset_is_undiscounted_since_its_optimum_is_a_distribution(algo):
     config = TrainConfig.of(algo, "people")
-    assert (config.profile().name, config.profile().c, config.agent.gamma) == ("matched", 1.0, 1.0)
+    profile = config.environment().profile
+    assert (profile.name, profile.c, config.agent.gamma) == ("matched", 1.0, 1.0)
 
 
 @pytest.mark.parametrize("algo", BASELINES)
@@ -56,12 +58,12 @@ def test_settings_of_another_algorithm_are_unknown(capsys):
 
 
 def test_c_replaces_the_profiles_own():
-    assert TrainConfig.of(reward="paper", c=2.0).profile().c == 2.0
+    assert TrainConfig.of(reward="paper", c=2.0).environment().profile.c == 2.0
 
 
 def test_rl_only_leaves_log_p_out_of_the_reward():
-    assert not TrainConfig.of("rl_only").profile().log_prior
-    assert TrainConfig.of("q").profile().log_prior
+    assert not TrainConfig.of("rl_only").environment().profile.log_prior
+    assert TrainConfig.of("q").environment().profile.log_prior
 
 
 def test_varied_profile_differs_from_the_papers_in_two_weights_and_c():
@@ -83,7 +85,7 @@ def test_refrain_is_varied_with_a_limit_to_what_repeated_motifs_pay():
 def test_an_agent_of_preset_lookback_looks_back():
     config = TrainConfig.parse(["--algo", "ppo_kl", "--preset", "lookback", "--reward", "unique_extremes"])
     assert (config.observation, config.agent.skip_connection, config.c) == ("lookback", True, None)
-    env = MelodyVecEnv(2, **config.environment())
+    env = MelodyVecEnv(2, **config.environment().arguments)
     model = config.agent.build("ppo_kl", env, env.engine.prior, config.seed, "cpu")
     assert model.policy.network.head.skip is not None
 
@@ -98,7 +100,7 @@ def test_a_record_gives_the_configuration_again(algo):
 def test_soft_objectives_need_log_p_in_the_reward(tmp_path):
     (tmp_path / "rules.yaml").write_text("log_prior: false\nrules:\n  key: {weight: 1}\n")
     with pytest.raises(InputError, match="--algo psi needs log p in the reward"):
-        TrainConfig.of("psi", reward=str(tmp_path / "rules.yaml")).check()
+        TrainConfig.of("psi", reward=str(tmp_path / "rules.yaml")).environment()
 
 
 COUNTS = {
@@ -110,18 +112,18 @@ COUNTS = {
 
 @pytest.mark.parametrize(("name", "algo"), COUNTS.items())
 def test_counts_below_one_are_refused(name, algo):
-    TrainConfig.of(algo, **{name: 1}).check()
+    TrainConfig.of(algo, **{name: 1}).environment()
     for value in (0, -1):
         with pytest.raises(InputError, match=rf"--{name.replace('_', '-')} must be at least 1, not {value}"):
-            TrainConfig.of(algo, **{name: value}).check()
+            TrainConfig.of(algo, **{name: value}).environment()
 
 
 def test_a_seed_below_zero_and_a_share_of_nothing_are_refused():
     with pytest.raises(InputError, match="--seed must be at least 0, not -1"):
-        TrainConfig.of(seed=-1).check()
+        TrainConfig.of(seed=-1).environment()
     for share in (0.0, -0.5, float("nan")):
         with pytest.raises(InputError, match="--c-fraction must be a number above 0, not "):
-            TrainConfig.of(final_c=1.0, c_fraction=share).check()
+            TrainConfig.of(final_c=1.0, c_fraction=share).environment()
 
 
 ARGUMENTS = {
@@ -198,33 +200,31 @@ def test_the_environment_is_that_of_the_configuration(small_prior, small_prior_f
     config = TrainConfig.of(
         "q", reward="varied", c=0.25, prior=str(small_prior_file), observation="token", priming="none", **changes
     )
-    profile = config.profile()
-    assert profile.setting == Setting(**changes)
-    assert (profile.name, profile.c, profile.rule_names) == ("varied", 0.25, load_profile("varied").rule_names)
     environment = config.environment()
-    assert environment["prior"].head.weight.equal(small_prior.head.weight)
-    assert {name: value for name, value in environment.items() if name != "prior"} == {
-        "observation": "token",
-        "reward": profile,
-        "priming": "none",
-    }
+    profile = environment.profile
+    assert profile.setting == environment.setting == Setting(**changes)
+    assert (profile.name, profile.c, profile.rule_names) == ("varied", 0.25, load_profile("varied").rule_names)
+    assert environment.prior.head.weight.equal(small_prior.head.weight)
+    assert (environment.observation, environment.priming) == ("token", "none")
+    assert (environment.primer, environment.fixed) == (None, {})
 
 
 def test_resolved_is_the_profiles_setting_and_the_whole_path_of_its_file(tmp_path, monkeypatch):
     (tmp_path / "mine.yaml").write_text("c: 1\nsetting: {key: G, meter: 3/4, tempo: 90}\nrules: {key: {weight: 1}}\n")
     monkeypatch.chdir(tmp_path)
-    config = TrainConfig.of(reward="mine.yaml", meter="6/8").resolved()
+    config = TrainConfig.of(reward="mine.yaml", meter="6/8")
+    config = config.resolved(config.environment().setting)
     assert config.reward == str(tmp_path / "mine.yaml")
     assert (config.key, config.meter, config.tempo, config.length, config.mode) == ("G", "6/8", 90, 32, "major")
-    assert TrainConfig.of().resolved().reward == "paper"
+    assert TrainConfig.of().resolved(Setting()).reward == "paper"
 
 
 def test_unknown_profile_and_bad_c_are_refused():
     with pytest.raises(ProfileError):
-        TrainConfig.of(reward="nonsense").check()
+        TrainConfig.of(reward="nonsense").environment()
     for name in ("c", "final_c"):
         with pytest.raises(ProfileError, match="c must be a number above 0"):
-            TrainConfig.of(**{name: -1.0}).check()
+            TrainConfig.of(**{name: -1.0}).environment()
 
 
 def test_rounds_are_of_whole_pieces_whatever_their_length(small_prior):

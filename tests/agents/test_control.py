@@ -170,17 +170,23 @@ def test_c_goes_in_equal_ratios_from_first_to_last():
     assert seen == pytest.approx([4 * 8 ** -(step / 4) for step in (0, 1, 2, 3, 4)] + [0.5] * 3)
 
 
+def controls_of(algo, **changes):
+    """Return the controls of a run that is configured so."""
+    config = TrainConfig.of(algo, **changes)
+    return controls(config, config.environment().profile)
+
+
 def test_configuration_chooses_the_control_and_what_it_holds():
-    (control,) = controls(TrainConfig.of("ppo_kl", kl_budget=12.5))
+    (control,) = controls_of("ppo_kl", kl_budget=12.5)
     assert (type(control), control.budget, control.rate) == (KLBudgetCallback, 12.5, RATE)
-    (control,) = controls(TrainConfig.of("psi", entropy_floor=1.5, c=0.7, length="3 bars", meter="3/4"))
+    (control,) = controls_of("psi", entropy_floor=1.5, c=0.7, length="3 bars", meter="3/4")
     assert type(control) is EntropyFloorCallback
-    assert controls(TrainConfig.of("psi", entropy_floor=1.5))[0].wanted == 1.0  # that of its reward, varied
+    assert controls_of("psi", entropy_floor=1.5)[0].wanted == 1.0  # that of its reward, varied
     assert (control.floor, control.wanted, control.length, control.rate) == (1.5, 0.7, 36, RATE)
-    (control,) = controls(TrainConfig.of("q", c=3.0, final_c=0.3, c_fraction=0.25))
+    (control,) = controls_of("q", c=3.0, final_c=0.3, c_fraction=0.25)
     assert type(control) is AnnealCallback
     assert (control.first, control.ratio, control.fraction) == (3.0, pytest.approx(0.1), 0.25)
-    assert controls(TrainConfig.of("ppo_kl")) == []
+    assert controls_of("ppo_kl") == []
 
 
 @pytest.mark.parametrize(
@@ -196,4 +202,4 @@ def test_configuration_chooses_the_control_and_what_it_holds():
 )
 def test_impossible_wishes_are_refused(algo, changes, sentence):
     with pytest.raises(InputError, match=sentence):
-        TrainConfig.of(algo, **changes).check()
+        TrainConfig.of(algo, **changes).environment()

@@ -1,4 +1,4 @@
-"""`python -m agents.evaluate` measures the run that it is given, in the run's setting, beside people's tunes in it."""
+"""`python -m agents.evaluate` measures the run that it is given, in the run's setting, beside human tunes in it."""
 
 import json
 import shutil
@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from agents import compose_pieces
-from agents.composing import load_run
+from agents.composers import load_run
 from agents.evaluate import main
-from agents.evaluation import human_metrics, table_metrics
-from melody_env import Setting, populations
+from agents.metrics import human_metrics, table_metrics
+from agents.players import NoteRNNPlayer
+from melody_env import HumanReference, Setting, populations
 from note_rnn import run_command, transposed
 from note_rnn.corpus import Corpus, Split
 from note_rnn.tunes import Bars
@@ -27,7 +28,7 @@ def corpus_of(segments) -> Corpus:
 
 @pytest.fixture(autouse=True)
 def tunes_at_hand(monkeypatch):
-    """People's tunes in C: 5 that were learned from, 40 held out."""
+    """Human tunes in C: 5 that were learned from, 40 held out."""
     parts = Split(corpus_of(HUMAN[:5] % 36), corpus_of(HUMAN[:20]), corpus_of(HUMAN[20:]))
     monkeypatch.setattr(populations, "_cached_split", lambda: parts)
 
@@ -49,14 +50,14 @@ def evaluated(run, monkeypatch, *arguments):
     return json.loads((run / "evaluation.json").read_text())
 
 
-def test_its_figures_are_those_of_the_note_rnn_the_agent_and_people(run, monkeypatch, capsys):
+def test_its_figures_are_those_of_the_note_rnn_the_agent_and_human_tunes(run, monkeypatch, capsys):
     record = evaluated(run, monkeypatch, "--compositions", 30, "--seed", 4)
-    policy, environment = load_run(run)
-    human = np.unique(transposed(HUMAN, 2), axis=0)
+    agent = load_run(run)
+    human = HumanReference.of(np.unique(transposed(HUMAN, 2), axis=0), Setting(key="D", tempo=480.0))
     expected = {
-        "Note RNN": table_metrics(compose_pieces(None, 30, 4, environment), human),
-        "agent": table_metrics(compose_pieces(policy, 30, 4, environment), human),
-        "people": human_metrics(human, Setting(key="D", tempo=480.0), environment["prior"]),
+        "Note RNN": table_metrics(compose_pieces(NoteRNNPlayer(), 30, 4, agent.environment), human),
+        "agent": table_metrics(compose_pieces(agent.player(), 30, 4, agent.environment), human),
+        "Human": human_metrics(human, agent.environment.prior),
     }
     assert {name: record.pop(name) for name in expected} == {
         name: pytest.approx(metrics, nan_ok=True) for name, metrics in expected.items()
@@ -64,30 +65,30 @@ def test_its_figures_are_those_of_the_note_rnn_the_agent_and_people(run, monkeyp
     assert record == {"compositions": 30, "seed": 4}
     assert expected["Note RNN"]["kl"] == pytest.approx(0, abs=1e-5)
     assert expected["agent"]["kl"] > 1e-3
-    people = expected["people"]
-    assert (people["notes_not_in_key"], people["compositions_starting_with_tonic"]) == (0, 0.5)
+    column = expected["Human"]
+    assert (column["notes_not_in_key"], column["compositions_starting_with_tonic"]) == (0, 0.5)
     told = capsys.readouterr().out
     assert "run: 30 compositions each" in told
-    assert told.index("Note RNN ┃") < told.index("agent ┃") < told.index("people ┃")
+    assert told.index("Note RNN ┃") < told.index("agent ┃") < told.index("Human ┃")
     (row,) = [line.split("│")[2:5] for line in told.splitlines() if "Compositions starting with tonic" in line]
-    columns = (expected[name]["compositions_starting_with_tonic"] for name in ("Note RNN", "agent", "people"))
+    columns = (expected[name]["compositions_starting_with_tonic"] for name in ("Note RNN", "agent", "Human"))
     assert [cell.strip() for cell in row] == [f"{share:.1%}" for share in columns]
 
 
 def test_the_seed_is_that_of_the_pieces_and_of_nothing_else(run, monkeypatch):
     first, again, other = (evaluated(run, monkeypatch, "--compositions", 20, "--seed", seed) for seed in (0, 0, 1))
     assert first == again
-    assert first["people"] == other["people"]
+    assert first["Human"] == other["Human"]
     for composer in ("Note RNN", "agent"):
         assert first[composer]["log_prob"] != other[composer]["log_prob"]
     unsaid = evaluated(run, monkeypatch, "--compositions", 20)
     assert unsaid == first
 
 
-def test_without_tunes_of_people_there_is_no_column_of_theirs(run, monkeypatch):
+def test_without_human_tunes_there_is_no_column_of_theirs(run, monkeypatch):
     monkeypatch.setattr(populations, "_cached_split", lambda: None)
     record = evaluated(run, monkeypatch, "--compositions", 20)
-    assert "people" not in record
+    assert "Human" not in record
     assert not {"human_overlap", "human_auc", "longest_shared_run"} & record["agent"].keys()
 
 

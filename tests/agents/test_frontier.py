@@ -11,8 +11,9 @@ import pytest
 
 from agents import compose_pieces, frontier
 from agents.config import TrainConfig
-from agents.evaluation import table_metrics
 from agents.frontier import FrontierConfig, Point, measure, picture, references, sweep, table
+from agents.metrics import table_metrics
+from agents.players import NoteRNNPlayer, agent_player
 from melody_env import MelodyVecEnv, load_profile
 from melody_env.search import SearchConfig, search
 from note_rnn import InputError, run_command
@@ -81,9 +82,10 @@ def test_the_rules_count_as_much_as_c_says(config, records):
 def test_a_point_is_trained_and_measured_as_it_says(config):
     record = measure(Point("ppo_kl", "c", 0.3, 5), config)
     train = TrainConfig.of("ppo_kl", reward="varied", c=0.3)
-    env = MelodyVecEnv(train.n_envs, **train.environment())
+    env = MelodyVecEnv(train.n_envs, **train.environment().arguments)
     model = train.agent.build("ppo_kl", env, env.engine.prior, 5, "cpu").learn(16_384)
-    assert record.pop("metrics") == table_metrics(compose_pieces(model.policy, 64, 5, train.environment()))
+    pieces = compose_pieces(agent_player(model.policy), 64, 5, train.environment())
+    assert record.pop("metrics") == table_metrics(pieces)
     assert record.pop("cpu_seconds") > 0
     whole = {"reward": "varied", "total_timesteps": 16_384, "compositions": 64}
     assert record == {"algo": "ppo_kl", "control": "c", "value": 0.3, "seed": 5, **whole}
@@ -121,7 +123,7 @@ def test_what_was_asked_otherwise_is_trained_anew(here, tmp_path):
 
 def test_references_are_the_note_rnn_and_the_most_that_the_rules_pay(config, tmp_path):
     beside = references(config)
-    assert beside["note_rnn"] == table_metrics(compose_pieces(None, 64, 0, TrainConfig.of().environment()))
+    assert beside["note_rnn"] == table_metrics(compose_pieces(NoteRNNPlayer(), 64, 0, TrainConfig.of().environment()))
     most = search(SearchConfig(log_prob=False, length=32, evaluations=20_000))["music_theory"]
     assert beside["limit"] == pytest.approx(most / 32)
     copied = replace(config, out=tmp_path)

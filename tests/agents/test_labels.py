@@ -5,11 +5,12 @@ from typing import get_args
 
 import pytest
 
+from agents.config import TrainConfig
 from agents.facts import run_facts
 from agents.labels import ALGORITHMS, run_labels
+from agents.presets import Algorithm
 from agents.run_directory import RunError
-from agents.settings import Algorithm
-from melody_env import load_profile
+from melody_env import EnvironmentSpec, load_profile
 
 
 def test_every_algorithm_has_a_name_of_its_own():
@@ -31,7 +32,7 @@ def test_facts_are_those_of_the_run():
     config |= {"key": "Eb", "mode": "dorian", "meter": "6/8", "length": "4 bars", "tempo": 92.5}
     versions = {"torch": "2.9", "numpy": "2.3"}
     record = {"config": config, "prior_checksum": "0123456789abcdef", "python": "3.12.1", "versions": versions}
-    facts = dict(run_facts(record))
+    facts = dict(run_facts(record, TrainConfig.saved(record).environment()))
     assert facts == {
         "Tokens composed while learning": "1,234,567",
         "Reward": f"varied, c = 0.75: {', '.join(load_profile('varied').rule_names)}",
@@ -39,4 +40,4 @@ def test_facts_are_those_of_the_run():
         "Note RNN": "bars, weights 0123456789ab",
         "Software": "Python 3.12.1, torch 2.9, numpy 2.3",
     }
-    assert dict(run_facts({"config": {}}))["Note RNN"] == "default, weights unknown"
+    assert dict(run_facts({"config": {}}, EnvironmentSpec.of()))["Note RNN"] == "default, weights unknown"

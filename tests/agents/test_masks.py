@@ -8,7 +8,8 @@ from stable_baselines3 import DQN
 
 from agents import PPOKL, RecurrentDQN, compose_pieces
 from agents.objectives import FORBIDDEN, double_q_value, dueling_scores, max_q_value, soft_value
-from melody_env import MelodyVecEnv, NamedMask, RewardProfile, WeightedRule
+from agents.players import NoteRNNPlayer, agent_player
+from melody_env import EnvironmentSpec, MelodyVecEnv, NamedMask, RewardProfile, WeightedRule
 from note_rnn.sampling import draw
 
 PROFILE = RewardProfile("masked", (WeightedRule("interval"),), masks=(NamedMask("in_scale"),)).with_setting(
@@ -43,9 +44,10 @@ def test_an_agent_learns_and_composes_with_allowed_tokens_alone(kind, env, small
     model.learn(8 * 60)
     assert ALLOWED[np.array(played)].all()
     assert all(torch.isfinite(weights).all() for weights in model.policy.parameters())
-    pieces = compose_pieces(model.policy, 50, 0, {"prior": small_prior, "reward": PROFILE}, num_probabilities=50)
+    environment = EnvironmentSpec.of(prior=small_prior, reward=PROFILE)
+    pieces = compose_pieces(agent_player(model.policy), 50, 0, environment, retained=50)
     assert ALLOWED[pieces.melodies].all()
-    assert (pieces.probabilities[..., ~ALLOWED] == 0).all()
+    assert (pieces.steps.probabilities[..., ~ALLOWED] == 0).all()
     assert np.isfinite(pieces.kl).all()
     assert np.isfinite(pieces.entropy).all()
 
@@ -62,9 +64,9 @@ def test_exploring_stays_within_the_allowed(exploration, env):
 
 @pytest.mark.parametrize("kind", ["psi", "psi dueling", "g", "ppo_kl"])
 def test_the_first_policy_is_the_note_rnn_among_the_allowed(kind, env, small_prior):
-    environment = {"prior": small_prior, "reward": PROFILE}
-    pieces = compose_pieces(make(kind, env).policy, 40, 3, environment)
-    np.testing.assert_array_equal(pieces.melodies, compose_pieces(None, 40, 3, environment).melodies)
+    environment = EnvironmentSpec.of(prior=small_prior, reward=PROFILE)
+    pieces = compose_pieces(agent_player(make(kind, env).policy), 40, 3, environment)
+    np.testing.assert_array_equal(pieces.melodies, compose_pieces(NoteRNNPlayer(), 40, 3, environment).melodies)
 
 
 @pytest.mark.parametrize("kind", AGENTS)
@@ -118,6 +120,7 @@ def test_an_environment_without_masks_costs_nothing(small_prior):
 def test_sb3_and_sb3_contrib_play_in_it(env, small_prior):
     for model in (MaskablePPO("MlpPolicy", env, n_steps=6, batch_size=8, device="cpu"), DQN("MlpPolicy", env)):
         model.learn(96)
-        pieces = compose_pieces(model.policy, 10, 0, {"prior": small_prior, "reward": PROFILE})
+        environment = EnvironmentSpec.of(prior=small_prior, reward=PROFILE)
+        pieces = compose_pieces(agent_player(model.policy), 10, 0, environment)
         assert ALLOWED[pieces.melodies].all()
     assert ALLOWED[env.engine.finished.melodies].all()

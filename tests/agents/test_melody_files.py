@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from agents import PPOKL, compose_pieces, melody_files
-from agents.melody_files import checksum, longest_shared_run, piece_record, writable_suffixes, write_melody
-from melody_env import MelodyVecEnv, Setting, melody_text, score_melodies
-from note_rnn import NoteRNN, read_midi, transposed
+from agents.melody_files import longest_shared_run, piece_record, writable_suffixes, write_melody
+from agents.players import agent_player
+from melody_env import EnvironmentSpec, MelodyVecEnv, Setting, melody_text, score_melodies
+from note_rnn import read_midi, transposed
 
 T = 24
 SLOW_WALTZ_IN_D = Setting(key="D", meter="3/4", length=T, tempo=90.0)
@@ -71,20 +72,6 @@ def test_musicxml_is_left_out_where_music21_is_not_installed(monkeypatch):
     assert writable_suffixes() == (".mid", ".abc", ".wav", ".png")
 
 
-def test_the_checksum_is_of_all_weights_that_compose(agent, small_prior):
-    torch.manual_seed(3)
-    other = NoteRNN(hidden_size=12)
-    before = checksum(agent.policy, small_prior)
-    assert len({before, checksum(None, small_prior), checksum(agent.policy, other), checksum(None, other)}) == 4
-    bias = agent.policy.network.head.logits.bias
-    own = bias.detach().clone()
-    with torch.no_grad():
-        bias[3] += 1
-        assert checksum(agent.policy, small_prior) != before
-        bias.copy_(own)
-    assert checksum(agent.policy, small_prior) == before
-
-
 def test_runs_are_shared_with_tunes_in_the_key_of_the_melody(monkeypatch):
     assert longest_shared_run(MELODY, SLOW_WALTZ_IN_D) == 9
     assert longest_shared_run(MELODY, Setting(length=T)) == 3  # but for the holds
@@ -94,8 +81,8 @@ def test_runs_are_shared_with_tunes_in_the_key_of_the_melody(monkeypatch):
 
 
 def test_a_record_is_of_its_piece_alone(agent, small_prior):
-    environment = {"prior": small_prior, **SLOW_WALTZ_IN_D.as_dict(), "primer": [16, 1, 20]}
-    pieces = compose_pieces(agent.policy, 3, 0, environment, num_probabilities=3)
+    environment = EnvironmentSpec.of(prior=small_prior, **SLOW_WALTZ_IN_D.as_dict(), primer=[16, 1, 20])
+    pieces = compose_pieces(agent_player(agent.policy), 3, 0, environment, retained=3)
     record = piece_record(pieces, 1)
     melody = pieces.melodies[1]
     assert record["tokens"] == melody.tolist()
@@ -109,7 +96,7 @@ def test_a_record_is_of_its_piece_alone(agent, small_prior):
     log_p = prior.log_probs([[16, 1, 20, *melody[:-1]]])[0, 2:].numpy()
     assert record["log_prob"] == pytest.approx(log_p[np.arange(T), melody].sum(), rel=1e-5)
     assert record["reward"] == pytest.approx(record["log_prob"] + record["music_theory"] / 0.5, rel=1e-5)
-    chances = pieces.probabilities[1]
+    chances = pieces.steps.probabilities[1]
     assert record["kl"] == pytest.approx((chances * (np.log(chances) - log_p)).sum(), rel=1e-4)
     assert record["kl"] > 0.5
     assert record["longest_shared_run"] == longest_shared_run(melody, SLOW_WALTZ_IN_D)

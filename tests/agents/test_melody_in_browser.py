@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from agents.cards import Card, packed
-from agents.report_page import Agent, Composition, Report, write_report_page
+from agents.report_page import AgentMelodies, Composition, Report, write_report_page
 
 C4, E4, FSHARP4, A3 = 14, 18, 20, 11
 TOKENS = [C4, 1, 1, 0, 1, 1, E4, 1, FSHARP4, 1, 1, 1, *[A3, 1, 1, 1, 1, 1] * 2]
@@ -33,7 +33,7 @@ def path(browser, tmp_path_factory):
         tempo=90.0,
         midi=base64.b64encode(b"").decode(),
     )
-    agents = [Agent("Q", [shown], [shown], [])]
+    agents = [AgentMelodies("Q", [shown], [shown], [])]
     compositions = [Composition("Q", TOKENS, packed(CHANCES))]
     path = tmp_path_factory.mktemp("page") / "report.html"
     write_report_page(path, Report("Title", "About.", [], agents, 1, [], [], [], 0, compositions))

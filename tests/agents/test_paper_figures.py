@@ -89,7 +89,7 @@ def sample(melody: list[int], probabilities: np.ndarray) -> Sample:
 
 def test_figure_3_shows_each_composer_that_tells_probabilities():
     chances = np.full((3, 38), 1 / 38)
-    samples = {"Note RNN": sample([14, 1, 16], chances), "people": sample([1, 1, 1], np.zeros((0, 38)))}
+    samples = {"Note RNN": sample([14, 1, 16], chances), "Human": sample([1, 1, 1], np.zeros((0, 38)))}
     figure = composition_figure(samples)
     figure.canvas.draw()
     assert figure.axes[0].get_title(loc="left") == "Note RNN"

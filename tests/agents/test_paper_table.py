@@ -5,7 +5,7 @@ import math
 import pytest
 
 from agents.bootstrap import Estimate
-from agents.evaluation import ROWS
+from agents.metrics_table import ROWS
 from agents.paper import TABLE_1, published
 from agents.paper_table import Cell, cells, paper_table
 from agents.result_table import Entry, markdown, result_table
@@ -89,24 +89,24 @@ def test_what_is_undefined_is_compared_with_nothing():
 def test_cells_go_row_by_row_and_have_what_each_composer_has():
     estimates = {
         "Note RNN": {"notes_in_motif": estimate(0.5, 0.1), "kl": estimate(0, 0)},
-        "people": {"notes_in_motif": estimate(0.6, 0.1)},
+        "Human": {"notes_in_motif": estimate(0.6, 0.1)},
     }
-    metrics = {"Note RNN": {"human_auc": 0.9}, "people": {"human_auc": 0.5, "human_overlap": 0.8}}
+    metrics = {"Note RNN": {"human_auc": 0.9}, "Human": {"human_auc": 0.5, "human_overlap": 0.8}}
     found = cells(estimates, metrics, "Note RNN", {"Note RNN": "note_rnn"})
     assert [(cell.metric, cell.composer, cell.value, cell.paper) for cell in found] == [
         ("notes_in_motif", "Note RNN", 0.5, 0.0585),
-        ("notes_in_motif", "people", 0.6, None),
-        ("human_overlap", "people", 0.8, None),
+        ("notes_in_motif", "Human", 0.6, None),
+        ("human_overlap", "Human", 0.8, None),
         ("human_auc", "Note RNN", 0.9, None),
-        ("human_auc", "people", 0.5, None),
+        ("human_auc", "Human", 0.5, None),
         ("kl", "Note RNN", 0, None),
     ]
-    assert cell_of(found, "people", "human_auc").low is None
-    table = paper_table(found, ["people", "Note RNN"])
-    assert table.header == ["people", "Note RNN", "paper: Note RNN"]
+    assert cell_of(found, "Human", "human_auc").low is None
+    table = paper_table(found, ["Human", "Note RNN"])
+    assert table.header == ["Human", "Note RNN", "paper: Note RNN"]
     rows = dict(table.rows)
     assert list(rows) == [row.label for row in ROWS if row.metric in {cell.metric for cell in found}]
-    assert rows["Overlap with people (12 statistics)"] == [Entry("0.800"), Entry("-"), Entry("-")]
+    assert rows["Overlap with human tunes (12 statistics)"] == [Entry("0.800"), Entry("-"), Entry("-")]
 
 
 def test_rows_without_a_number_are_left_out():

@@ -14,9 +14,11 @@ from sb3_contrib.common.recurrent.type_aliases import RNNStates
 from stable_baselines3 import A2C, DQN, PPO
 
 from agents import PPOKL, RecurrentDQN, compose_pieces, composing
+from agents.composers import Agent
+from agents.hyperparameters import _Flatten
+from agents.players import NoteRNNPlayer
 from agents.policies import RecurrentPolicy
-from agents.settings import _Flatten
-from melody_env import MelodyVecEnv, Setting
+from melody_env import EnvironmentSpec, MelodyVecEnv, Setting
 from note_rnn import transposed
 
 N, T = 7, 9
@@ -122,14 +124,14 @@ def log_p_after(tokens, prior):
     return prior.log_probs(tokens).numpy().transpose(1, 0, 2)
 
 
-def composed(model, prior, key="C", **arguments):
-    asked = {
-        name: arguments.pop(name) for name in ("observation", "primer", "fixed", "pitch_range") if name in arguments
-    }
-    environment = {"prior": prior, **IN_C.as_dict(), "key": key, **asked}
-    pieces = compose_pieces(model.policy, N, 5, environment, num_probabilities=N, trained_in=IN_C, **arguments)
+def composed(model, prior, key="C", strength=1.0, temperature=1.0, **arguments):
+    """Pieces in `key`, by an agent that learned in C, and its log probabilities [T, N, A]."""
+    trained_in = EnvironmentSpec.of(prior=prior, **IN_C.as_dict())
+    environment = trained_in.changed(key=key, **arguments)
+    player = Agent(model.policy, trained_in).player(environment, strength)
+    pieces = compose_pieces(player, N, 5, environment, temperature, retained=N)
     with np.errstate(divide="ignore"):
-        return pieces, np.log(pieces.probabilities).transpose(1, 0, 2)
+        return pieces, np.log(pieces.steps.probabilities).transpose(1, 0, 2)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -181,9 +183,10 @@ def test_strength_weighs_log_p_against_what_was_learned(kind, key, semitones, mo
 
 @pytest.mark.parametrize("kind", ["q", "g", "ppo_kl", "dqn", "recurrent_ppo"])
 def test_at_strength_0_every_agent_is_the_note_rnn(kind, model, small_prior):
-    environment = {"prior": small_prior, "observation": KINDS[kind], **IN_D.as_dict()}
-    by_agent = compose_pieces(model(kind).policy, N, 5, environment, trained_in=IN_C, strength=0.0)
-    by_prior = compose_pieces(None, N, 5, environment)
+    by_agent, _ = composed(model(kind), small_prior, "D", strength=0.0, observation=KINDS[kind])
+    environment = EnvironmentSpec.of(prior=small_prior, observation=KINDS[kind], **IN_D.as_dict())
+    by_prior = compose_pieces(NoteRNNPlayer(), N, 5, environment)
+    assert by_agent.setting == by_prior.setting == IN_D
     np.testing.assert_array_equal(by_agent.melodies, by_prior.melodies)
     np.testing.assert_allclose(by_agent.kl, 0, atol=1e-5)
 

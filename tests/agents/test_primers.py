@@ -10,8 +10,10 @@ from sb3_contrib import RecurrentPPO
 from stable_baselines3 import DQN, PPO
 
 from agents import PPOKL, RecurrentDQN, compose, compose_pieces
-from agents.settings import _Flatten
-from melody_env import MelodyEngine, MelodyVecEnv
+from agents.composers import Agent
+from agents.hyperparameters import _Flatten
+from agents.players import NoteRNNPlayer, agent_player
+from melody_env import EnvironmentSpec, MelodyEngine, MelodyVecEnv
 from note_rnn import InputError, read_midi, write_midi
 
 PRIMER = [14, 1, 16, 1, 18, 0, 1]
@@ -36,7 +38,7 @@ SEEN_FIRST = {"position": [1, 0], "token": 1, "lookback": [1, 0, 38, 38, 38, 38]
 @pytest.mark.parametrize("observation", list(SEEN_FIRST))
 def test_the_note_rnn_hears_the_whole_primer_and_nothing_else(small_prior, observation):
     melodies = np.random.default_rng(0).integers(38, size=(3, T))
-    engine = MelodyEngine(3, prior=small_prior, length=T, primer=PRIMER, observation=observation)
+    engine = MelodyEngine(3, EnvironmentSpec.of(prior=small_prior, length=T, primer=PRIMER, observation=observation))
     heard = np.concatenate([np.tile(PRIMER, (3, 1)), melodies], axis=1)
     expected = small_prior.log_probs(heard).numpy()
     for _ in range(2):  # and again after a reset
@@ -51,12 +53,13 @@ def test_the_note_rnn_hears_the_whole_primer_and_nothing_else(small_prior, obser
 
 @pytest.mark.parametrize("kind", ["psi", "g", "ppo_kl"])
 def test_an_untrained_agent_goes_on_from_a_primer_as_the_note_rnn_does(kind, small_prior):
-    environment = {"prior": small_prior, "length": T, "primer": PRIMER, "key": "D"}
+    environment = EnvironmentSpec.of(prior=small_prior, length=T, primer=PRIMER, key="D")
     model = make(kind, small_prior)
-    by_agent = compose_pieces(model.policy, 30, 1, environment, trained_in=model.get_env().setting)
+    player = Agent(model.policy, model.get_env().engine.environment).player(environment)
+    by_agent = compose_pieces(player, 30, 1, environment)
     assert np.abs(by_agent.kl).max() < 1e-4
     assert (by_agent.melodies != compose(model, 30, 1, length=T, prior=small_prior)).any()
-    by_prior = compose_pieces(None, 30, 1, environment)
+    by_prior = compose_pieces(NoteRNNPlayer(), 30, 1, environment)
     heard = np.concatenate([np.tile(PRIMER, (30, 1)), by_prior.melodies], axis=1)
     log_probs = small_prior.transposed(2).log_probs(heard[:, :-1]).numpy()[:, len(PRIMER) - 1 :]
     expected = np.take_along_axis(log_probs, by_prior.melodies[..., None], -1).sum((1, 2))
@@ -80,9 +83,12 @@ def test_agents_with_memory_hear_more_than_the_last_token(small_prior):
     model = make("q", small_prior)
     with torch.no_grad():
         model.policy.network.head.logits.weight.mul_(5)
-    one = compose_pieces(model.policy, 5, 0, {"prior": small_prior, "length": T, "primer": [14, 16, 1]}, 1.0, 5)
-    other = compose_pieces(model.policy, 5, 0, {"prior": small_prior, "length": T, "primer": [30, 33, 1]}, 1.0, 5)
-    assert not np.allclose(one.probabilities[:, 0], other.probabilities[:, 0])
+    environment = EnvironmentSpec.of(prior=small_prior, length=T)
+    one, other = (
+        compose_pieces(agent_player(model.policy), 5, 0, environment.changed(primer=primer), retained=5)
+        for primer in ([14, 16, 1], [30, 33, 1])
+    )
+    assert not np.allclose(one.steps.probabilities[:, 0], other.steps.probabilities[:, 0])
 
 
 def test_an_agent_learns_around_fixed_tokens(small_prior):
@@ -95,7 +101,7 @@ def test_an_agent_learns_around_fixed_tokens(small_prior):
 @pytest.mark.parametrize("fixed", [{8: 14}, {-1: 14}, {0.5: 14}, {0: 38}])
 def test_what_cannot_be_fixed_is_told(fixed, small_prior):
     with pytest.raises(InputError, match=r"must be at a step 0..7 of the piece|Token 38"):
-        MelodyEngine(1, prior=small_prior, length=T, fixed=fixed)
+        EnvironmentSpec.of(prior=small_prior, length=T, fixed=fixed)
 
 
 def command(monkeypatch, *arguments) -> int | None:

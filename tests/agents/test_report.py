@@ -11,9 +11,9 @@ import pytest
 
 from agents import compose, report
 from agents.claims import BETTER, listeners_claim, people_claim, rules_claim
-from agents.composing import load_run
+from agents.composers import load_run
 from agents.curves import Curve, chart, read_curves
-from agents.evaluation import ROWS
+from agents.metrics_table import ROWS
 from agents.page import render
 from agents.preference import Votes, analyse
 from agents.report import PAIRS, ReportConfig, main, write_report
@@ -55,7 +55,7 @@ def shown(page, model):
 
 def test_every_melody_is_the_one_that_was_composed(page, config):
     composers = {
-        "Note RNN": load_run(config.runs[0])[1]["prior"],
+        "Note RNN": load_run(config.runs[0]).environment.prior,
         "Q": config.runs[0],
         "Policy gradient": config.runs[1],
     }
@@ -89,14 +89,14 @@ def test_tunes_of_people_have_a_row_where_they_are_at_hand(small_runs, tmp_path,
     monkeypatch.setattr(report, "held_out_melodies", lambda setting: tunes)
     config = ReportConfig((small_runs[0],), tmp_path / "page.html", melodies=PAIRS + 2)
     page = parsed(write_report(config).read_text(encoding="utf-8"))
-    figures = [figure for figure in page.all("figure") if str(figure.get("data-name")).startswith("People")]
+    figures = [figure for figure in page.all("figure") if str(figure.get("data-name")).startswith("Human")]
     assert len(figures) == 2
     for figure in figures:
         card = page.data["cards"][int(figure["data-card"])]
         assert card["tokens"] in tunes.tolist()
         assert card["prior"] == card["policy"]
-        _, environment = load_run(small_runs[0])
-        log_prob = environment["prior"].log_prob([card["tokens"]], [1]).sum().item()
+        prior = load_run(small_runs[0]).environment.prior
+        log_prob = prior.log_prob([card["tokens"]], [1]).sum().item()
         assert card["log_prob"] == pytest.approx(log_prob, rel=1e-4)
 
 
@@ -130,16 +130,18 @@ def test_table_has_the_metrics_of_the_runs(page, config):
     assert [row.label for row in ROWS if row.metric in metrics["agent"]] == list(written)
 
 
-def test_people_have_a_column_where_they_were_measured(small_runs, tmp_path, parsed):
+@pytest.mark.parametrize("name", ["Human", "people"])
+def test_human_tunes_have_a_column_where_they_were_measured(name, small_runs, tmp_path, parsed):
+    """Version 0.1 called them people."""
     run = shutil.copytree(small_runs[0], tmp_path / "run")
     metrics = json.loads((run / "metrics.json").read_text())
-    metrics["people"] = {name.removeprefix("absolute_"): 0.0 for name in BETTER} | {"notes_in_motif": 0.125}
+    metrics[name] = {name.removeprefix("absolute_"): 0.0 for name in BETTER} | {"notes_in_motif": 0.125}
     (run / "evaluation.json").write_text(json.dumps(metrics))
     page = parsed(write_report(ReportConfig((run,), melodies=1)).read_text())
-    assert page.rows[0][:3] == ["Note RNN", "Q", "People"]
-    people = {row[0]: row[3] for row in page.rows[1:]}
-    assert people["Notes in motif"] == "12.5%"
-    assert people["Policy entropy per step, nats"] == MINUS
+    assert page.rows[0][:3] == ["Note RNN", "Q", "Human"]
+    human = {row[0]: row[3] for row in page.rows[1:]}
+    assert human["Notes in motif"] == "12.5%"
+    assert human["Policy entropy per step, nats"] == MINUS
 
 
 def test_page_refers_to_nothing_outside_itself(text, page):

@@ -11,7 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from agents import compose, report
 from agents.claims import BETTER
-from agents.evaluation import ROWS, written
+from agents.metrics_table import ROWS, written
 from agents.report import PAIRS, ReportConfig, write_report
 
 MINUS = "\N{MINUS SIGN}"
@@ -32,7 +32,7 @@ def runs(small_runs, tmp_path_factory):
     for number, run in enumerate(small_runs):
         copy = shutil.copytree(run, folder / run.name)
         figures = {"compositions": 20 + 1_000 * number, "agent": metrics(number), "Note RNN": metrics(10 + number)}
-        (copy / "evaluation.json").write_text(json.dumps(figures | {"people": metrics(20)}))
+        (copy / "evaluation.json").write_text(json.dumps(figures | {"Human": metrics(20)}))
         found.append(copy)
     record = json.loads((found[1] / "config.json").read_text())
     record["config"] |= {"key": "D", "mode": "minor", "meter": "6/8", "tempo": 90, "seed": 17, "c": 0.25}
@@ -83,7 +83,7 @@ def test_melodies_are_in_the_key_meter_and_tempo_of_their_run(page, runs):
 
 def test_human_tunes_are_in_the_setting_of_the_first_run(page, requested):
     assert [(setting.key, setting.mode, setting.meter) for setting in requested] == [("D", "minor", "6/8")]
-    shown = card(page, "People, melody 1")
+    shown = card(page, "Human, melody 1")
     assert shown["tokens"] in TUNES.tolist()
     assert (shown["tempo"], shown["steps_per_bar"]) == (90, 12)
 
@@ -95,7 +95,7 @@ def test_each_column_of_the_table_is_of_its_composer(page):
         "Note RNN (Q)": metrics(10),
         "Policy gradient": metrics(1),
         "Q": metrics(0),
-        "People": metrics(20),
+        "Human": metrics(20),
     }
     assert header == [*columns, "paper: Note RNN", "paper: Q"]
     for row, form in ((row, form) for row, form in zip(rows, ROWS, strict=True)):
@@ -121,7 +121,7 @@ def test_the_title_names_the_agents(text):
 
 
 def test_text_above_the_table_counts_the_compositions(text):
-    assert "over 20 or 1,020 compositions of each model, beside held-out tunes of people." in text
+    assert "over 20 or 1,020 compositions of each model, beside held-out human tunes." in text
 
 
 def test_each_chart_ends_where_its_run_did(text, runs):
@@ -168,6 +168,5 @@ def test_as_many_human_tunes_as_further_melodies_are_shown(runs, melodies, count
     path = write_report(ReportConfig((runs[0],), tmp_path / "page.html", melodies=melodies))
     assert path == tmp_path / "page.html"
     text = path.read_text(encoding="utf-8")
-    assert (
-        text.count('data-name="People, melody ') == text.count('data-name="Q, melody ') - min(melodies, PAIRS) == count
-    )
+    shown = {label: text.count(f'data-name="{label}, melody ') for label in ("Human", "Q")}
+    assert shown["Human"] == shown["Q"] - min(melodies, PAIRS) == count

@@ -12,7 +12,7 @@ from agents.cards import Card
 from agents.claims import Claim
 from agents.curves import Curve, chart
 from agents.page import render
-from agents.report_page import Agent, Composition, Curves, Report, Results, Row, write_report_page
+from agents.report_page import AgentMelodies, Composition, Curves, MelodyRow, Report, Results, write_report_page
 from agents.result_table import Entry, ResultTable
 
 MINUS = "\N{MINUS SIGN}"
@@ -54,13 +54,13 @@ def report() -> Report:
         about="About it.",
         ladder=[("Rules", [Claim(True, "It does."), Claim(False, "It does not.")])],
         agents=[
-            Agent(
+            AgentMelodies(
                 "Q", [card(2, start="start 0", tempo=130.2), *cards(2)[1:]], cards(10), [*shared, ("Reward", "paper")]
             ),
-            Agent("Psi", cards(20), cards(26), [*shared, ("Reward", "varied")]),
+            AgentMelodies("Psi", cards(20), cards(26), [*shared, ("Reward", "varied")]),
         ],
         pairs=2,
-        others=[Row("People", [card(34, tempo=260.4)], heading="A held-out tune")],
+        others=[MelodyRow("Human", [card(34, tempo=260.4)], heading="A held-out tune")],
         results=[Results("", "Of many.", TABLE)],
         curves=[Curves("", "Each point.", [chart("KL", CURVES), chart("log p", {"Psi": CURVES["Psi"]})])],
         seed=7,
@@ -95,14 +95,14 @@ def test_every_melody_has_its_name_and_the_card_that_belongs_to_it(page):
         **{f"Note RNN, melody {n}": [1 + n, 19 + n] for n in (1, 2, 3, 4)},
         **{f"Q, melody {n}": [9 + n] for n in (1, 2, 3, 4)},
         **{f"Psi, melody {n}": [25 + n] for n in (1, 2, 3, 4)},
-        "People, melody 1": [34],
+        "Human, melody 1": [34],
     }
     assert len(page.data["cards"]) == len(figures)
 
 
 def test_a_note_rnn_that_agents_share_is_shown_once(report, tmp_path, parsed):
     one, other = report.agents
-    shared = Agent("Psi", one.before, other.after, other.facts)
+    shared = AgentMelodies("Psi", one.before, other.after, other.facts)
     write_report_page(tmp_path / "page.html", replace(report, agents=[one, shared]))
     figures = parsed((tmp_path / "page.html").read_text(encoding="utf-8")).all("figure")
     names = [figure["data-name"] for figure in figures if "data-name" in figure]
@@ -120,8 +120,8 @@ def test_a_figure_says_whose_it_is_and_sums_up_its_card(text):
     further = figures["Psi, melody 3"]
     assert "<span>After hearing start 2</span>" in further
     assert further.startswith('<figure class="melody tuned"')
-    assert "<span>A held-out tune</span>" in figures["People, melody 1"]
-    assert figures["People, melody 1"].startswith('<figure class="melody"')
+    assert "<span>A held-out tune</span>" in figures["Human, melody 1"]
+    assert figures["Human, melody 1"].startswith('<figure class="melody"')
     before = figures_of(text)[0]
     assert "<span>Before: the Note RNN</span>" in before
     assert before.startswith('<figure class="melody"')
@@ -176,7 +176,7 @@ def test_the_pitch_range_has_a_row_above_and_below_all_notes(page, report, tmp_p
     assert page.data["pitchRange"] == [47, 81]  # from token 2 to 34
     for tokens, expected in (([14, 1], [59, 73]), ([0, 1], [59, 73])):
         only = replace(card(14), tokens=tokens)
-        alone = replace(report, agents=[Agent("Q", [only], [only], [])], others=[], curves=[])
+        alone = replace(report, agents=[AgentMelodies("Q", [only], [only], [])], others=[], curves=[])
         write_report_page(tmp_path / "page.html", alone)
         assert parsed((tmp_path / "page.html").read_text(encoding="utf-8")).data["pitchRange"] == expected
 
@@ -216,7 +216,7 @@ def test_each_curve_has_the_colour_of_its_agent(text):
 
 def test_a_ninth_agent_has_the_colour_of_the_first(report, tmp_path):
     labels = [f"Agent {number}" for number in range(9)]
-    agents = [Agent(label, cards(2, 1), cards(10, 1), []) for label in labels]
+    agents = [AgentMelodies(label, cards(2, 1), cards(10, 1), []) for label in labels]
     curves = [Curves("", "", [chart("KL", dict.fromkeys(labels, CURVES["Q"]))])]
     write_report_page(tmp_path / "page.html", replace(report, agents=agents, curves=curves))
     legend = re.findall(r"--series-(\d+)\)\"></i>Agent", (tmp_path / "page.html").read_text(encoding="utf-8"))

@@ -15,13 +15,14 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from agents import callbacks, evaluation, reproduction, reproduction_parts
+from agents import callbacks, reproduction, reproduction_parts
 from agents import reproduce as command
 from agents.reproduce import reproduce
 from agents.reproduction import MODELS, ReproduceConfig
 from agents.reproduction_page import MORE, PAIRS
 from agents.reproduction_parts import Part, read_sample
 from agents.run_directory import RunDirectory, RunError
+from melody_env import human_reference
 from note_rnn import run_command, write_json
 from note_rnn.corpus import CorpusError
 
@@ -59,12 +60,12 @@ def at_hand():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command, "ProcessPoolExecutor", HerePool)
         patch.setattr(command, "load_corpus", lambda: None)
-        for module in (command, reproduction_parts):
+        for module in (command, human_reference):
             patch.setattr(module, "held_out_melodies", lambda setting: HUMAN)
-        for module in (evaluation, reproduction_parts):
+        for module in (human_reference, reproduction_parts):
             patch.setattr(module, "learned_tunes", lambda setting: list(HUMAN[:20]))
         patch.setattr(reproduction, "QUICK", reproduction.QUICK._replace(checkpoints=2))
-        patch.setattr(reproduction_parts, "HEARD", 8)
+        patch.setattr(reproduction_parts, "PIECES", 8)
         patch.setattr(callbacks, "show_pieces", lambda *arguments: None)
         yield
 
@@ -100,7 +101,7 @@ def test_it_writes_tables_and_figures_and_their_numbers(config, files):
     assert all(path.stat().st_size > 300 for path in files)
     first, second = ((config.folder / f"table{number}.md").read_text().splitlines()[0] for number in (1, 2))
     assert first == "| | Note RNN | paper: Note RNN | Q | paper: Q |"
-    assert second == "| | Note RNN | people | Markov-3 | random in key | ppo_kl, default |"
+    assert second == "| | Note RNN | Human | Markov-3 | random in key | ppo_kl, default |"
     record = json.loads((config.folder / "reproduce.json").read_text())
     assert record["size"]["compositions"] == 50
     assert len(record["curves"]["Q"]) == 1
@@ -112,12 +113,12 @@ def test_the_page_shows_and_plays_all_that_was_reproduced(config, files, parsed)
     names = [
         str(figure["data-name"]).rpartition(", melody")[0] for figure in page.all("figure") if "data-name" in figure
     ]
-    expected = {"People": MORE, "Markov-3": MORE, "Random in key": MORE, "Note RNN": 2 * PAIRS + MORE}
+    expected = {"Human": MORE, "Markov-3": MORE, "Random in key": MORE, "Note RNN": 2 * PAIRS + MORE}
     assert Counter(names) == expected | {"Q": PAIRS + MORE, "ppo_kl, default": PAIRS + MORE}
     assert [len(page.data["cards"]), len(page.data["compositions"])] == [len(names), 3]
     cards = [page.data["cards"][int(f["data-card"])] for f in page.all("figure") if "data-card" in f]
     assert [card["start"] for card in cards[:2]] == [cards[0]["start"]] * 2  # a pair
-    assert all(card["tokens"] in HUMAN.tolist() for card, name in zip(cards, names, strict=True) if name == "People")
+    assert all(card["tokens"] in HUMAN.tolist() for card, name in zip(cards, names, strict=True) if name == "Human")
     assert page.rows[0] == ["Note RNN", "paper: Note RNN", "Q", "paper: Q"]
     assert ["paper: Q" in row for row in page.rows].count(True) == 1
     motif = next(row for row in page.rows if row[0] == "Notes in motif")
@@ -144,7 +145,7 @@ def test_every_agent_is_made_of_every_seed_and_every_reference_once(config, tmp_
     folder, *parts = reproduce(replace(config, out=tmp_path, seeds=2))
     assert folder == tmp_path
     assert parts == made
-    references = [Part(name, None, 0) for name in ("Note RNN", "people", "Markov-3", "random in key")]
+    references = [Part(name, None, 0) for name in ("Note RNN", "Human", "Markov-3", "random in key")]
     agents = [Part(MODELS[i].name, MODELS[i], seed) for seed in (0, 1) for i in (0, 7)]
     assert sorted(map(str, made)) == sorted(map(str, references + agents))
 
@@ -165,8 +166,8 @@ def test_numbers_are_of_those_who_composed(config, files):
     assert float(found["random in key", "notes_not_in_key"]["value"]) == 0.0
     assert float(found["Note RNN", "kl"]["value"]) == pytest.approx(0.0, abs=1e-5)
     assert float(found["Q", "kl"]["value"]) > 1e-3
-    assert ("people", "kl") not in found
-    assert float(found["people", "human_overlap"]["value"]) > float(found["random in key", "human_overlap"]["value"])
+    assert ("Human", "kl") not in found
+    assert float(found["Human", "human_overlap"]["value"]) > float(found["random in key", "human_overlap"]["value"])
     row = found["Q", "notes_in_motif"]
     assert float(row["low"]) <= float(row["value"]) <= float(row["high"])
     assert (row["paper"], found["Q", "log_prob"]["paper"]) == ("0.757", "")
@@ -254,10 +255,10 @@ def test_without_tunes_the_rest_is_made(monkeypatch, capsys):
         raise CorpusError("The tune books come with music21.")
 
     monkeypatch.setattr(command, "load_corpus", none_at_hand)
-    setting = ReproduceConfig().training(MODELS[0], 0).profile().setting
+    setting = ReproduceConfig().training(MODELS[0], 0).environment().setting
     assert command._references_at_hand(setting) == ["random in key"]
     monkeypatch.setattr(command, "load_corpus", lambda: None)
-    assert command._references_at_hand(setting) == ["people", "Markov-3", "random in key"]
+    assert command._references_at_hand(setting) == ["Human", "Markov-3", "random in key"]
     monkeypatch.setattr(command, "held_out_melodies", lambda setting: None)
     assert command._references_at_hand(setting) == ["Markov-3", "random in key"]
     assert "Without people's tunes" in capsys.readouterr().out

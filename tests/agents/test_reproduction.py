@@ -6,8 +6,8 @@ import pytest
 
 from agents.config import TrainConfig
 from agents.paper import TABLE_1
+from agents.presets import PRESETS
 from agents.reproduction import FULL, MODELS, QUICK, STANDARD, ReproduceConfig
-from agents.settings import PRESETS
 from note_rnn import InputError
 
 
@@ -53,7 +53,7 @@ def test_an_agent_is_trained_with_its_preset_and_the_requested_changes(model, tm
         preset.c,
         preset.n_envs,
     )
-    steps = 300_000 if model.preset == "paper" else PRESETS[model.algo, model.preset]["total_timesteps"]
+    steps = 300_000 if model.preset == "paper" else PRESETS[model.algo, model.preset].total_timesteps
     assert (trained.total_timesteps, trained.checkpoints) == (steps, 10)
     assert trained.run_dir == config.run_dir(model, 2)
     shorter = ReproduceConfig(full=True, out=tmp_path, total_timesteps=999).training(model, 0)

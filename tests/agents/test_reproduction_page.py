@@ -18,13 +18,13 @@ from agents.paper_figures import CURVES
 from agents.reproduction import MODELS, ReproduceConfig
 from agents.reproduction_parts import Part, read_sample
 from agents.samples import given_sample
-from melody_env import melody_statistics, score_melodies
+from melody_env import HumanReference, melody_statistics, score_melodies
 from melody_env.setting import PAPER_SETTING
 from note_rnn import write_json
 
 Q, GRADIENT = MODELS[0], MODELS[7]
 PARTS = [
-    *(Part(name, None, 0) for name in ("Note RNN", "people", "Markov-3", "random in key")),
+    *(Part(name, None, 0) for name in ("Note RNN", "Human", "Markov-3", "random in key")),
     *(Part(model.name, model, seed) for seed in (0, 1) for model in (Q, GRADIENT)),
 ]
 METRICS = ("log_prob", "music_theory", "last_log_prob", "last_music_theory", "kl")
@@ -48,7 +48,7 @@ def config(small_prior, small_prior_file, small_runs, tmp_path_factory) -> Repro
     for number, part in enumerate(PARTS):
         rng = np.random.default_rng(number)
         melodies = rng.choice([1, 14 + number % 3, 16, 18, 19, 21 + number, 0], (40, 32))
-        sample = given_sample(melodies, PAPER_SETTING, small_prior, human, number)
+        sample = given_sample(melodies, PAPER_SETTING, small_prior, HumanReference.of(human, PAPER_SETTING), number)
         if part.model or part.name == "Note RNN":
             sample = replace(sample, probabilities=rng.dirichlet(np.ones(38), 32))
         part.folder(config).mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def curves_of(model) -> list[list[dict[str, float]]]:
     return [curve_of(first), curve_of(first + 2)]
 
 
-@pytest.mark.parametrize("name", ["Note RNN", "people", "Q", "ppo_kl, default"])
+@pytest.mark.parametrize("name", ["Note RNN", "Human", "Q", "ppo_kl, default"])
 def test_statistics_are_those_of_the_pieces_of_all_seeds(config, files, name):
     melodies = [read_sample(part, config).melodies for part in PARTS if part.name == name]
     together = np.concatenate(melodies)
@@ -102,7 +102,7 @@ def test_statistics_are_those_of_the_pieces_of_all_seeds(config, files, name):
 def test_agents_are_compared_with_the_note_rnn_and_have_their_columns_of_the_paper(config, files):
     found = table(config)
     assert found["Note RNN", "notes_in_motif"]["p"] == ""
-    assert all(found[name, "notes_in_motif"]["p"] for name in ("Q", "people", "ppo_kl, default"))
+    assert all(found[name, "notes_in_motif"]["p"] for name in ("Q", "Human", "ppo_kl, default"))
     assert found["Q", "notes_in_motif"]["paper"] == "0.757"
     assert found["Note RNN", "notes_in_motif"]["paper"] == "0.0585"
     assert found["ppo_kl, default", "notes_in_motif"]["paper"] == ""
@@ -111,7 +111,7 @@ def test_agents_are_compared_with_the_note_rnn_and_have_their_columns_of_the_pap
 def test_table_1_is_of_the_papers_agents_and_table_2_of_all_others(config, files):
     first, second = ((config.folder / f"table{number}.md").read_text().splitlines()[0] for number in (1, 2))
     assert first == "| | Note RNN | paper: Note RNN | Q | paper: Q |"
-    assert second == "| | Note RNN | people | Markov-3 | random in key | ppo_kl, default |"
+    assert second == "| | Note RNN | Human | Markov-3 | random in key | ppo_kl, default |"
 
 
 def test_the_numbers_of_figure_2_stand_under_their_agent_and_seed(config, files):
@@ -184,7 +184,7 @@ def test_figure_3_is_of_the_first_piece_of_the_first_seed(config, files, text, p
 
 def test_references_are_rewarded_as_the_papers_q(config, text, parsed, small_prior):
     page = parsed(text)
-    shown = {"People": PARTS[1], "Markov-3": PARTS[2], "Random in key": PARTS[3]}
+    shown = {"Human": PARTS[1], "Markov-3": PARTS[2], "Random in key": PARTS[3]}
     for figure in page.all("figure"):
         name = str(figure.get("data-name")).partition(",")[0]
         if name in shown:

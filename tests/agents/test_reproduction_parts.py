@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from agents import compose, compose_pieces, reproduction_parts
-from agents.composing import load_agent, load_run
+from agents.composers import load_agent, load_run
+from agents.players import NoteRNNPlayer, agent_player
 from agents.reproduction import MODELS, ReproduceConfig
 from agents.reproduction_parts import Part, as_json, make, read_curve, read_sample
 from agents.run_directory import RunDirectory, RunError
-from melody_env import Setting, melody_statistics, score_melodies
+from melody_env import Setting, human_reference, melody_statistics, score_melodies
 from note_rnn import NoteRNN, save_note_rnn, write_json
 from note_rnn.markov import markov_melodies
 
@@ -23,8 +24,9 @@ SIZE = 60
 
 @pytest.fixture
 def config(small_prior_file, tmp_path, monkeypatch) -> ReproduceConfig:
-    monkeypatch.setattr(reproduction_parts, "held_out_melodies", lambda setting: TUNES)
-    monkeypatch.setattr(reproduction_parts, "learned_tunes", lambda setting: list(TUNES[:20]))
+    monkeypatch.setattr(human_reference, "held_out_melodies", lambda setting: TUNES)
+    for module in (human_reference, reproduction_parts):
+        monkeypatch.setattr(module, "learned_tunes", lambda setting: list(TUNES[:20]))
     return ReproduceConfig(out=tmp_path / "out", prior=str(small_prior_file), compositions=SIZE, total_timesteps=512)
 
 
@@ -60,7 +62,7 @@ def test_the_note_rnn_composes_its_own_pieces(config, small_prior):
 
 
 def test_human_tunes_are_all_that_are_held_out_and_judged_by_halves(config, small_prior):
-    sample = made("people", config)
+    sample = made("Human", config)
     assert sample.melodies.tolist() == TUNES.tolist()
     assert value(sample, "log_prob") == pytest.approx(log_prob(small_prior, TUNES), rel=1e-5)
     assert value(sample, "notes_in_motif") == pytest.approx(melody_statistics(TUNES).as_dict()["notes_in_motif"])
@@ -108,7 +110,7 @@ def test_pieces_are_made_again_for_another_size_other_weights_or_a_newer_version
 @pytest.fixture(params=[(4, 0), (7, 1)], ids=["Q", "ppo_kl"])
 def trained(request, config, small_runs, monkeypatch) -> Part:
     """An agent of seed 3 that has been trained: it is in the folder with an earlier checkpoint, unlike the newest."""
-    monkeypatch.setattr(reproduction_parts, "HEARD", 8)
+    monkeypatch.setattr(reproduction_parts, "PIECES", 8)
     monkeypatch.setattr(reproduction_parts, "train_run", None)
     number, run = request.param
     part = Part(MODELS[number].name, MODELS[number], 3)
@@ -126,11 +128,11 @@ def trained(request, config, small_runs, monkeypatch) -> Part:
 
 def test_an_agent_composes_with_its_seed(trained, config):
     make(trained, config)
-    policy, environment = load_run(trained.folder(config))
-    pieces = compose_pieces(policy, SIZE, 3, environment, num_probabilities=1)
+    agent = load_run(trained.folder(config))
+    pieces = compose_pieces(agent.player(), SIZE, 3, agent.environment, retained=1)
     sample = read_sample(trained, config)
     assert sample.melodies.tolist() == pieces.melodies.tolist()
-    np.testing.assert_allclose(sample.probabilities, pieces.probabilities[0], atol=1e-6)
+    np.testing.assert_allclose(sample.probabilities, pieces.steps.probabilities[0], atol=1e-6)
     assert value(sample, "kl") == pytest.approx(pieces.kl.mean(), rel=1e-4)
     assert "human_overlap" in sample.metrics
 
@@ -138,13 +140,13 @@ def test_an_agent_composes_with_its_seed(trained, config):
 def test_a_curve_has_the_note_rnn_at_0_and_then_each_checkpoint(trained, config):
     make(trained, config)
     folder = trained.folder(config)
-    _, environment = load_run(folder)
+    environment = load_run(folder).environment
     rows = read_curve(trained, config)
     checkpoints = RunDirectory.open(folder).saved()
     assert [row["steps"] for row in rows] == [0, 256, *list(checkpoints)[1:]]
-    policies = [None, *(load_agent(path).policy for path in checkpoints.values())]
-    for row, policy in zip(rows, policies, strict=True):
-        pieces = compose_pieces(policy, 8, 0, environment)
+    players = [NoteRNNPlayer(), *(agent_player(load_agent(path).policy) for path in checkpoints.values())]
+    for row, player in zip(rows, players, strict=True):
+        pieces = compose_pieces(player, 8, 0, environment)
         music_theory = score_melodies(pieces.melodies).music_theory
         expected = {
             "log_prob": pieces.finished.log_prob.mean(),
@@ -155,7 +157,7 @@ def test_a_curve_has_the_note_rnn_at_0_and_then_each_checkpoint(trained, config)
         for name, figure in expected.items():
             assert row[name] == pytest.approx(figure, rel=1e-4, abs=1e-5)
         heard = np.concatenate([pieces.primers[:, None], pieces.melodies[:, :-1]], axis=1)
-        last = environment["prior"].log_probs(heard).numpy()[:, -1]
+        last = environment.prior.log_probs(heard).numpy()[:, -1]
         likely = np.take_along_axis(last, pieces.melodies[:, -1:], -1).mean()
         assert row["last_log_prob"] == pytest.approx(likely, rel=1e-4)
 
@@ -181,10 +183,10 @@ def test_a_run_with_other_settings_is_not_taken_for_it(trained, config):
 
 def test_a_part_that_was_not_made_is_an_error(config):
     with pytest.raises(RunError, match="has no pieces: give the same command again"):
-        read_sample(Part("people", None, 0), config)
+        read_sample(Part("Human", None, 0), config)
 
 
 def test_what_is_printed_while_a_part_is_made_goes_to_its_log(config, monkeypatch):
-    monkeypatch.setattr(reproduction_parts, "held_out_melodies", lambda setting: print("read") or TUNES)
-    made("people", config)
-    assert (config.folder / "people" / "log.txt").read_text() == "read\n"
+    monkeypatch.setattr(human_reference, "held_out_melodies", lambda setting: print("read") or TUNES)
+    made("Human", config)
+    assert (config.folder / "human" / "log.txt").read_text() == "read\n"

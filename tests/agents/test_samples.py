@@ -7,9 +7,11 @@ import pytest
 
 from agents import compose_pieces, samples
 from agents.bootstrap import estimates
-from agents.evaluation import table_metrics
+from agents.composers import NoteRNNComposer
+from agents.metrics import table_metrics
+from agents.players import NoteRNNPlayer
 from agents.samples import Sample, composed_sample, given_sample
-from melody_env import Setting, largest_bar_share
+from melody_env import EnvironmentSpec, HumanReference, Setting, largest_bar_share
 from melody_env.setting import PAPER_SETTING
 from note_rnn import transposed
 
@@ -17,13 +19,13 @@ WALTZ_IN_D = Setting(key="D", meter="3/4", length=24)
 
 
 @pytest.fixture(scope="module")
-def environment(small_prior) -> dict:
-    return {"prior": small_prior, **WALTZ_IN_D.as_dict()}
+def environment(small_prior) -> EnvironmentSpec:
+    return EnvironmentSpec.of(prior=small_prior, **WALTZ_IN_D.as_dict())
 
 
 @pytest.fixture(scope="module")
 def sample(environment) -> Sample:
-    return composed_sample(None, 60, 3, environment, asked={"compositions": 60})
+    return composed_sample(NoteRNNComposer(environment), 60, 3, request={"compositions": 60})
 
 
 def values(sample: Sample) -> dict[str, float]:
@@ -31,16 +33,16 @@ def values(sample: Sample) -> dict[str, float]:
 
 
 def test_its_statistics_are_those_of_the_table(sample, environment):
-    expected = table_metrics(compose_pieces(None, 60, 3, environment))
+    expected = table_metrics(compose_pieces(NoteRNNPlayer(), 60, 3, environment))
     told = values(sample) | sample.metrics
     assert {"notes_not_in_key", "leaps_resolved", "autocorrelation_lag3", "log_prob", "kl", "range"} <= told.keys()
     assert told == pytest.approx({name: expected[name] for name in told}, rel=1e-5, abs=1e-6)
 
 
 def test_it_is_counted_in_the_key_and_meter_of_its_pieces(sample, environment):
-    pieces = compose_pieces(None, 60, 3, environment, num_probabilities=1)
+    pieces = compose_pieces(NoteRNNPlayer(), 60, 3, environment, retained=1)
     np.testing.assert_array_equal(sample.melodies, pieces.melodies)
-    np.testing.assert_array_equal(sample.probabilities, pieces.probabilities[0])
+    np.testing.assert_array_equal(sample.probabilities, pieces.steps.probabilities[0])
     pitch_classes = (sample.melodies - 2) % 12
     is_outside = (sample.melodies >= 2) & ~np.isin(pitch_classes, [2, 4, 6, 7, 9, 11, 1])
     assert values(sample)["notes_not_in_key"] == pytest.approx(is_outside.mean())
@@ -86,7 +88,8 @@ def test_a_melody_without_autocorrelation_is_left_out_of_its_mean(sample, small_
 
 def test_likeness_to_human_tunes_is_told_if_there_are_any(small_prior):
     human = np.random.default_rng(0).integers(2, 38, size=(30, 32))
-    told = given_sample(human[:20], PAPER_SETTING, small_prior, human).metrics
+    reference = HumanReference.of(human, PAPER_SETTING)
+    told = given_sample(human[:20], PAPER_SETTING, small_prior, reference).metrics
     assert told["human_overlap"] > 0.8
     assert {"human_auc", "distinct_compositions"} <= told.keys()
 
@@ -96,8 +99,12 @@ def test_likeness_is_judged_in_the_key_of_the_melodies(small_prior):
     rng = np.random.default_rng(0)
     in_c = np.array([2, 4, 6, 7, 9, 11, 13, 14, 16, 18, 19, 21, 23, 25, 26, 28])
     human, melodies = in_c[rng.integers(16, size=(30, 32))], in_c[rng.integers(12, size=(20, 32))]
-    one = given_sample(melodies, PAPER_SETTING, small_prior, human).metrics
-    other = given_sample(transposed(melodies, 2), Setting(key="D"), small_prior, transposed(human, 2)).metrics
+
+    def likeness(setting):
+        tunes, given = (transposed(tokens, setting.transposition) for tokens in (human, melodies))
+        return given_sample(given, setting, small_prior, HumanReference.of(tunes, setting)).metrics
+
+    one, other = likeness(PAPER_SETTING), likeness(Setting(key="D"))
     for name in ("human_overlap", "human_auc"):
         assert isclose(one[name], other[name], abs_tol=0.005)
 

@@ -132,7 +132,7 @@ def test_tunes_of_people_are_those_of_the_runs_key_drawn_by_the_seed(small_runs,
         new_study(NewConfig((run,), tmp_path / "study", pieces=3, repeats=1, orders=1, people=True, seed=seed))
         record = json.loads((tmp_path / "study" / "study.json").read_text())
         melodies = zip(record["melodies"], record["composers"], strict=True)
-        drawn.append({tuple(melody) for melody, who in melodies if who == "People"})
+        drawn.append({tuple(melody) for melody, who in melodies if who == "Human"})
     assert drawn[0] == drawn[1] != drawn[2]
     assert drawn[0] | drawn[2] < {*map(tuple, transposed(in_c, 2).tolist())}
 
@@ -143,13 +143,13 @@ def test_people_compete_where_that_is_asked_for(small_runs, tmp_path, monkeypatc
     config = NewConfig((small_runs[0],), tmp_path, pieces=3, repeats=2, orders=2, people=True)
     new_study(config)
     record = json.loads((tmp_path / "study.json").read_text())
-    assert record["models"] == ["Note RNN", "Q", "People"]
-    theirs = [melody for melody, who in zip(record["melodies"], record["composers"], strict=True) if who == "People"]
+    assert record["models"] == ["Note RNN", "Q", "Human"]
+    theirs = [melody for melody, who in zip(record["melodies"], record["composers"], strict=True) if who == "Human"]
     assert len(theirs) == 3
     assert all(melody in tunes.tolist() for melody in theirs)
-    path = votes_file(tmp_path / "votes.json", [("People", "Q", 1), ("Q", "People", 4)], models=record["models"])
+    path = votes_file(tmp_path / "votes.json", [("Human", "Q", 1), ("Q", "Human", 4)], models=record["models"])
     preference = analyse_votes(AnalyseConfig((path,), samples=50))
-    assert preference.models[int(preference.strengths.argmax())] == "People"
+    assert preference.models[int(preference.strengths.argmax())] == "Human"
 
 
 @pytest.mark.parametrize("tunes", [None, np.ones((2, 32), int)])

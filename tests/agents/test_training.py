@@ -13,7 +13,7 @@ import torch
 import agents.callbacks
 import agents.training
 from agents import PPOKL
-from agents.callbacks import ListenCallback, ProgressCallback, SaveCallback
+from agents.callbacks import EvaluationCallback, ProgressCallback, SaveCallback
 from agents.config import TrainConfig
 from agents.control import EntropyFloorCallback
 from agents.curves import read_curves
@@ -80,22 +80,24 @@ def test_every_argument_arrives_in_environment_agent_and_callbacks(call, small_p
     (model, steps, callbacks, keywords) = call[0]
     engine, setting = model.get_env().engine, Setting("E", "dorian", "3/4", 12, (50, 74), 90.0)
     assert setting.transposition != 0
-    assert (model.get_env().num_envs, engine.observation, engine.priming) == (6, "lookback", "none")
+    environment = engine.environment
+    assert (model.get_env().num_envs, environment.observation, environment.priming) == (6, "lookback", "none")
     assert (engine.profile.name, engine.profile.c, engine.setting) == ("varied", 0.75, setting)
     assert engine.prior.head.weight.equal(small_prior.transposed(setting.transposition).head.weight)
     assert model.policy.network.cell.input_weights[:, :38].equal(engine.prior.layers.input_weights)
     assert (model.seed, model.gamma, model.device.type, torch.get_num_threads()) == (11, 0.625, "cpu", 2)
     assert (steps, keywords) == (9_000, {"log_interval": None, "reset_num_timesteps": False})
-    listen, save, progress = callbacks[ListenCallback], callbacks[SaveCallback], callbacks[ProgressCallback].progress
-    assert (listen.interval, listen.watch.action, listen.tell) == (1_000, "restore", progress.note)
-    assert listen.environment is trained.environment
-    assert listen.watch.tell == progress.say
-    np.testing.assert_array_equal(listen.human_tunes, human_tunes(setting))
+    evaluation, save = callbacks[EvaluationCallback], callbacks[SaveCallback]
+    progress = callbacks[ProgressCallback].progress
+    assert (evaluation.interval, evaluation.watch.action, evaluation.tell) == (1_000, "restore", progress.note)
+    assert evaluation.environment is trained.environment
+    assert evaluation.watch.tell == progress.say
+    np.testing.assert_array_equal(evaluation.human_tunes, human_tunes(setting))
     assert (save.interval, save.save) == (1_800, trained.run.save)
     assert (progress.total, progress.done, progress.description, progress.unit) == (9_000, 0, "ppo_kl", "steps")
     control = callbacks[EntropyFloorCallback]
     assert (control.floor, control.wanted, control.length) == (1.25, 0.75, 12)
-    assert trained[:3] == (model, config.resolved(), trained.run)
+    assert trained[:3] == (model, config.resolved(setting), trained.run)
     assert (trained.run.path, trained.is_whole) == (tmp_path / "run", True)
 
 
@@ -110,9 +112,12 @@ def test_the_record_is_the_configuration_with_the_setting_and_the_checksum_of_th
     call, small_prior_file, small_prior, tmp_path
 ):
     first = train_run(config_of(small_prior_file, tmp_path / "one")).run.read_json("config.json")
-    expected = asdict(config_of(small_prior_file, tmp_path / "one").resolved())
+    config = config_of(small_prior_file, tmp_path / "one")
+    environment = config.environment()
+    expected = asdict(config.resolved(environment.setting))
     assert first["config"] == json.loads(json.dumps(expected, default=str))
     assert first["config"]["key"] == "C"
+    assert first["environment"] == json.loads(json.dumps(environment.as_record()))
     other = train_run(config_of("bars", tmp_path / "other")).run.read_json("config.json")  # type: ignore[arg-type]
     assert len(first["prior_checksum"]) == len(other["prior_checksum"]) == 64
     assert first["prior_checksum"] != other["prior_checksum"]

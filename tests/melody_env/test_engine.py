@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gymnasium.error import ResetNeeded
 
-from melody_env import MelodyEngine, load_profile, score_melodies
+from melody_env import EnvironmentSpec, MelodyEngine, load_profile, score_melodies
 from note_rnn import CheckpointError, NoteRNN, VocabularyError, save_note_rnn
 from note_rnn.vocabulary import NO_EVENT, VOCABULARY_SIZE
 
@@ -28,7 +28,7 @@ def actions(golden):
 
 @pytest.mark.parametrize("priming", ["random_note", "none"])
 def test_reward_is_log_p_plus_the_rules_over_c(prior, actions, priming):
-    engine = MelodyEngine(len(actions), prior=prior, priming=priming)
+    engine = MelodyEngine(len(actions), EnvironmentSpec.of(prior=prior, priming=priming))
     engine.reset()
     heard = np.column_stack([engine.last_tokens, actions])
     log_p = np.take_along_axis(prior.log_probs(heard[:, :-1]).numpy(), actions[:, :, None], axis=2)[:, :, 0]
@@ -39,13 +39,13 @@ def test_reward_is_log_p_plus_the_rules_over_c(prior, actions, priming):
 
 def test_a_profile_decides_what_counts(prior, actions):
     rules_only = dataclasses.replace(load_profile("paper"), c=4.0, log_prior=False)
-    rewards, finished = play(MelodyEngine(len(actions), prior=prior, reward=rules_only), actions)
+    rewards, finished = play(MelodyEngine(len(actions), EnvironmentSpec.of(prior=prior, reward=rules_only)), actions)
     np.testing.assert_allclose(rewards, score_melodies(actions).music_theory / 4, rtol=1e-6)
     assert (finished.log_prob < -T).all()  # known all the same
 
 
 def test_finished_pieces_are_the_sums_of_their_steps(prior, actions):
-    engine = MelodyEngine(len(actions), prior=prior)
+    engine = MelodyEngine(len(actions), EnvironmentSpec.of(prior=prior))
     rewards, finished = play(engine, actions)
     scores = score_melodies(actions)
     np.testing.assert_array_equal(finished.melodies, actions)
@@ -60,7 +60,7 @@ def test_finished_pieces_are_the_sums_of_their_steps(prior, actions):
 
 
 def test_prior_log_probs_are_those_of_the_next_token(prior, actions):
-    engine = MelodyEngine(len(actions), prior=prior)
+    engine = MelodyEngine(len(actions), EnvironmentSpec.of(prior=prior))
     engine.reset()
     for column in actions.T:
         expected = engine.prior_log_probs
@@ -74,7 +74,7 @@ def test_the_prior_is_evaluated_once_a_step(prior, actions, monkeypatch):
     calls = []
     step = NoteRNN.step
     monkeypatch.setattr(NoteRNN, "step", lambda *arguments: calls.append(1) or step(*arguments))
-    engine = MelodyEngine(len(actions), prior=prior)
+    engine = MelodyEngine(len(actions), EnvironmentSpec.of(prior=prior))
     for _ in range(3):
         play(engine, actions)
     assert len(calls) == 3 * T
@@ -82,18 +82,18 @@ def test_the_prior_is_evaluated_once_a_step(prior, actions, monkeypatch):
 
 def test_many_pieces_are_as_many_single_pieces(prior, golden):
     actions = np.resize(golden["tokens"], (512, T)).astype(np.int64)
-    together = MelodyEngine(512, prior=prior)
+    together = MelodyEngine(512, EnvironmentSpec.of(prior=prior))
     together.seed(range(100, 612))
     rewards, _ = play(together, actions)
     for row in (0, 1, 511):
-        alone = MelodyEngine(1, prior=prior)
+        alone = MelodyEngine(1, EnvironmentSpec.of(prior=prior))
         alone.seed([100 + row])
         np.testing.assert_allclose(play(alone, actions[row : row + 1])[0][0], rewards[row], rtol=1e-5, atol=1e-4)
 
 
 def test_random_notes_are_all_38_tokens_and_depend_on_the_seed(prior):
     def primers(seed, draws):
-        engine = MelodyEngine(50, prior=prior)
+        engine = MelodyEngine(50, EnvironmentSpec.of(prior=prior))
         engine.seed(range(seed, seed + 50))
         drawn = []
         for _ in range(draws):
@@ -109,7 +109,7 @@ def test_random_notes_are_all_38_tokens_and_depend_on_the_seed(prior):
 
 
 def test_without_priming_the_prior_has_heard_that_nothing_sounds(prior):
-    engine = MelodyEngine(3, prior=prior, priming="none")
+    engine = MelodyEngine(3, EnvironmentSpec.of(prior=prior, priming="none"))
     engine.reset()
     assert engine.last_tokens.tolist() == [NO_EVENT] * 3
     np.testing.assert_allclose(engine.prior_log_probs[0], prior.log_probs([[NO_EVENT]])[0, 0], rtol=1e-5)
@@ -118,15 +118,15 @@ def test_without_priming_the_prior_has_heard_that_nothing_sounds(prior):
 def test_pieces_can_have_any_length(prior):
     for length in (1, 3, 100):
         tokens = np.full((2, length), 14)
-        rewards, finished = play(MelodyEngine(2, prior=prior, length=length), tokens)
+        rewards, finished = play(MelodyEngine(2, EnvironmentSpec.of(prior=prior, length=length)), tokens)
         assert rewards.shape == finished.melodies.shape == (2, length)
 
 
 def test_the_prior_can_be_a_file(prior, actions, tmp_path):
     path = save_note_rnn(prior, tmp_path / "prior")
     for source in (path, str(path)):
-        engine = MelodyEngine(len(actions), prior=source, priming="none")
-        expected, _ = play(MelodyEngine(len(actions), prior=prior, priming="none"), actions)
+        engine = MelodyEngine(len(actions), EnvironmentSpec.of(prior=source, priming="none"))
+        expected, _ = play(MelodyEngine(len(actions), EnvironmentSpec.of(prior=prior, priming="none")), actions)
         np.testing.assert_array_equal(play(engine, actions)[0], expected)
 
 
@@ -141,7 +141,7 @@ def test_the_prior_can_be_a_file(prior, actions, tmp_path):
     ],
 )
 def test_what_is_no_token_is_refused_and_changes_nothing(prior, actions, told):
-    engine = MelodyEngine(2, prior=prior)
+    engine = MelodyEngine(2, EnvironmentSpec.of(prior=prior))
     engine.reset()
     with pytest.raises(VocabularyError, match=told):
         engine.step(actions)
@@ -149,7 +149,7 @@ def test_what_is_no_token_is_refused_and_changes_nothing(prior, actions, told):
 
 
 def test_there_is_no_step_before_a_reset_or_after_the_end(prior):
-    engine = MelodyEngine(1, prior=prior, length=1)
+    engine = MelodyEngine(1, EnvironmentSpec.of(prior=prior, length=1))
     with pytest.raises(ResetNeeded):
         engine.step([14])
     engine.reset()
@@ -172,4 +172,4 @@ def test_there_is_no_step_before_a_reset_or_after_the_end(prior):
 )
 def test_bad_arguments_are_refused_in_one_sentence(prior, arguments, error, told):
     with pytest.raises(error, match=told):
-        MelodyEngine(**{"num_pieces": 2, "prior": prior, **arguments})
+        MelodyEngine(arguments.pop("num_pieces", 2), EnvironmentSpec.of(**{"prior": prior, **arguments}))

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from melody_env import (
+    EnvironmentSpec,
     MelodyEngine,
     MelodyVecEnv,
     NamedMask,
@@ -13,7 +14,6 @@ from melody_env import (
     WeightedRule,
     load_profile,
     score_melodies,
-    setting_of,
 )
 from note_rnn import InputError, NoteRNN, transposed
 
@@ -99,7 +99,7 @@ def assert_same(one, other):
 
 @pytest.mark.parametrize(("name", "value"), [("prior", None), *CASES])
 def test_the_three_faces_give_identical_trajectories(prior, small_prior, name, value):
-    arguments = {"prior": prior, "length": 6} | ({"prior": small_prior} if name == "prior" else {name: value})
+    arguments = {"prior": prior, "length": 6} | {name: small_prior if name == "prior" else value}
     scalars = [gym.make(ID, **arguments) for _ in range(B)]
     vector, sb3 = gym.make_vec(ID, num_envs=B, **arguments), MelodyVecEnv(B, **arguments)
     trajectory = trajectory_of_vector_environment(vector, 5)
@@ -107,7 +107,7 @@ def test_the_three_faces_give_identical_trajectories(prior, small_prior, name, v
     assert_same(trajectory, trajectory_of_sb3_environment(sb3, 5))
     assert sum(bool(step[-1]) for step in trajectory[1:]) == 40 // vector.unwrapped.engine.length
     settings = [vector.unwrapped.setting, sb3.setting, *(env.unwrapped.setting for env in scalars)]
-    assert set(settings) == {setting_of(arguments)}
+    assert set(settings) == {EnvironmentSpec.of(**arguments).setting}
 
 
 WITNESS = {
@@ -129,7 +129,7 @@ WITNESS = {
 @pytest.mark.parametrize(("name", "value"), [("prior", None), *CASES])
 def test_every_argument_matters(prior, small_prior, name, value):
     base = {"prior": prior, "length": 6}
-    changed = base | ({"prior": small_prior} if name == "prior" else {name: value})
+    changed = base | {name: small_prior if name == "prior" else value}
     environments = [gym.make(ID, **arguments) for arguments in (base, changed)]
     for env in environments:
         env.reset(seed=2)
@@ -159,7 +159,7 @@ def test_the_reward_of_a_piece_in_another_setting_is_log_p_and_every_weighted_ru
     pieces = np.concatenate([pieces, pieces[:, :8]], axis=1)
     assert pieces.shape[1] == setting.steps == 48
     given = {"priming": "none"} if len(primer) == 1 else {"primer": primer}
-    engine = MelodyEngine(B, prior=prior, reward=reward, **given, **README)
+    engine = MelodyEngine(B, EnvironmentSpec.of(prior=prior, reward=reward, **given, **README))
     expected = reward_by_hand(prior, setting, np.array(primer), pieces, load_profile(reward))
     for _ in range(2):  # the second pieces start anew
         engine.reset()
@@ -179,14 +179,16 @@ def test_every_setting_that_is_given_goes_before_that_of_the_profile(prior):
     given = Setting("G", "dorian", "6/8", "4 bars", (55, 79), 90)
     for name, value in given.as_dict().items():
         expected = profile.setting.as_dict() | {name: value}
-        assert MelodyEngine(1, prior=prior, reward=profile, **{name: value}).setting.as_dict() == expected
-        assert setting_of({"reward": profile, "priming": "none", name: value}).as_dict() == expected
-    assert MelodyEngine(1, prior=prior, reward=profile).setting == profile.setting
-    assert setting_of({}) == Setting()
+        spec = EnvironmentSpec.of(prior=prior, reward=profile, priming="none", **{name: value})
+        assert spec.setting.as_dict() == expected
+        assert MelodyEngine(1, spec).setting == spec.setting
+    spec = EnvironmentSpec.of(prior=prior, reward=profile)
+    assert MelodyEngine(1, spec).setting == spec.setting == profile.setting
+    assert EnvironmentSpec.of(prior=prior).setting == Setting()
 
 
 def test_without_log_p_only_the_rules_over_c_count(prior):
-    engine = MelodyEngine(B, prior=prior, reward="music_theory_only", length=10)
+    engine = MelodyEngine(B, EnvironmentSpec.of(prior=prior, reward="music_theory_only", length=10))
     engine.reset()
     rewards = np.stack([engine.step(column)[0] for column in TUNE[:10]], axis=1)
     np.testing.assert_allclose(rewards, score_melodies(TUNE[:10].T).music_theory, rtol=1e-6, atol=1e-6)
@@ -205,7 +207,7 @@ def test_c_can_be_changed_between_steps(prior):
 
 
 def test_priming_notes_are_drawn_for_each_piece_by_its_own_seed(prior):
-    engine = MelodyEngine(4, prior=prior, length=1)
+    engine = MelodyEngine(4, EnvironmentSpec.of(prior=prior, length=1))
 
     def primers(count):
         drawn = []
@@ -227,7 +229,7 @@ def test_priming_notes_are_drawn_for_each_piece_by_its_own_seed(prior):
 
 
 def test_the_priming_token_conditions_the_note_rnn_and_is_no_part_of_the_piece(prior):
-    engine = MelodyEngine(2, prior=prior, observation="position", length=3)
+    engine = MelodyEngine(2, EnvironmentSpec.of(prior=prior, observation="position", length=3))
     engine.seed([0, 1])
     engine.reset()
     primers = engine.last_tokens
@@ -242,7 +244,7 @@ def test_the_priming_token_conditions_the_note_rnn_and_is_no_part_of_the_piece(p
 
 def test_a_primer_replaces_priming_and_conditions_every_piece(prior):
     primer = [14, 1, 18]
-    engine = MelodyEngine(2, prior=prior, primer=primer, observation="lookback", length=2)
+    engine = MelodyEngine(2, EnvironmentSpec.of(prior=prior, primer=primer, observation="lookback", length=2))
     for _ in range(2):
         engine.reset()
         expected = prior.log_probs([primer])[0, -1]
@@ -256,14 +258,19 @@ def test_a_primer_replaces_priming_and_conditions_every_piece(prior):
 def test_a_tune_as_primer_is_moved_to_the_key_and_tokens_are_not(prior, tmp_path):
     path = tmp_path / "tune.abc"
     path.write_text("X:1\nT:t\nM:4/4\nL:1/16\nK:G\nG2A2B2c2d8|d2c2B2A2G8|\n")
-    in_c = MelodyEngine(1, prior=prior, primer=path).primer
+
+    def primer_of(source, key):
+        return MelodyEngine(1, EnvironmentSpec.of(prior=prior, primer=source, key=key)).primer
+
+    in_c = primer_of(path, "C")
     assert in_c[:8].tolist() == [14, 1, 16, 1, 18, 1, 19, 1]
-    assert MelodyEngine(1, prior=prior, primer=path, key="D").primer.tolist() == transposed(in_c, 2).tolist()
-    assert MelodyEngine(1, prior=prior, primer=[14, 1], key="D").primer.tolist() == [14, 1]
+    assert primer_of(path, "D").tolist() == transposed(in_c, 2).tolist()
+    assert primer_of([14, 1], "D").tolist() == [14, 1]
 
 
 def test_fixed_tokens_are_the_only_ones_at_their_steps_whatever_range_and_masks_say(prior):
-    engine = MelodyEngine(2, prior=prior, fixed={1: 37, np.int64(2): 0}, pitch_range=(60, 61), length=4)
+    spec = EnvironmentSpec.of(prior=prior, fixed={1: 37, np.int64(2): 0}, pitch_range=(60, 61), length=4)
+    engine = MelodyEngine(2, spec)
     assert engine.forbids
     in_range, played = [0, 1, 14, 15], [[20, 14], [20, 0], [20, 20], [15, 1]]
     engine.reset()
@@ -272,14 +279,14 @@ def test_fixed_tokens_are_the_only_ones_at_their_steps_whatever_range_and_masks_
         _, finished = engine.step(actions)
     assert engine.action_masks().all()  # at the end anything might come
     assert finished.melodies.tolist() == [[15, 37, 0, 15], [14, 37, 0, 1]]
-    assert MelodyEngine(1, prior=prior, fixed={0: 14}).forbids
+    assert MelodyEngine(1, EnvironmentSpec.of(prior=prior, fixed={0: 14})).forbids
 
 
 @pytest.mark.parametrize("fixed", [{4: 14}, {-1: 14}, {True: 14}, {0: 38}])
 def test_what_cannot_be_fixed_is_refused(prior, fixed):
     with pytest.raises(InputError, match=r"must be at a step 0\.\.3 of the piece|Token 38"):
-        MelodyEngine(1, prior=prior, fixed=fixed, length=4)
-    assert MelodyEngine(1, prior=prior, fixed={3: 37}, length=4).fixed == {3: 37}
+        EnvironmentSpec.of(prior=prior, fixed=fixed, length=4)
+    assert EnvironmentSpec.of(prior=prior, fixed={3: 37}, length=4).fixed == {3: 37}
 
 
 def test_masks_of_a_face_are_those_of_each_piece(prior):
@@ -295,6 +302,7 @@ def test_masks_of_a_face_are_those_of_each_piece(prior):
 
 
 def test_the_note_rnn_is_the_one_that_is_given(small_prior):
-    assert isinstance(MelodyEngine(1, prior=small_prior).prior, NoteRNN)
-    assert MelodyEngine(1, prior=small_prior).prior is small_prior
-    assert MelodyEngine(1, prior=small_prior, key="G").prior is not small_prior
+    assert MelodyEngine(1, EnvironmentSpec.of(prior=small_prior)).prior is small_prior
+    in_g = MelodyEngine(1, EnvironmentSpec.of(prior=small_prior, key="G")).prior
+    assert isinstance(in_g, NoteRNN)
+    assert in_g is not small_prior

@@ -6,7 +6,8 @@ from gymnasium import spaces
 
 from agents import PPOKL
 from agents.composing import compose, compose_pieces
-from melody_env import MelodyEngine, MelodyVecEnv
+from agents.players import agent_player
+from melody_env import EnvironmentSpec, MelodyEngine, MelodyVecEnv
 from melody_env.observing import OBSERVATIONS, kind_of, space_of
 
 NONE = 38
@@ -15,7 +16,8 @@ TUNE = [14, 1, 16, 0, 12, 1, 1, 16, 21]
 
 def seen(prior, tokens, **arguments):
     """Return what is seen before each of `tokens` and after the last."""
-    engine = MelodyEngine(1, prior=prior, observation="lookback", priming="none", length=len(tokens), **arguments)
+    arguments |= {"observation": "lookback", "priming": "none", "length": len(tokens)}
+    engine = MelodyEngine(1, EnvironmentSpec.of(prior=prior, **arguments))
     engine.reset()
     observations = [engine.observations()]
     for token in tokens:
@@ -44,7 +46,8 @@ def test_looking_back_goes_by_the_bar(small_prior, meter, half, bar):
 
 
 def test_each_piece_is_seen_by_itself(small_prior):
-    engine = MelodyEngine(3, prior=small_prior, observation="lookback", primer=[30, 31], length=6, meter="2/16")
+    arguments = {"observation": "lookback", "primer": [30, 31], "length": 6, "meter": "2/16"}
+    engine = MelodyEngine(3, EnvironmentSpec.of(prior=small_prior, **arguments))
     engine.reset()
     assert engine.observations().tolist() == [[31, 0, NONE, NONE, NONE, NONE]] * 3
     engine.step([14, 1, 0])
@@ -64,7 +67,7 @@ def test_each_piece_is_seen_by_itself(small_prior):
 
 @pytest.mark.parametrize(("observation", "expected"), [("token", 9), ("position", [9, 0])])
 def test_a_token_of_a_primer_is_seen_as_other_tokens_are(small_prior, observation, expected):
-    engine = MelodyEngine(2, prior=small_prior, observation=observation)
+    engine = MelodyEngine(2, EnvironmentSpec.of(prior=small_prior, observation=observation))
     engine.reset()
     engine.step([14, 16])
     assert engine.observations_of(9).tolist() == [expected] * 2
@@ -77,7 +80,7 @@ def test_the_space_tells_the_observation(observation):
 
 @pytest.mark.parametrize("observation", OBSERVATIONS)
 def test_observations_are_in_their_space(small_prior, observation):
-    engine = MelodyEngine(2, prior=small_prior, observation=observation, length=20)
+    engine = MelodyEngine(2, EnvironmentSpec.of(prior=small_prior, observation=observation, length=20))
     engine.reset()
     space = space_of(observation, 20)
     assert all(row in space for row in engine.observations_of(5))
@@ -98,8 +101,8 @@ def test_an_agent_that_looks_back_starts_as_the_note_rnn_and_learns(small_prior)
     assert isinstance(env.observation_space, spaces.MultiDiscrete)
     policy = {"skip_connection": True}
     model = PPOKL("MlpLstmPolicy", env, prior=small_prior, policy_kwargs=policy, seed=0, device="cpu")
-    environment = {"prior": small_prior, "observation": "lookback", "length": 16}
-    assert np.abs(compose_pieces(model.policy, 20, 1, environment).kl).max() < 1e-4
+    environment = EnvironmentSpec.of(prior=small_prior, observation="lookback", length=16)
+    assert np.abs(compose_pieces(agent_player(model.policy), 20, 1, environment).kl).max() < 1e-4
     network = trained_a_little(small_prior).policy.network
     for weights in (network.cell.input_weights, network.head.skip.weight):
         looks_back = weights[:, 38 + 17 :].abs().amax(0).reshape(4, 39)

@@ -12,6 +12,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from melody_env import (
     Composition,
+    EnvironmentSpec,
     MelodyCompositionEnv,
     MelodyEngine,
     MelodyVecEnv,
@@ -224,7 +225,7 @@ def test_an_environment_with_a_rule_of_ones_own_can_be_saved(write, prior):
 
 def test_masks_and_range_say_what_may_come(write, prior):
     path = write("masks: {in_scale: {}, no_wide_leaps: {max_semitones: 2}, start_with_a_note: {FILE}}")
-    engine = MelodyEngine(2, reward=path, prior=prior, pitch_range=(60, 72))
+    engine = MelodyEngine(2, EnvironmentSpec.of(reward=path, prior=prior, pitch_range=(60, 72)))
     engine.reset()
     c_major = [14, 16, 18, 19, 21, 23, 25, 26]
     assert np.flatnonzero(engine.action_masks()[0]).tolist() == c_major
@@ -233,7 +234,7 @@ def test_masks_and_range_say_what_may_come(write, prior):
 
 
 def test_a_plain_mask_sees_one_melody(write, prior):
-    engine = MelodyEngine(2, reward=write("masks: {only_c_or_hold: {FILE}}"), prior=prior, length=4)
+    engine = MelodyEngine(2, EnvironmentSpec.of(reward=write("masks: {only_c_or_hold: {FILE}}"), prior=prior, length=4))
     engine.reset()
     for _ in range(4):
         _, finished = engine.step([14, 20])
@@ -241,8 +242,8 @@ def test_a_plain_mask_sees_one_melody(write, prior):
 
 
 def test_who_plays_a_forbidden_token_hears_and_is_paid_for_the_nearest_allowed(prior):
-    narrow = MelodyEngine(4, prior=prior, priming="none", pitch_range=(55, 67))
-    free = MelodyEngine(4, prior=prior, priming="none", pitch_range=(50, 72))
+    narrow = MelodyEngine(4, EnvironmentSpec.of(prior=prior, priming="none", pitch_range=(55, 67)))
+    free = MelodyEngine(4, EnvironmentSpec.of(prior=prior, priming="none", pitch_range=(50, 72)))
     narrow.reset()
     free.reset()
     rewards, _ = narrow.step([2, 37, 0, 14])
@@ -259,7 +260,7 @@ def test_the_nearest_allowed_is_a_note_for_a_note_where_there_is_one():
 
 
 def test_without_masks_everything_may_come(prior):
-    engine = MelodyEngine(2, prior=prior, length=1)
+    engine = MelodyEngine(2, EnvironmentSpec.of(prior=prior, length=1))
     assert engine.action_masks().all()
     engine.reset()
     assert not engine.forbids
@@ -287,10 +288,10 @@ def test_every_face_answers_sb3_contribs_question(make, prior):
 
 
 def test_masks_that_leave_nothing_are_told(write, prior):
-    engine = MelodyEngine(2, reward=write("masks: {nothing: {FILE}}"), prior=prior)
+    engine = MelodyEngine(2, EnvironmentSpec.of(reward=write("masks: {nothing: {FILE}}"), prior=prior))
     with pytest.raises(RuleError, match=r"mine.yaml: masks nothing leave no token at step 0, counted from 0"):
         engine.reset()
-    engine = MelodyEngine(2, reward=write("masks: {numbers: {FILE}}"), prior=prior)
+    engine = MelodyEngine(2, EnvironmentSpec.of(reward=write("masks: {numbers: {FILE}}"), prior=prior))
     with pytest.raises(RuleError, match=r"Mask 'numbers' in .* must give True or False for each token, not array"):
         engine.reset()
 

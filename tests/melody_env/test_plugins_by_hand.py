@@ -5,6 +5,7 @@ import pytest
 
 from melody_env import (
     Composition,
+    EnvironmentSpec,
     MelodyEngine,
     NamedMask,
     RewardProfile,
@@ -127,7 +128,7 @@ def test_a_rule_of_ones_own_is_rewarded_by_weight_and_c(file, tmp_path, small_pr
         ("degree", 3, {}),
         ("key", 1, {}),
     ]
-    engine = MelodyEngine(2, reward=profile, prior=small_prior, length=2)
+    engine = MelodyEngine(2, EnvironmentSpec.of(reward=profile, prior=small_prior, length=2))
     engine.reset()
     assert engine.step([16, 1])[0].tolist() == [3 / 4, 0]
     rewards, finished = engine.step([20, 16])  # F sharp may not come: D is played

@@ -8,7 +8,7 @@ import numpy as np
 import pretty_midi
 import pytest
 
-from melody_env import MelodyEngine, load_profile, search, searching
+from melody_env import EnvironmentSpec, MelodyEngine, load_profile, search, searching
 from melody_env.moves import MOVES, cross
 from melody_env.profile import RewardProfile, WeightedRule
 from melody_env.search import SearchConfig
@@ -30,7 +30,7 @@ def search_for(method, value, budget, seed=0):
 
 def test_value_is_what_the_environment_pays(small_prior):
     melodies = np.random.default_rng(0).integers(38, size=(5, 12))
-    engine = MelodyEngine(5, prior=small_prior, length=12, priming="none")
+    engine = MelodyEngine(5, EnvironmentSpec.of(prior=small_prior, length=12, priming="none"))
     engine.reset()
     for tokens in melodies.T:
         _, finished = engine.step(tokens)
@@ -140,7 +140,7 @@ def test_what_the_command_finds_is_worth_what_the_environment_pays(prior, tmp_pa
     record = json.loads((tmp_path / "found" / "random.json").read_text())
     given = {"key": "G", "pitch_range": (53, 79), "meter": "3/4", "length": "2 bars"}
     reward = replace(load_profile("calibrated"), c=2.0)
-    engine = MelodyEngine(1, reward=reward, prior=prior, priming="none", **given)
+    engine = MelodyEngine(1, EnvironmentSpec.of(reward=reward, prior=prior, priming="none", **given))
     engine.reset()
     for token in record["melody"]:
         _, finished = engine.step(np.array([token]))

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 
-from melody_env import MelodyEngine, load_profile, searching
+from melody_env import EnvironmentSpec, MelodyEngine, load_profile, searching
 from melody_env.profile import NamedMask, RewardProfile, WeightedRule
 from melody_env.searching import METHODS, Value
 from melody_env.setting import Setting
@@ -38,7 +38,7 @@ def watched(monkeypatch, move):
 def test_value_in_another_key_is_what_the_environment_pays(prior):
     profile = load_profile("paper").with_setting(key="G", length=8)
     melodies = np.random.default_rng(0).integers(38, size=(5, 8))
-    engine = MelodyEngine(5, prior=prior, key="G", length=8, priming="none")
+    engine = MelodyEngine(5, EnvironmentSpec.of(prior=prior, key="G", length=8, priming="none"))
     engine.reset()
     for tokens in melodies.T:
         _, finished = engine.step(tokens)

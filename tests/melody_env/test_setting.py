@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from melody_env import (
     MODES,
+    EnvironmentSpec,
     MelodyEngine,
     ProfileError,
     Setting,
@@ -107,7 +108,7 @@ def test_what_is_impossible_is_told_in_a_sentence(arguments, told, tmp_path):
         Setting(**arguments)
     assert "\n" not in str(error.value)
     with pytest.raises(SettingError, match=told):
-        MelodyEngine(1, **arguments)
+        MelodyEngine(1, EnvironmentSpec.of(**arguments))
 
 
 @pytest.fixture(scope="module")
@@ -146,9 +147,9 @@ def test_the_golden_pieces_are_worth_the_same_in_g_where_they_stay_in_the_vocabu
 def test_the_environment_pays_the_same_for_the_transposed_piece(prior, golden):
     tokens = golden["tokens"][:50].astype(np.int64).clip(max=30)
     tokens = np.where(tokens >= 2, tokens.clip(min=9), tokens)
-    home = MelodyEngine(50, prior=prior, priming="none")
+    home = MelodyEngine(50, EnvironmentSpec.of(prior=prior, priming="none"))
     for key, mode in (("G", "major"), ("Eb", "major"), ("B", "major")):
-        engine = MelodyEngine(50, prior=prior, priming="none", key=key, mode=mode)
+        engine = MelodyEngine(50, EnvironmentSpec.of(prior=prior, priming="none", key=key, mode=mode))
         home.reset()
         engine.reset()
         for column in tokens.T:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from melody_env import MODES, MelodyEngine, Setting, SettingError, SettingOptions, melody_statistics
+from melody_env import MODES, EnvironmentSpec, MelodyEngine, Setting, SettingError, SettingOptions, melody_statistics
 from note_rnn.notation import Staff
 
 NAMES = {"C": 0, "Db": 1, "D": 2, "Eb": 3, "E": 4, "F": 5, "F#": 6, "Gb": 6, "G": 7, "Ab": 8, "A": 9, "Bb": 10, "B": 11}
@@ -96,7 +96,7 @@ def test_the_readmes_setting_is_that_of_rules_statistics_and_environment(small_p
     setting = Setting(**arguments)
     assert (setting.steps, setting.steps_per_bar, setting.steps_per_beat) == (48, 12, 6)
     g4, g3, f, f_sharp = 21, 9, 19, 20
-    engine = MelodyEngine(2, prior=small_prior, reward="key_and_tonic", **arguments)
+    engine = MelodyEngine(2, EnvironmentSpec.of(prior=small_prior, reward="key_and_tonic", **arguments))
     engine.reset()
     assert engine.step([g4, g3])[0].tolist() == [3, 0]
     assert engine.step([f, f_sharp])[0].tolist() == [0, -1]

@@ -1,4 +1,4 @@
-"""Every setting of every algorithm arrives where it takes effect, and the presets are what is documented of them."""
+"""Every hyperparameter of every algorithm arrives where it takes effect, and presets are what is documented of them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
@@ -11,8 +11,8 @@ from stable_baselines3 import A2C, DQN, PPO
 from agents.config import TrainConfig
 from agents.networks import DuelingHead, PlainHead
 from agents.ppo_kl import PPOKL
+from agents.presets import PRESETS, Algorithm, algorithm_class
 from agents.recurrent_dqn import RecurrentDQN
-from agents.settings import PRESETS, Algorithm, algorithm_class
 from melody_env import MelodyVecEnv
 
 N_ENVS, LENGTH = 8, 24
@@ -44,7 +44,7 @@ OTHERS: Mapping[str, Any] = {
     "vf_coef": 0.9,
     "target_update_interval": 40,
 }
-"""Of each setting, if it is no flag, a value that no algorithm has by default."""
+"""Of each hyperparameter, if it is no flag, a value that no algorithm has by default."""
 
 FOUND: Mapping[str, Callable[[Any], Any]] = {
     "learning_rate": lambda model: model.lr_schedule(1),
@@ -59,7 +59,7 @@ FOUND: Mapping[str, Callable[[Any], Any]] = {
     "value_scale": lambda model: model.policy.network.head.value_scale,
     "skip_connection": lambda model: model.policy.network.head.skip is not None,
 }
-"""Where a model has a setting, if it is no attribute of the same name."""
+"""Where a model has a hyperparameter, if it is no attribute of the same name."""
 
 
 def first_above(schedule: Callable[[float], float]) -> float:
@@ -76,13 +76,13 @@ def built(algo: Algorithm, env: MelodyVecEnv, **changes: Any) -> Any:
     return TrainConfig.of(algo, **changes).agent.build(algo, env, env.engine.prior, 3, "cpu")
 
 
-EVERY_SETTING = [
-    (algo, field.name) for algo in get_args(Algorithm) for field in fields(PRESETS[algo, "default"]["agent"])
+EVERY_HYPERPARAMETER = [
+    (algo, field.name) for algo in get_args(Algorithm) for field in fields(PRESETS[algo, "default"].agent)
 ]
 
 
-@pytest.mark.parametrize(("algo", "name"), EVERY_SETTING)
-def test_every_setting_of_every_algorithm_arrives(algo, name, env):
+@pytest.mark.parametrize(("algo", "name"), EVERY_HYPERPARAMETER)
+def test_every_hyperparameter_of_every_algorithm_arrives(algo, name, env):
     usual = getattr(TrainConfig.of(algo).agent, name)
     value = not usual if isinstance(usual, bool) else OTHERS[name]
     assert value != usual
@@ -155,12 +155,8 @@ def test_paper_preset_is_section_4_of_the_paper(algo):
     config = TrainConfig.of(algo, "paper")
     assert asdict(config.agent) == PAPER
     assert (config.total_timesteps, config.n_envs, config.observation) == (3_000_000, 160, "token")
-    assert (config.reward, config.profile().c, config.priming, config.prior) == (
-        "paper",
-        0.5,
-        "random_note",
-        "default",
-    )
+    assert (config.reward, config.priming, config.prior) == ("paper", "random_note", "default")
+    assert config.environment().profile.c == 0.5
     assert (config.final_c, config.kl_budget, config.entropy_floor) == (None, None, None)
 
 
@@ -181,7 +177,7 @@ def test_paper_preset_is_section_4_of_the_paper(algo):
 def test_presets_are_what_the_documentation_says(algo, preset, steps, prior, reward, c, observation, n_envs):
     config = TrainConfig.of(algo, preset)
     assert (config.total_timesteps, config.prior, config.reward) == (steps, prior, reward)
-    assert (config.profile().c, config.observation, config.n_envs) == (c, observation, n_envs)
+    assert (config.environment().profile.c, config.observation, config.n_envs) == (c, observation, n_envs)
 
 
 USUAL = {"learning_rate": 3e-4, "final_learning_rate": 0.0, "gamma": 0.9, "max_grad_norm": 0.5}

@@ -1,10 +1,9 @@
-"""What each algorithm can be told, by default and by preset, and how it is built from that.
+"""Hyperparameters of each algorithm, and the agent built from them.
 
-The names are those of the algorithms' own arguments; docs/experiments.md has what the strong ones are worth.
+The names are those of the algorithms' own arguments.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from gymnasium import spaces
@@ -19,13 +18,13 @@ from agents.ppo_kl import PPOKL
 from agents.recurrent_dqn import RecurrentDQN
 from note_rnn import NoteRNN
 
-Algorithm = Literal["q", "psi", "g", "rl_only", "ppo_kl", "ppo", "a2c", "dqn", "recurrent_ppo"]
-Preset = Literal["default", "lookback", "people", "paper"]
+BASELINES: dict[str, type[BaseAlgorithm]] = {"ppo": PPO, "a2c": A2C, "dqn": DQN, "recurrent_ppo": RecurrentPPO}
+"""The algorithms of Stable-Baselines3 and sb3-contrib to compare with."""
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What all algorithms can be told."""
+class Hyperparameters:
+    """Hyperparameters of every algorithm."""
 
     learning_rate: float = 1e-3
     """Learning rate at the start."""
@@ -47,7 +46,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class _QLearning:
-    """What learning from a replay buffer with a target network and epsilon-greedy exploration can be told."""
+    """Hyperparameters of Q-learning from a replay buffer, with a target network and epsilon-greedy exploration."""
 
     max_grad_norm: float = 5.0
     """Gradients are clipped to this L2 norm."""
@@ -66,8 +65,8 @@ class _QLearning:
 
 
 @dataclass(frozen=True)
-class RecurrentDQNSettings(_QLearning, Settings):
-    """What Q, Psi, G and RL-only can be told."""
+class RecurrentDQNHyperparameters(_QLearning, Hyperparameters):
+    """Hyperparameters of Q, Psi, G and RL-only."""
 
     buffer_size: int | None = 100_000
     """Steps that the replay buffer holds; None: those of a piece in every environment."""
@@ -104,8 +103,8 @@ class RecurrentDQNSettings(_QLearning, Settings):
 
 
 @dataclass(frozen=True)
-class PPOKLSettings(Settings):
-    """What the policy gradient with KL to the prior can be told."""
+class PPOKLHyperparameters(Hyperparameters):
+    """Hyperparameters of the policy gradient with KL to the prior."""
 
     learning_rate: float = 3e-3
     """Learning rate at the start."""
@@ -130,7 +129,7 @@ class PPOKLSettings(Settings):
 
 
 @dataclass(frozen=True)
-class _Baseline(Settings):
+class _Baseline(Hyperparameters):
     learning_rate: float = 3e-4
     """Learning rate at the start."""
     max_grad_norm: float = 0.5
@@ -153,8 +152,8 @@ class _Flatten(FlattenExtractor):
 
 
 @dataclass(frozen=True)
-class PPOSettings(_Baseline):
-    """What SB3's PPO and sb3-contrib's RecurrentPPO can be told."""
+class PPOHyperparameters(_Baseline):
+    """Hyperparameters of SB3's PPO and sb3-contrib's RecurrentPPO."""
 
     n_steps: int = 32
     """Steps of every environment between trainings."""
@@ -173,8 +172,8 @@ class PPOSettings(_Baseline):
 
 
 @dataclass(frozen=True)
-class A2CSettings(_Baseline):
-    """What SB3's A2C can be told."""
+class A2CHyperparameters(_Baseline):
+    """Hyperparameters of SB3's A2C."""
 
     learning_rate: float = 7e-4
     """Learning rate at the start."""
@@ -189,8 +188,8 @@ class A2CSettings(_Baseline):
 
 
 @dataclass(frozen=True)
-class DQNSettings(_QLearning, _Baseline):
-    """What SB3's DQN can be told."""
+class DQNHyperparameters(_QLearning, _Baseline):
+    """Hyperparameters of SB3's DQN."""
 
     buffer_size: int = 100_000
     """Steps that the replay buffer holds."""
@@ -200,96 +199,3 @@ class DQNSettings(_QLearning, _Baseline):
     """Steps per update."""
     target_update_interval: int = 64
     """Steps, over all environments, between mixings."""
-
-
-REGULARIZED = ("ppo_kl", "psi", "g")
-"""The algorithms that KL from the prior is a cost to."""
-
-BASELINES: dict[str, type[BaseAlgorithm]] = {"ppo": PPO, "a2c": A2C, "dqn": DQN, "recurrent_ppo": RecurrentPPO}
-"""The algorithms of Stable-Baselines3 and sb3-contrib to compare with."""
-
-# Rounds of 128 whole pieces, 12 small updates on each.
-_SOFT = RecurrentDQNSettings(
-    buffer_size=None,
-    learning_starts=0,
-    train_freq=None,
-    gradient_steps=12,
-    learning_rate=5e-3,
-    gamma=0.9,
-    return_lambda=0.9,
-    dueling=True,
-    value_scale=200.0,
-    linear_beyond=10.0,
-    tau=1.0,
-)
-
-# A nat a piece is at stake: undiscounted, the optimum is the Note RNN's distribution times exp(rules), and small steps
-# get there.
-_PEOPLE: dict[str, Any] = {
-    "total_timesteps": 800_000,
-    "prior": "bars",
-    "reward": "matched",
-    "observation": "lookback",
-    "n_envs": 128,
-}
-
-# Section 4 of Jaques et al. 2017: "We then trained the RL RNN model for 3,000,000 iterations, using a batch size of 32,
-# and clipping gradients in the same way [to an L2 norm less than 5]. The Adam optimizer was used and we set the reward
-# discount factor gamma = .5 ... eta = .01 is the Target-Q-network update rate. The weight placed on the music-theory
-# rewards c was set to 0.5 ... we initial set epsilon = 1.0, and linearly annealed it to epsilon = .01 over the first
-# 1,500,000 steps. We used epsilon-greedy for all methods". Adam's rate is the default of the original's TensorFlow. An
-# update of 32 whole pieces every 160 steps is as many learned transitions per step as the original's 32 every 5.
-_PAPER: dict[str, Any] = {
-    "total_timesteps": 3_000_000,
-    "observation": "token",
-    "n_envs": 160,
-    "agent": RecurrentDQNSettings(final_learning_rate=1e-3, exploration="epsilon_greedy"),
-}
-
-PRESETS: Mapping[tuple[Algorithm, Preset], Mapping[str, Any]] = {
-    ("q", "default"): {"total_timesteps": 200_000, "c": 0.55, "agent": RecurrentDQNSettings(learning_rate=4e-3)},
-    ("rl_only", "default"): {"total_timesteps": 200_000, "agent": RecurrentDQNSettings(learning_rate=4e-3)},
-    ("psi", "default"): {"total_timesteps": 640_000, "reward": "varied", "n_envs": 128, "agent": _SOFT},
-    ("g", "default"): {
-        **{"total_timesteps": 640_000, "reward": "varied", "c": 0.8, "n_envs": 128},
-        "agent": replace(_SOFT, learning_rate=7e-3),
-    },
-    ("ppo_kl", "default"): {
-        **{"total_timesteps": 400_000, "observation": "lookback", "reward": "varied", "c": 1.1, "n_envs": 128},
-        "agent": PPOKLSettings(learning_rate=4e-3, batch_size=64, skip_connection=True),
-    },
-    ("ppo_kl", "lookback"): {
-        **{"total_timesteps": 800_000, "observation": "lookback", "reward": "varied", "c": 1.2, "n_envs": 128},
-        "agent": PPOKLSettings(learning_rate=5e-3, batch_size=128, skip_connection=True),
-    },
-    ("psi", "people"): {
-        **_PEOPLE,
-        "agent": replace(
-            _SOFT,
-            gamma=1.0,
-            return_lambda=0.95,
-            value_scale=10.0,
-            learning_rate=1e-3,
-            batch_size=128,
-            gradient_steps=4,
-        ),
-    },
-    ("ppo_kl", "people"): {
-        **_PEOPLE,
-        "agent": PPOKLSettings(gamma=1.0, learning_rate=1e-3, batch_size=128, skip_connection=True),
-    },
-    ("ppo", "default"): {"agent": PPOSettings()},
-    ("recurrent_ppo", "default"): {"agent": PPOSettings()},
-    ("a2c", "default"): {"agent": A2CSettings()},
-    ("dqn", "default"): {"agent": DQNSettings()},
-    ("q", "paper"): _PAPER,
-    ("psi", "paper"): _PAPER,
-    ("g", "paper"): _PAPER,
-    ("rl_only", "paper"): _PAPER,
-}
-"""By algorithm and preset: what differs from the defaults of TrainConfig, and the algorithm's own settings."""
-
-
-def algorithm_class(algo: str) -> type[BaseAlgorithm]:
-    """Return the SB3 class that learns `algo`."""
-    return PPOKL if algo == "ppo_kl" else BASELINES.get(algo, RecurrentDQN)
