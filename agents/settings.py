@@ -1,6 +1,6 @@
 """What each algorithm can be told, by default and by preset, and how it is built from that.
 
-The names are those of the algorithms' own arguments; docs/experiments.md has what the strong ones are worth.
+The names are those of the algorithms' own arguments; docs/experiments/ has what the strong ones are worth.
 """
 
 from collections.abc import Mapping
