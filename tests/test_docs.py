@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 
@@ -93,3 +94,17 @@ def test_links_of_the_readme_lead_somewhere():
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_files_that_contributing_names_are_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:[\w.]+/)+(?:[\w.]+)?)`|\]\(([^)#:]+)\)", text)
+    assert len(paths) > 30
+    assert [path for path in map("".join, paths) if not (ROOT / path).exists()] == []
+
+
+def test_the_citation_file_and_the_readme_cite_the_same_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= citation.keys()  # what the format requires
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"(?:title|version) *= \{(.*)\}", readme) == [citation["title"], citation["version"]]
