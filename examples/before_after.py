@@ -1,4 +1,4 @@
-"""Draw what the Note RNN and the agent that it became make of the same first note.
+"""Draw what the Note RNN and the agent tuned from it compose after the same priming token.
 
 python examples/before_after.py runs/NAME --piece 1 --out before_after.png
 """
@@ -6,13 +6,12 @@ python examples/before_after.py runs/NAME --piece 1 --out before_after.png
 import argparse
 from pathlib import Path
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
 from agents.config import TrainConfig
 from agents.run_directory import RunDirectory
-from melody_env import piano_roll_image
+from melody_env.pictures import comparison_figure
 from note_rnn import read_midi, run_command
+
+TITLES = {"note_rnn": "Before: the Note RNN", "agent": "After: the agent tuned from it"}
 
 
 def main() -> None:
@@ -23,15 +22,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("before_after.png"), help="picture to write")
     arguments = parser.parse_args()
     setting = TrainConfig.saved(RunDirectory.open(arguments.run).read_json("config.json")).environment().setting
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    composers = {"note_rnn": "before: the Note RNN", "agent": "after: the tuned agent"}
-    for axes, (composer, title) in zip(figure.subplots(1, 2), composers.items(), strict=True):
-        melody = read_midi(arguments.run / "melodies" / f"{composer}_{arguments.piece}.mid")
-        axes.imshow(piano_roll_image(melody, len(melody), cell=12, setting=setting))
-        axes.set_title(title, loc="left", fontsize=11)
-        axes.set_axis_off()
-    figure.savefig(arguments.out, dpi=110)
+    files = {title: arguments.run / "melodies" / f"{name}_{arguments.piece}.mid" for name, title in TITLES.items()}
+    comparison_figure({title: read_midi(path) for title, path in files.items()}, setting).savefig(
+        arguments.out, dpi=130
+    )
     print(f"Saved {arguments.out}")
 
 

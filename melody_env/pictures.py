@@ -1,7 +1,9 @@
-"""Melodies to look at: as text, as a small image, and as a figure with the note probabilities.
+"""Pictures of melodies: text, a small image, and figures: piano rolls, with note probabilities or side by side.
 
 Shapes: T steps, A = 38 tokens.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from melody_env.setting import PAPER_SETTING, Setting
+from note_rnn.notation import spelled
 from note_rnn.notes import tokens_to_notes
 from note_rnn.vocabulary import (
     FIRST_PITCH_TOKEN,
@@ -23,6 +26,7 @@ from note_rnn.vocabulary import (
     VOCABULARY_SIZE,
     Tokens,
     check_tokens,
+    pitch_to_token,
 )
 
 Values = npt.NDArray[np.floating]
@@ -30,9 +34,13 @@ Values = npt.NDArray[np.floating]
 _PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _WHITE_KEYS = frozenset({0, 2, 4, 5, 7, 9, 11})
 
-_NOTE = "#2563a8"
-_OUTLINE = "#e4572e"
-_PAPER, _BLACK_KEY, _LINE, _BAR, _LABEL = "#ffffff", "#eef1f5", "#c3cad4", "#7d8794", "#8a93a0"
+# Blue and vermilion of Okabe and Ito, which the colour-blind tell apart.
+_NOTE = "#0072b2"
+_OUTLINE = "#d55e00"
+_PAPER, _BLACK_KEY, _TONIC = "#ffffff", "#eef1f5", "#fdf0d0"
+_LINE, _BAR, _LABEL = "#c3cad4", "#7d8794", "#4a5260"
+_ROW_HEIGHT, _LOW_ROW_HEIGHT = 0.2, 0.145
+"""Inches of a pitch in a piano roll, and in one of several."""
 
 
 def pitch_name(pitch: int) -> str:
@@ -84,54 +92,95 @@ def piano_roll_figure(
 ) -> Figure:
     """Draw `melody` [T] as a piano roll and, below it, what is given: note probabilities [T, A] and rewards [T].
 
-    Row t of `probabilities` is the distribution that token t was drawn from; the played tokens are outlined in it.
-    Beats and bars are those of the `setting`.
+    The roll has the pitches that are played, the tonic of the `setting` emphasised. Row t of `probabilities` is the
+    distribution that token t was drawn from; the played tokens are outlined in it.
     Nothing is shown on a screen: save the figure, or hand it to TensorBoard. Raises VocabularyError for bad
     tokens, ValueError for probabilities or rewards of another shape.
     """
     tokens = check_tokens(melody, ndim=1)
-    heights = [4.0, *([4.4] if probabilities is not None else []), *([1.3] if rewards is not None else [])]
-    figure = Figure(figsize=(min(max(0.3 * len(tokens), 7.0), 24.0), sum(heights) + 0.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = list(figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0])
-    panels[0].set_title(title, loc="left", fontsize=11)
-    _draw_notes(panels[0], tokens)
+    pitches = _shown_pitches([tokens], setting)
+    below = [*([5.6] if probabilities is not None else []), *([1.3] if rewards is not None else [])]
+    panels = _panels([_ROW_HEIGHT * len(pitches), *below], len(tokens))
+    panels[0].set_title(title, loc="left", fontsize=13)
+    _draw_notes(panels[0], tokens, pitches, setting)
     if probabilities is not None:
-        _draw_probabilities(panels[1], tokens, _checked("probabilities", probabilities, (len(tokens), VOCABULARY_SIZE)))
+        shape = (len(tokens), VOCABULARY_SIZE)
+        _draw_probabilities(panels[1], tokens, _checked("probabilities", probabilities, shape), setting)
     if rewards is not None:
         _draw_rewards(panels[-1], _checked("rewards", rewards, (len(tokens),)))
     _draw_bars(panels, len(tokens), setting)
-    return figure
+    return panels[0].get_figure(root=True)  # type: ignore[return-value]
 
 
-def _draw_notes(axes: Axes, tokens: Tokens) -> None:
-    for pitch in range(MIN_PITCH, MAX_PITCH + 1):
-        if pitch % 12 not in _WHITE_KEYS:
+def comparison_figure(melodies: Mapping[str, npt.ArrayLike], setting: Setting = PAPER_SETTING) -> Figure:
+    """Draw `melodies` (title -> tokens [T]) as piano rolls below each other, with the same steps and pitches.
+
+    Raises VocabularyError for bad tokens.
+    """
+    rolls = {title: check_tokens(melody, ndim=1) for title, melody in melodies.items()}
+    pitches = _shown_pitches(list(rolls.values()), setting)
+    length = max(map(len, rolls.values()))
+    panels = _panels([_LOW_ROW_HEIGHT * len(pitches)] * len(rolls), length)
+    for axes, (title, tokens) in zip(panels, rolls.items(), strict=True):
+        axes.set_title(title, loc="left", fontsize=13)
+        _draw_notes(axes, tokens, pitches, setting, size=9)
+    panels[0].set_title("tonic in yellow, outside the scale in grey", loc="right", fontsize=9, color=_LABEL)
+    _draw_bars(panels, length, setting)
+    return panels[0].get_figure(root=True)  # type: ignore[return-value]
+
+
+def _panels(heights: list[float], length: int) -> list[Axes]:
+    """Return panels below each other in a new figure, `heights` inches high and wide enough for `length` steps."""
+    figure = Figure(
+        figsize=(min(max(0.3 * length, 7.0), 24.0), sum(heights) + 0.5 * len(heights)), layout="constrained"
+    )
+    FigureCanvasAgg(figure)
+    return list(figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0])
+
+
+def _shown_pitches(melodies: list[Tokens], setting: Setting) -> range:
+    """Return the MIDI pitches from one below the lowest note of `melodies` to one above the highest, an octave at
+    least.
+    """
+    played = np.concatenate([tokens_to_notes(tokens).pitches for tokens in melodies])
+    low, high = (played.min() - 1, played.max() + 1) if len(played) else (setting.tonic_pitch,) * 2
+    missing = max(12 - (high - low), 0)
+    low = int(np.clip(low - missing // 2, MIN_PITCH, MAX_PITCH - 12))
+    return range(low, min(max(high, low + 12), MAX_PITCH) + 1)
+
+
+def _draw_notes(axes: Axes, tokens: Tokens, pitches: range, setting: Setting, size: int = 10) -> None:
+    for pitch in pitches:
+        if pitch % 12 == setting.tonic:
+            axes.axhspan(pitch - 0.5, pitch + 0.5, color=_TONIC, lw=0, zorder=0)
+        elif not setting.in_scale[pitch_to_token(pitch)]:
             axes.axhspan(pitch - 0.5, pitch + 0.5, color=_BLACK_KEY, lw=0, zorder=0)
     for start, end, pitch in zip(*tokens_to_notes(tokens), strict=True):
         block = FancyBboxPatch(
-            (start + 0.09, pitch - 0.45),
-            end - start - 0.18,
-            0.9,
-            boxstyle="round,pad=0,rounding_size=0.18",
-            mutation_aspect=1.6,
+            (start + 0.07, pitch - 0.4),
+            end - start - 0.14,
+            0.8,
+            boxstyle="round,pad=0,rounding_size=0.2",
+            mutation_aspect=1.2,
             facecolor=_NOTE,
             edgecolor="none",
             zorder=3,
         )
         axes.add_patch(block)
-    axes.set_ylim(MIN_PITCH - 0.5, MAX_PITCH + 0.5)
-    _label_pitches(axes, shift=0)
+    axes.set_ylim(pitches.start - 0.5, pitches.stop - 0.5)
+    _label_pitches(axes, pitches, setting, shift=0, size=size)
 
 
-def _draw_probabilities(axes: Axes, tokens: Tokens, probabilities: Values) -> None:
-    picture = draw_probabilities(axes, tokens, probabilities)
+def _draw_probabilities(axes: Axes, tokens: Tokens, probabilities: Values, setting: Setting) -> None:
+    picture = draw_probabilities(axes, tokens, probabilities, setting)
     bar = axes.figure.colorbar(picture, ax=axes, pad=0.01, fraction=0.03, ticks=[0, 0.01, 0.1, 0.25, 0.5, 1])
-    bar.ax.set_yticklabels(["0", ".01", ".1", ".25", ".5", "1"], fontsize=7)
-    bar.set_label("probability", fontsize=8)
+    bar.ax.set_yticklabels(["0", ".01", ".1", ".25", ".5", "1"], fontsize=9)
+    bar.set_label("probability", fontsize=10)
 
 
-def draw_probabilities(axes: Axes, tokens: Tokens, probabilities: Values) -> AxesImage:
+def draw_probabilities(
+    axes: Axes, tokens: Tokens, probabilities: Values, setting: Setting = PAPER_SETTING
+) -> AxesImage:
     """Draw `probabilities` [T, A] as a heat map, with the `tokens` [T] that were played outlined in it."""
     picture = axes.imshow(
         probabilities.T,
@@ -148,7 +197,9 @@ def draw_probabilities(axes: Axes, tokens: Tokens, probabilities: Values) -> Axe
         )
     axes.axhline(FIRST_PITCH_TOKEN - 0.5, color=_BAR, lw=0.8)
     axes.set_ylim(-0.5, VOCABULARY_SIZE - 0.5)
-    _label_pitches(axes, shift=FIRST_PITCH_TOKEN - MIN_PITCH, names={NOTE_OFF: "off", NO_EVENT: "hold"})
+    pitches = range(MIN_PITCH, MAX_PITCH + 1)
+    names = {NOTE_OFF: "off", NO_EVENT: "hold"}
+    _label_pitches(axes, pitches, setting, shift=FIRST_PITCH_TOKEN - MIN_PITCH, size=8, names=names)
     return picture
 
 
@@ -156,19 +207,27 @@ def _draw_rewards(axes: Axes, rewards: Values) -> None:
     colours = [_NOTE if reward >= 0 else _OUTLINE for reward in rewards]
     axes.bar(np.arange(len(rewards)) + 0.5, rewards, width=0.8, color=colours, zorder=3)
     axes.axhline(0, color=_BAR, lw=0.8)
-    axes.set_ylabel("reward", fontsize=8)
-    axes.tick_params(axis="y", labelsize=7)
+    axes.set_ylabel("reward", fontsize=10)
+    axes.tick_params(axis="y", labelsize=9)
 
 
-def _label_pitches(axes: Axes, shift: int, names: dict[int, str] | None = None) -> None:
-    """Name the white keys on the y axis, C's larger; `names` are further rows."""
-    white_keys = [pitch for pitch in range(MIN_PITCH, MAX_PITCH + 1) if pitch % 12 in _WHITE_KEYS]
-    rows = {pitch + shift: pitch_name(pitch) for pitch in white_keys} | (names or {})
-    axes.set_yticks(list(rows), list(rows.values()), fontsize=6, color=_LABEL)
-    for label in axes.get_yticklabels():
-        if label.get_text().startswith("C"):
-            label.set(fontsize=8, color="black", fontweight="bold")
+def _label_pitches(
+    axes: Axes, pitches: range, setting: Setting, shift: int, size: int, names: Mapping[int, str] = {}
+) -> None:
+    """Name the notes of the scale on the y axis, the tonic in bold; `names` are further rows."""
+    in_scale = [pitch for pitch in pitches if setting.in_scale[pitch_to_token(pitch)]]
+    rows = {pitch + shift: _spelled_name(pitch, setting) for pitch in in_scale} | dict(names)
+    axes.set_yticks(list(rows), list(rows.values()), fontsize=size, color=_LABEL)
+    for row, label in zip(rows, axes.get_yticklabels(), strict=True):
+        if row not in names and (row - shift) % 12 == setting.tonic:
+            label.set(color="black", fontweight="bold")
     axes.tick_params(axis="y", length=0)
+
+
+def _spelled_name(pitch: int, setting: Setting) -> str:
+    """Return the name of MIDI `pitch` as the key signature of the `setting` spells it."""
+    letter, alteration, octave = spelled(pitch, setting.staff.sharps)
+    return f"{letter}{'♯' * alteration}{'♭' * -alteration}{octave}"
 
 
 def _draw_bars(panels: list[Axes], length: int, setting: Setting) -> None:
@@ -179,7 +238,7 @@ def _draw_bars(panels: list[Axes], length: int, setting: Setting) -> None:
             axes.axvline(start, color=_BAR if is_bar else _LINE, lw=1.0 if is_bar else 0.5, zorder=1)
         for side in ("top", "right", "left", "bottom"):
             axes.spines[side].set_visible(False)
-        axes.tick_params(axis="x", length=0, labelsize=8)
+        axes.tick_params(axis="x", length=0, labelsize=10)
     panels[-1].set_xlim(0, length)
     bars = range(0, length, setting.steps_per_bar)
     panels[-1].set_xticks(list(bars), [f"bar {number}" for number in range(1, len(bars) + 1)], ha="left")

@@ -1,9 +1,11 @@
 """What several tests share."""
 
+import shutil
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -58,3 +60,17 @@ def small_runs(small_prior_file: Path, tmp_path_factory: pytest.TempPathFactory)
             changes = {"prior": str(small_prior_file), "run_dir": folder, "tempo": 480, "device": "cpu"}
             runs.append(train.train(train.TrainConfig.of(algo, **settings, **changes, **own)))
     return runs
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A Chromium without a window, where there is one."""
+    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install -e '.[test]'")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next((found for name in names if (found := shutil.which(name))), None)
+    if program is None:
+        pytest.skip("There is no Chromium on this machine; on Debian: apt install chromium")
+    with api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()

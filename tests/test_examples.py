@@ -56,8 +56,8 @@ def drawn(finished: Path, piece: int, monkeypatch) -> npt.NDArray:
     return matplotlib.image.imread(out)
 
 
-def test_before_and_after_stand_side_by_side(finished, monkeypatch, capsys):
-    before, after = np.array_split(drawn(finished, 1, monkeypatch), 2, axis=1)
+def test_before_stands_above_after(finished, monkeypatch, capsys):
+    before, after = np.array_split(drawn(finished, 1, monkeypatch), 2)
     assert f"Saved {finished / 'picture.png'}" in capsys.readouterr().out
     assert blue(before) == pytest.approx(8 * blue(after), rel=0.15)  # 32 steps of a note, and 4
     assert blue(after[:, : after.shape[1] // 2]) == 0

@@ -1,14 +1,11 @@
-"""A parser and a browser for the pages."""
+"""A parser for the pages, and visits to them in a browser."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 class Page(HTMLParser):
@@ -41,19 +38,6 @@ class Page(HTMLParser):
 def parsed() -> type[Page]:
     """What reads a page."""
     return Page
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """A Chromium without a window, where there is one."""
-    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install -e '.[test]'")
-    program = next((found for name in _NAMES if (found := shutil.which(name))), None)
-    if program is None:
-        pytest.skip("There is no Chromium on this machine; on Debian: apt install chromium")
-    with api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 class Visit:

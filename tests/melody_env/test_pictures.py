@@ -1,4 +1,4 @@
-"""Text, image and figure show the melody that they are given."""
+"""Text, image and figures show the melodies that they are given."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from melody_env import Setting, melody_text, piano_roll_figure, piano_roll_image
-from melody_env.pictures import pitch_name
+from melody_env.pictures import comparison_figure, pitch_name
 from note_rnn import VocabularyError
 
 MELODY = [14, 1, 1, 0, 18, 21, 1, 0, 1, 1, 14, 1, 1, 1, 1, 1, 2, 37]
@@ -83,14 +83,66 @@ def test_figure_has_notes_probabilities_and_rewards():
     assert rewards.get_ylabel() == "reward"
 
 
+def blocks_of(roll):
+    """Return the notes of a piano roll: first step, first step after it, pitch."""
+    blocks = [patch for patch in roll.patches if isinstance(patch, FancyBboxPatch)]
+    return [(round(b.get_x()), round(b.get_x() + b.get_width()), b.get_y() + b.get_height() / 2) for b in blocks]
+
+
+def shades_of(roll):
+    """Return the colour of each row that is not white, by pitch."""
+    rows = [patch for patch in roll.patches if not isinstance(patch, FancyBboxPatch)]
+    return {row.get_y() + row.get_height() / 2: row.get_facecolor()[:3] for row in rows}
+
+
 def test_figure_has_a_block_where_a_note_sounds():
     (roll,) = piano_roll_figure(MELODY).axes
-    blocks = [patch for patch in roll.patches if isinstance(patch, FancyBboxPatch)]
-    found = [(round(b.get_x()), round(b.get_x() + b.get_width()), b.get_y() + b.get_height() / 2) for b in blocks]
-    assert found == [(0, 3, 60), (4, 5, 64), (5, 7, 67), (10, 16, 60), (16, 17, 48), (17, 18, 83)]
-    rows = [patch for patch in roll.patches if not isinstance(patch, FancyBboxPatch)]
-    black = {row.get_y() + row.get_height() / 2 for row in rows}
-    assert black == {48 + 12 * octave + key for octave in range(3) for key in (1, 3, 6, 8, 10)}
+    assert blocks_of(roll) == [(0, 3, 60), (4, 5, 64), (5, 7, 67), (10, 16, 60), (16, 17, 48), (17, 18, 83)]
+
+
+@pytest.mark.parametrize(
+    ("setting", "tonics", "outside"),
+    [(Setting(), {60}, {61, 63, 66, 68, 70}), (Setting(key="Bb"), {70}, {59, 61, 64, 66, 68, 71})],
+)
+def test_figure_shades_the_tonic_and_what_is_outside_the_scale(setting, tonics, outside):
+    shades = shades_of(piano_roll_figure([14, 1, 20, 24], setting=setting).axes[0])  # C4, F#4, A#4: from B3 to B4
+    tinted = {pitch for pitch, (red, _, blue) in shades.items() if red > blue}
+    assert (tinted, set(shades) - tinted) == (tonics, outside)
+
+
+@pytest.mark.parametrize(
+    ("setting", "names", "bold"),
+    [
+        (Setting(), ["B3", "C4", "D4", "E4", "F4", "G4", "A4", "B4"], ["C4"]),
+        (Setting(key="Bb"), ["C4", "D4", "E♭4", "F4", "G4", "A4", "B♭4"], ["B♭4"]),
+        (Setting(key="A"), ["B3", "C♯4", "D4", "E4", "F♯4", "G♯4", "A4", "B4"], ["A4"]),
+    ],
+)
+def test_figure_names_the_notes_of_the_scale_and_the_tonic_in_bold(setting, names, bold):
+    labels = piano_roll_figure([14, 1, 20, 24], setting=setting).axes[0].get_yticklabels()
+    assert [label.get_text() for label in labels] == names
+    assert [label.get_text() for label in labels if label.get_fontweight() == "bold"] == bold
+    assert all(label.get_fontsize() >= 8 for label in labels)
+
+
+@pytest.mark.parametrize(
+    ("melody", "lowest", "highest"),
+    [([2, 37], 47.5, 83.5), ([14, 26], 58.5, 73.5), ([14], 53.5, 66.5), ([2], 47.5, 60.5), ([37], 70.5, 83.5)],
+)
+def test_figure_has_the_pitches_that_are_played_and_an_octave_at_least(melody, lowest, highest):
+    assert piano_roll_figure(melody).axes[0].get_ylim() == (lowest, highest)
+
+
+def test_figure_of_silence_has_the_octave_around_the_tonic():
+    assert piano_roll_figure([0, 1], setting=Setting(key="G")).axes[0].get_ylim() == (48.5, 61.5)
+
+
+def test_comparison_has_a_roll_for_each_melody_with_the_same_steps_and_pitches():
+    figure = comparison_figure({"low": [2, 1, 1], "high": [14, 16]})
+    assert [roll.get_title(loc="left") for roll in figure.axes] == ["low", "high"]
+    assert [blocks_of(roll) for roll in figure.axes] == [[(0, 3, 48)], [(0, 1, 60), (1, 2, 62)]]
+    assert {(*roll.get_ylim(), *roll.get_xlim()) for roll in figure.axes} == {(47.5, 63.5, 0, 3)}
+    assert [label.get_text() for label in figure.axes[-1].get_xticklabels()] == ["bar 1"]
 
 
 @pytest.mark.parametrize(("setting", "bars", "beats"), [(Setting(), [0, 16], 4), (JIG, [0, 12], 6)])

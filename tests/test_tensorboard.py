@@ -1,0 +1,59 @@
+"""The tags that docs/tensorboard.md lists are those that runs write."""
+
+import re
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from agents import callbacks
+from agents.config import TrainConfig
+from agents.training import train_run
+from melody_env.rules import RULES
+
+PAGE = (Path(__file__).parents[1] / "docs" / "tensorboard.md").read_text(encoding="utf-8")
+WITHOUT_PICTURES = {"picture/1", "picture/2", "sound/1", "sound/2"}
+
+
+def written(folder: Path) -> set[str]:
+    """Return the tags of the run or the training in `folder`."""
+    tags = EventAccumulator(str(folder)).Reload().Tags()
+    return {tag for kind in ("scalars", "images", "audio") for tag in tags[kind]}
+
+
+def listed(*by: str) -> set[str]:
+    """Return the tags of tuning that the page says are written by all, or by one of `by`: algorithms and options.
+
+    Without those that need human tunes, which no test has.
+    """
+    found = set()
+    for tags, _, _, who in re.findall(r"^\| (`.*?)\|(.*?)\|(.*?)\|(.*?)\|$", PAGE, re.MULTILINE):
+        if who.strip() == "all" or {*re.findall("`(.*?)`", who)} & {*by}:
+            found |= {*re.findall("`(.*?)`", tags)}
+    return (found - {"rule/NAME"}) | {f"rule/{name}" for name in RULES}
+
+
+def test_finished_runs(small_runs):
+    for folder, algo in zip(small_runs, ("q", "ppo_kl"), strict=True):
+        assert written(folder) == listed(algo) - WITHOUT_PICTURES  # which these runs leave out
+
+
+@pytest.fixture
+def trained(small_prior_file, tmp_path):
+    """Train for a moment; return the folder of the run."""
+
+    def folder(algo: str, **options) -> Path:
+        sizes = {"total_timesteps": 512, "n_envs": 8, "evaluations": 1, "checkpoints": 1}
+        config = TrainConfig.of(algo, prior=str(small_prior_file), run_dir=tmp_path / "run", **sizes, **options)
+        return train_run(config).run.path
+
+    return folder
+
+
+def test_a_run_with_a_budget_pictures_included(trained):
+    assert written(trained("ppo_kl", kl_budget=30)) == listed("ppo_kl", "--kl-budget")
+
+
+def test_a_run_of_stable_baselines3(trained, monkeypatch):
+    monkeypatch.setattr(callbacks, "show_pieces", lambda *arguments: None)
+    assert written(trained("ppo")) == listed("ppo") - WITHOUT_PICTURES
