@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from melody_env.composition import Composition, Floats
+from melody_env.plugins import rule
 from melody_env.rules.enough import NO_LIMIT, enough
 from melody_env.rules.line import IS_INTERVAL, SEMITONES, Line, stable_notes, value_of_pair
 from melody_env.rules.phrases import half_bar, is_end_of_phrase
@@ -36,16 +37,13 @@ def _chromatic_steps(composition: Composition, t: int) -> Floats:
     return _leading(composition.setting).take(composition.memory(Line).pairs[t])
 
 
+@rule(batched=True)
 def chromatic_step(composition: Composition, *, most: float = NO_LIMIT) -> Floats:
     """1 for a note a semitone from a note outside the scale that it follows."""
     return enough(composition, _chromatic_steps, most)
 
 
-def opening(composition: Composition) -> Floats:
-    """1 for a first note that is tonic or dominant."""
-    return value_of_pair(composition, _first_notes(composition.setting))
-
-
+@rule(batched=True)
 def stable_beat(composition: Composition) -> Floats:
     """1 for a note on a bar or half bar that is one of the `stable_notes`."""
     if (composition.position - 1) % half_bar(composition.setting):
@@ -53,6 +51,13 @@ def stable_beat(composition: Composition) -> Floats:
     return stable_notes(composition.setting).take(composition.newest)
 
 
+@rule(batched=True)
+def opening(composition: Composition) -> Floats:
+    """1 for a first note that is tonic or dominant."""
+    return value_of_pair(composition, _first_notes(composition.setting))
+
+
+@rule(batched=True)
 def stable_end(composition: Composition, *, bars: int = 2) -> Floats:
     """1 at the end of a phrase whose last note is one of the `stable_notes`."""
     if not is_end_of_phrase(composition, composition.position, bars):
