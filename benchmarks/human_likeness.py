@@ -23,7 +23,8 @@ from agents.evaluation import written
 from agents.labels import ALGORITHMS, NOTE_RNN
 from agents.run_directory import RunDirectory
 from melody_env import RewardProfile, load_profile, setting_of
-from note_rnn import InputError, Progress, load_note_rnn, run_command, write_json
+from note_rnn import Progress, load_note_rnn, write_json
+from note_rnn.errors import InputError, check_above_zero, check_count, run_command
 
 COLUMNS = {
     "log_prob": ("log p", ".3f"),
@@ -73,8 +74,12 @@ def compare(config: LikenessConfig) -> Rows:
 
     Raises InputError for runs that cannot be compared, RunError where there is none, CorpusError without tunes.
     """
-    if min(config.compositions, config.judged) < 10 or min(config.temperatures, default=0) <= 0:
-        raise InputError("--compositions and --judged must be at least 10, --temperatures above 0.")
+    check_count("--compositions", config.compositions, least=10)
+    check_count("--judged", config.judged, least=10)
+    if not config.temperatures:
+        raise InputError("--temperatures needs at least one number.")
+    for temperature in config.temperatures:
+        check_above_zero("--temperatures", temperature)
     runs = [_labelled(run) for run in config.runs]
     configs = [one for _, _, one in runs]
     environment = _common_environment(configs, config.steps)

@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.table import Table
 
 from melody_env.composition import Floats
-from melody_env.engine import check_count
 from melody_env.populations import HUMAN, MARKOV1, MARKOV3, RANDOM, held_out_of, human_melodies, machine_melodies
 from melody_env.profile import RewardProfile, load_profile
 from melody_env.ranking import auc, auc_interval
@@ -23,7 +22,7 @@ from melody_env.scoring import score_melodies
 from melody_env.setting import Setting, SettingOptions
 from note_rnn.checkpoint import load_note_rnn
 from note_rnn.corpus import DEFAULT_COLLECTIONS, Corpus, load_corpus, read_corpus, split
-from note_rnn.errors import InputError, run_command
+from note_rnn.errors import InputError, check_count, run_command
 from note_rnn.files import replacing, write_json
 from note_rnn.progress import Progress
 from note_rnn.vocabulary import Tokens, transposed

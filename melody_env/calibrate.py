@@ -10,7 +10,6 @@ import torch
 import tyro
 
 from melody_env.calibration import Population, fit_ranking, log_odds_scale
-from melody_env.engine import check_count
 from melody_env.populations import (
     EVERYONE,
     HUMAN,
@@ -28,7 +27,7 @@ from melody_env.scoring import score_melodies
 from melody_env.setting import PAPER_SETTING, Setting, SettingOptions
 from note_rnn.checkpoint import load_note_rnn
 from note_rnn.corpus import DEFAULT_COLLECTIONS, Corpus, load_corpus, split
-from note_rnn.errors import InputError, run_command
+from note_rnn.errors import InputError, check_count, run_command
 from note_rnn.files import replacing
 from note_rnn.model import NoteRNN
 from note_rnn.progress import Progress

@@ -22,7 +22,7 @@ from melody_env.profile import RewardProfile, load_profile
 from melody_env.setting import PAPER_SETTING, Flags, Setting
 from note_rnn import State
 from note_rnn.checkpoint import load_note_rnn
-from note_rnn.errors import InputError
+from note_rnn.errors import InputError, check_choice, check_count
 from note_rnn.model import NoteRNN
 from note_rnn.primers import read_primer
 from note_rnn.vocabulary import NO_EVENT, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens
@@ -268,17 +268,3 @@ def check_fixed(fixed: Mapping[int, int], length: int) -> dict[int, int]:
             raise InputError(f"A fixed token must be at a step 0..{length - 1} of the piece, not at {step!r}.")
         check_tokens(token, ndim=0)
     return {int(step): int(token) for step, token in fixed.items()}
-
-
-def check_choice(argument: str, value: str, choices: Sequence[str]) -> str:
-    """Return `value` if it is one of `choices`; raises InputError naming the argument and the choices."""
-    if value not in choices:
-        raise InputError(f"{argument} must be one of {', '.join(map(repr, choices))}, not {value!r}.")
-    return value
-
-
-def check_count(argument: str, value: int) -> int:
-    """Return `value` if it is a whole number above 0; raises InputError naming the argument."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise InputError(f"{argument} must be a whole number above 0, not {value!r}.")
-    return value

@@ -6,9 +6,10 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from melody_env.engine import EngineArguments, MelodyEngine, check_choice
+from melody_env.engine import EngineArguments, MelodyEngine
 from melody_env.pictures import melody_text, piano_roll_image
 from melody_env.setting import Flags
+from note_rnn.errors import check_choice
 
 RENDER_MODES = ("ansi", "rgb_array")
 STEPS_PER_SECOND = 8

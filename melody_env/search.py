@@ -8,14 +8,13 @@ import numpy as np
 import torch
 import tyro
 
-from melody_env.engine import check_count
 from melody_env.pictures import melody_text
 from melody_env.profile import RewardProfile, load_profile
 from melody_env.scoring import score_melodies
 from melody_env.searching import METHODS, Found, Value
 from melody_env.setting import Setting, SettingOptions
 from note_rnn.checkpoint import load_note_rnn
-from note_rnn.errors import InputError, run_command
+from note_rnn.errors import InputError, check_count, run_command
 from note_rnn.files import write_json
 from note_rnn.midi import write_midi
 from note_rnn.progress import Progress
