@@ -4,6 +4,7 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from numbers import Integral
+from pathlib import Path
 
 
 class InputError(ValueError):
@@ -31,6 +32,18 @@ def check_choice(argument: str, value: str, choices: Sequence[str]) -> str:
     if value not in choices:
         raise InputError(f"{argument} must be one of {', '.join(map(repr, choices))}, not {value!r}.")
     return value
+
+
+def check_out_file(out: Path) -> None:
+    """Raise InputError if `out` is a folder."""
+    if out.is_dir():
+        raise InputError(f"{out} is a folder: --out must be a file.")
+
+
+def check_out_folder(out: Path) -> None:
+    """Raise InputError if `out` is a file."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is no folder: choose another --out.")
 
 
 def is_number(value: object) -> bool:

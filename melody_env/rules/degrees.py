@@ -10,13 +10,10 @@ import numpy as np
 from melody_env.composition import Composition, Floats
 from melody_env.plugins import rule
 from melody_env.rules.enough import NO_LIMIT, enough
-from melody_env.rules.line import IS_INTERVAL, SEMITONES, Line, stable_notes, value_of_pair
+from melody_env.rules.line import IS_INTERVAL, PITCH_CLASSES, SEMITONES, Line, stable_notes, value_of_pair
 from melody_env.rules.phrases import half_bar, is_end_of_phrase
 from melody_env.setting import Setting
-from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MIN_PITCH, VOCABULARY_SIZE
-
-_tokens = np.arange(VOCABULARY_SIZE)
-_PITCH_CLASS = np.where(_tokens >= FIRST_PITCH_TOKEN, (_tokens - FIRST_PITCH_TOKEN + MIN_PITCH) % 12, 12)
+from note_rnn.vocabulary import VOCABULARY_SIZE
 
 
 @lru_cache
@@ -29,7 +26,7 @@ def _leading(setting: Setting) -> Floats:
 def _first_notes(setting: Setting) -> Floats:
     """Return 1 for each pair [38 * 38] of no note yet and a tonic or dominant."""
     table = np.zeros((VOCABULARY_SIZE, VOCABULARY_SIZE))
-    table[0] = np.isin(_PITCH_CLASS, (setting.tonic, setting.fifth))
+    table[0] = np.isin(PITCH_CLASSES, (setting.tonic, setting.fifth))
     return table.ravel()
 
 
