@@ -2,11 +2,11 @@
 
 A statistic is a sum over pieces divided by another: notes in key by notes, leaps resolved by leaps. Agents of several
 seeds are drawn with replacement too, so that intervals know of the difference between them.
-Shapes: N pieces, K statistics, S seeds, R resamples.
+Shapes: N pieces, K statistics, S seeds, R resamples, P comparisons.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -77,12 +77,10 @@ def p_value(one: Estimate, other: Estimate) -> float:
     return math.erfc(difference / error / math.sqrt(2))
 
 
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Return `p_values` adjusted for their number (Holm 1979); those that are nan stay so and do not count."""
-    known = sorted((p, name) for name, p in p_values.items() if not math.isnan(p))
-    adjusted = dict.fromkeys(p_values, math.nan)
-    least = 0.0
-    for place, (p, name) in enumerate(known):
-        least = max(least, min(1.0, p * (len(known) - place)))
-        adjusted[name] = least
+def holm(p_values: Floats) -> Floats:
+    """Return `p_values` [P] adjusted for their number: Holm's step-down (1979). Those that are nan do not count."""
+    order = np.argsort(p_values)  # nan last
+    factors = np.count_nonzero(~np.isnan(p_values)) - np.arange(len(order))
+    adjusted = np.empty_like(p_values)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p_values[order] * factors), 1)
     return adjusted

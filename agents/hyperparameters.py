@@ -93,13 +93,16 @@ class RecurrentDQNHyperparameters(_QLearning, Hyperparameters):
 
     def build(self, algo: str, env: VecEnv, prior: NoteRNN, seed: int, device: str) -> RecurrentDQN:
         """Return the recurrent Q-network with the objective `algo`, started as `prior`."""
+        return RecurrentDQN("MlpLstmPolicy", env, prior=prior, **self.keywords(algo, env, seed, device))
+
+    def keywords(self, algo: str, env: VecEnv, seed: int, device: str) -> dict[str, Any]:
+        """Return the keyword arguments of a `RecurrentDQN` that learns `algo` in `env`, all but its prior."""
         arguments = self.arguments(seed, device)
         network = {name: arguments.pop(name) for name in ("dueling", "value_scale")}
         steps = env.get_attr("setting")[0].steps
         arguments["train_freq"] = self.train_freq or steps
         arguments["buffer_size"] = self.buffer_size or env.num_envs * steps
-        objective: Any = "q" if algo == "rl_only" else algo
-        return RecurrentDQN("MlpLstmPolicy", env, objective, prior=prior, policy_kwargs=network, **arguments)
+        return {**arguments, "objective": "q" if algo == "rl_only" else algo, "policy_kwargs": network}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from note_rnn import replacing
+from note_rnn import write_text
 
 _PAGES = files("agents") / "pages"
 _TEMPLATES = Environment(
@@ -30,6 +30,4 @@ def render(template: str, **content: Any) -> str:
 
 def write_page(path: str | Path, template: str, **content: Any) -> None:
     """Write the page to the file `path`; raises OSError where it cannot be written."""
-    page = render(template, **content)
-    with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(path, render(template, **content))

@@ -50,7 +50,7 @@ def cells(
         for metric, estimate in own.items()
         if composer != baseline and metric in TABLE_1
     }
-    adjusted = holm(compared)
+    adjusted = dict(zip(compared, holm(np.array(list(compared.values()))).tolist(), strict=True))
     found = []
     for row in ROWS:
         for composer in estimates:

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from agents.bootstrap import holm
+
 Floats = npt.NDArray[np.floating]
 Integers = npt.NDArray[np.int64]
 
@@ -161,15 +163,6 @@ def compared(models: tuple[str, ...], by_model: list[Integers]) -> list[Pair]:
         Pair(models[i], models[j], float(test.statistic), float(test.pvalue), float(p))
         for (i, j), test, p in zip(pairs, tests, adjusted, strict=True)
     ]
-
-
-def holm(p_values: Floats) -> Floats:
-    """Return `p_values` [P] adjusted for their number: Holm's step-down, at most 1."""
-    order = np.argsort(p_values)
-    stepped = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1))
-    adjusted = np.empty_like(p_values)
-    adjusted[order] = np.minimum(stepped, 1)
-    return adjusted
 
 
 def _kruskal(by_model: list[Integers]) -> tuple[float, float]:

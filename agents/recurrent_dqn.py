@@ -29,7 +29,8 @@ from agents.objectives import (
     td_error,
 )
 from agents.policies import RecurrentDQNPolicy
-from note_rnn import InputError, NoteRNN
+from note_rnn import NoteRNN
+from note_rnn.errors import InputError, check_choice
 from note_rnn.sampling import draw
 
 Objective = Literal["q", "psi", "g"]
@@ -103,8 +104,8 @@ class RecurrentDQN(ActsWithMemory, OffPolicyAlgorithm):
         device: torch.device | str = "auto",
         _init_setup_model: bool = True,
     ):
-        _require("objective", objective, get_args(Objective))
-        _require("exploration", exploration, get_args(Exploration))
+        check_choice("objective", objective, get_args(Objective))
+        check_choice("exploration", exploration, get_args(Exploration))
         super().__init__(
             policy,
             env,  # type: ignore[arg-type]
@@ -251,8 +252,3 @@ class RecurrentDQN(ActsWithMemory, OffPolicyAlgorithm):
         if self._logged_at != self.num_timesteps:
             self._logged_at = self.num_timesteps
             super().dump_logs()
-
-
-def _require(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise InputError(f"Unknown {name} {value!r}: choose one of {', '.join(map(repr, known))}.")

@@ -23,7 +23,7 @@ from agents.result_table import ResultTable, markdown
 from agents.samples import Sample
 from melody_env import Setting
 from melody_env.populations import held_out_melodies
-from note_rnn import Progress, load_note_rnn, replacing, run_command, write_json
+from note_rnn import Progress, load_note_rnn, replacing, run_command, write_json, write_text
 from note_rnn.corpus import CorpusError, load_corpus
 from note_rnn.pretrain import PretrainConfig, pretrain
 
@@ -76,8 +76,7 @@ def _write_results(config: ReproduceConfig, parts: Sequence[Part]) -> list[Path]
     reproduced = _read(config, parts)
     texts = _texts(reproduced)
     for name, text in texts.items():
-        with replacing(config.folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(config.folder / name, text)
     figures = _figures(config, reproduced)
     for name, figure in figures.items():
         with replacing(config.folder / name) as temporary:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from agents.config import TrainConfig
 from agents.presets import Algorithm, PresetName
-from note_rnn import InputError
+from note_rnn.errors import InputError, check_choice, check_count
 
 
 class Model(NamedTuple):
@@ -118,14 +118,13 @@ class ReproduceConfig:
             raise InputError("Give --quick or --full, not both.")
         given = {"--seeds": self.seeds, "--compositions": self.compositions, "--total-timesteps": self.total_timesteps}
         for name, value in (given | {"--workers": self.workers}).items():
-            if value is not None and value < 1:
-                raise InputError(f"{name} must be at least 1, not {value}.")
+            if value is not None:
+                check_count(name, value)
         if not self.models:
             raise InputError("--models names no agent: leave it out for all of them.")
         known = [model.name for model in MODELS]
         for name in self.models:
-            if name not in known:
-                raise InputError(f"--models has no {name!r}: choose from {', '.join(map(repr, known))}.")
+            check_choice("--models", name, known)
 
     def training(self, model: Model, seed: int) -> TrainConfig[Any]:
         """Return the configuration of an agent's training."""

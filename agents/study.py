@@ -26,7 +26,8 @@ from agents.preference import Preference, analyse
 from agents.votes import read_votes
 from melody_env import Setting
 from melody_env.populations import held_out_melodies
-from note_rnn import InputError, Tokens, run_command, write_json
+from note_rnn import Tokens, write_json
+from note_rnn.errors import InputError, check_count, run_command
 
 Slot = tuple[int, int]
 """A model and the number of one of its pieces."""
@@ -82,8 +83,7 @@ def new_study(config: NewConfig) -> Path:
     if not config.runs:
         raise InputError("There is nothing to compare: give the folder of at least one run.")
     for name in ("pieces", "repeats", "orders"):
-        if getattr(config, name) < 1:
-            raise InputError(f"--{name} must be at least 1, not {getattr(config, name)}.")
+        check_count(f"--{name}", getattr(config, name))
     torch.set_num_threads(1)
     composed = compose_models(config)
     setting = composed[NOTE_RNN].setting
@@ -211,8 +211,7 @@ def as_record(preference: Preference) -> dict[str, Any]:
 
 def analyse_votes(config: AnalyseConfig) -> Preference:
     """Print what the votes say, and write it down if asked to. Raises InputError for what cannot be used."""
-    if config.samples < 1:
-        raise InputError(f"--samples must be at least 1, not {config.samples}.")
+    check_count("--samples", config.samples)
     votes = read_votes(config.votes)
     preference = analyse(votes, config.samples, config.seed)
     count, listeners = len(votes.preference), preference.listeners

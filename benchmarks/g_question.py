@@ -9,7 +9,6 @@ gives log p in the target, in the policy and in the reward is one, and it learns
 """
 
 import argparse
-import copy
 import json
 import time
 from dataclasses import replace
@@ -31,18 +30,20 @@ from note_rnn import NoteRNN
 class MovingPriorG(RecurrentDQN):
     """G as the original learns it: the gradient of the target reaches the prior, and the optimizer follows it."""
 
-    def let_prior_move(self) -> NoteRNN:
-        """Let the prior learn from now on; return it."""
-        prior = self.policy.prior
-        assert prior is not None
-        prior.requires_grad_(True)
-        self.policy.optimizer.add_param_group({"params": list(prior.parameters())})
-        return prior
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        self.moving_prior.requires_grad_(True)
+        self.policy.optimizer.add_param_group({"params": list(self.moving_prior.parameters())})
+
+    @property
+    def moving_prior(self) -> NoteRNN:
+        """The prior that learns with the agent."""
+        assert self.policy.prior is not None
+        return self.policy.prior
 
     def loss(self, batch: EpisodeBatch) -> Tensor:
         """Return the mean squared error of Eq. 13, its target differentiable in the prior."""
-        assert self.policy.prior is not None
-        logits, _ = self.policy.prior(batch.observations.long())
+        logits, _ = self.moving_prior(batch.observations.long())
         log_base = logits.log_softmax(-1)
         scores, _ = self.policy.network(batch.observations, batch.log_base)
         with torch.no_grad():
@@ -65,14 +66,14 @@ def main() -> None:
     config = TrainConfig.of("g", "paper", seed=arguments.seed, total_timesteps=arguments.steps)
     environment = config.environment()
     env = MelodyVecEnv(config.n_envs, **environment.arguments)
-    model = config.agent.build("g", env, environment.prior, config.seed, "cpu")
-    original = copy.deepcopy(environment.prior)
-    if arguments.moving_prior:
-        model.__class__ = MovingPriorG
-        env.engine.prior = model.let_prior_move()
-        environment = replace(environment, prior=env.engine.prior)
+    original = environment.prior
+    kind = MovingPriorG if arguments.moving_prior else RecurrentDQN
+    model = kind(env=env, prior=original, **config.agent.keywords("g", env, config.seed, "cpu"))
+    if isinstance(model, MovingPriorG):
+        env.engine.prior = model.moving_prior
+        environment = replace(environment, prior=model.moving_prior)
     started = time.process_time()
-    model.learn(config.total_timesteps, log_interval=None)
+    model.learn(config.total_timesteps, log_interval=None)  # type: ignore[arg-type]  # SB3 takes it for never
     seconds = time.process_time() - started
     pieces = compose_pieces(Agent(model.policy, environment).player(), arguments.compositions, config.seed, environment)
     metrics = table_metrics(pieces)

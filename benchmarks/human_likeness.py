@@ -24,7 +24,8 @@ from agents.metrics_table import written
 from agents.players import NoteRNNPlayer
 from agents.run_directory import RunDirectory
 from melody_env import EnvironmentSpec, load_profile
-from note_rnn import InputError, Progress, run_command, weights_checksum, write_json
+from note_rnn import Progress, weights_checksum, write_json
+from note_rnn.errors import InputError, check_above_zero, check_count, run_command
 
 COLUMNS = {
     "log_prob": ("log p", ".3f"),
@@ -74,8 +75,12 @@ def compare(config: LikenessConfig) -> Rows:
 
     Raises InputError for runs that cannot be compared, RunError where there is none, CorpusError without tunes.
     """
-    if min(config.compositions, config.judged) < 10 or min(config.temperatures, default=0) <= 0:
-        raise InputError("--compositions and --judged must be at least 10, --temperatures above 0.")
+    check_count("--compositions", config.compositions, least=10)
+    check_count("--judged", config.judged, least=10)
+    if not config.temperatures:
+        raise InputError("--temperatures needs at least one number.")
+    for temperature in config.temperatures:
+        check_above_zero("--temperatures", temperature)
     runs = [_labelled(run) for run in config.runs]
     agents = [load_run(path) for _, path, _ in runs]
     environment = _common_environment([agent.environment for agent in agents], config.steps)

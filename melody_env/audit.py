@@ -22,7 +22,7 @@ from melody_env.scoring import score_melodies
 from melody_env.setting import Setting, SettingOptions
 from note_rnn.checkpoint import load_note_rnn
 from note_rnn.corpus import DEFAULT_COLLECTIONS, Corpus, load_corpus, read_corpus, split
-from note_rnn.errors import InputError, check_count, run_command
+from note_rnn.errors import InputError, check_count, check_out_folder, run_command
 from note_rnn.files import replacing, write_json
 from note_rnn.progress import Progress
 from note_rnn.vocabulary import Tokens, transposed
@@ -192,8 +192,8 @@ def audit_figure(result: Audit, title: str) -> Figure:
 def main() -> None:
     """Run the command line."""
     config = tyro.cli(AuditConfig)
-    if config.out is not None and config.out.exists() and not config.out.is_dir():
-        raise InputError(f"{config.out} is no folder: choose another --out.")
+    if config.out is not None:
+        check_out_folder(config.out)
     result = audit(config)
     steps = load_profile(config.profile).with_setting(**config.setting_changes()).setting.steps
     title = f"{config.profile}, {steps} steps, {result.sizes[HUMAN]} tunes of people ({', '.join(config.corpus)})"

@@ -27,8 +27,8 @@ from melody_env.scoring import score_melodies
 from melody_env.setting import PAPER_SETTING, Setting, SettingOptions
 from note_rnn.checkpoint import load_note_rnn
 from note_rnn.corpus import DEFAULT_COLLECTIONS, Corpus, load_corpus, split
-from note_rnn.errors import InputError, check_count, run_command
-from note_rnn.files import replacing
+from note_rnn.errors import InputError, check_count, check_out_file, run_command
+from note_rnn.files import write_text
 from note_rnn.model import NoteRNN
 from note_rnn.progress import Progress
 from note_rnn.vocabulary import Tokens
@@ -161,16 +161,9 @@ def _population(
     return sums
 
 
-def check_file(out: Path) -> None:
-    """Raise InputError if `out` can be no file."""
-    if out.is_dir():
-        raise InputError(f"{out} is a folder: --out must be a file.")
-
-
 def write_profile(profile: RewardProfile, out: Path, comments: Sequence[str]) -> None:
     """Write `profile` to the file `out` as YAML, under `comments`; raises OSError."""
-    with replacing(out) as temporary:
-        temporary.write_text(profile_text(profile, comments), encoding="utf-8")
+    write_text(out, profile_text(profile, comments))
 
 
 def profile_text(profile: RewardProfile, comments: Sequence[str]) -> str:
@@ -196,7 +189,7 @@ def _yaml(value: object) -> str:
 def main() -> None:
     """Run the command line."""
     config = tyro.cli(CalibrateConfig)
-    check_file(config.out)
+    check_out_file(config.out)
     profile = calibrate(config)
     comments = [
         "What tells people's melodies from machines', weighed: python -m melody_env.calibrate",

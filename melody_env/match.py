@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import tyro
 
-from melody_env.calibrate import check_file, checked_tunes, limited, write_profile
+from melody_env.calibrate import checked_tunes, limited, write_profile
 from melody_env.calibration import fit_means
 from melody_env.composition import Floats
 from melody_env.populations import prior_melodies
@@ -21,7 +21,7 @@ from melody_env.scoring import score_melodies
 from melody_env.setting import PAPER_SETTING, Setting, SettingOptions
 from note_rnn.checkpoint import load_note_rnn
 from note_rnn.corpus import DEFAULT_COLLECTIONS, load_corpus, split
-from note_rnn.errors import InputError, check_count, run_command
+from note_rnn.errors import check_above_zero, check_count, check_out_file, run_command
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, Tokens
 
 MATCHED = ("key", *(name for name in HUMAN_RULES if name != "onset"))
@@ -53,8 +53,7 @@ class MatchConfig(SettingOptions):
 def match(config: MatchConfig) -> RewardProfile:
     """Return the profile that `config` leads to; raises CorpusError, CheckpointError or InputError for bad input."""
     check_count("--melodies", config.melodies)
-    if not config.penalty > 0:
-        raise InputError(f"--penalty must be a number above 0, not {config.penalty}.")
+    check_above_zero("--penalty", config.penalty)
     torch.set_num_threads(1)
     setting = PAPER_SETTING.changed(**config.setting_changes())
     human = checked_tunes(split(load_corpus(config.collections)).train, setting)
@@ -85,7 +84,7 @@ def weighted(rules: Sequence[WeightedRule], weights: Floats) -> tuple[WeightedRu
 def main() -> None:
     """Run the command line."""
     config = tyro.cli(MatchConfig)
-    check_file(config.out)
+    check_out_file(config.out)
     profile = match(config)
     comments = [
         "What the Note RNN has too little or too much of beside people, weighed: python -m melody_env.match",

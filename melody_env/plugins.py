@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from types import ModuleType
+from typing import Any, Literal, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -84,7 +85,11 @@ class _Mark:
     batched: bool
 
 
-def rule(function: F | None = None, *, per: Per = "step", batched: bool = False) -> Any:
+@overload
+def rule(function: F, /) -> F: ...
+@overload
+def rule(*, per: Per = "step", batched: bool = False) -> Callable[[F], F]: ...
+def rule(function: F | None = None, *, per: Per = "step", batched: bool = False) -> F | Callable[[F], F]:
     """Mark a function as a rule, per step or per piece, plain (one `Melody`) or `batched` (a `Composition`).
 
     A plain one returns a number, a batched one [B]. Raises RuleError for another `per`.
@@ -94,17 +99,30 @@ def rule(function: F | None = None, *, per: Per = "step", batched: bool = False)
     return _marking(function, _Mark(False, per, batched))
 
 
-def mask(function: F | None = None, *, batched: bool = False) -> Any:
+@overload
+def mask(function: F, /) -> F: ...
+@overload
+def mask(*, batched: bool = False) -> Callable[[F], F]: ...
+def mask(function: F | None = None, *, batched: bool = False) -> F | Callable[[F], F]:
     """Mark a function as a mask: it returns which tokens may come next, [A], or [B, A] if `batched`; True may."""
     return _marking(function, _Mark(True, "step", batched))
 
 
-def _marking(function: F | None, mark: _Mark) -> Any:
+def _marking(function: F | None, mark: _Mark) -> F | Callable[[F], F]:
     def marked(function: F) -> F:
         setattr(function, _MARK, mark)
         return function
 
     return marked if function is None else marked(function)
+
+
+def marked_functions(module: ModuleType) -> dict[str, Callable[..., Any]]:
+    """Return the functions of a module that are marked as rules or masks, by name, in the order of its text."""
+    return {
+        name: function
+        for name, function in vars(module).items()
+        if inspect.isfunction(function) and isinstance(getattr(function, _MARK, None), _Mark)
+    }
 
 
 @dataclass(frozen=True)
@@ -204,8 +222,9 @@ def _load(file: Path, stamp: int) -> dict[str, PlugIn]:
         spec.loader.exec_module(module)
     except Exception as error:  # it is not our file
         raise RuleError(f"Rule file {file} cannot be loaded: {_told(error)}.") from error
-    return {
-        name: PlugIn(name, file, function, mark.is_mask, mark.per, mark.batched)
-        for name, function in inspect.getmembers(module, inspect.isfunction)
-        if isinstance(mark := getattr(function, _MARK, None), _Mark)
-    }
+    return {name: _plug_in(name, file, function) for name, function in sorted(marked_functions(module).items())}
+
+
+def _plug_in(name: str, file: Path, function: Callable[..., Any]) -> PlugIn:
+    mark: _Mark = getattr(function, _MARK)
+    return PlugIn(name, file, function, mark.is_mask, mark.per, mark.batched)

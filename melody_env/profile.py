@@ -17,8 +17,8 @@ import yaml
 from melody_env.composition import Composition, Floats
 from melody_env.plugins import RuleError, find_plugin
 from melody_env.rules import HUMAN_RULES, MASKS, MORE_RULES, RULES, SHAPED_RULES
-from melody_env.setting import PAPER_SETTING, Flags, Setting, SettingError, is_number
-from note_rnn.errors import InputError
+from melody_env.setting import PAPER_SETTING, Flags, Setting, SettingError
+from note_rnn.errors import InputError, is_number
 
 BUILT_IN_RULES = {**RULES, **MORE_RULES, **SHAPED_RULES, **HUMAN_RULES}
 _SHIPPED = Path(__file__).parent / "profiles"

@@ -14,7 +14,7 @@ from melody_env.scoring import score_melodies
 from melody_env.searching import METHODS, Found, Value
 from melody_env.setting import Setting, SettingOptions
 from note_rnn.checkpoint import load_note_rnn
-from note_rnn.errors import InputError, check_count, run_command
+from note_rnn.errors import check_count, check_out_folder, run_command
 from note_rnn.files import write_json
 from note_rnn.midi import write_midi
 from note_rnn.progress import Progress
@@ -94,8 +94,8 @@ def _print(record: dict[str, Any], setting: Setting) -> None:
 def main() -> None:
     """Run the command line."""
     config = tyro.cli(SearchConfig)
-    if config.out is not None and config.out.exists() and not config.out.is_dir():
-        raise InputError(f"{config.out} is no folder: choose another --out.")
+    if config.out is not None:
+        check_out_folder(config.out)
     record = search(config)
     setting = _profile(config).setting
     _print(record, setting)

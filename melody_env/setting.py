@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import tyro
 
-from note_rnn.errors import InputError
+from note_rnn.errors import InputError, is_number
 from note_rnn.notation import FIFTHS, SIGNATURE_MODES, Staff
 from note_rnn.notes import ACCIDENTALS, LETTERS
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MAX_PITCH, MIN_PITCH, VOCABULARY_SIZE, pitch_to_token
@@ -265,11 +265,6 @@ def _numbers(text: str) -> tuple[int, ...] | None:
         return tuple(int(part) for part in re.split(r"[\s,]+", text.strip("[]() ")))
     except ValueError:
         return None
-
-
-def is_number(value: object) -> bool:
-    """Return whether `value` is a finite number, and no truth value."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _flags(holds: Any) -> Flags:

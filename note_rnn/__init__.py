@@ -5,7 +5,7 @@ from note_rnn.checkpoint import CheckpointError, load_note_rnn, read_model_card,
 from note_rnn.corpus import held_out_openings
 from note_rnn.errors import InputError, run_command
 from note_rnn.extraction import Extraction, extract_melodies
-from note_rnn.files import replacing, write_json
+from note_rnn.files import replacing, write_json, write_text
 from note_rnn.midi import MelodyFileError, read_midi, write_midi
 from note_rnn.model import NoteRNN
 from note_rnn.musicxml import write_musicxml
@@ -55,5 +55,6 @@ __all__ = [
     "write_json",
     "write_midi",
     "write_musicxml",
+    "write_text",
     "write_wav",
 ]

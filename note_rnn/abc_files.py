@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy.typing as npt
 
-from note_rnn.files import replacing
+from note_rnn.files import write_text
 from note_rnn.notation import C_MAJOR, Spelling, Staff, Value, note_values, spelled
 
 _BARS_PER_LINE = 4
@@ -17,9 +17,7 @@ def write_abc(tokens: npt.ArrayLike, path: str | Path, staff: Staff = C_MAJOR, t
 
     Raises VocabularyError for tokens outside 0..37, OSError where `path` cannot be written.
     """
-    text = abc_text(tokens, staff, title)
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, abc_text(tokens, staff, title))
 
 
 def abc_text(tokens: npt.ArrayLike, staff: Staff = C_MAJOR, title: str = "Melody") -> str:

@@ -1,13 +1,30 @@
-"""Bad input: the base of the errors that a command tells in one sentence, without a traceback."""
+"""Errors of input, which a command reports in one sentence without a traceback, and checks of single arguments."""
 
+import math
 import sys
 from collections.abc import Callable, Sequence
-
-import numpy as np
+from numbers import Integral
+from pathlib import Path
 
 
 class InputError(ValueError):
     """Something given by the user cannot be used; the message is one sentence: what, where, what to do."""
+
+
+def check_count(argument: str, value: int, least: int = 1) -> int:
+    """Return `value` if it is a whole number of at least `least`; raises InputError naming the argument."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise InputError(f"{argument} must be a whole number, not {value!r}.")
+    if value < least:
+        raise InputError(f"{argument} must be at least {least}, not {value}.")
+    return value
+
+
+def check_above_zero(argument: str, value: float) -> float:
+    """Return `value` if it is a finite number above 0; raises InputError naming the argument."""
+    if not is_number(value) or value <= 0:
+        raise InputError(f"{argument} must be a number above 0, not {value!r}.")
+    return value
 
 
 def check_choice(argument: str, value: str, choices: Sequence[str]) -> str:
@@ -17,11 +34,21 @@ def check_choice(argument: str, value: str, choices: Sequence[str]) -> str:
     return value
 
 
-def check_count(argument: str, value: int) -> int:
-    """Return `value` if it is a whole number above 0; raises InputError naming the argument."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise InputError(f"{argument} must be a whole number above 0, not {value!r}.")
-    return value
+def check_out_file(out: Path) -> None:
+    """Raise InputError if `out` is a folder."""
+    if out.is_dir():
+        raise InputError(f"{out} is a folder: --out must be a file.")
+
+
+def check_out_folder(out: Path) -> None:
+    """Raise InputError if `out` is a file."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is no folder: choose another --out.")
+
+
+def is_number(value: object) -> bool:
+    """Return whether `value` is a finite number, and no truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def run_command(main: Callable[[], None]) -> None:

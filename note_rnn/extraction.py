@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from note_rnn.errors import InputError
+from note_rnn.errors import check_above_zero, check_count
 from note_rnn.keys import folded, transposition
 from note_rnn.midi import MelodyFileError
 from note_rnn.midi_score import Score, Track, parse_midi
@@ -54,9 +54,10 @@ class Extraction:
     """Cut where the tempo changes, as Magenta does."""
 
     def __post_init__(self) -> None:
-        steps = [1 if steps is None else steps for steps in (self.bar_steps, self.max_steps)]
-        if min(*steps, self.min_bars, self.min_pitches) < 1 or not self.gap_bars > 0:
-            raise InputError("Bars, steps, pitches and gaps of an extraction must be at least 1, gaps more than 0.")
+        for name in ("bar_steps", "min_bars", "min_pitches", "max_steps"):
+            if getattr(self, name) is not None:
+                check_count(name, getattr(self, name))
+        check_above_zero("gap_bars", self.gap_bars)
 
 
 class Melody(NamedTuple):

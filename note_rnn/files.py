@@ -29,10 +29,15 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` to the file `path`, in UTF-8; raises OSError where the folder cannot be written."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def write_json(path: str | Path, content: Any) -> None:
     """Write `content` to the file `path` as JSON for people; what JSON has no form for as its text.
 
     Raises OSError where the folder cannot be written.
     """
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=2, default=str) + "\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy.typing as npt
 
 from note_rnn.errors import InputError
-from note_rnn.files import replacing
+from note_rnn.files import write_text
 from note_rnn.notation import C_MAJOR, Staff, note_values, spelled
 from note_rnn.vocabulary import STEPS_PER_QUARTER
 
@@ -17,9 +17,7 @@ def write_musicxml(tokens: npt.ArrayLike, path: str | Path, staff: Staff = C_MAJ
     Raises VocabularyError for tokens outside 0..37, InputError where music21 is not installed, OSError where `path`
     cannot be written.
     """
-    text = musicxml_text(tokens, staff, title)
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, musicxml_text(tokens, staff, title))
 
 
 def musicxml_text(tokens: npt.ArrayLike, staff: Staff = C_MAJOR, title: str = "Melody") -> str:

@@ -17,7 +17,7 @@ from note_rnn import training
 from note_rnn.checkpoint import load_note_rnn, path_of_weights, save_note_rnn, weights_checksum
 from note_rnn.corpus import DEFAULT_COLLECTIONS, CorpusError, Split, load_corpus, split
 from note_rnn.early_stopping import ScoredTraining, read_state, write_state
-from note_rnn.errors import InputError, run_command
+from note_rnn.errors import InputError, check_count, run_command
 from note_rnn.model import NoteRNN
 from note_rnn.prior_report import PriorReport, metrics_of, report_prior
 from note_rnn.progress import Progress
@@ -78,9 +78,15 @@ class PretrainConfig:
 
     def check(self) -> None:
         """Raise InputError for sizes that no training can have."""
-        counts = (*self.hidden_size, self.num_layers, self.threads, self.updates or 1, self.patience)
-        if not self.hidden_size or min(counts) < 1:
-            raise InputError("--hidden-size, --num-layers, --threads, --updates and --patience must be at least 1.")
+        if not self.hidden_size:
+            raise InputError("--hidden-size needs at least one number of units.")
+        for units in self.hidden_size:
+            check_count("--hidden-size", units)
+        check_count("--num-layers", self.num_layers)
+        check_count("--threads", self.threads)
+        check_count("--patience", self.patience)
+        if self.updates is not None:
+            check_count("--updates", self.updates)
         if not 0 <= (self.dropout or 0) < 1:
             raise InputError(f"--dropout must be at least 0 and below 1, not {self.dropout}.")
         if self.resume is None and self.state_path.exists():

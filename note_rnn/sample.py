@@ -14,7 +14,7 @@ import torch
 import tyro
 
 from note_rnn.checkpoint import load_note_rnn, read_model_card
-from note_rnn.errors import InputError, run_command
+from note_rnn.errors import InputError, check_above_zero, check_count, run_command
 from note_rnn.files import write_json
 from note_rnn.midi import check_bpm, write_midi
 from note_rnn.model import NoteRNN
@@ -56,10 +56,11 @@ class SampleConfig:
 
     def check(self) -> None:
         """Raise InputError for what cannot be drawn or written."""
-        if min(self.n, self.length) < 1:
-            raise InputError("--n and --length must be at least 1.")
-        if self.temperature <= 0 or not 0 < self.top_p <= 1:
-            raise InputError("--temperature must be above 0, and --top-p above 0 and at most 1.")
+        check_count("--n", self.n)
+        check_count("--length", self.length)
+        check_above_zero("--temperature", self.temperature)
+        if not 0 < self.top_p <= 1:
+            raise InputError(f"--top-p must be above 0 and at most 1, not {self.top_p}.")
         check_bpm(self.bpm)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from note_rnn.errors import InputError
+from note_rnn.errors import check_count
 from note_rnn.files import replacing
 from note_rnn.midi import check_bpm
 from note_rnn.notes import tokens_to_notes
@@ -37,8 +37,7 @@ def synthesize(tokens: npt.ArrayLike, bpm: float = 120.0, sample_rate: int = SAM
     Raises VocabularyError for tokens outside 0..37, InputError for an argument out of range.
     """
     check_bpm(bpm)
-    if sample_rate < MIN_SAMPLE_RATE:
-        raise InputError(f"sample_rate must be at least {MIN_SAMPLE_RATE}, got {sample_rate}.")
+    check_count("sample_rate", sample_rate, MIN_SAMPLE_RATE)
     notes = tokens_to_notes(tokens)
     samples_per_step = 60 / bpm / STEPS_PER_QUARTER * sample_rate
     release = round(RELEASE_SECONDS * sample_rate)

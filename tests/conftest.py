@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 import agents.callbacks
 import train
 from note_rnn import NoteRNN, save_note_rnn
-from note_rnn.corpus import corpora
+from note_rnn.corpus.corpora import CACHE_VARIABLE
 
 # Networks and matrices this small are slower with more threads, much slower on a busy machine.
 torch.set_num_threads(1)
@@ -26,10 +26,9 @@ event_file_writer._global_uid = SimpleNamespace(get=count(100_000).__next__)
 
 @pytest.fixture(scope="session", autouse=True)
 def no_tune_books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nothing in the user's cache: no test may depend on whether the tune books have been read on this machine."""
-    empty = str(tmp_path_factory.mktemp("cache"))
+    """An empty cache folder: no test may depend on whether the tune books have been read on this machine."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(corpora, "user_cache_dir", lambda name: empty)
+        patch.setenv(CACHE_VARIABLE, str(tmp_path_factory.mktemp("cache")))
         yield
 
 

@@ -74,8 +74,10 @@ def test_seeds_are_told_by_mean_and_deviation():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--compositions", "2"], "at least 10"),
-        (["--temperatures", "0"], "above 0"),
+        (["--compositions", "2"], "--compositions must be at least 10, not 2."),
+        (["--judged", "2"], "--judged must be at least 10, not 2."),
+        (["--temperatures", "0"], "--temperatures must be a number above 0, not 0.0."),
+        (["--temperatures"], "--temperatures needs at least one number."),
         (["nowhere"], "nowhere holds no run"),
         (["Psi=nowhere"], "nowhere holds no run"),
     ],

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from melody_env.composition import Composition, Floats
+from melody_env.plugins import rule
 from melody_env.rules.phrases import is_end_of_phrase
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE
 
@@ -38,16 +39,19 @@ def entropy_of_names(phrases: Phrases) -> Floats:
     return -(shares * np.log2(np.where(shares > 0, shares, 1))).sum(axis=0)
 
 
+@rule(batched=True)
 def density(composition: Composition, *, centre: float = 9.0, width: float = 3.5, bars: int = 1) -> Floats:
     """At the end of a bar, a bell of the number of its notes."""
     return _bell(composition, count_notes, centre, width, bars)
 
 
+@rule(batched=True)
 def phrase_range(composition: Composition, *, centre: float = 13.0, width: float = 4.0, bars: int = 2) -> Floats:
     """At the end of a phrase, a bell of its range in semitones."""
     return _bell(composition, range_in_semitones, centre, width, bars)
 
 
+@rule(batched=True)
 def pitch_entropy(composition: Composition, *, centre: float = 2.4, width: float = 0.3, bars: int = 2) -> Floats:
     """At the end of a phrase, a bell of the entropy of its notes' names in bits."""
     return _bell(composition, entropy_of_names, centre, width, bars)

@@ -7,6 +7,7 @@ Shapes: B melodies.
 import numpy as np
 
 from melody_env.composition import Composition, Floats
+from melody_env.plugins import rule
 from melody_env.rules.enough import NO_LIMIT, enough
 from melody_env.rules.line import IS_INTERVAL, SEMITONES, Line, Turns, interval_pairs, value_of_pair
 from note_rnn.vocabulary import VOCABULARY_SIZE
@@ -27,52 +28,14 @@ _ANSWERED = (_IS_LEAP & (_last * _next < 0) & (np.abs(_next) <= 4)).astype(np.fl
 _CONTINUED = (_IS_LEAP & (_last * _next > 0)).astype(np.float64).ravel()
 
 
-def repeated_note(composition: Composition) -> Floats:
-    """1 for a note of the same pitch as the note before."""
-    return value_of_pair(composition, _REPEATED)
-
-
 def _steps(composition: Composition, t: int) -> Floats:
     return _STEP.take(composition.memory(Line).pairs[t])
 
 
+@rule(batched=True)
 def stepwise(composition: Composition, *, most: float = NO_LIMIT) -> Floats:
     """1 for a note a semitone or a whole tone from the note before."""
     return enough(composition, _steps, most)
-
-
-def fourth_or_fifth(composition: Composition) -> Floats:
-    """1 for a note a perfect fourth or fifth from the note before."""
-    return value_of_pair(composition, _FOURTH_OR_FIFTH)
-
-
-def tritone_or_seventh(composition: Composition) -> Floats:
-    """1 for a note a tritone or a seventh from the note before."""
-    return value_of_pair(composition, _DISSONANT)
-
-
-def beyond_octave(composition: Composition) -> Floats:
-    """1 for a note more than an octave from the note before."""
-    return value_of_pair(composition, _BEYOND_OCTAVE)
-
-
-def turn(composition: Composition) -> Floats:
-    """1 for a note that goes the other way than the interval before it."""
-    return _TURN.take(composition.memory(Turns).pairs[composition.position - 1])
-
-
-def _answers(composition: Composition, t: int) -> Floats:
-    return _ANSWERED.take(composition.memory(Turns).pairs[t])
-
-
-def leap_answered(composition: Composition, *, most: float = NO_LIMIT) -> Floats:
-    """1 for a note that goes back at most a third after a leap of a fourth or more."""
-    return enough(composition, _answers, most)
-
-
-def leap_continued(composition: Composition) -> Floats:
-    """1 for a note that goes on in the direction of a leap of a fourth or more."""
-    return _CONTINUED.take(composition.memory(Turns).pairs[composition.position - 1])
 
 
 class ScaleRun:
@@ -98,6 +61,53 @@ def _run_notes(composition: Composition, t: int, notes: int) -> Floats:
     return (composition.memory(ScaleRun).steps[t] >= notes - 1).astype(np.float64)
 
 
+@rule(batched=True)
 def scale_run(composition: Composition, *, notes: int = 4, most: float = NO_LIMIT) -> Floats:
     """1 for a note that is the fourth or a later one (`notes`) of a scale, by steps up or by steps down."""
     return enough(composition, _run_notes, most, notes)
+
+
+@rule(batched=True)
+def turn(composition: Composition) -> Floats:
+    """1 for a note that goes the other way than the interval before it."""
+    return _TURN.take(composition.memory(Turns).pairs[composition.position - 1])
+
+
+@rule(batched=True)
+def repeated_note(composition: Composition) -> Floats:
+    """1 for a note of the same pitch as the note before."""
+    return value_of_pair(composition, _REPEATED)
+
+
+@rule(batched=True)
+def fourth_or_fifth(composition: Composition) -> Floats:
+    """1 for a note a perfect fourth or fifth from the note before."""
+    return value_of_pair(composition, _FOURTH_OR_FIFTH)
+
+
+@rule(batched=True)
+def tritone_or_seventh(composition: Composition) -> Floats:
+    """1 for a note a tritone or a seventh from the note before."""
+    return value_of_pair(composition, _DISSONANT)
+
+
+@rule(batched=True)
+def beyond_octave(composition: Composition) -> Floats:
+    """1 for a note more than an octave from the note before."""
+    return value_of_pair(composition, _BEYOND_OCTAVE)
+
+
+def _answers(composition: Composition, t: int) -> Floats:
+    return _ANSWERED.take(composition.memory(Turns).pairs[t])
+
+
+@rule(batched=True)
+def leap_answered(composition: Composition, *, most: float = NO_LIMIT) -> Floats:
+    """1 for a note that goes back at most a third after a leap of a fourth or more."""
+    return enough(composition, _answers, most)
+
+
+@rule(batched=True)
+def leap_continued(composition: Composition) -> Floats:
+    """1 for a note that goes on in the direction of a leap of a fourth or more."""
+    return _CONTINUED.take(composition.memory(Turns).pairs[composition.position - 1])

@@ -8,14 +8,12 @@ from functools import lru_cache
 import numpy as np
 
 from melody_env.composition import Composition, Floats
+from melody_env.plugins import rule
 from melody_env.rules.enough import NO_LIMIT, enough
-from melody_env.rules.line import IS_INTERVAL, SEMITONES, Line, stable_notes, value_of_pair
+from melody_env.rules.line import IS_INTERVAL, PITCH_CLASSES, SEMITONES, Line, stable_notes, value_of_pair
 from melody_env.rules.phrases import half_bar, is_end_of_phrase
 from melody_env.setting import Setting
-from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MIN_PITCH, VOCABULARY_SIZE
-
-_tokens = np.arange(VOCABULARY_SIZE)
-_PITCH_CLASS = np.where(_tokens >= FIRST_PITCH_TOKEN, (_tokens - FIRST_PITCH_TOKEN + MIN_PITCH) % 12, 12)
+from note_rnn.vocabulary import VOCABULARY_SIZE
 
 
 @lru_cache
@@ -28,7 +26,7 @@ def _leading(setting: Setting) -> Floats:
 def _first_notes(setting: Setting) -> Floats:
     """Return 1 for each pair [38 * 38] of no note yet and a tonic or dominant."""
     table = np.zeros((VOCABULARY_SIZE, VOCABULARY_SIZE))
-    table[0] = np.isin(_PITCH_CLASS, (setting.tonic, setting.fifth))
+    table[0] = np.isin(PITCH_CLASSES, (setting.tonic, setting.fifth))
     return table.ravel()
 
 
@@ -36,16 +34,13 @@ def _chromatic_steps(composition: Composition, t: int) -> Floats:
     return _leading(composition.setting).take(composition.memory(Line).pairs[t])
 
 
+@rule(batched=True)
 def chromatic_step(composition: Composition, *, most: float = NO_LIMIT) -> Floats:
     """1 for a note a semitone from a note outside the scale that it follows."""
     return enough(composition, _chromatic_steps, most)
 
 
-def opening(composition: Composition) -> Floats:
-    """1 for a first note that is tonic or dominant."""
-    return value_of_pair(composition, _first_notes(composition.setting))
-
-
+@rule(batched=True)
 def stable_beat(composition: Composition) -> Floats:
     """1 for a note on a bar or half bar that is one of the `stable_notes`."""
     if (composition.position - 1) % half_bar(composition.setting):
@@ -53,6 +48,13 @@ def stable_beat(composition: Composition) -> Floats:
     return stable_notes(composition.setting).take(composition.newest)
 
 
+@rule(batched=True)
+def opening(composition: Composition) -> Floats:
+    """1 for a first note that is tonic or dominant."""
+    return value_of_pair(composition, _first_notes(composition.setting))
+
+
+@rule(batched=True)
 def stable_end(composition: Composition, *, bars: int = 2) -> Floats:
     """1 at the end of a phrase whose last note is one of the `stable_notes`."""
     if not is_end_of_phrase(composition, composition.position, bars):

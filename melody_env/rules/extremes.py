@@ -1,4 +1,4 @@
-"""Rules `extrema` and `extrema_so_far`: one highest and one lowest note.
+"""Rule `extrema`: one highest and one lowest note.
 
 Shapes: B melodies, T steps. Source: Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 3.3, and the
 original's code.
@@ -7,6 +7,7 @@ original's code.
 import numpy as np
 
 from melody_env.composition import Composition, Floats, Tokens8
+from melody_env.plugins import rule
 from melody_env.setting import Flags
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE
 
@@ -27,6 +28,7 @@ def has_unique_lowest(tokens: Tokens8) -> Flags:
     return (np.count_nonzero(pitches == lowest, axis=0) == 1) & (lowest < VOCABULARY_SIZE)
 
 
+@rule(batched=True)
 def extrema(composition: Composition) -> Floats:
     """At the last step, 3 for a highest note that occurs once, 3 for such a lowest one (`reward_high_low_unique`)."""
     if not composition.is_complete:
@@ -60,12 +62,3 @@ class UniqueExtremes:
         self.gain = self._highest_once + self._lowest_once.astype(np.float64) - before
         np.copyto(self.highest, token, where=above)
         np.copyto(self.lowest, token, where=below)
-
-
-def extrema_so_far(composition: Composition) -> Floats:
-    """What the newest token changes in what `extrema` would pay if the notes so far were all; in sum the same.
-
-    Potential-based shaping (Ng, Harada & Russell 1999, https://dl.acm.org/doi/10.5555/645528.657613): an agent hears at
-    once of what it would else be told 32 steps later.
-    """
-    return 3.0 * composition.memory(UniqueExtremes).gain

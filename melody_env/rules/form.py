@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from melody_env.composition import Composition, Floats
+from melody_env.plugins import rule
 from melody_env.rules.enough import NO_LIMIT, enough
 from melody_env.rules.line import Line, Onsets, scale_positions
 
@@ -81,27 +82,6 @@ class SequencedBars(BarMatches):
         self.count(self._moves.codes, self._line.semitones[t] != 0, t)
 
 
-def _bar_repeats(composition: Composition, t: int) -> Floats:
-    return composition.memory(RepeatedBars).gains[t]
-
-
-def bar_repeat(composition: Composition, *, most: float = NO_LIMIT) -> Floats:
-    """1 for a note more that the bar has in common with the earlier bar that it is likest: pitch and place."""
-    return enough(composition, _bar_repeats, most)
-
-
-def _sequences(composition: Composition, t: int) -> Floats:
-    return composition.memory(SequencedBars).gains[t]
-
-
-def sequence(composition: Composition, *, most: float = NO_LIMIT) -> Floats:
-    """1 for a note more that the bar has in common, moved, with the earlier bar that it is likest.
-
-    What is the same are the place in the bar, the steps of the scale from the note before, and the time since then.
-    """
-    return enough(composition, _sequences, most)
-
-
 class Motifs:
     """Each melody's last moves, as one number, and how often they were heard before."""
 
@@ -132,6 +112,7 @@ def _echoes(composition: Composition, t: int, moves: int) -> Floats:
     return (composition.memory(Motifs, moves, False).heard[t] > 0).astype(np.float64)
 
 
+@rule(batched=True)
 def echo(composition: Composition, *, moves: int = 3, most: float = NO_LIMIT) -> Floats:
     """1 for a note that ends a motif heard before, in any octave or degree: so many `moves` of the same steps of the
     scale and the same rhythm.
@@ -139,6 +120,30 @@ def echo(composition: Composition, *, moves: int = 3, most: float = NO_LIMIT) ->
     return enough(composition, _echoes, most, moves)
 
 
+@rule(batched=True)
 def overused_motif(composition: Composition, *, moves: int = 3, times: int = 4) -> Floats:
     """1 for a note that ends a motif, as in `echo` or with repeated notes, heard so many `times` before or more."""
     return (composition.memory(Motifs, moves, True).heard[composition.position - 1] >= times).astype(np.float64)
+
+
+def _bar_repeats(composition: Composition, t: int) -> Floats:
+    return composition.memory(RepeatedBars).gains[t]
+
+
+@rule(batched=True)
+def bar_repeat(composition: Composition, *, most: float = NO_LIMIT) -> Floats:
+    """1 for a note more that the bar has in common with the earlier bar that it is likest: pitch and place."""
+    return enough(composition, _bar_repeats, most)
+
+
+def _sequences(composition: Composition, t: int) -> Floats:
+    return composition.memory(SequencedBars).gains[t]
+
+
+@rule(batched=True)
+def sequence(composition: Composition, *, most: float = NO_LIMIT) -> Floats:
+    """1 for a note more that the bar has in common, moved, with the earlier bar that it is likest.
+
+    What is the same are the place in the bar, the steps of the scale from the note before, and the time since then.
+    """
+    return enough(composition, _sequences, most)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from melody_env.composition import Composition, Floats
+from melody_env.plugins import rule
 from melody_env.setting import Setting
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT, NOTE_OFF, VOCABULARY_SIZE, token_to_pitch
 
@@ -108,6 +109,7 @@ def interval_kinds(composition: Composition) -> npt.NDArray[np.int8]:
     return _interval_of_pair(*_degrees(composition.setting))[pairs]
 
 
+@rule(batched=True)
 def interval(composition: Composition) -> Floats:
     """5 times the value of the interval from the last pitch: consonances and steps pay, sevenths and wide leaps cost.
 

@@ -7,6 +7,7 @@ code (`detect_leap_up_back`).
 import numpy as np
 
 from melody_env.composition import Composition, Floats
+from melody_env.plugins import rule
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE
 
 _tokens = np.arange(VOCABULARY_SIZE, dtype=np.int8)
@@ -53,6 +54,7 @@ class Leaps:
         self.steps *= ~is_leap
 
 
+@rule(batched=True)
 def leap(composition: Composition, *, min_semitones: int = 7, patience: int = 6) -> Floats:
     """5 when a leap of `min_semitones` or more is resolved, -5 when one follows in the same direction.
 

@@ -22,6 +22,8 @@ IS_INTERVAL = _is_note[:, None] & _is_note
 """[38, 38]; whether a last pitch and a token are two notes."""
 SEMITONES = np.where(IS_INTERVAL, _tokens - _tokens[:, None], 0)
 """[38, 38]; the interval from a last pitch to a token, 0 where they are no two notes."""
+PITCH_CLASSES = np.where(_is_note, (_tokens - FIRST_PITCH_TOKEN + MIN_PITCH) % 12, 12)
+"""[38]; 0 for C to 11 for B, 12 for what is no note."""
 _SEMITONES_OF_PAIR = SEMITONES.astype(np.int8).ravel()
 
 
@@ -111,5 +113,4 @@ def stable_notes(setting: Setting) -> npt.NDArray[np.float64]:
     """
     is_minor = (setting.third - setting.tonic) % 12 == 3
     stable = (setting.tonic, setting.third, setting.fifth, (setting.tonic + (10 if is_minor else 9)) % 12)
-    pitch_classes = (_tokens - FIRST_PITCH_TOKEN + MIN_PITCH) % 12
-    return (_is_note & np.isin(pitch_classes, stable)).astype(np.float64)
+    return np.isin(PITCH_CLASSES, stable).astype(np.float64)

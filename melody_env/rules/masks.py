@@ -9,15 +9,18 @@ from functools import lru_cache
 import numpy as np
 
 from melody_env.composition import Composition
+from melody_env.plugins import mask
 from melody_env.setting import Flags
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE
 
 
+@mask(batched=True)
 def in_scale(composition: Composition) -> Flags:
     """Only notes of the scale, note offs and holds."""
     return np.broadcast_to(composition.setting.in_scale, (composition.batch_size, VOCABULARY_SIZE))
 
 
+@mask(batched=True)
 def no_wide_leaps(composition: Composition, *, max_semitones: int = 12) -> Flags:
     """No note more than `max_semitones` from the note before it."""
     return _within(max_semitones).take(composition.previous_pitches[composition.position], axis=0)

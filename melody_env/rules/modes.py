@@ -10,22 +10,20 @@ import numpy as np
 import numpy.typing as npt
 
 from melody_env.composition import Composition, Floats
+from melody_env.plugins import rule
 from melody_env.rules.runs import repetition
 from melody_env.setting import Setting
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MIN_PITCH, NO_EVENT, VOCABULARY_SIZE
 
 
+@rule(batched=True)
 def in_key(composition: Composition) -> Floats:
     """Return 1 / n for each of the n tokens that are in the scale, a note off or a hold; n is 23 in C major."""
     in_scale = composition.setting.in_scale
     return in_scale.take(composition.newest) / np.float64(in_scale.sum())
 
 
-def non_repeating(composition: Composition) -> Floats:
-    """Return 0.1 for each token that `repetition` has nothing against."""
-    return 0.1 * (repetition(composition) == 0)
-
-
+@rule(batched=True)
 def scale(composition: Composition) -> Floats:
     """Return what makes a melody play scales, up and down two octaves around the tonic.
 
@@ -54,3 +52,9 @@ def _next_of_scale(setting: Setting) -> npt.NDArray[np.intp]:
     following = np.zeros(VOCABULARY_SIZE, np.intp)
     following[tokens] = [*tokens[1:], tokens[0]]
     return following
+
+
+@rule(batched=True)
+def non_repeating(composition: Composition) -> Floats:
+    """Return 0.1 for each token that `repetition` has nothing against."""
+    return 0.1 * (repetition(composition) == 0)

@@ -7,6 +7,7 @@ and the original's code, where a "bar" is eight sixteenths and a motif is looked
 import numpy as np
 
 from melody_env.composition import Composition, Floats
+from melody_env.plugins import rule
 from melody_env.rules.enough import NO_LIMIT, enough
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE
 
@@ -56,6 +57,7 @@ def _window(composition: Composition, beats: float) -> int:
     return max(round(beats * composition.setting.steps_per_beat), 1)
 
 
+@rule(batched=True)
 def motif(composition: Composition, *, beats: float = 2.0, min_pitches: int = 3) -> Floats:
     """3, and .3 for each pitch more, when the last so many `beats` have `min_pitches` pitches (`reward_motif`)."""
     distinct = composition.memory(PitchWindow, _window(composition, beats)).distinct[composition.position - 1]
@@ -68,6 +70,7 @@ def _repetitions(composition: Composition, t: int, window: int, min_pitches: int
     return np.where(is_heard, 4.0 + (distinct - float(min_pitches)), 0.0)
 
 
+@rule(batched=True)
 def repeated_motif(
     composition: Composition, *, beats: float = 2.0, min_pitches: int = 3, most: float = NO_LIMIT
 ) -> Floats:

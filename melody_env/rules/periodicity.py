@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from melody_env.composition import Composition, Floats
+from melody_env.plugins import rule
 
 _TIE = 1e-9
 """Far above any rounding error: what is further from the threshold is on the same side in any arithmetic."""
@@ -65,6 +66,7 @@ class LaggedSums:
         return np.divide(covariances, variances, out=np.zeros_like(covariances), where=variances > 0)
 
 
+@rule(batched=True)
 def autocorrelation(composition: Composition, *, max_lag: int = 3, threshold: float = 0.15) -> Floats:
     """-3 times the sum of the absolute autocorrelations over `threshold` at lags 1..max_lag.
 
@@ -94,12 +96,3 @@ class Resemblance:
         """Take in token `t`."""
         before, self._sum = self._sum, np.abs(self._sums.coefficients(t + 1)).sum(axis=0)
         self.gain = self._sum - before
-
-
-def autocorrelation_so_far(composition: Composition, *, max_lag: int = 3) -> Floats:
-    """-3 times what the newest token adds to the absolute autocorrelations at lags 1..max_lag; over a piece, their sum.
-
-    `autocorrelation` asks every beginning of a piece to be below a threshold; this one asks the whole piece to be near
-    0, and says at each step how it comes nearer (potential-based shaping, see `extrema_so_far`).
-    """
-    return composition.memory(Resemblance, max_lag).gain * -3.0

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from melody_env.composition import Composition, Floats
+from melody_env.plugins import rule
 from melody_env.setting import Flags
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT, NOTE_OFF
 
@@ -53,6 +54,7 @@ class Runs:
         return (count > self.limit_with_gaps) | ((count > self.limit) & ~has_gaps)
 
 
+@rule(batched=True)
 def repetition(
     composition: Composition, *, limit: int = 4, limit_with_gaps: int = 6, note_off_limit: int = 1
 ) -> Floats:

@@ -7,14 +7,17 @@ code.
 import numpy as np
 
 from melody_env.composition import Composition, Floats
+from melody_env.plugins import rule
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT
 
 
+@rule(batched=True)
 def key(composition: Composition) -> Floats:
     """-1 for a note outside the scale (`reward_key`)."""
     return composition.setting.in_scale.take(composition.newest).astype(np.float64) - 1
 
 
+@rule(batched=True)
 def tonic(composition: Composition) -> Floats:
     """3 for the tonic at the first step and where the last beat begins, and for what follows there (`reward_tonic`).
 

@@ -23,6 +23,7 @@ from note_rnn.corpus.folders import File, Files, find_files
 from note_rnn.corpus.reading import FileResult
 from note_rnn.corpus.report import Report
 from note_rnn.corpus.workers import read_files
+from note_rnn.errors import check_count
 from note_rnn.extraction import Extraction
 from note_rnn.files import write_json
 from note_rnn.progress import Progress
@@ -42,8 +43,8 @@ def build_corpus(
     If it is interrupted, the same call goes on where it stopped. Raises CorpusError where a folder is not there, or
     there are no melodies; then there is the report alone. OSError where nothing can be written.
     """
-    if num_workers is not None and num_workers < 0:
-        raise CorpusError("--workers cannot be less than 0.")
+    if num_workers is not None:
+        check_count("--workers", num_workers, least=0)
     extraction = extraction or Extraction()
     target, report_file = corpus_paths(out)
     found = find_files(folders)

@@ -19,6 +19,8 @@ from note_rnn.progress import Progress
 from note_rnn.tune_files import Tune, read_tunes
 from note_rnn.vocabulary import Tokens
 
+CACHE_VARIABLE = "MELODY_RL_CACHE"
+"""The environment variable that names a cache folder in place of the user's."""
 DEFAULT_COLLECTIONS = ("oneills1850", "ryansMammoth")
 EXTRACTION_VERSION = 2
 """Raised with every change of what `tune_files` gives, so that caches of before are made anew."""
@@ -35,7 +37,8 @@ def load_corpus(
     """Return the tunes of `collections` of music21, from the cache or else parsed and cached, and of corpus files.
 
     :param collections: folders of music21's corpus, which `known_collections` lists, or corpus files (`.npz`).
-    :param cache_dir: by default the user's cache folder.
+    :param cache_dir: by default the folder that the environment variable MELODY_RL_CACHE names, or else the user's
+        cache folder.
     :param num_workers: processes that parse, by default one per core.
 
     Raises CorpusError for an unknown name, a file that is none, or where music21 is not installed, OSError where the
@@ -43,7 +46,7 @@ def load_corpus(
     """
     if not collections:
         raise CorpusError(f"Name at least one collection, such as {DEFAULT_COLLECTIONS[0]}.")
-    folder = Path(cache_dir or user_cache_dir("melody-rl")) / "corpus"
+    folder = _cache_folder(cache_dir)
     return joined([_load_collection(name, folder, num_workers) for name in dict.fromkeys(collections)])
 
 
@@ -51,7 +54,7 @@ def cached_corpus(
     collections: Sequence[str] = DEFAULT_COLLECTIONS, cache_dir: str | Path | None = None
 ) -> Corpus | None:
     """Return what `load_corpus` does, if all of it is cached; None where it would have to be parsed first."""
-    folder = Path(cache_dir or user_cache_dir("melody-rl")) / "corpus"
+    folder = _cache_folder(cache_dir)
     corpora = [_read_cache(folder / _cache_name(name)) for name in collections]
     return None if None in corpora else joined([corpus for corpus in corpora if corpus is not None])
 
@@ -143,6 +146,10 @@ def _load_collection(name: str, folder: Path, num_workers: int | None) -> Corpus
         corpus = parse_collection(name, num_workers)
         write_corpus(corpus, cache)
     return corpus
+
+
+def _cache_folder(cache_dir: str | Path | None) -> Path:
+    return Path(cache_dir or os.environ.get(CACHE_VARIABLE) or user_cache_dir("melody-rl")) / "corpus"
 
 
 def _cache_name(collection: str) -> str:

@@ -46,6 +46,14 @@ def weights(model) -> torch.Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in model.policy.parameters()]).clone()
 
 
+def learned(model, steps) -> torch.Tensor:
+    """Let the policy change until step `steps`; return its weights."""
+    with torch.no_grad():
+        model.policy.network.head.logits.bias += 3.0
+    model.num_timesteps = steps
+    return weights(model)
+
+
 def watch(action):
     told = []
     return CollapseWatch(action, told.append), told
@@ -64,9 +72,14 @@ def test_warn_says_it_once_and_goes_on(model):
 
 def test_stop_ends_with_the_policy_as_it_is(model):
     judge, told = watch("stop")
-    before = weights(model)
+    good = learned(model, 32)
+    assert judge.go_on(model, HEALTHY)
+    collapsed = learned(model, 64)
     assert not judge.go_on(model, COLLAPSED)
-    assert weights(model).equal(before)
+    assert weights(model).equal(collapsed)
+    assert not collapsed.equal(good)
+    assert told == [judge.sentence]
+    assert "Collapse at step 64: " in told[0]
     assert "The training has ended. Let the rules count less" in told[0]
 
 
@@ -74,10 +87,7 @@ def test_restore_ends_with_the_last_good_policy(model):
     judge, told = watch("restore")
     policies = []
     for steps, metrics in ((32, HEALTHY), (64, HEALTHY), (96, COLLAPSED)):
-        with torch.no_grad():
-            model.policy.network.head.logits.bias += 3.0
-        policies.append(weights(model))
-        model.num_timesteps = steps
+        policies.append(learned(model, steps))
         assert judge.go_on(model, metrics) == (metrics is HEALTHY)
     assert weights(model).equal(policies[1])
     assert told == [judge.sentence]
@@ -87,7 +97,11 @@ def test_restore_ends_with_the_last_good_policy(model):
 
 def test_restore_of_an_agent_that_was_never_good_just_stops(model):
     judge, told = watch("restore")
-    before = weights(model)
+    at_first = weights(model)
+    collapsed = learned(model, 32)
     assert not judge.go_on(model, COLLAPSED)
-    assert weights(model).equal(before)
-    assert "only 10% of them are distinct. The training has ended. Let the rules" in told[0]
+    assert weights(model).equal(collapsed)  # not the policy that it began with, which was never judged
+    assert not collapsed.equal(at_first)
+    assert told == [judge.sentence]
+    assert told[0].startswith("Collapse at step 32: the pieces repeat each other: only 10% of them are distinct. ")
+    assert "The training has ended. Let the rules count less" in told[0]

@@ -11,7 +11,6 @@ from agents.preference import (
     analyse,
     bradley_terry,
     compared,
-    holm,
     ratings,
     resampled_weights,
     wins,
@@ -61,12 +60,6 @@ def test_strengths_are_found_again_in_the_wins_that_they_make_likeliest():
 
 def test_a_circle_has_no_winner():
     np.testing.assert_allclose(bradley_terry(np.array([[0, 5.0, 1], [1, 0, 5], [5, 1, 0]])), 0, atol=1e-9)
-
-
-def test_holm_multiplies_the_smallest_by_all_and_never_goes_down():
-    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03])), [0.03, 0.06, 0.06])
-    np.testing.assert_allclose(holm(np.array([0.005, 0.03, 0.01, 0.02])), [0.02, 0.04, 0.03, 0.04])
-    np.testing.assert_allclose(holm(np.array([0.9, 0.8])), [1, 1])
 
 
 def test_the_papers_tests_by_hand():

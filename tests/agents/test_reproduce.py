@@ -268,7 +268,7 @@ def test_without_tunes_the_rest_is_made(monkeypatch, capsys):
     ("arguments", "sentence"),
     [
         (["--quick", "--full"], "Give --quick or --full, not both."),
-        (["--models", "R"], "--models has no 'R': choose from 'Q', 'Psi'"),
+        (["--models", "R"], "--models must be one of 'Q', 'Psi', "),
         (["--models"], "--models names no agent"),
         (["--seeds", "0"], "--seeds must be at least 1, not 0."),
         (["--prior", "nowhere"], "No Note RNN at nowhere.safetensors"),

@@ -194,8 +194,8 @@ def test_too_few_tunes_are_reported(given):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"melodies": 0}, "--melodies must be a whole number above 0, not 0"),
-        ({"bars": (2, 0)}, "--bars must be a whole number above 0, not 0"),
+        ({"melodies": 0}, "--melodies must be at least 1, not 0"),
+        ({"bars": (2, 0)}, "--bars must be at least 1, not 0"),
         ({"penalty": -1.0}, "--penalty must be a number of at least 0, not -1.0"),
         ({"meter": "4/0"}, "meter"),
     ],

@@ -165,7 +165,7 @@ def test_there_is_no_step_before_a_reset_or_after_the_end(prior):
         ({"priming": "song"}, ValueError, "priming must be one of 'random_note', 'none', not 'song'"),
         ({"length": 0}, ValueError, "length must be a whole number above 0, not 0"),
         ({"length": 32.0}, ValueError, "length must be a whole number above 0, not 32.0"),
-        ({"num_pieces": -1}, ValueError, "num_envs must be a whole number above 0, not -1"),
+        ({"num_pieces": -1}, ValueError, "num_envs must be at least 1, not -1"),
         ({"reward": "papper"}, ValueError, "No reward profile papper"),
         ({"prior": "nowhere.safetensors"}, CheckpointError, "No Note RNN at nowhere.safetensors"),
     ],

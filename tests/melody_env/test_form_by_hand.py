@@ -6,26 +6,18 @@ Melodies are written as `melody_text` writes them: a name starts a note, `-` let
 import numpy as np
 import pytest
 
-from melody_env import RewardProfile, Setting, WeightedRule, score_melodies
+from melody_env import Setting
 from melody_env.composition import Composition
 from melody_env.rules.line import Line, Onsets
-from note_rnn.primers import parse_notes
 
 OFF, HOLD = 0, 1
 SHORT = Setting(meter="2/4")
 """Bars of eight steps."""
 
 
-def worth(rule, melody, setting=SHORT, **parameters):
-    """Return the value of `rule` at each step of one melody, through a profile of this rule."""
-    tokens = parse_notes(melody) if isinstance(melody, str) else np.array(melody)
-    profile = RewardProfile("one rule", (WeightedRule(rule, 1.0, parameters),))
-    return score_melodies([tokens], profile, setting).rules[rule][0].tolist()
-
-
-def rewarded(rule, melody, setting=SHORT, **parameters):
-    """Return the values of `rule` that are not 0, by step."""
-    return {t: value for t, value in enumerate(worth(rule, melody, setting, **parameters)) if value}
+@pytest.fixture(scope="module")
+def usual_setting() -> Setting:
+    return SHORT
 
 
 LONG_ENDS = {
@@ -41,11 +33,11 @@ LONG_ENDS = {
 
 
 @pytest.mark.parametrize("melody", LONG_ENDS)
-def test_a_long_end_is_a_note_of_the_phrase_that_began_three_steps_ago(melody):
+def test_a_long_end_is_a_note_of_the_phrase_that_began_three_steps_ago(melody, rewarded):
     assert rewarded("long_end", melody, bars=1) == LONG_ENDS[melody]
 
 
-def test_a_long_end_needs_a_note_and_depends_on_steps_and_bars():
+def test_a_long_end_needs_a_note_and_depends_on_steps_and_bars(rewarded):
     assert rewarded("long_end", [HOLD] * 64) == {}
     assert rewarded("long_end", [OFF] * 64, Setting()) == {}
     melody = "C4 - - - - E4 - - | G4 - - - - - - -"
@@ -67,21 +59,21 @@ STANDSTILLS = {
 
 
 @pytest.mark.parametrize("melody", STANDSTILLS)
-def test_a_standstill_is_bars_together_in_which_no_note_begins(melody):
+def test_a_standstill_is_bars_together_in_which_no_note_begins(melody, rewarded):
     bars, expected = STANDSTILLS[melody]
     assert rewarded("standstill", melody, bars=bars) == expected
 
 
-def test_an_off_eighth_is_a_note_on_an_odd_step():
+def test_an_off_eighth_is_a_note_on_an_odd_step(rewarded):
     assert rewarded("off_eighth", [14] * 5) == {1: 1, 3: 1}
     assert rewarded("off_eighth", [OFF, OFF, HOLD, HOLD, 14, 14]) == {5: 1}
 
 
-def test_a_rest_counts_each_note_off():
+def test_a_rest_counts_each_note_off(worth):
     assert worth("rest", [OFF, OFF, HOLD, 14, OFF, 2]) == [1, 1, 0, 0, 1, 0]
 
 
-def test_an_onset_is_worth_what_its_place_in_the_bar_is():
+def test_an_onset_is_worth_what_its_place_in_the_bar_is(rewarded):
     places = [2, 0.5, -1]
     assert rewarded("onset", [14] * 20, worth=places) == {
         0: 2,
@@ -112,11 +104,11 @@ def test_an_onset_is_worth_what_its_place_in_the_bar_is():
         ("C4 D4 - . - - - -", "2/4", {2: 1}),
     ],
 )
-def test_a_note_is_held_over_a_beat_stronger_than_its_own(melody, meter, expected):
+def test_a_note_is_held_over_a_beat_stronger_than_its_own(melody, meter, expected, rewarded):
     assert rewarded("syncopation", melody, Setting(meter=meter)) == expected
 
 
-def test_the_rhythm_of_a_bar_is_compared_with_that_of_the_bar_before():
+def test_the_rhythm_of_a_bar_is_compared_with_that_of_the_bar_before(worth, rewarded):
     bars = "C4 D4 - - E4 - - - | G4 - - - A4 B4 - - | C4 - - - D4 E4 . -"
     assert rewarded("bar_rhythm", bars) == {8: 1, 9: -1, 12: 1, 13: -1, 16: 1, 20: 1, 21: 1}
     in_six = (6, 7, 8, 10, 12, 13, 14, 16, 18, 19, 20, 21, 22)  # bars of six steps have nothing in common
@@ -137,12 +129,12 @@ def test_the_rhythm_of_a_bar_is_compared_with_that_of_the_bar_before():
         ("C4 - D4 C4 - D4", 1, [5]),
     ],
 )
-def test_an_echo_is_made_of_as_many_moves_as_it_is_given(melody, moves, steps):
+def test_an_echo_is_made_of_as_many_moves_as_it_is_given(melody, moves, steps, rewarded):
     assert rewarded("echo", melody, moves=moves) == dict.fromkeys(steps, 1)
 
 
 @pytest.mark.parametrize(("times", "steps"), [(1, [4, 6, 8, 10]), (2, [6, 8, 10]), (4, [10])])
-def test_a_motif_is_overused_when_it_came_so_many_times_before(times, steps):
+def test_a_motif_is_overused_when_it_came_so_many_times_before(times, steps, rewarded):
     # Up after one step, and then down after one: each pair of moves comes again with every other note.
     melody = "C4 D4 C4 D4 C4 D4 C4 D4 C4 D4 C4 D4"
     up_down = rewarded("overused_motif", melody, moves=2, times=times)
@@ -160,16 +152,16 @@ def with_distances(first, second):
 @pytest.mark.parametrize(
     ("first", "second", "same"), [(29, 30, False), (30, 31, False), (31, 32, True), (31, 40, True), (45, 33, True)]
 )
-def test_distances_of_31_sixteenths_and_more_are_one_rhythm(first, second, same):
+def test_distances_of_31_sixteenths_and_more_are_one_rhythm(first, second, same, worth):
     assert any(worth("echo", with_distances(first, second), moves=1)) == same
 
 
-def test_a_long_distance_is_no_wider_interval():
+def test_a_long_distance_is_no_wider_interval(rewarded):
     # A note a degree higher after 33 sixteenths is not what a degree and a half after one sixteenth is.
     assert rewarded("echo", [14, *[HOLD] * 32, 16, 15, 18], moves=1) == {}
 
 
-def test_a_bar_is_compared_with_all_earlier_bars_note_by_note():
+def test_a_bar_is_compared_with_all_earlier_bars_note_by_note(worth, rewarded):
     a, b, c = "C4 - E4 - G4 - - - ", "A4 - A4 - B4 - C5 - ", "C4 - E4 - B4 - C5 - "
     assert rewarded("bar_repeat", a + b + a) == {16: 1, 18: 1, 20: 1}  # the bar before the last
     assert rewarded("bar_repeat", a + b + c) == {16: 1, 18: 1}  # two like each of them; it is not four
@@ -180,7 +172,7 @@ def test_a_bar_is_compared_with_all_earlier_bars_note_by_note():
     assert rewarded("bar_repeat", a + ". . . . . . . . " + a) == {16: 1, 18: 1, 20: 1}  # from another note before
 
 
-def test_a_sequence_has_the_same_steps_and_the_same_rhythm_at_the_same_place():
+def test_a_sequence_has_the_same_steps_and_the_same_rhythm_at_the_same_place(rewarded):
     theme, moved = "C4 - D4 - E4 - - - ", "G4 - A4 - B4 - - - "
     assert rewarded("sequence", theme + moved) == {10: 1, 12: 1}
     assert rewarded("sequence", theme + "G4 - A4 - C5 - - - ") == {10: 1}  # a third in place of a step
@@ -205,7 +197,7 @@ CAPPED = {
 
 
 @pytest.mark.parametrize("rule", CAPPED)
-def test_no_more_than_the_cap_of_all_bars_so_far_is_rewarded(rule):
+def test_no_more_than_the_cap_of_all_bars_so_far_is_rewarded(rule, worth):
     free = np.array(worth(rule, CAPPED[rule]))
     assert free[16:].sum() >= 2
     assert free[:16].sum() >= 2
@@ -218,7 +210,7 @@ def test_no_more_than_the_cap_of_all_bars_so_far_is_rewarded(rule):
     assert worth(rule, CAPPED[rule], most=1000.0) == free.tolist()
 
 
-def test_a_bar_has_the_cap_of_its_own_and_what_earlier_bars_left():
+def test_a_bar_has_the_cap_of_its_own_and_what_earlier_bars_left(rewarded):
     melody = "C4 - - - - - - - | C4 D4 C4 D4 C4 - - - | C4 D4 C4 - - - - -"
     assert rewarded("stepwise", melody, most=1.5) == {9: 1, 10: 1, 11: 1, 17: 1, 18: 0.5}
     assert rewarded("stepwise", melody, Setting(), most=1.5) == {9: 1, 10: 0.5, 17: 1, 18: 0.5}

@@ -23,6 +23,11 @@ SHORT = Setting(meter="2/4")
 """Bars of eight steps."""
 
 
+@pytest.fixture(scope="module")
+def usual_setting() -> Setting:
+    return SHORT
+
+
 def tokens_of(text):
     return [
         SPECIAL[word] if word in SPECIAL else STEPS[word[0]] + word.count("#") + 12 * (int(word[-1]) - 3) + 2
@@ -30,15 +35,12 @@ def tokens_of(text):
     ]
 
 
-def worth(rule, tokens, setting=SHORT, **parameters):
-    """Return what `rule` says of each token of one melody."""
-    tokens = tokens_of(tokens) if isinstance(tokens, str) else tokens
-    composition = Composition(1, len(tokens), setting)
-    values = []
-    for token in tokens:
-        composition.append(np.array([token]))
-        values.append(HUMAN_RULES[rule](composition, **parameters)[0])
-    return values
+@pytest.fixture(scope="module")
+def worth(worth):
+    """Return the same, of notes in the notation of this module."""
+    return lambda rule, melody, *setting, **parameters: worth(
+        rule, tokens_of(melody) if isinstance(melody, str) else melody, *setting, **parameters
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,7 +65,7 @@ def worth(rule, tokens, setting=SHORT, **parameters):
         ("opening", "D4 C4", [0, 0]),
     ],
 )
-def test_notes(rule, melody, expected):
+def test_notes(rule, melody, expected, worth):
     assert worth(rule, melody) == expected
 
 
@@ -76,7 +78,7 @@ def test_notes(rule, melody, expected):
         ("z . . . C4 . z . .", {}),  # a rest holds nothing over
     ],
 )
-def test_syncopation_is_a_note_held_over_a_stronger_beat(melody, expected):
+def test_syncopation_is_a_note_held_over_a_stronger_beat(melody, expected, worth):
     values = worth("syncopation", melody)
     assert {t: value for t, value in enumerate(values) if value} == expected
 
@@ -87,35 +89,35 @@ def test_weights_of_beats():
     assert beat_strengths(Setting(meter="3/4")).tolist() == [4, 0, 1, 0, 2, 0, 1, 0, 2, 0, 1, 0]
 
 
-def test_a_bar_with_the_rhythm_of_the_last():
+def test_a_bar_with_the_rhythm_of_the_last(worth):
     assert worth("bar_rhythm", "C4 . D4 . E4 . z . G4 . . A4 C5 . . .")[8:] == [1, 0, -1, -1, 1, 0, 0, 0]
 
 
-def test_what_a_note_is_worth_by_its_place_in_the_bar():
+def test_what_a_note_is_worth_by_its_place_in_the_bar(worth):
     tokens = [20, 1, 22, 0, *[1] * 12, 24, 26, 1, 28]
     told = worth("onset", tokens, Setting(), worth=[2.0, 0.5, -1.0])
     assert told == [2, 0, -1, *[0] * 13, 2, 0.5, 0, 0]
     assert worth("onset", tokens) == [0] * 20
 
 
-def test_a_phrase_ends_with_a_long_note():
+def test_a_phrase_ends_with_a_long_note(worth):
     assert worth("long_end", "C4 D4 . . . . . . . . . . . E4 . .") == [0] * 15 + [1]
     assert sum(worth("long_end", "C4 D4 . . . . . . . . . . . . E4 .")) == 0
     assert sum(worth("long_end", "C4 . . . . . E4 . C4 . . . . . E4 .", bars=1, steps=2)) == 2
 
 
-def test_a_phrase_ends_on_a_stable_note():
+def test_a_phrase_ends_on_a_stable_note(worth):
     assert worth("stable_end", "C4 . . . . . . . D4 . . . E4 . . .") == [0] * 15 + [1]
     assert sum(worth("stable_end", "C4 . . . . . . . D4 . . . F4 . . .")) == 0
 
 
-def test_bars_without_a_beginning_note():
+def test_bars_without_a_beginning_note(worth):
     assert worth("standstill", "C4" + " ." * 31) == [0] * 23 + [1] + [0] * 7 + [1]
     assert sum(worth("standstill", "C4" + " ." * 21 + " D4 .")) == 0
     assert worth("standstill", "z" + " ." * 15, bars=1)[-1] == 1
 
 
-def test_stable_notes_on_half_bars():
+def test_stable_notes_on_half_bars(worth):
     assert worth("stable_beat", "C4 E4 G4 . D4 . . . A4 . . . . . . .") == [1, 0, 0, 0, 0, 0, 0, 0, 1, *[0] * 7]
     assert worth("stable_beat", "C4 . . . E4 . . . G4 . . .", Setting(meter="3/4")) == [1, *[0] * 11]
 
@@ -130,14 +132,14 @@ def test_positions_in_the_scale():
     assert scale_positions(Setting())[tokens_of("C4 C#4 D4 F4 C5 B3")].tolist() == [0, 1, 2, 6, 14, -2]
 
 
-def test_a_bar_repeats_the_notes_of_the_bar_that_it_is_likest():
+def test_a_bar_repeats_the_notes_of_the_bar_that_it_is_likest(worth):
     bars = "C4 . D4 . E4 . F4 . ", "G4 . D4 . E4 . F4 . ", "C4 . D4 . G4 . F4 . "
     values = worth("bar_repeat", "".join(bars))
     assert values[8:16] == [0, 0, 1, 0, 1, 0, 1, 0]
     assert values[16:] == [1, 0, 1, 0, 0, 0, 1, 0]
 
 
-def test_a_sequence_repeats_the_moves_of_a_bar_in_steps_of_the_scale():
+def test_a_sequence_repeats_the_moves_of_a_bar_in_steps_of_the_scale(worth):
     values = worth("sequence", "C4 . D4 . E4 . C4 . D4 . E4 . F4 . D4 . E4 . F4 . G4 F4 G4 .")
     assert values[:8] == [0] * 8
     assert values[8:16] == [0, 0, 1, 0, 1, 0, 1, 0]  # whole tone and semitone are both one step
@@ -154,29 +156,29 @@ def test_a_sequence_repeats_the_moves_of_a_bar_in_steps_of_the_scale():
         ("C4 C4 C4 C4 C4 C4", {}),  # a note that is only repeated is no news
     ],
 )
-def test_an_echo_is_three_moves_heard_before(melody, expected):
+def test_an_echo_is_three_moves_heard_before(melody, expected, worth):
     values = worth("echo", melody)
     assert {t: value for t, value in enumerate(values) if value} == expected
 
 
 @pytest.mark.parametrize("rule", ["bar_repeat", "sequence"])
-def test_repeated_notes_are_no_news(rule):
+def test_repeated_notes_are_no_news(rule, worth):
     assert sum(worth(rule, "C4 . " * 12)) == 0
 
 
 @pytest.mark.parametrize(("most", "expected"), [(1, [1, 0, 1, 0, 0, 0, 0, 0]), (0.75, [1, 0, 0.5, 0, 0, 0, 0, 0])])
-def test_what_is_enough_grows_with_the_bars_and_is_not_paid_beyond(most, expected):
+def test_what_is_enough_grows_with_the_bars_and_is_not_paid_beyond(most, expected, worth):
     bar = "C4 . D4 . E4 . F4 . "
     values = worth("bar_repeat", 3 * bar, most=most)
     assert values[8:16] == expected
     assert sum(values[16:]) == most
 
 
-def test_what_costs_makes_room():
+def test_what_costs_makes_room(worth):
     assert worth("bar_rhythm", "C4 D4 . . . . . . E4 . F4 . G4 . . .", most=0.25)[8:] == [0.5, -1, -1, 0, -1, 0, 0, 0]
 
 
-def test_bells_are_highest_at_the_centre():
+def test_bells_are_highest_at_the_centre(worth):
     bar = "C4 . D4 . E4 . C4 ."
     assert worth("density", bar, centre=4, width=2) == [0] * 8
     assert worth("density", bar, centre=6, width=2)[-1] == -1
@@ -198,7 +200,7 @@ def test_entropy_of_names():
     key=st.sampled_from(["C", "D", "F", "Bb", "A"]),
 )
 @settings(max_examples=10, deadline=None)
-def test_a_rule_is_worth_the_same_in_every_key(rule, pieces, meter, key):
+def test_a_rule_is_worth_the_same_in_every_key(rule, pieces, meter, key, worth):
     in_c, in_key = Setting(meter=meter), Setting(key=key, meter=meter)
     pieces = np.where(pieces < 2, pieces, pieces.clip(14, 25))  # so that nothing leaves the vocabulary
     moved = transposed(pieces, in_key.semitones_from_c)

@@ -1,5 +1,6 @@
 """Rules and masks of one's own: written in a file, named in a profile, and told by name, file and step if they fail."""
 
+import inspect
 import pickle
 import re
 from pathlib import Path
@@ -26,6 +27,9 @@ from melody_env import (
     score_melodies,
 )
 from melody_env.forbidding import nearest_allowed
+from melody_env.plugins import find_plugin
+from melody_env.profile import BUILT_IN_RULES
+from melody_env.rules import HUMAN_RULES, MASKS, RULES
 from melody_env.searching import METHODS, Value
 
 FILE = """
@@ -306,3 +310,24 @@ def test_a_search_finds_nothing_forbidden(method, prior, write, monkeypatch):
         found = list(METHODS[method](value, 500, np.random.default_rng(0)))[-1].melodies
         assert (found[:, 0] >= 2).all()
         assert np.isin(found, [0, 1, *range(14, 27)]).all()
+
+
+@pytest.mark.parametrize("name", [*BUILT_IN_RULES, *MASKS])
+def test_built_in_rules_and_masks_are_under_the_decorators_that_users_have(name):
+    function = {**BUILT_IN_RULES, **MASKS}[name]
+    plugin = find_plugin(Path(inspect.getfile(function)), name, is_mask=name in MASKS)
+    assert (plugin.per, plugin.batched) == ("step", True)  # called as they are, without an adapter
+
+
+def test_built_in_rules_keep_their_order():
+    paper = "key tonic repetition autocorrelation motif repeated_motif interval leap extrema"
+    others = "in_key scale non_repeating extrema_so_far autocorrelation_so_far"
+    human = (
+        "echo overused_motif bar_repeat sequence bar_rhythm off_eighth onset syncopation rest standstill long_end "
+        "stepwise scale_run turn repeated_note fourth_or_fifth tritone_or_seventh beyond_octave leap_answered "
+        "leap_continued chromatic_step stable_beat opening stable_end density phrase_range pitch_entropy"
+    )
+    assert list(RULES) == paper.split()
+    assert list(HUMAN_RULES) == human.split()
+    assert list(BUILT_IN_RULES) == f"{paper} {others} {human}".split()
+    assert list(MASKS) == ["in_scale", "no_wide_leaps"]

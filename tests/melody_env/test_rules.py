@@ -8,7 +8,6 @@ from hypothesis.extra.numpy import arrays
 
 from melody_env import RewardProfile, WeightedRule, score_melodies
 from melody_env.composition import Composition
-from melody_env.profile import BUILT_IN_RULES
 from melody_env.rules import RULES
 from melody_env.rules.periodicity import autocorrelations
 
@@ -16,17 +15,7 @@ OFF, HOLD = 0, 1
 C4, D4, E4, F4, G4, A4, B4, C5 = 14, 16, 18, 19, 21, 23, 25, 26
 
 
-def worth(rule, tokens, **parameters):
-    """Return what `rule` says of each token of one melody."""
-    composition = Composition(1, len(tokens))
-    values = []
-    for token in tokens:
-        composition.append(np.array([token]))
-        values.append(BUILT_IN_RULES[rule](composition, **parameters)[0])
-    return values
-
-
-def test_key_punishes_notes_outside_c_major():
+def test_key_punishes_notes_outside_c_major(worth):
     tokens = [OFF, HOLD, 2, 3, C4, 15, 35, 36, 37]
     assert worth("key", tokens) == [0, 0, 0, -1, 0, -1, 0, -1, 0]
 
@@ -43,7 +32,7 @@ def test_key_punishes_notes_outside_c_major():
         ([C4], [0]),
     ],
 )
-def test_tonic_is_paid_at_the_start_and_at_the_end(tokens, paid_steps):
+def test_tonic_is_paid_at_the_start_and_at_the_end(tokens, paid_steps, worth):
     assert worth("tonic", tokens) == [3 if t in paid_steps else 0 for t in range(len(tokens))]
 
 
@@ -61,13 +50,13 @@ def test_tonic_is_paid_at_the_start_and_at_the_end(tokens, paid_steps):
         ([C4, OFF, D4, OFF, E4, OFF, OFF], None),
     ],
 )
-def test_repetition_punishes_the_token_that_is_one_too_many(tokens, first_punished):
+def test_repetition_punishes_the_token_that_is_one_too_many(tokens, first_punished, worth):
     punished = [t for t, value in enumerate(worth("repetition", tokens)) if value]
     assert (punished[0] if punished else None) == first_punished
     assert all(value in (0, -100) for value in worth("repetition", tokens))
 
 
-def test_repetition_limits_are_parameters():
+def test_repetition_limits_are_parameters(worth):
     assert worth("repetition", [C4, C4, C4], limit=1) == [0, 0, -100]
     assert worth("repetition", [C4, HOLD, C4, C4, C4], limit=1, limit_with_gaps=2) == [0, 0, 0, 0, -100]
     assert worth("repetition", [OFF] * 5, note_off_limit=3) == [0, 0, 0, 0, -100]
@@ -82,21 +71,21 @@ def test_repetition_limits_are_parameters():
         ([0, 0, 0, 2], [0, 0, 0, -3 * (1 / 6 + 1 / 4)]),  # lag 1: -1/12, under the threshold; lag 2: -1/6, lag 3: -1/4
     ],
 )
-def test_autocorrelation_is_charged_on_the_melody_so_far(tokens, values):
+def test_autocorrelation_is_charged_on_the_melody_so_far(tokens, values, worth):
     assert worth("autocorrelation", tokens) == pytest.approx(values)
 
 
-def test_autocorrelation_lags_and_threshold_are_parameters():
+def test_autocorrelation_lags_and_threshold_are_parameters(worth):
     assert worth("autocorrelation", [0, 3, 0], max_lag=1)[-1] == pytest.approx(-2)
     assert worth("autocorrelation", [0, 3, 0], threshold=0.2)[-1] == pytest.approx(-2)
 
 
-def test_motif_counts_the_distinct_pitches_of_the_last_eight_tokens():
+def test_motif_counts_the_distinct_pitches_of_the_last_eight_tokens(worth):
     tokens = [C4, D4, E4, HOLD, OFF, C4, D4, E4, F4, G4, HOLD, HOLD, HOLD, HOLD, HOLD, HOLD, HOLD]
     assert worth("motif", tokens) == pytest.approx([0] * 7 + [3, 3.3, 3.6, 3.6, 3.6, 3.6, 3.3, 3, 0, 0])
 
 
-def test_repeated_motif_wants_the_same_eight_tokens_without_overlap():
+def test_repeated_motif_wants_the_same_eight_tokens_without_overlap(worth):
     theme = [C4, D4, E4, F4, G4, F4, HOLD, D4]
     assert worth("repeated_motif", theme * 2) == [0] * 15 + [6]
     assert worth("repeated_motif", [*theme, A4, *theme]) == [0] * 16 + [6]
@@ -105,13 +94,13 @@ def test_repeated_motif_wants_the_same_eight_tokens_without_overlap():
     assert worth("repeated_motif", [C4, D4] * 8) == [0] * 16  # two pitches are no motif
 
 
-def test_repeated_motif_pays_most_a_bar_if_told_so():
+def test_repeated_motif_pays_most_a_bar_if_told_so(worth):
     theme = [C4, HOLD, D4, HOLD, E4, HOLD, F4, HOLD]
     assert worth("repeated_motif", theme * 3) == [0] * 15 + [5] * 9
     assert worth("repeated_motif", theme * 3, most=3) == [0] * 15 + [3, 3] + [0] * 7  # a bar is sixteen steps
 
 
-def test_motif_window_and_pitches_are_parameters():
+def test_motif_window_and_pitches_are_parameters(worth):
     tokens = [C4, D4, C4, D4]
     assert worth("motif", tokens, beats=0.5, min_pitches=2) == [0, 3, 3, 3]
     assert worth("repeated_motif", tokens, beats=0.5, min_pitches=2) == [0, 0, 0, 4]
@@ -150,7 +139,7 @@ def test_motif_window_and_pitches_are_parameters():
         ([C4, OFF, HOLD, D4], 0.4),
     ],
 )
-def test_interval_values_the_step_from_the_last_pitch(tokens, value):
+def test_interval_values_the_step_from_the_last_pitch(tokens, value, worth):
     assert worth("interval", tokens)[-1] == pytest.approx(value)
 
 
@@ -167,11 +156,11 @@ def test_interval_values_the_step_from_the_last_pitch(tokens, value):
         ([HOLD, G4, C4, OFF, G4], [0, 0, 0, 0, 0]),
     ],
 )
-def test_leap_wants_an_answer(tokens, values):
+def test_leap_wants_an_answer(tokens, values, worth):
     assert worth("leap", tokens) == values
 
 
-def test_leap_size_and_patience_are_parameters():
+def test_leap_size_and_patience_are_parameters(worth):
     assert worth("leap", [C4, F4, C5], min_semitones=5) == [0, 0, -5]
     assert worth("leap", [C4, G4, HOLD, HOLD, C4], patience=1) == [0, 0, 0, 0, 5]
 
@@ -188,7 +177,7 @@ def test_leap_size_and_patience_are_parameters():
         ([OFF, OFF, OFF, OFF], 0),
     ],
 )
-def test_extrema_are_judged_at_the_last_step(tokens, value):
+def test_extrema_are_judged_at_the_last_step(tokens, value, worth):
     assert worth("extrema", tokens) == [0, 0, 0, value]
 
 
@@ -204,7 +193,7 @@ def test_extrema_are_judged_at_the_last_step(tokens, value):
         ([2, 37, 2, HOLD], [6, 0, -3, 0]),
     ],
 )
-def test_extrema_so_far_tells_every_change_at_once(tokens, values):
+def test_extrema_so_far_tells_every_change_at_once(tokens, values, worth):
     assert worth("extrema_so_far", tokens) == values
 
 

@@ -16,18 +16,6 @@ from note_rnn.primers import parse_notes
 OFF, HOLD = 0, 1
 
 
-def worth(rule, melody, setting=None, **parameters):
-    """Return the value of `rule` at each step of one melody, through a profile of this rule."""
-    tokens = parse_notes(melody) if isinstance(melody, str) else np.array(melody)
-    profile = RewardProfile("one rule", (WeightedRule(rule, 1.0, parameters),))
-    return score_melodies([tokens], profile, setting).rules[rule][0].tolist()
-
-
-def rewarded(rule, melody, setting=None, **parameters):
-    """Return the values of `rule` that are not 0, by step."""
-    return {t: value for t, value in enumerate(worth(rule, melody, setting, **parameters)) if value}
-
-
 INTERVALS = {
     0: "repeated_note",
     **dict.fromkeys((1, 2), "stepwise"),
@@ -39,7 +27,7 @@ INTERVALS = {
 
 @pytest.mark.parametrize("between", [[], [HOLD], [OFF], [HOLD, OFF, HOLD]])
 @pytest.mark.parametrize("semitones", [*range(15), 35])
-def test_an_interval_up_or_down_is_of_one_kind_or_of_none(semitones, between):
+def test_an_interval_up_or_down_is_of_one_kind_or_of_none(semitones, between, worth):
     for rule in set(INTERVALS.values()):
         up, down = (worth(rule, melody) for melody in ([2, *between, 2 + semitones], [37, *between, 37 - semitones]))
         assert up == down == [0] * (1 + len(between)) + [float(rule == INTERVALS.get(semitones))]
@@ -61,7 +49,7 @@ def test_an_interval_up_or_down_is_of_one_kind_or_of_none(semitones, between):
         (0, 5, set()),
     ],
 )
-def test_what_answers_a_leap(leap, then, named):
+def test_what_answers_a_leap(leap, then, named, worth):
     melody = [20, HOLD, 20 + leap, OFF, 20 + leap + then]
     for rule in ("leap_answered", "leap_continued", "turn"):
         assert worth(rule, melody) == [0, 0, 0, 0, float(rule in named)]
@@ -80,7 +68,7 @@ def test_what_answers_a_leap(leap, then, named):
         ("C4 D4 E4 E4 F4 G4 A4", 4, [6]),  # so does a repeated note
     ],
 )
-def test_a_scale_counts_from_its_fourth_note_on(melody, notes, steps):
+def test_a_scale_counts_from_its_fourth_note_on(melody, notes, steps, rewarded):
     assert rewarded("scale_run", melody, notes=notes) == dict.fromkeys(steps, 1)
 
 
@@ -99,7 +87,7 @@ D_MAJOR, A_MINOR = Setting("D"), Setting("A", "minor")
         ("A#4 B4 A#4", [0, 1, 0], [0, 1, 0]),
     ],
 )
-def test_a_chromatic_step_leaves_a_note_outside_the_scale_by_a_semitone(melody, in_c, in_d):
+def test_a_chromatic_step_leaves_a_note_outside_the_scale_by_a_semitone(melody, in_c, in_d, worth):
     assert worth("chromatic_step", melody) == in_c
     assert worth("chromatic_step", melody, D_MAJOR) == in_d
 
@@ -108,7 +96,7 @@ def test_a_chromatic_step_leaves_a_note_outside_the_scale_by_a_semitone(melody, 
     ("setting", "openings"),
     [(Setting(), {0, 7}), (D_MAJOR, {2, 9}), (A_MINOR, {9, 4}), (Setting("B", "locrian"), {11, 5})],
 )
-def test_an_opening_is_tonic_or_dominant_and_only_the_first_note(setting, openings):
+def test_an_opening_is_tonic_or_dominant_and_only_the_first_note(setting, openings, worth):
     for token in range(2, 38):
         expected = float((token - 2) % 12 in openings)
         assert worth("opening", [token, 16], setting) == [expected, 0]
@@ -136,14 +124,14 @@ def test_stable_notes_are_tonic_third_fifth_and_the_relative_tonic(setting, stab
 @pytest.mark.parametrize(
     ("meter", "steps"), [("4/4", [0, 8, 16]), ("6/8", [0, 6, 12, 18]), ("3/4", [0, 12]), ("2/4", [0, 4, 8, 12, 16])]
 )
-def test_stable_notes_count_where_a_bar_or_half_of_it_begins(meter, steps):
+def test_stable_notes_count_where_a_bar_or_half_of_it_begins(meter, steps, rewarded):
     assert rewarded("stable_beat", [14] * 20, Setting(meter=meter)) == dict.fromkeys(steps, 1)
     assert rewarded("stable_beat", [19] * 20, Setting(meter=meter)) == {}  # F
     assert rewarded("stable_beat", [19] * 20, Setting("F", meter=meter)) == dict.fromkeys(steps, 1)
     assert rewarded("stable_beat", [14] + [HOLD] * 19, Setting(meter=meter)) == {0: 1}
 
 
-def test_a_phrase_ends_on_its_last_note_even_if_a_rest_follows():
+def test_a_phrase_ends_on_its_last_note_even_if_a_rest_follows(rewarded):
     short = Setting(meter="2/4")
     melody = "F4 - - - - E4 - . | D4 - - - - - - - | . . . . . . . . | G4 A4 F4 - . . . . | . . . . C4 . . ."
     assert rewarded("stable_end", melody, short, bars=1) == {7: 1, 39: 1}
@@ -156,7 +144,7 @@ def test_a_phrase_ends_on_its_last_note_even_if_a_rest_follows():
 NINE, TWO = "C4 D4 E4 F4 G4 - A4 - B4 - - - C5 - D5 - ", "C4 - - - - - - - D4 - - - - - - - "
 
 
-def test_density_is_best_with_nine_notes_in_each_bar():
+def test_density_is_best_with_nine_notes_in_each_bar(worth, rewarded):
     assert worth("density", NINE) == [0] * 16
     assert rewarded("density", NINE + TWO) == {31: -4}  # (9 - 2) / 3.5 = 2 widths, and the first bar is past
     assert rewarded("density", TWO + NINE) == {15: -4}
@@ -167,7 +155,7 @@ def test_density_is_best_with_nine_notes_in_each_bar():
     assert worth("density", [HOLD] * 16, centre=20)[-1] == -9  # three widths are the most
 
 
-def test_a_phrase_of_two_bars_is_best_with_a_range_of_thirteen_semitones():
+def test_a_phrase_of_two_bars_is_best_with_a_range_of_thirteen_semitones(worth, rewarded):
     high, low = "C#5 - - - - - - - . . . . . . . . ", "C4 - - - . . . . E4 - - - - - - - "
     assert worth("phrase_range", low + high) == [0] * 32
     assert worth("phrase_range", high + low) == [0] * 32
@@ -177,7 +165,7 @@ def test_a_phrase_of_two_bars_is_best_with_a_range_of_thirteen_semitones():
     assert rewarded("phrase_range", [14] + [HOLD] * 31, centre=2, width=2) == {31: -1}
 
 
-def test_the_names_of_a_phrase_are_best_with_two_bits_and_two_fifths():
+def test_the_names_of_a_phrase_are_best_with_two_bits_and_two_fifths(rewarded):
     four = "C4 - - - D4 - - - E4 - - - F4 - - - "
     assert rewarded("pitch_entropy", four * 2) == {31: pytest.approx(-((0.4 / 0.3) ** 2))}
     assert rewarded("pitch_entropy", four * 2, centre=2, bars=1) == {}
@@ -185,12 +173,12 @@ def test_the_names_of_a_phrase_are_best_with_two_bits_and_two_fifths():
     assert rewarded("pitch_entropy", octaves + four, bars=1, centre=1, width=1) == {31: -1}
 
 
-def test_in_key_shares_one_between_the_tokens_of_the_scale():
+def test_in_key_shares_one_between_the_tokens_of_the_scale(worth):
     assert worth("in_key", [14, 15, HOLD, OFF]) == pytest.approx([1 / 23, 0, 1 / 23, 1 / 23])
     assert worth("in_key", [15, 14, HOLD], Setting("C#", "major_pentatonic")) == pytest.approx([1 / 17, 0, 1 / 17])
 
 
-def test_scales_go_up_two_octaves_around_the_tonic_and_start_again():
+def test_scales_go_up_two_octaves_around_the_tonic_and_start_again(worth):
     d = Setting("D", "major_pentatonic")  # D3 E3 F#3 A3 B3 D4 ... D5
     d3, e3, f3_sharp, a3, d5, e5 = 4, 6, 8, 11, 28, 30
     values = worth("scale", [d3, e3, f3_sharp, a3, d5, d3, HOLD, e5], d)
@@ -216,23 +204,23 @@ def test_scales_go_up_two_octaves_around_the_tonic_and_start_again():
         ("B4 .", Setting("G"), 0.25),
     ],
 )
-def test_an_interval_is_valued_by_the_degrees_of_its_key(melody, setting, value):
+def test_an_interval_is_valued_by_the_degrees_of_its_key(melody, setting, value, worth):
     assert worth("interval", melody, setting)[-1] == pytest.approx(value)
 
 
-def test_key_is_the_scale_of_the_setting():
+def test_key_is_the_scale_of_the_setting(worth):
     assert worth("key", "F4 F#4 C4 C#4 . -", D_MAJOR) == [-1, 0, -1, 0, 0, 0]
     assert worth("key", "C4 D#4 E4", Setting("C", "blues")) == [0, 0, -1]
 
 
-def test_the_tonic_of_a_piece_in_g_is_its_nearest_g_and_that_of_a_range_lies_in_it():
+def test_the_tonic_of_a_piece_in_g_is_its_nearest_g_and_that_of_a_range_lies_in_it(worth):
     piece = "G3 - - - G4 - - - G3 - - -"
     assert worth("tonic", piece, Setting("G")) == [3] + [0] * 7 + [3, 3, 3, 3]
     assert worth("tonic", piece, Setting("G", pitch_range=(55, 79))) == [0] * 9 + [3, 3, 3]
     assert worth("tonic", piece.replace("G3", "G4"), Setting("G", pitch_range=(55, 79))) == [3] + [0] * 7 + [3, 3, 3, 3]
 
 
-def test_a_motif_is_found_again_two_beats_of_its_meter_later():
+def test_a_motif_is_found_again_two_beats_of_its_meter_later(worth):
     theme = [14, HOLD, 16, HOLD, 18, HOLD]
     for meter, steps in (("4/4", 8), ("6/8", 12), ("2/2", 16), ("3/8", 12)):
         values = worth("repeated_motif", theme * 8, Setting(meter=meter))
@@ -241,7 +229,7 @@ def test_a_motif_is_found_again_two_beats_of_its_meter_later():
     assert np.flatnonzero(worth("motif", [14, 16, 18] * 4, Setting(meter="6/8"), beats=1))[0] == 5
 
 
-def test_autocorrelation_so_far_has_lags_of_its_own():
+def test_autocorrelation_so_far_has_lags_of_its_own(worth):
     # Lags 1 and 2 of 0 3 0 are -2/3 and 1/6; of 0 3 the first is -1/2.
     assert worth("autocorrelation_so_far", [0, 3, 0]) == pytest.approx([0, -1.5, -3 * (5 / 6 - 1 / 2)])
     assert worth("autocorrelation_so_far", [0, 3, 0], max_lag=1) == pytest.approx([0, -1.5, -3 * (2 / 3 - 1 / 2)])
@@ -294,7 +282,7 @@ PIECES = np.array(
 
 
 @pytest.mark.parametrize("rule", BUILT_IN_RULES)
-def test_the_values_of_a_melody_do_not_depend_on_the_others_of_the_batch(rule):
+def test_the_values_of_a_melody_do_not_depend_on_the_others_of_the_batch(rule, worth):
     setting = Setting(meter="2/4")
     parameters = {"onset": {"worth": [1.0, 2.0, 3.0]}, "overused_motif": {"times": 1}}.get(rule, {})
     together = score_melodies(PIECES, RewardProfile("one", (WeightedRule(rule, 1.0, parameters),)), setting)
@@ -304,7 +292,7 @@ def test_the_values_of_a_melody_do_not_depend_on_the_others_of_the_batch(rule):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_every_note_of_a_mode_is_in_key_and_no_other(mode):
+def test_every_note_of_a_mode_is_in_key_and_no_other(mode, worth):
     a = 9
     in_key = [float((token - 2 - a) % 12 not in MODES[mode]) for token in range(2, 38)]
     assert worth("key", list(range(2, 38)), Setting("A", mode)) == [-value for value in in_key]

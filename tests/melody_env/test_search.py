@@ -187,7 +187,7 @@ def test_without_log_p_the_sum_of_r_mt_counts():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--evaluations", "0"], "--evaluations must be a whole number above 0, not 0."),
+        (["--evaluations", "0"], "--evaluations must be at least 1, not 0."),
         (["--reward", "nonsense"], "No reward profile nonsense"),
         (["--c", "-1"], "c must be a number above 0"),
     ],

@@ -284,9 +284,18 @@ def test_from_a_path(midi, tmp_path):
         extract_melodies(tmp_path / "none.mid")
 
 
-@pytest.mark.parametrize("wrong", [{"bar_steps": 0}, {"min_bars": 0}, {"max_steps": -1}, {"gap_bars": 0.0}])
-def test_impossible_settings(wrong):
-    with pytest.raises(InputError, match="at least 1"):
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"bar_steps": 0}, "bar_steps must be at least 1, not 0."),
+        ({"min_bars": 0}, "min_bars must be at least 1, not 0."),
+        ({"min_pitches": 0}, "min_pitches must be at least 1, not 0."),
+        ({"max_steps": -1}, "max_steps must be at least 1, not -1."),
+        ({"gap_bars": 0.0}, "gap_bars must be a number above 0, not 0.0."),
+    ],
+)
+def test_impossible_settings(wrong, sentence):
+    with pytest.raises(InputError, match=sentence):
         Extraction(**wrong)
 
 

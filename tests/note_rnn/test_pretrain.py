@@ -293,10 +293,12 @@ def test_paper_recipe_is_the_papers():
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"hidden_size": (0,)}, "must be at least 1"),
-        ({"hidden_size": ()}, "must be at least 1"),
-        ({"num_layers": 0}, "must be at least 1"),
-        ({"patience": 0}, "must be at least 1"),
+        ({"hidden_size": (12, 0)}, "--hidden-size must be at least 1, not 0."),
+        ({"hidden_size": ()}, "--hidden-size needs at least one number of units."),
+        ({"num_layers": 0}, "--num-layers must be at least 1, not 0."),
+        ({"patience": 0}, "--patience must be at least 1, not 0."),
+        ({"threads": 0}, "--threads must be at least 1, not 0."),
+        ({"updates": 0}, "--updates must be at least 1, not 0."),
         ({"dropout": 1.0}, "at least 0 and below 1"),
     ],
 )

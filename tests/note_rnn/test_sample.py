@@ -114,11 +114,11 @@ def test_the_smallest_nucleus_is_the_likeliest_token():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--n", 0], "--n and --length must be at least 1."),
-        (["--length", 0], "--n and --length must be at least 1."),
-        (["--temperature", 0], "--temperature must be above 0"),
-        (["--top-p", 1.5], "--top-p above 0 and at most 1"),
-        (["--top-p", 0], "--top-p above 0 and at most 1"),
+        (["--n", 0], "--n must be at least 1, not 0."),
+        (["--length", 0], "--length must be at least 1, not 0."),
+        (["--temperature", 0], "--temperature must be a number above 0, not 0.0."),
+        (["--top-p", 1.5], "--top-p must be above 0 and at most 1, not 1.5."),
+        (["--top-p", 0], "--top-p must be above 0 and at most 1, not 0.0."),
         (["--bpm", 1], "bpm must be within"),
         (["--prior", "nowhere"], "No Note RNN at nowhere.safetensors"),
         (["--primer", "nowhere.mid"], "There is no file nowhere.mid"),

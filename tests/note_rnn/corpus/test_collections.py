@@ -59,10 +59,13 @@ def test_what_is_cached_can_be_had_without_parsing_if_all_of_it_is(books, tmp_pa
     assert cached_corpus(["book"], tmp_path / "elsewhere") is None
 
 
-def test_without_a_cache_folder_that_of_the_user_is_taken(books, tmp_path, monkeypatch):
-    monkeypatch.setattr(corpora, "user_cache_dir", lambda name: str(tmp_path / "users" / name))
+@pytest.mark.parametrize(("variable", "folder"), [("named", "named"), ("", "users/melody-rl")])
+def test_without_a_folder_that_of_the_variable_or_of_the_user_is_taken(variable, folder, books, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(corpora, "user_cache_dir", lambda name: f"users/{name}")
+    monkeypatch.setenv("MELODY_RL_CACHE", variable)
     load_corpus(["book"], num_workers=1)
-    assert [path.name for path in (tmp_path / "users" / "melody-rl" / "corpus").iterdir()] == [
+    assert [path.name for path in (tmp_path / folder / "corpus").iterdir()] == [
         f"book-{corpora.EXTRACTION_VERSION}.npz"
     ]
     assert cached_corpus(["book"]).titles == ["a", "m", "z"]
