@@ -27,6 +27,7 @@ from agents.votes import read_votes
 from melody_env import setting_of
 from melody_env.populations import held_out_melodies
 from note_rnn import InputError, run_command
+from note_rnn.command_line import parse
 
 PAIRS = 3
 """First notes from which before and after stand side by side; further melodies have rows of their own."""
@@ -167,9 +168,9 @@ def _facts(run: Run) -> Facts:
     return [("Command", "python " + " ".join(command)), ("Seed", str(seed)), *run_facts(run.record)]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    print(f"Saved {write_report(tyro.cli(ReportConfig))}")
+    print(f"Saved {write_report(parse(ReportConfig, arguments))}")
 
 
 if __name__ == "__main__":

@@ -70,9 +70,9 @@ class RecurrentDQNSettings(_QLearning, Settings):
     """What Q, Psi, G and RL-only can be told."""
 
     buffer_size: int | None = 100_000
-    """Steps that the replay buffer holds; None: those of a piece in every environment."""
+    """Steps that the replay buffer holds, if not those of a piece in every environment."""
     train_freq: int | None = 1
-    """Steps of every environment between trainings; None: those of a piece."""
+    """Steps of every environment between trainings, if not those of a piece."""
     gamma: float = 0.5
     """Discount of the next step's value."""
     return_lambda: float = 0.0

@@ -24,6 +24,7 @@ from agents.labels import ALGORITHMS, NOTE_RNN
 from agents.run_directory import RunDirectory
 from melody_env import RewardProfile, load_profile, setting_of
 from note_rnn import InputError, Progress, load_note_rnn, run_command, write_json
+from note_rnn.command_line import parse
 
 COLUMNS = {
     "log_prob": ("log p", ".3f"),
@@ -150,10 +151,10 @@ def _profiles(configs: Sequence[TrainConfig[Any]]) -> Mapping[str, RewardProfile
     return {"paper": load_profile("paper"), **{Path(config.reward).stem: config.profile() for config in configs}}
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     torch.set_num_threads(1)
-    config = tyro.cli(LikenessConfig)
+    config = parse(LikenessConfig, arguments)
     print(markdown(compare(config)))
     print(f"\nSaved {config.out}")
 

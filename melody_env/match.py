@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import tyro
 
 from melody_env.calibrate import check_file, checked_tunes, limited, write_profile
 from melody_env.calibration import fit_means
@@ -21,6 +20,7 @@ from melody_env.rules import HUMAN_RULES
 from melody_env.scoring import score_melodies
 from melody_env.setting import PAPER_SETTING, Setting, SettingOptions
 from note_rnn.checkpoint import load_note_rnn
+from note_rnn.command_line import parse
 from note_rnn.corpus import DEFAULT_COLLECTIONS, load_corpus, split
 from note_rnn.errors import InputError, run_command
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, Tokens
@@ -83,9 +83,9 @@ def weighted(rules: Sequence[WeightedRule], weights: Floats) -> tuple[WeightedRu
     return *kept, WeightedRule("onset", 1.0, {"worth": rounded[len(rules) :]})
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    config = tyro.cli(MatchConfig)
+    config = parse(MatchConfig, arguments)
     check_file(config.out)
     profile = match(config)
     comments = [

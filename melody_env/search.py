@@ -1,12 +1,12 @@
 """`python -m melody_env.search`: how much a reward can pay, and what searching without learning finds."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-import tyro
 
 from melody_env.engine import check_count
 from melody_env.pictures import melody_text
@@ -15,6 +15,7 @@ from melody_env.scoring import score_melodies
 from melody_env.searching import METHODS, Found, Value
 from melody_env.setting import Setting, SettingOptions
 from note_rnn.checkpoint import load_note_rnn
+from note_rnn.command_line import parse
 from note_rnn.errors import InputError, run_command
 from note_rnn.files import write_json
 from note_rnn.midi import write_midi
@@ -92,9 +93,9 @@ def _print(record: dict[str, Any], setting: Setting) -> None:
     print(melody_text(np.array(record["melody"]), setting))
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    config = tyro.cli(SearchConfig)
+    config = parse(SearchConfig, arguments)
     if config.out is not None and config.out.exists() and not config.out.is_dir():
         raise InputError(f"{config.out} is no folder: choose another --out.")
     record = search(config)
