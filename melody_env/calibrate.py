@@ -68,7 +68,7 @@ class CalibrateConfig(SettingOptions):
     """Weigh the rules by examples: people's tunes are to be worth more than what Note RNN, Markov chains and dice make.
 
     The weights become log-odds of people against the Note RNN, so the profile's c is 1. Tune with it:
-    python train.py --reward calibrated.yaml
+    melody-rl train --reward calibrated.yaml
     """
 
     out: Path = Path("calibrated.yaml")

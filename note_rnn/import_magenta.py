@@ -19,7 +19,7 @@ from note_rnn.magenta.sources import read_source
 class ImportConfig:
     """Make a Note RNN of the original RL Tuner's checkpoint, or of a `basic_rnn` checkpoint or bundle of Magenta's.
 
-    Then tune it with `python train.py --prior PATH`.
+    Then tune it with `melody-rl train --prior PATH`.
     """
 
     source: Annotated[Path, tyro.conf.Positional]

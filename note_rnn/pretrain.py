@@ -35,7 +35,7 @@ class PretrainConfig:
     """Train a Note RNN to predict the next token of real melodies, and print how well it does beside n-grams.
 
     With nothing to configure it remakes the network that ships with the package. Then tune your own with
-    `python train.py --prior PATH`.
+    `melody-rl train --prior PATH`.
     """
 
     out: Path = Path("priors/note_rnn.safetensors")
