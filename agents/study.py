@@ -228,7 +228,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     new = Annotated[NewConfig, tyro.conf.subcommand("new")]
     analysis = Annotated[AnalyseConfig, tyro.conf.subcommand("analyse")]
-    config: NewConfig | AnalyseConfig = parse(new | analysis, arguments, description=__doc__)
+    config: NewConfig | AnalyseConfig = parse(
+        new | analysis, arguments, description="A blind listening study of what models compose."
+    )
     if isinstance(config, NewConfig):
         print(f"Saved {new_study(config)}: send it to listeners, and gather the files that they download.")
     else:

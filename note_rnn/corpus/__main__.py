@@ -89,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = parse(
         Annotated[BuildConfig, tyro.conf.subcommand("build")] | Annotated[ReportConfig, tyro.conf.subcommand("report")],
         arguments,
+        description="A corpus of your own music.",
     )
     if isinstance(config, BuildConfig):
         build(config)
