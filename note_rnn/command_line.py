@@ -71,19 +71,13 @@ def named(command: str) -> Iterator[None]:
         _command.reset(token)
 
 
-def nearest(word: str, words: Sequence[str]) -> str:
-    """Return a question whether the most similar of `words` was meant; nothing if none is similar."""
-    similar = get_close_matches(word, words, n=1)
-    return f" (did you mean {similar[0]}?)" if similar else ""
-
-
 def _started() -> list[str]:
     """Return how Python was started: by an installed command, python -m MODULE, or python FILE."""
-    module = sys.modules["__main__"].__spec__
+    module = getattr(sys.modules["__main__"], "__spec__", None)
     if module is not None:
         return ["python", "-m", module.name.removesuffix(".__main__")]
     program = Path(sys.argv[0])
-    return [program.stem] if program.suffix != ".py" else ["python", sys.argv[0]]
+    return ["python", sys.argv[0]] if program.suffix == ".py" else [program.stem]
 
 
 def _registry(names: list[str]) -> ConstructorRegistry:
@@ -129,23 +123,21 @@ def _default(label: str) -> str:
 
 def _metavar(kind: Any) -> str | None:
     """Return what stands for a value of the type `kind` in help; None is not written, though it can be typed."""
-    parts = [each for each in get_args(kind) if each is not NoneType]
-    match get_origin(kind):
-        case origin if origin is Union or origin is UnionType:
-            return "|".join(filter(None, map(_metavar, parts)))
-        case origin if origin is Literal:
-            return "{" + ",".join(map(str, parts)) + "}"
-        case origin if origin is tuple:
-            return f"{_metavar(parts[0])} ..." if parts[1:] == [...] else " ".join(map(str, map(_metavar, parts)))
-        case _:
-            return _METAVARS.get(kind)
+    origin, parts = get_origin(kind), [each for each in get_args(kind) if each is not NoneType]
+    if origin in (Union, UnionType):
+        return "|".join(str(_metavar(each)) for each in parts)
+    if origin is Literal:
+        return "{" + ",".join(map(str, parts)) + "}"
+    if origin is tuple:
+        return " ".join("..." if each is ... else str(_metavar(each)) for each in parts)
+    return _METAVARS.get(kind)
 
 
 def _refuse(mistake: mistakes.ParseErrorEvent, names: Sequence[str]) -> None:
     """Raise CommandLineError with what is wrong; what is not known here tyro tells in its own words."""
     match mistake:
         case mistakes.UnrecognizedArgs(tokens=[token, *_]) if token.startswith("-"):
-            _fail(f"There is no option {token}{nearest(token, names)}.")
+            _fail(f"There is no option {token}{_nearest(token, names)}.")
         case mistakes.UnrecognizedArgs(tokens=[token, *_]):
             _fail(f"{token!r} is not expected here: {mistake.prog} --help says what is.")
         case mistakes.InvalidChoice(argument=argument, value=value, choices=choices):
@@ -158,6 +150,10 @@ def _refuse(mistake: mistakes.ParseErrorEvent, names: Sequence[str]) -> None:
             _fail(f"Give {' and '.join(_name(each.arg) for each in missing)}: --help says more.")
         case mistakes.MissingSubcommand(subcommand_spec=spec):
             _fail(f"Say what to do: {' or '.join(f'{mistake.prog} {name}' for name in spec.parser_from_name)}.")
+
+
+def _nearest(word: str, words: Sequence[str]) -> str:
+    return "".join(f" (did you mean {similar}?)" for similar in get_close_matches(word, words, n=1))
 
 
 def _name(argument: ArgumentDefinition) -> str:
