@@ -16,6 +16,7 @@ from agents.composing import Pieces, choose, compose_pieces
 from agents.melody_files import SUFFIXES, piece_record, writable_suffixes, write_melody
 from melody_env import SettingOptions, melody_text
 from note_rnn import InputError, Progress, parse_token, read_primer, write_json
+from note_rnn.command_line import parse
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,6 @@ def _read_sidecar(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is no record of a melody that was composed ({error}).") from error
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    compose_files(tyro.cli(ComposeConfig))
+    compose_files(parse(ComposeConfig, arguments))

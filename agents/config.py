@@ -13,6 +13,7 @@ from agents.hyperparameters import Hyperparameters
 from agents.presets import PRESETS, REGULARIZED, Algorithm, Observation, Preset, PresetName
 from melody_env import EnvironmentSpec, Setting, SettingOptions, load_profile, profile_path
 from note_rnn import InputError, load_note_rnn
+from note_rnn.command_line import parse
 
 AgentHyperparameters = TypeVar("AgentHyperparameters", bound=Hyperparameters)
 
@@ -103,15 +104,15 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
     def parse(cls, arguments: Sequence[str] | None = None) -> "TrainConfig[Any]":
         """Return the configuration that the command line asks for; what it leaves open is the preset's."""
         chooser = ArgumentParser(add_help=False, allow_abbrev=False)
-        chooser.add_argument("--algo", default="q")
-        chooser.add_argument("--preset", default="default")
-        chooser.add_argument("--reward")
+        chooser.add_argument("--algo", nargs="?", default="q")
+        chooser.add_argument("--preset", nargs="?", default="default")
+        chooser.add_argument("--reward", nargs="?")
         chosen, _ = chooser.parse_known_args(arguments)
         known = chosen.algo in get_args(Algorithm) and chosen.preset in get_args(PresetName)
         changes = {} if chosen.reward is None else {"reward": chosen.reward}
         default = cls.of(chosen.algo, chosen.preset, **changes) if known else cls.of()
         kind: Any = TrainConfig[type(default.agent)]  # type: ignore[misc]
-        return tyro.cli(kind, args=arguments, default=default)
+        return parse(kind, arguments, default=default)
 
     @classmethod
     def saved(cls, record: dict[str, Any]) -> "TrainConfig[Any]":

@@ -1,5 +1,6 @@
 """`python -m agents.evaluate RUN`: count the paper's statistics over many compositions of a run's agent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from agents.evaluation import evaluate_agent
 from agents.metrics_table import metrics_table
 from agents.run_directory import RunDirectory
 from note_rnn import InputError, Progress, run_command
+from note_rnn.command_line import parse
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,9 @@ def evaluate_run(config: EvaluateConfig) -> dict[str, dict[str, float]]:
     return columns
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    evaluate_run(tyro.cli(EvaluateConfig))
+    evaluate_run(parse(EvaluateConfig, arguments))
 
 
 if __name__ == "__main__":

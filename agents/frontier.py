@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-import tyro
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich.console import Console
@@ -29,6 +28,7 @@ from agents.presets import Algorithm
 from melody_env import MelodyVecEnv
 from melody_env.search import SearchConfig, search
 from note_rnn import InputError, Progress, replacing, run_command, write_json
+from note_rnn.command_line import parse
 
 _PANELS = (
     ("paper_music_theory", "r_MT per step"),
@@ -211,9 +211,9 @@ def _read(path: Path, otherwise: Any) -> Any:
         raise InputError(f"{path} cannot be read ({error}): move it away, or choose another --out.") from error
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    config = tyro.cli(FrontierConfig)
+    config = parse(FrontierConfig, arguments)
     records = sweep(config)
     with replacing(config.out / "frontier.png") as temporary:
         picture(records, references(config)).savefig(temporary, dpi=110)

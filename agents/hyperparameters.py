@@ -69,9 +69,9 @@ class RecurrentDQNHyperparameters(_QLearning, Hyperparameters):
     """Hyperparameters of Q, Psi, G and RL-only."""
 
     buffer_size: int | None = 100_000
-    """Steps that the replay buffer holds; None: those of a piece in every environment."""
+    """Steps that the replay buffer holds, if not those of a piece in every environment."""
     train_freq: int | None = 1
-    """Steps of every environment between trainings; None: those of a piece."""
+    """Steps of every environment between trainings, if not those of a piece."""
     gamma: float = 0.5
     """Discount of the next step's value."""
     return_lambda: float = 0.0

@@ -28,6 +28,7 @@ from agents.votes import read_votes
 from melody_env import EnvironmentSpec
 from melody_env.populations import held_out_melodies
 from note_rnn import InputError, run_command
+from note_rnn.command_line import parse, train_command
 
 PAIRS = 3
 """First notes from which before and after stand side by side; further melodies have rows of their own."""
@@ -94,7 +95,7 @@ def _read(path: Path, label: str, config: ReportConfig) -> Run:
     run = RunDirectory.open(path)
     measured = [name for name in ("evaluation.json", "metrics.json") if (path / name).exists()]
     if not measured:
-        raise RunError(f"{path} has not come to its end: go on with it, python train.py --resume {path}")
+        raise RunError(f"{path} has not come to its end: go on with it, {train_command()} --resume {path}")
     metrics = run.read_json(measured[0])
     if "people" in metrics:  # as version 0.1 called them
         metrics[HUMAN] = metrics.pop("people")
@@ -168,13 +169,15 @@ def _charts(runs: Sequence[Run]) -> list[Chart]:
 
 def _facts(run: Run) -> Facts:
     """Return what is needed to make the run again, by name."""
-    command, seed = run.record.get("command", []), TrainConfig.saved(run.record).seed
-    return [("Command", "python " + " ".join(command)), ("Seed", str(seed)), *run_facts(run.record, run.environment)]
+    command, seed = " ".join(run.record.get("command", [])), TrainConfig.saved(run.record).seed
+    if not command.startswith(("python ", "melody-rl ")):  # 0.1 left the first word out
+        command = f"python {command}"
+    return [("Command", command), ("Seed", str(seed)), *run_facts(run.record, run.environment)]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    print(f"Saved {write_report(tyro.cli(ReportConfig))}")
+    print(f"Saved {write_report(parse(ReportConfig, arguments))}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
 from matplotlib.figure import Figure
 
 from agents.bootstrap import estimates, pooled
@@ -24,6 +23,7 @@ from agents.samples import Sample
 from melody_env import Setting
 from melody_env.populations import held_out_melodies
 from note_rnn import Progress, load_note_rnn, replacing, run_command, write_json, write_text
+from note_rnn.command_line import parse
 from note_rnn.corpus import CorpusError, load_corpus
 from note_rnn.pretrain import PretrainConfig, pretrain
 
@@ -154,9 +154,9 @@ def _plain(cell: Cell) -> dict[str, Any]:
     return {name: None if value != value else value for name, value in asdict(cell).items()}
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    files = reproduce(tyro.cli(ReproduceConfig))
+    files = reproduce(parse(ReproduceConfig, arguments))
     print("Wrote " + ", ".join(map(str, files)))
 
 

@@ -4,7 +4,6 @@ import json
 import pickle
 import platform
 import random
-import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from note_rnn import InputError, replacing, write_json
+from note_rnn.command_line import command_line
 
 _PACKAGES = ("melody-rl", "gymnasium", "numpy", "pretty_midi", "stable-baselines3", "tensorboard", "torch")
 
@@ -50,7 +50,7 @@ class RunDirectory:
                 "config.json",
                 {
                     **record,
-                    "command": sys.argv,
+                    "command": command_line(),
                     "versions": {name: version(name) for name in _PACKAGES},
                     "python": platform.python_version(),
                     "machine": f"{platform.system()} {platform.machine()}",

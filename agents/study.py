@@ -6,6 +6,7 @@ A blind study as in Jaques et al. 2017, section 5: pairs of melodies, which one,
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
@@ -27,6 +28,7 @@ from agents.votes import read_votes
 from melody_env import Setting
 from melody_env.populations import held_out_melodies
 from note_rnn import Tokens, write_json
+from note_rnn.command_line import parse
 from note_rnn.errors import InputError, check_count, run_command
 
 Slot = tuple[int, int]
@@ -225,11 +227,13 @@ def analyse_votes(config: AnalyseConfig) -> Preference:
     return preference
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     new = Annotated[NewConfig, tyro.conf.subcommand("new")]
     analysis = Annotated[AnalyseConfig, tyro.conf.subcommand("analyse")]
-    config: NewConfig | AnalyseConfig = tyro.cli(new | analysis, description=__doc__)
+    config: NewConfig | AnalyseConfig = parse(
+        new | analysis, arguments, description="A blind listening study of what models compose."
+    )
     if isinstance(config, NewConfig):
         print(f"Saved {new_study(config)}: send it to listeners, and gather the files that they download.")
     else:

@@ -1,4 +1,4 @@
-"""Training as a library: what `train.py` does before it compares the agent with the Note RNN that it was."""
+"""Training as a library: what the command does before it compares the agent with the Note RNN that it was."""
 
 import time
 from dataclasses import asdict
@@ -21,6 +21,7 @@ from agents.presets import algorithm_class
 from agents.run_directory import RunDirectory
 from melody_env import EnvironmentSpec, MelodyVecEnv, RuleError, Setting
 from note_rnn import Progress, Tokens, held_out_openings, transposed, weights_checksum
+from note_rnn.command_line import train_command
 
 
 class Trained(NamedTuple):
@@ -113,7 +114,9 @@ def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, en
         except RuleError as error:
             model._last_obs = None  # so that it goes on with new pieces
             run.save(model)
-            raise RuleError(f"{error} All is saved; mend it and go on: python train.py --resume {run.path}") from error
+            raise RuleError(
+                f"{error} All is saved; mend it and go on: {train_command()} --resume {run.path}"
+            ) from error
     if not save.stopped:
         run.save(model)
     return not save.stopped

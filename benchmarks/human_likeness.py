@@ -25,6 +25,7 @@ from agents.players import NoteRNNPlayer
 from agents.run_directory import RunDirectory
 from melody_env import EnvironmentSpec, load_profile
 from note_rnn import Progress, weights_checksum, write_json
+from note_rnn.command_line import parse
 from note_rnn.errors import InputError, check_above_zero, check_count, run_command
 
 COLUMNS = {
@@ -152,10 +153,10 @@ def _common_environment(environments: Sequence[EnvironmentSpec], steps: int | No
     return first.changed(reward="paper", observation="position")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     torch.set_num_threads(1)
-    config = tyro.cli(LikenessConfig)
+    config = parse(LikenessConfig, arguments)
     print(markdown(compare(config)))
     print(f"\nSaved {config.out}")
 

@@ -1,14 +1,13 @@
 """`python -m melody_env.audit`: whom a reward profile ranks first, people or machines, rule by rule."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import tyro
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich.console import Console
@@ -21,6 +20,7 @@ from melody_env.ranking import auc, auc_interval
 from melody_env.scoring import score_melodies
 from melody_env.setting import Setting, SettingOptions
 from note_rnn.checkpoint import load_note_rnn
+from note_rnn.command_line import parse
 from note_rnn.corpus import DEFAULT_COLLECTIONS, Corpus, load_corpus, read_corpus, split
 from note_rnn.errors import InputError, check_count, check_out_folder, run_command
 from note_rnn.files import replacing, write_json
@@ -189,9 +189,9 @@ def audit_figure(result: Audit, title: str) -> Figure:
     return figure
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    config = tyro.cli(AuditConfig)
+    config = parse(AuditConfig, arguments)
     if config.out is not None:
         check_out_folder(config.out)
     result = audit(config)

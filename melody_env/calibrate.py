@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import tyro
 
 from melody_env.calibration import Population, fit_ranking, log_odds_scale
 from melody_env.populations import (
@@ -26,6 +25,7 @@ from melody_env.profile import RewardProfile, WeightedRule
 from melody_env.scoring import score_melodies
 from melody_env.setting import PAPER_SETTING, Setting, SettingOptions
 from note_rnn.checkpoint import load_note_rnn
+from note_rnn.command_line import parse
 from note_rnn.corpus import DEFAULT_COLLECTIONS, Corpus, load_corpus, split
 from note_rnn.errors import InputError, check_count, check_out_file, run_command
 from note_rnn.files import write_text
@@ -67,7 +67,7 @@ class CalibrateConfig(SettingOptions):
     """Weigh the rules by examples: people's tunes are to be worth more than what Note RNN, Markov chains and dice make.
 
     The weights become log-odds of people against the Note RNN, so the profile's c is 1. Tune with it:
-    python train.py --reward calibrated.yaml
+    melody-rl train --reward calibrated.yaml
     """
 
     out: Path = Path("calibrated.yaml")
@@ -186,9 +186,9 @@ def _yaml(value: object) -> str:
     return str(list(value)) if isinstance(value, tuple) else f'"{value}"' if isinstance(value, str) else str(value)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    config = tyro.cli(CalibrateConfig)
+    config = parse(CalibrateConfig, arguments)
     check_out_file(config.out)
     profile = calibrate(config)
     comments = [

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import tyro
 
 from melody_env.calibrate import checked_tunes, limited, write_profile
 from melody_env.calibration import fit_means
@@ -20,6 +19,7 @@ from melody_env.rules import HUMAN_RULES
 from melody_env.scoring import score_melodies
 from melody_env.setting import PAPER_SETTING, Setting, SettingOptions
 from note_rnn.checkpoint import load_note_rnn
+from note_rnn.command_line import parse, train_command
 from note_rnn.corpus import DEFAULT_COLLECTIONS, load_corpus, split
 from note_rnn.errors import check_above_zero, check_count, check_out_file, run_command
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, Tokens
@@ -33,7 +33,7 @@ class MatchConfig(SettingOptions):
     """Weigh the rules so that an agent's melodies have as much of each as people's tunes of the same length.
 
     The reward does not say what is better: a rule pays for what the Note RNN has too little of, and costs where it has
-    too much. Tune with it: python train.py --algo ppo_kl --preset people --reward matched.yaml
+    too much. Tune with it: melody-rl train --algo ppo_kl --preset people --reward matched.yaml
     """
 
     out: Path = Path("matched.yaml")
@@ -81,9 +81,9 @@ def weighted(rules: Sequence[WeightedRule], weights: Floats) -> tuple[WeightedRu
     return *kept, WeightedRule("onset", 1.0, {"worth": rounded[len(rules) :]})
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    config = tyro.cli(MatchConfig)
+    config = parse(MatchConfig, arguments)
     check_out_file(config.out)
     profile = match(config)
     comments = [
@@ -93,7 +93,7 @@ def main() -> None:
         "Weights are nats, so c is 1: tuned with them, undiscounted, an agent has as much of each as people have.",
     ]
     write_profile(profile, config.out, comments)
-    print(f"Saved {config.out}. Tune with it: python train.py --algo ppo_kl --preset people --reward {config.out}")
+    print(f"Saved {config.out}. Tune with it: {train_command()} --algo ppo_kl --preset people --reward {config.out}")
 
 
 if __name__ == "__main__":

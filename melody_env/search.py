@@ -1,12 +1,12 @@
 """`python -m melody_env.search`: how much a reward can pay, and what searching without learning finds."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-import tyro
 
 from melody_env.pictures import melody_text
 from melody_env.profile import RewardProfile, load_profile
@@ -14,6 +14,7 @@ from melody_env.scoring import score_melodies
 from melody_env.searching import METHODS, Found, Value
 from melody_env.setting import Setting, SettingOptions
 from note_rnn.checkpoint import load_note_rnn
+from note_rnn.command_line import parse
 from note_rnn.errors import check_count, check_out_folder, run_command
 from note_rnn.files import write_json
 from note_rnn.midi import write_midi
@@ -91,9 +92,9 @@ def _print(record: dict[str, Any], setting: Setting) -> None:
     print(melody_text(np.array(record["melody"]), setting))
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    config = tyro.cli(SearchConfig)
+    config = parse(SearchConfig, arguments)
     if config.out is not None:
         check_out_folder(config.out)
     record = search(config)

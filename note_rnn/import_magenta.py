@@ -1,5 +1,6 @@
 """`python -m note_rnn.import_magenta FILE --out prior`: make a Note RNN of a checkpoint of Magenta's."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from note_rnn.checkpoint import save_note_rnn
+from note_rnn.command_line import parse
 from note_rnn.errors import run_command
 from note_rnn.magenta.networks import TokenOrder, note_rnn_of, token_order
 from note_rnn.magenta.sources import read_source
@@ -17,7 +19,7 @@ from note_rnn.magenta.sources import read_source
 class ImportConfig:
     """Make a Note RNN of the original RL Tuner's checkpoint, or of a `basic_rnn` checkpoint or bundle of Magenta's.
 
-    Then tune it with `python train.py --prior PATH`.
+    Then tune it with `melody-rl train --prior PATH`.
     """
 
     source: Annotated[Path, tyro.conf.Positional]
@@ -52,9 +54,9 @@ def import_magenta(config: ImportConfig) -> Path:
     return save_note_rnn(model, config.out, card)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    config = tyro.cli(ImportConfig)
+    config = parse(ImportConfig, arguments)
     print(f"Saved {import_magenta(config)}")
 
 

@@ -3,6 +3,7 @@
 import platform
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -10,11 +11,11 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-import tyro
 from torch.utils.tensorboard import SummaryWriter
 
 from note_rnn import training
 from note_rnn.checkpoint import load_note_rnn, path_of_weights, save_note_rnn, weights_checksum
+from note_rnn.command_line import command_name, parse
 from note_rnn.corpus import DEFAULT_COLLECTIONS, CorpusError, Split, load_corpus, split
 from note_rnn.early_stopping import ScoredTraining, read_state, write_state
 from note_rnn.errors import InputError, check_count, run_command
@@ -34,7 +35,7 @@ class PretrainConfig:
     """Train a Note RNN to predict the next token of real melodies, and print how well it does beside n-grams.
 
     With nothing to configure it remakes the network that ships with the package. Then tune your own with
-    `python train.py --prior PATH`.
+    `melody-rl train --prior PATH`.
     """
 
     out: Path = Path("priors/note_rnn.safetensors")
@@ -217,16 +218,16 @@ def _card(
     }
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    config = tyro.cli(PretrainConfig)
+    config = parse(PretrainConfig, arguments)
     out = config.resume or config.out
     try:
         print(f"Saved {pretrain(config)}")
     except KeyboardInterrupt:
         if not replace(config, out=out).state_path.exists():
             raise
-        sys.exit(f"Stopped; go on with: python -m note_rnn.pretrain --resume {out}")
+        sys.exit(f"Stopped; go on with: {command_name()} --resume {out}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 Shapes: N melodies, T steps, P steps of the primer, A = 38 tokens.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -11,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-import tyro
 
 from note_rnn.checkpoint import load_note_rnn, read_model_card
+from note_rnn.command_line import parse
 from note_rnn.errors import InputError, check_above_zero, check_count, run_command
 from note_rnn.files import write_json
 from note_rnn.midi import check_bpm, write_midi
@@ -134,9 +135,9 @@ def _text(tokens: Tokens) -> str:
     return " ".join(map(str, tokens))
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    config = tyro.cli(SampleConfig)
+    config = parse(SampleConfig, arguments)
     print(f"Wrote {len(sample(config))} melodies and samples.json to {config.out}")
 
 

@@ -13,7 +13,7 @@ from tensorboard.summary.writer import event_file_writer
 from threadpoolctl import threadpool_limits
 
 import agents.callbacks
-import train
+from agents import train
 from note_rnn import NoteRNN, save_note_rnn
 from note_rnn.corpus.corpora import CACHE_VARIABLE
 

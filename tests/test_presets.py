@@ -2,15 +2,13 @@
 
 import json
 import math
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import agents.callbacks
-import train
-from agents import PPOKL, RecurrentDQN
+from agents import PPOKL, RecurrentDQN, train
 from agents.composers import load_agent
 from agents.config import TrainConfig
 from agents.presets import PRESETS, algorithm_class
@@ -40,8 +38,7 @@ def test_every_preset_trains_from_the_command_line_to_its_table(
     changes = {"prior": small_prior_file, "run_dir": tmp_path, "seed": 2, "device": "cpu", **sizes, **named}
     arguments = ["--algo", algo, "--preset", preset]
     arguments += [part for name, value in changes.items() for part in (f"--{name.replace('_', '-')}", str(value))]
-    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
-    train.main()
+    train.main(arguments)
     run = RunDirectory.open(tmp_path)
     config = TrainConfig.saved(run.read_json("config.json"))
     documented = {name: value for name, value in vars(defaults).items() if name not in (*changes, "agent")}

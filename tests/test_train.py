@@ -3,7 +3,6 @@
 import json
 import shutil
 import signal
-import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +18,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import agents.callbacks
 import agents.collapse
 import agents.report
-import train
-from agents import compose
+from agents import compose, train
 from agents.callbacks import ProgressCallback, show_pieces
 from agents.composers import load_agent, load_run
 from agents.composing import compose_pieces
@@ -33,6 +31,7 @@ from agents.presets import Algorithm, algorithm_class
 from agents.run_directory import RunDirectory
 from melody_env import EnvironmentSpec, Setting, human_reference, load_profile, populations
 from note_rnn import read_midi, run_command, write_wav
+from note_rnn.command_line import named
 
 RULES = ("key", "tonic", "repetition", "autocorrelation", "motif", "repeated_motif", "interval", "leap", "extrema")
 WRITTEN = 2
@@ -91,11 +90,10 @@ def finished_run(small_prior_file, tmp_path_factory) -> Path:
         return train.train(small_config(small_prior_file, tmp_path_factory.mktemp("runs") / "first"))
 
 
-def run_main(monkeypatch, *arguments: str) -> int:
+def run_main(*arguments: str) -> int:
     """Run `python train.py ARGUMENTS` in this process; return the exit status."""
-    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
-    with pytest.raises(SystemExit) as exit_info:
-        run_command(train.main)
+    with named("python train.py"), pytest.raises(SystemExit) as exit_info:
+        run_command(lambda: train.main(arguments))
     assert isinstance(exit_info.value.code, int)
     return exit_info.value.code
 
@@ -219,7 +217,7 @@ CONTROLS = {"psi": {"entropy_floor": 2.0}, "g": {"entropy_floor": 2.0}, "ppo_kl"
 def test_a_run_that_goes_on_is_the_one_that_was_never_stopped(algo, small_prior_file, tmp_path, capsys):
     changes = CONTROLS.get(algo, {"final_c": 2.0})
     whole = train.train(tiny_config(small_prior_file, tmp_path / "whole", algo, **changes))
-    with interrupted(at_step=130), pytest.raises(SystemExit, match=r"go on with: python train\.py --resume"):
+    with interrupted(at_step=130), pytest.raises(SystemExit, match=r"go on with: python -m agents\.train --resume"):
         train.train(tiny_config(small_prior_file, tmp_path / "stopped", algo, **changes))
     np.random.seed(123)  # noqa: NPY002 (as if in another process)
     torch.manual_seed(123)
@@ -271,10 +269,10 @@ def test_a_collapse_is_told_and_ends_the_run_with_the_last_good_policy(small_pri
     assert [path.name for path in (run / "checkpoints").glob("model_*")][-1] == "model_000000000512.zip"
 
 
-def test_a_run_without_its_state_can_compose_but_not_go_on(finished_run, tmp_path, monkeypatch, capsys):
+def test_a_run_without_its_state_can_compose_but_not_go_on(finished_run, tmp_path, capsys):
     copy = shutil.copytree(finished_run, tmp_path / "copy")
     (copy / "checkpoints" / "state_000000001024.pkl").unlink()
-    assert run_main(monkeypatch, "--resume", str(copy)) == 2
+    assert run_main("--resume", str(copy)) == 2
     assert "can compose, but not go on" in capsys.readouterr().err
     assert compose(copy, 1).shape == (1, 32)
 
@@ -294,16 +292,16 @@ def test_bad_input_is_told_in_a_sentence_and_nothing_is_written(
 ):
     monkeypatch.chdir(tmp_path)
     prior = [] if "--prior" in arguments else ["--prior", str(small_prior_file)]
-    assert run_main(monkeypatch, *prior, *arguments) == 2
+    assert run_main(*prior, *arguments) == 2
     told = capsys.readouterr().err
     assert sentence in told
     assert "Traceback" not in told
     assert not list(tmp_path.iterdir())
 
 
-def test_unknown_key_of_a_profile_is_named(small_prior_file, tmp_path, monkeypatch, capsys):
+def test_unknown_key_of_a_profile_is_named(small_prior_file, tmp_path, capsys):
     (tmp_path / "my.yaml").write_text("c: 0.5\nrules:\n  motiv: {weight: 1}\n")
-    assert run_main(monkeypatch, "--prior", str(small_prior_file), "--reward", str(tmp_path / "my.yaml")) == 2
+    assert run_main("--prior", str(small_prior_file), "--reward", str(tmp_path / "my.yaml")) == 2
     assert "'motiv'" in capsys.readouterr().err
 
 
@@ -361,7 +359,7 @@ def test_a_rule_that_fails_is_told_all_is_saved_and_the_mended_run_goes_on(
     )
     arguments = ["--prior", str(small_prior_file), "--reward", str(own_rule), "--run-dir", str(tmp_path / "run")]
     arguments += ["--algo", algo, "--total-timesteps", "1024", "--n-envs", "8", "--compositions", "20"]
-    assert run_main(monkeypatch, *arguments, "--evaluations", "1") == 2
+    assert run_main(*arguments, "--evaluations", "1") == 2
     told = capsys.readouterr().err
     assert "Rule 'held' in " in told
     assert "gave nan for melody 0" in told
@@ -382,36 +380,36 @@ def test_a_rule_that_fails_is_told_all_is_saved_and_the_mended_run_goes_on(
 )
 def test_an_impossible_setting_is_told(arguments, sentence, small_prior_file, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert run_main(monkeypatch, "--prior", str(small_prior_file), *arguments) == 2
+    assert run_main("--prior", str(small_prior_file), *arguments) == 2
     assert sentence in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
-def test_corrupt_weights_are_told(tmp_path, monkeypatch, capsys):
+def test_corrupt_weights_are_told(tmp_path, capsys):
     (tmp_path / "bad.safetensors").write_bytes(b"no weights at all")
-    assert run_main(monkeypatch, "--prior", str(tmp_path / "bad")) == 2
+    assert run_main("--prior", str(tmp_path / "bad")) == 2
     assert "is no readable safetensors file" in capsys.readouterr().err
 
 
-def test_a_folder_with_a_run_is_not_overwritten(finished_run, small_prior_file, monkeypatch, capsys):
+def test_a_folder_with_a_run_is_not_overwritten(finished_run, small_prior_file, capsys):
     before = (finished_run / "config.json").read_bytes()
-    assert run_main(monkeypatch, "--prior", str(small_prior_file), "--run-dir", str(finished_run)) == 2
+    assert run_main("--prior", str(small_prior_file), "--run-dir", str(finished_run)) == 2
     assert "already holds a run" in capsys.readouterr().err
     assert (finished_run / "config.json").read_bytes() == before
 
 
-def test_run_directory_that_cannot_be_written(small_prior_file, tmp_path, monkeypatch, capsys):
+def test_run_directory_that_cannot_be_written(small_prior_file, tmp_path, capsys):
     (tmp_path / "file").touch()
     path = tmp_path / "file" / "run"
-    assert run_main(monkeypatch, "--prior", str(small_prior_file), "--run-dir", str(path)) == 2
+    assert run_main("--prior", str(small_prior_file), "--run-dir", str(path)) == 2
     assert f"Cannot write to the run directory {path}" in capsys.readouterr().err
 
 
-def test_damaged_checkpoint_is_told(small_prior_file, tmp_path, monkeypatch, capsys):
+def test_damaged_checkpoint_is_told(small_prior_file, tmp_path, capsys):
     run = train.train(small_config(small_prior_file, tmp_path / "run", total_timesteps=512))
     for path in (run / "checkpoints").glob("model_*.zip"):
         path.write_bytes(path.read_bytes()[:1000])
-    assert run_main(monkeypatch, "--resume", str(run)) == 2
+    assert run_main("--resume", str(run)) == 2
     assert "holds no agent that can be loaded" in capsys.readouterr().err
 
 

@@ -1,6 +1,7 @@
 """`python -m note_rnn.corpus build DIR... --out corpus`: make a corpus of one's own music."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
+from note_rnn.command_line import parse
 from note_rnn.corpus.build import build_corpus, corpus_paths
 from note_rnn.corpus.corpus import CorpusError
 from note_rnn.corpus.report import Report
@@ -82,11 +84,12 @@ def tell_again(config: ReportConfig) -> None:
     tell(report)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    config = tyro.cli(
+    config = parse(
         Annotated[BuildConfig, tyro.conf.subcommand("build")] | Annotated[ReportConfig, tyro.conf.subcommand("report")],
-        prog="python -m note_rnn.corpus",
+        arguments,
+        description="A corpus of your own music.",
     )
     if isinstance(config, BuildConfig):
         build(config)

@@ -288,5 +288,5 @@ def test_bad_input_is_told_in_a_sentence(arguments, sentence, monkeypatch, capsy
 def test_a_run_that_was_stopped_is_told(small_runs, tmp_path):
     run = shutil.copytree(small_runs[0], tmp_path / "run")
     (run / "metrics.json").unlink()
-    with pytest.raises(RunError, match=r"has not come to its end: go on with it, python train\.py --resume"):
+    with pytest.raises(RunError, match=r"has not come to its end: go on with it, python -m agents\.train --resume"):
         write_report(ReportConfig((run,)))

@@ -4,6 +4,7 @@ import json
 import pickle
 import random
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -31,9 +32,10 @@ def weights(model) -> torch.Tensor:
 
 
 def test_record_command_and_versions_are_written(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(sys, "argv", ["train.py", "--seed", "7"])
+    monkeypatch.setattr(sys, "argv", ["bin/melody-rl", "train", "--seed", "7"])
+    monkeypatch.setitem(sys.modules, "__main__", SimpleNamespace(__spec__=None))
     record = RunDirectory.create(tmp_path / "other", {"config": {}}).read_json("config.json")
-    assert record["command"] == ["train.py", "--seed", "7"]
+    assert record["command"] == ["melody-rl", "train", "--seed", "7"]
     assert record["versions"]["numpy"] == np.__version__
     record = run.read_json("config.json")
     assert (record["config"], record["prior_checksum"]) == ({"seed": 7}, "abc")

@@ -12,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.utils.tensorboard import SummaryWriter
 
 from note_rnn import CheckpointError, early_stopping, load_note_rnn, pretrain, read_model_card, run_command
+from note_rnn.command_line import named
 from note_rnn.corpus import Corpus, CorpusError, Split, read_corpus, split, write_corpus
 from note_rnn.early_stopping import write_state
 from note_rnn.errors import InputError
@@ -110,8 +111,9 @@ def test_an_interrupted_training_goes_on_to_the_same_end(small_corpus, config, s
 
 def test_an_interrupted_training_is_not_written_over(small_corpus, config, monkeypatch, capsys):
     interrupted_after(2, monkeypatch)
-    monkeypatch.setattr(pretrain.tyro, "cli", lambda kind: config)
-    with pytest.raises(SystemExit, match=r"Stopped; go on with: python -m note_rnn\.pretrain --resume .*prior"):
+    monkeypatch.setattr(pretrain, "parse", lambda *_: config)
+    stopped = r"Stopped; go on with: melody-rl pretrain --resume .*prior"
+    with named("melody-rl pretrain"), pytest.raises(SystemExit, match=stopped):
         pretrain.main()
     with pytest.raises(InputError, match=r"prior\.training\.pt is of a training that was interrupted"):
         pretrain.pretrain(config)

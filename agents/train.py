@@ -1,0 +1,69 @@
+"""The command train: tune a Note RNN by reinforcement learning to obey the rules of music theory.
+
+Everything goes to `runs/<name>/`: configuration, TensorBoard events, checkpoints, melodies to hear, and the table.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from agents.composers import Agent
+from agents.composing import Pieces
+from agents.config import TrainConfig
+from agents.evaluation import evaluate_agent
+from agents.metrics_table import metrics_table
+from agents.report import ReportConfig, write_report
+from agents.run_directory import RunDirectory
+from agents.training import Trained, train_run
+from melody_env import piano_roll_figure
+from note_rnn import replacing, run_command, write_midi, write_wav
+from note_rnn.command_line import train_command
+
+WRITTEN_PIECES = 6
+
+
+def train(config: TrainConfig[Any]) -> Path:
+    """Train, evaluate and write everything down as `config` says; return the folder of the run.
+
+    Raises what `train_run` does; SystemExit if the training was stopped.
+    """
+    trained = train_run(config)
+    if not trained.is_whole:
+        steps = trained.model.num_timesteps
+        sys.exit(f"Stopped at step {steps:,}; go on with: {train_command()} --resume {trained.run.path}")
+    _finish(trained)
+    return trained.run.path
+
+
+def _finish(trained: Trained) -> None:
+    """Evaluate the agent; write table, metrics, melodies from the same priming tokens, and the page."""
+    config, run = trained.config, trained.run
+    agent = Agent(trained.model.policy, trained.environment)
+    pieces, columns = evaluate_agent(agent, config.compositions, config.seed, retained=WRITTEN_PIECES)
+    for name, composed in pieces.items():
+        _write_pieces(run, name.lower().replace(" ", "_"), composed)
+    run.write_json("metrics.json", {"compositions": config.compositions, "seed": config.seed, **columns})
+    Console().print(metrics_table(columns, f"{config.compositions:,} compositions each"))
+    print(f"Listen: {run.melodies}/agent_1.wav (or .mid), and the Note RNN on the same first note: note_rnn_1.wav")
+    print(f"See and hear all of it in a browser: {write_report(ReportConfig((run.path,)))}")
+
+
+def _write_pieces(run: RunDirectory, name: str, pieces: Pieces) -> None:
+    for number, (melody, chances) in enumerate(zip(pieces.melodies, pieces.steps.probabilities, strict=False), start=1):
+        path = run.melodies / f"{name}_{number}"
+        write_midi(melody, path.with_suffix(".mid"), pieces.setting.tempo)
+        write_wav(melody, path.with_suffix(".wav"), pieces.setting.tempo)
+        with replacing(path.with_suffix(".png")) as temporary:
+            piano_roll_figure(melody, chances, None, f"{name} {number}", pieces.setting).savefig(temporary, dpi=90)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    train(TrainConfig.parse(arguments))
+
+
+if __name__ == "__main__":
+    run_command(main)

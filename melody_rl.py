@@ -1,0 +1,83 @@
+"""The installed command `melody-rl`: all commands of the project as sub-commands, each imported when it is called."""
+
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import version
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """A sub-command: the module whose `main` takes its arguments, and what it is for."""
+
+    module: str
+    purpose: str
+
+
+COMMANDS = {
+    "train": Command("agents.train", "tune a Note RNN by reinforcement learning"),
+    "compose": Command("agents.compose_command", "compose melodies with a run's agent, as files to hear, see and play"),
+    "evaluate": Command("agents.evaluate", "count the paper's statistics over many compositions of a run"),
+    "report": Command("agents.report", "make a page of finished runs for a browser"),
+    "frontier": Command("agents.frontier", "train over a range of c, or of KL budgets, and plot reward against KL"),
+    "study": Command("agents.study", "make a blind listening study of runs, and analyse its votes"),
+    "reproduce": Command("agents.reproduce", "remake the paper's table and figures"),
+    "audit": Command("melody_env.audit", "rank human and machine melodies by a reward profile, rule by rule"),
+    "calibrate": Command("melody_env.calibrate", "weigh rules by how well they tell human melodies from machines'"),
+    "match": Command("melody_env.match", "weigh rules so that an agent obeys each as often as human tunes do"),
+    "search": Command("melody_env.search", "search for the melodies that a reward profile pays most"),
+    "pretrain": Command("note_rnn.pretrain", "train a Note RNN on tunes"),
+    "sample": Command("note_rnn.sample", "draw melodies from a Note RNN"),
+    "corpus": Command("note_rnn.corpus.__main__", "make a corpus of your own music"),
+    "import-magenta": Command("note_rnn.import_magenta", "make a Note RNN of a checkpoint of Magenta's"),
+}
+
+
+def usage() -> str:
+    """Return the help of the command itself."""
+    width = max(map(len, COMMANDS))
+    lines = (f"  {name:<{width}}  {command.purpose}" for name, command in COMMANDS.items())
+    return "\n".join(
+        [
+            "usage: melody-rl [-h] [--version] COMMAND ...",
+            "",
+            "Tune a melody model by reinforcement learning.",
+            "",
+            *lines,
+            "",
+            "melody-rl COMMAND --help lists the options of a command.",
+        ]
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the sub-command that the first of `arguments` names, those of the process if None, with the others."""
+    name, *others = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if name in ("-h", "--help"):
+        print(usage())
+    elif name == "--version":
+        print(f"melody-rl {version('melody-rl')}")
+    elif name in COMMANDS:
+        _run(name, others)
+    else:
+        sys.exit(_unknown(name))
+
+
+def _run(name: str, arguments: Sequence[str]) -> None:
+    from note_rnn import run_command  # it brings PyTorch along, which takes seconds
+    from note_rnn.command_line import named
+
+    command = import_module(COMMANDS[name].module).main
+    with named(f"melody-rl {name}"):
+        run_command(lambda: command(arguments))
+
+
+def _unknown(name: str) -> int:
+    nearest = "".join(f" (did you mean {each}?)" for each in get_close_matches(name, COMMANDS, n=1))
+    print(f"error: There is no command {name}{nearest}: melody-rl --help lists all.", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""All commands: what their help says of them, however they are called."""
+
+import runpy
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import melody_rl
+
+COMMANDS = (
+    "agents.compose",
+    "agents.evaluate",
+    "agents.frontier",
+    "agents.report",
+    "agents.reproduce",
+    "agents.study",
+    "agents.study new",
+    "agents.study analyse",
+    "melody_env.audit",
+    "melody_env.calibrate",
+    "melody_env.match",
+    "melody_env.search",
+    "note_rnn.corpus",
+    "note_rnn.corpus build",
+    "note_rnn.corpus report",
+    "note_rnn.import_magenta",
+    "note_rnn.pretrain",
+    "note_rnn.sample",
+)
+
+
+ROOT = Path(__file__).parents[1]
+
+
+def check_help(text: str, command: str) -> None:
+    assert text.startswith(f"usage: {command} [-h]")
+    assert "None" not in text
+    assert "(default: )" not in text
+
+
+@pytest.mark.filterwarnings("ignore:.* found in sys.modules:RuntimeWarning")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_module(command, monkeypatch, capsys):
+    module, *part = command.split()
+    monkeypatch.setattr(sys, "argv", [module, *part, "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    check_help(capsys.readouterr().out, f"python -m {command}")
+
+
+@pytest.mark.parametrize("algo", ["q", "psi", "ppo_kl", "ppo", "dqn"])
+def test_help_of_the_training(algo, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "argv", ["train.py", "--algo", algo, "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_path("train.py", run_name="__main__")
+    check_help(capsys.readouterr().out, "python train.py")
+
+
+@pytest.mark.parametrize("name", melody_rl.COMMANDS)
+def test_help_of_a_command_of_melody_rl(name, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        melody_rl.main([name, "--help"])
+    check_help(capsys.readouterr().out, f"melody-rl {name}")
+
+
+def test_melody_rl_has_all_commands_and_a_line_on_each(capsys):
+    modules = {command.split()[0] for command in COMMANDS} | {"agents.train"}
+    called = {
+        command.module.removesuffix("_command").removesuffix(".__main__") for command in melody_rl.COMMANDS.values()
+    }
+    assert called == modules
+    melody_rl.main(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("usage: melody-rl")
+    for name, command in melody_rl.COMMANDS.items():
+        assert [line.split(maxsplit=1)[1] for line in lines if line.startswith(f"  {name} ")] == [command.purpose]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [([], "usage: "), (["--help"], "usage: "), (["--version"], f"melody-rl {version('melody-rl')}")],
+)
+def test_what_melody_rl_says_of_itself_needs_no_network_library(arguments, told):
+    heavy = "assert not {'torch', 'music21', 'numpy', 'note_rnn'} & set(sys.modules)"
+    script = f"import sys, melody_rl; melody_rl.main({arguments}); {heavy}"
+    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith(told)
+
+
+@pytest.mark.parametrize(("name", "meant"), [("comopse", " (did you mean compose?)"), ("xyzzy", "")])
+def test_an_unknown_command_is_told(name, meant, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        melody_rl.main([name])
+    assert capsys.readouterr().err == f"error: There is no command {name}{meant}: melody-rl --help lists all.\n"
+
+
+def test_a_mistake_in_a_command_of_melody_rl_is_told(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        melody_rl.main(["report", str(tmp_path)])
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_arguments_are_handed_on(small_prior_file, tmp_path, capsys):
+    melody_rl.main(["compose", str(small_prior_file), "--length", "16", "--out", str(tmp_path / "tune.mid")])
+    assert (tmp_path / "tune.mid").exists()
