@@ -15,8 +15,8 @@ from agents.composing import Pieces
 from agents.config import TrainConfig
 from agents.evaluation import evaluate_agent
 from agents.metrics_table import metrics_table
-from agents.report import ReportConfig, write_report
 from agents.run_directory import RunDirectory
+from agents.run_report import ReportConfig, write_report
 from agents.training import Trained, train_run
 from melody_env import piano_roll_figure
 from note_rnn import replacing, run_command, write_midi, write_wav

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents import PPOKL, RecurrentDQN, compose, compose_pieces, melody_files
-from agents.compose_command import ComposeConfig, compose_files
 from agents.composers import Agent
+from agents.export import ComposeConfig, compose_files
 from agents.players import NoteRNNPlayer, _ScaledPlayer, agent_player
 from melody_env import EnvironmentSpec, MelodyVecEnv, load_profile, score_melodies
 from melody_env.setting import PAPER_SETTING

@@ -11,11 +11,11 @@ import pytest
 
 from agents import compose_pieces, frontier
 from agents.config import TrainConfig
-from agents.frontier import FrontierConfig, Point, measure, picture, references, sweep, table
+from agents.frontier_sweep import FrontierConfig, Point, measure, picture, references, sweep, table
 from agents.metrics import table_metrics
 from agents.players import NoteRNNPlayer, agent_player
 from melody_env import MelodyVecEnv, load_profile
-from melody_env.search import SearchConfig, search
+from melody_env.best_melody import SearchConfig, search
 from note_rnn import InputError, run_command
 
 

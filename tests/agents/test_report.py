@@ -16,8 +16,9 @@ from agents.curves import Curve, chart, read_curves
 from agents.metrics_table import ROWS
 from agents.page import render
 from agents.preference import Votes, analyse
-from agents.report import PAIRS, ReportConfig, main, write_report
+from agents.report import main
 from agents.run_directory import RunError
+from agents.run_report import PAIRS, ReportConfig, write_report
 from note_rnn import read_midi, run_command
 
 MINUS = "\N{MINUS SIGN}"

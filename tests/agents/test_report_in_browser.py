@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from agents.report import PAIRS, ReportConfig, write_report
+from agents.run_report import PAIRS, ReportConfig, write_report
 from note_rnn import read_midi
 from note_rnn.notes import tokens_to_notes
 

@@ -12,7 +12,7 @@ from torch.utils.tensorboard import SummaryWriter
 from agents import compose, report
 from agents.claims import BETTER
 from agents.metrics_table import ROWS, written
-from agents.report import PAIRS, ReportConfig, write_report
+from agents.run_report import PAIRS, ReportConfig, write_report
 
 MINUS = "\N{MINUS SIGN}"
 TUNES = np.random.default_rng(1).choice([1, 1, 14, 16, 18, 21, 23], (30, 32))

@@ -17,10 +17,10 @@ import pytest
 
 from agents import callbacks, reproduction, reproduction_parts
 from agents import reproduce as command
-from agents.reproduce import reproduce
 from agents.reproduction import MODELS, ReproduceConfig
 from agents.reproduction_page import MORE, PAIRS
 from agents.reproduction_parts import Part, read_sample
+from agents.results import reproduce
 from agents.run_directory import RunDirectory, RunError
 from melody_env import human_reference
 from note_rnn import run_command, write_json

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from agents.study import NewConfig, new_study
+from agents.study_page import NewConfig, new_study
 from agents.votes import read_votes
 
 

@@ -10,10 +10,10 @@ import pytest
 from melody_env import RewardProfile, WeightedRule, audit, load_profile, score_melodies
 from melody_env import calibrate as calibrating
 from melody_env import match as matching
-from melody_env.calibrate import PAIRS, SIGNS, CalibrateConfig, calibrate, limited, profile_text
 from melody_env.calibration import log_odds_scale
-from melody_env.match import MATCHED, MatchConfig, counts, match, weighted
+from melody_env.moment_matching import MATCHED, MatchConfig, counts, match, weighted
 from melody_env.populations import EVERYONE, human_melodies, prior_melodies
+from melody_env.ranking_fit import PAIRS, SIGNS, CalibrateConfig, calibrate, limited, profile_text
 from melody_env.rules import HUMAN_RULES
 from melody_env.setting import Setting
 from note_rnn import NO_EVENT, InputError, NoteRNN, run_command, save_note_rnn

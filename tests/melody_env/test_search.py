@@ -9,9 +9,9 @@ import pretty_midi
 import pytest
 
 from melody_env import EnvironmentSpec, MelodyEngine, load_profile, search, searching
+from melody_env.best_melody import SearchConfig
 from melody_env.moves import MOVES, cross
 from melody_env.profile import RewardProfile, WeightedRule
-from melody_env.search import SearchConfig
 from melody_env.searching import METHODS, Value, _resampled
 from note_rnn import NO_EVENT, read_midi, run_command, save_note_rnn
 

@@ -1,0 +1,185 @@
+"""How a reward profile ranks human, Note RNN, Markov and random melodies, rule by rule."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from rich.table import Table
+
+from melody_env.composition import Floats
+from melody_env.populations import HUMAN, MARKOV1, MARKOV3, RANDOM, held_out_of, human_melodies, machine_melodies
+from melody_env.profile import RewardProfile, load_profile
+from melody_env.ranking import auc, auc_interval
+from melody_env.scoring import score_melodies
+from melody_env.setting import Setting, SettingOptions
+from note_rnn.checkpoint import load_note_rnn
+from note_rnn.corpus import DEFAULT_COLLECTIONS, Corpus, load_corpus, read_corpus, split
+from note_rnn.errors import InputError, check_count
+from note_rnn.progress import Progress
+from note_rnn.vocabulary import Tokens, transposed
+from note_rnn.windows import first_steps
+
+TOTAL = "sum"
+ORDER = ((MARKOV3, MARKOV1), (MARKOV1, RANDOM))
+MIN_TUNES = 10
+NOISY = 0.45
+"""Below it an AUC is no accident of a hundred tunes."""
+
+
+@dataclass(frozen=True)
+class AuditConfig(SettingOptions):
+    """Rank people's tunes, the Note RNN's melodies, Markov melodies and random notes by a reward profile.
+
+    A reward that puts people first gives each machine an AUC near 1: the chance that a tune of people is worth more
+    than a melody of that machine. At 0.5 the reward cannot tell them apart; below, it pays for noise.
+    """
+
+    profile: str = "paper"
+    """Reward profile: the name of a shipped one, or a YAML file."""
+    corpus: tuple[str, ...] = DEFAULT_COLLECTIONS
+    """People's tunes: collections of music21's corpus, or a corpus file (.npz) of `python -m note_rnn.corpus build`, or
+    any with `tokens`, one tune after the other, and `offsets`; its tunes are taken to begin on a bar line."""
+    all_tunes: bool = False
+    """Rank all tunes of the collections and not only those held out (a tenth): for collections that neither the
+    profile nor the Note RNN has learned from."""
+    prior: str = "default"
+    """Note RNN whose melodies are ranked."""
+    melodies: int = 1_000
+    """Melodies of each machine."""
+    seed: int = 0
+    """Seed of everything random."""
+    require_human_first: bool = False
+    """Exit with status 1 if not all machines rank below people, with the whole 95 % interval."""
+    out: Path | None = None
+    """Folder for audit.json and audit.png."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What each rule, weighted, and the sum of all ("sum") is worth to people and machines, in a piece."""
+
+    means: dict[str, dict[str, float]]
+    """Per rule and population the mean."""
+    aucs: dict[str, dict[str, float]]
+    """Per rule and machine the chance that people's tune is worth more."""
+    intervals: dict[str, tuple[float, float]]
+    """Per machine the 95 % interval of the sum's AUC."""
+    machines_in_order: dict[str, float]
+    """The AUC of the sum of better machines over worse ones, which a reward that knows music should have, too."""
+    sizes: dict[str, int]
+    """Melodies of each population."""
+    totals: dict[str, Floats]
+    """Per population the sum of all rules in each melody."""
+
+    @property
+    def puts_humans_first(self) -> bool:
+        """Whether all machines surely rank below people."""
+        return all(low > 0.5 for low, _ in self.intervals.values())
+
+    @property
+    def noisy_rules(self) -> list[str]:
+        """The rules that clearly rank some machine above people: with an AUC below 0.45."""
+        return [rule for rule, row in self.aucs.items() if rule != TOTAL and min(row.values()) < NOISY]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        kept = {name: value for name, value in asdict(self).items() if name != "totals"}
+        return {**kept, "noisy_rules": self.noisy_rules, "humans_first": self.puts_humans_first}
+
+
+def audit(config: AuditConfig) -> Audit:
+    """Rank as `config` says; raises ProfileError, CorpusError, CheckpointError or InputError for bad input."""
+    check_count("--melodies", config.melodies)
+    torch.set_num_threads(1)
+    profile = load_profile(config.profile).with_setting(**config.setting_changes())
+    rng = np.random.default_rng(config.seed)
+    human, train = _people(config, profile.setting)
+    if len(human) < MIN_TUNES:
+        raise InputError(
+            f"{', '.join(config.corpus)}: only {len(human)} tunes have {profile.setting.steps} steps in a meter like "
+            f"{profile.setting.meter}, too few to rank: add a collection, --all-tunes, or ask for fewer steps."
+        )
+    prior = load_note_rnn(config.prior)
+    everyone = {HUMAN: human, **machine_melodies(train, human, prior, profile.setting, config.melodies, rng)}
+    return rank(everyone, profile, rng)
+
+
+def rank(everyone: Mapping[str, Tokens], profile: RewardProfile, rng: np.random.Generator) -> Audit:
+    """Return the audit of `profile` with the melodies [N, T] of each population, people's ("human") among them."""
+    worth: dict[str, dict[str, Floats]] = {}
+    with Progress(len(everyone), "Scoring", "populations") as progress:
+        for name, melodies in everyone.items():
+            scores = score_melodies(melodies, profile)
+            sums = zip(scores.rules.items(), profile.weights, strict=True)
+            worth[name] = {rule: weight * values.sum(axis=1) for (rule, values), weight in sums}
+            worth[name][TOTAL] = scores.music_theory.sum(axis=1)
+            progress.advance()
+    machines = [name for name in everyone if name != HUMAN]
+    human = worth[HUMAN]
+    return Audit(
+        {rule: {name: float(worth[name][rule].mean()) for name in everyone} for rule in human},
+        {rule: {name: auc(human[rule], worth[name][rule]) for name in machines} for rule in human},
+        {name: auc_interval(human[TOTAL], worth[name][TOTAL], rng) for name in machines},
+        {f"{better} over {worse}": auc(worth[better][TOTAL], worth[worse][TOTAL]) for better, worse in ORDER},
+        {name: len(melodies) for name, melodies in everyone.items()},
+        {name: worth[name][TOTAL] for name in everyone},
+    )
+
+
+def _people(config: AuditConfig, setting: Setting) -> tuple[Tokens, Corpus]:
+    """Return people's tunes [N, T] to rank, and the tunes that Markov chains learn from."""
+    if len(config.corpus) == 1 and config.corpus[0].endswith(".npz"):
+        tunes = transposed(first_steps(read_corpus(config.corpus[0]), setting.steps), setting.transposition)
+        tunes = tunes[setting.in_range[tunes].all(axis=1)]
+        return np.unique(tunes, axis=0), split(load_corpus()).train
+    corpus = load_corpus(config.corpus)
+    if config.all_tunes:
+        return human_melodies(corpus, setting), split(load_corpus()).train
+    parts = split(corpus)
+    return held_out_of(parts, setting), parts.train
+
+
+def audit_table(result: Audit, title: str) -> Table:
+    """Return the table of AUCs: a row a rule, the sum last with its interval; what ranks a machine higher in red."""
+    machines = list(result.intervals)
+    table = Table("", *machines, title=title, caption="chance that a tune of people is worth more; 0.5 cannot tell")
+    table.columns[0].no_wrap = True
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for rule, row in result.aucs.items():
+        if rule != TOTAL:
+            table.add_row(rule, *(_cell(row[name]) for name in machines))
+    table.add_section()
+    table.add_row(TOTAL, *(_cell(result.aucs[TOTAL][name]) for name in machines), style="bold")
+    table.add_row("95 %", *(f"{low:.2f}-{high:.2f}" for low, high in result.intervals.values()))
+    return table
+
+
+def _cell(value: float) -> str:
+    return f"[red]{value:.3f}[/red]" if value < NOISY else f"{value:.3f}"
+
+
+def audit_figure(result: Audit, title: str) -> Figure:
+    """Draw how the sums of each population are distributed, and the AUC of each rule against each machine."""
+    figure = Figure(figsize=(12, 0.28 * len(result.aucs) + 2.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    figure.suptitle(title, fontsize=11)
+    left.boxplot(list(result.totals.values()), tick_labels=list(result.totals), showfliers=False)
+    left.tick_params(axis="x", labelsize=8)
+    left.set_ylabel("r_MT of a piece")
+    machines = list(result.intervals)
+    values = [[row[name] for name in machines] for row in result.aucs.values()]
+    right.imshow(values, cmap="RdYlGn", vmin=0, vmax=1, aspect="auto")
+    right.set_xticks(range(len(machines)), machines, fontsize=8)
+    right.set_yticks(range(len(result.aucs)), list(result.aucs), fontsize=8)
+    for y, row in enumerate(values):
+        for x, value in enumerate(row):
+            right.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=7)
+    right.set_title("chance that a tune of people is worth more", fontsize=9)
+    return figure
