@@ -12,7 +12,8 @@ import torch
 import tyro
 
 from agents.composers import load_composer
-from agents.composing import Pieces, choose, compose_pieces
+from agents.composing import Pieces, compose_pieces
+from agents.melodies import choose
 from agents.melody_files import SUFFIXES, piece_record, writable_suffixes, write_melody
 from melody_env import SettingOptions, melody_text
 from note_rnn import InputError, Progress, parse_token, read_primer, write_json

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import tyro
 
-from agents.study_page import AnalyseConfig, NewConfig, analyse_votes, new_study
+from agents.study_analysis import AnalyseConfig, analyse_votes
+from agents.study_page import NewConfig, new_study
 from note_rnn.command_line import parse
 from note_rnn.errors import run_command
 

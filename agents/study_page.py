@@ -14,16 +14,12 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 import torch
 import tyro
-from rich.console import Console
-from rich.table import Table
 
 from agents.cards import chosen_tunes
 from agents.composers import Composer, NoteRNNComposer, load_run
 from agents.composing import Pieces, compose_pieces
 from agents.labels import HUMAN, NOTE_RNN, run_labels
 from agents.page import write_page
-from agents.preference import Preference, analyse
-from agents.votes import read_votes
 from melody_env import Setting
 from melody_env.populations import held_out_melodies
 from note_rnn import Tokens, write_json
@@ -55,20 +51,6 @@ class NewConfig:
     every model more takes listeners more time, who are asked whether tuning made the Note RNN better."""
     seed: int = 0
     """Seed of melodies and orders."""
-
-
-@dataclass(frozen=True)
-class AnalyseConfig:
-    """Say what the votes of a study mean: wins, strengths with intervals, and the paper's tests."""
-
-    votes: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """The files that listeners downloaded."""
-    out: Path | None = None
-    """JSON file for the figures, if they are to be kept."""
-    samples: int = 2_000
-    """Bootstrap samples."""
-    seed: int = 0
-    """Seed of the bootstrap."""
 
 
 class Trial(NamedTuple):
@@ -179,47 +161,3 @@ def schedule(models: int, pieces: int, repeats: int, rng: np.random.Generator) -
             heard[model] += 1
         trials.append(Trial(*slots))
     return trials
-
-
-def tables(preference: Preference) -> list[Table]:
-    """Return what the votes say as tables: each model, each pair."""
-    total = preference.wins + preference.wins.T
-    models = Table("", "wins", "of", "strength", "95 % interval", title="Models, a tie half a win of both")
-    for i in np.argsort(-preference.strengths):
-        low, high = preference.interval(preference.models[i])
-        won, of = preference.wins[i].sum(), total[i].sum()
-        strength = f"{preference.strengths[i]:+.2f}"
-        models.add_row(preference.models[i], f"{won:g}", f"{of:g}", strength, f"{low:+.2f} .. {high:+.2f}")
-    pairs = Table("", "", "U", "p", "p (Holm)", title="Ratings of two models (Mann-Whitney, two-sided)")
-    for pair in preference.pairs:
-        pairs.add_row(pair.first, pair.second, f"{pair.u:g}", f"{pair.p:.3g}", f"{pair.p_holm:.3g}")
-    return [models, pairs]
-
-
-def as_record(preference: Preference) -> dict[str, Any]:
-    """Return the figures of `preference` as JSON has them."""
-    return {
-        "listeners": preference.listeners,
-        "models": preference.models,
-        "wins": preference.wins.tolist(),
-        "strengths": preference.strengths.tolist(),
-        "intervals": [preference.interval(model) for model in preference.models],
-        "kruskal_wallis": {"h": preference.kruskal_h, "p": preference.kruskal_p},
-        "mann_whitney": [pair._asdict() for pair in preference.pairs],
-    }
-
-
-def analyse_votes(config: AnalyseConfig) -> Preference:
-    """Print what the votes say, and write it down if asked to. Raises InputError for what cannot be used."""
-    check_count("--samples", config.samples)
-    votes = read_votes(config.votes)
-    preference = analyse(votes, config.samples, config.seed)
-    count, listeners = len(votes.preference), preference.listeners
-    print(f"{count} vote{'s' * (count != 1)} of {listeners} listener{'s' * (listeners != 1)}")
-    for table in tables(preference):
-        Console().print(table)
-    degrees = len(preference.models) - 1
-    print(f"All models (Kruskal-Wallis): H({degrees}) = {preference.kruskal_h:.2f}, p = {preference.kruskal_p:.3g}")
-    if config.out is not None:
-        write_json(config.out, as_record(preference))
-    return preference

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from melody_env.ranking_fit import CalibrateConfig, calibrate, write_profile
+from melody_env.profile_file import write_profile
+from melody_env.ranking_fit import CalibrateConfig, calibrate
 from note_rnn.command_line import parse
 from note_rnn.errors import check_out_file, run_command
 

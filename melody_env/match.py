@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from melody_env.moment_matching import MatchConfig, match
-from melody_env.ranking_fit import write_profile
+from melody_env.profile_file import write_profile
 from note_rnn.command_line import parse, train_command
 from note_rnn.errors import check_out_file, run_command
 

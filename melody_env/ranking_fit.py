@@ -1,7 +1,7 @@
 """Weights of rules from a ranking: human melodies above those of machines."""
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,7 +27,6 @@ from melody_env.setting import PAPER_SETTING, Setting, SettingOptions
 from note_rnn.checkpoint import load_note_rnn
 from note_rnn.corpus import DEFAULT_COLLECTIONS, Corpus, load_corpus, split
 from note_rnn.errors import InputError, check_count
-from note_rnn.files import write_text
 from note_rnn.model import NoteRNN
 from note_rnn.progress import Progress
 from note_rnn.vocabulary import Tokens
@@ -158,28 +157,3 @@ def _population(
         sums[name] = np.stack([row.sum(axis=1) for row in score_melodies(melodies, profile, setting).rules.values()], 1)
         progress.advance()
     return sums
-
-
-def write_profile(profile: RewardProfile, out: Path, comments: Sequence[str]) -> None:
-    """Write `profile` to the file `out` as YAML, under `comments`; raises OSError."""
-    write_text(out, profile_text(profile, comments))
-
-
-def profile_text(profile: RewardProfile, comments: Sequence[str]) -> str:
-    """Return `profile` as YAML, its rules by weight, under `comments`."""
-    lines = [f"# {comment}" for comment in comments]
-    lines += ["", f"c: {profile.c:g}", "log_prior: true", ""]
-    changed = {
-        name: value for name, value in profile.setting.as_dict().items() if value != getattr(PAPER_SETTING, name)
-    }
-    if changed:
-        lines += ["setting:", *(f"  {name}: {_yaml(value)}" for name, value in changed.items()), ""]
-    lines.append("rules:")
-    for rule in profile.rules:
-        settings = ", ".join(f"{name}: {value}" for name, value in {"weight": rule.weight, **rule.parameters}.items())
-        lines.append(f"  {rule.name}: {{{settings}}}")
-    return "\n".join(lines) + "\n"
-
-
-def _yaml(value: object) -> str:
-    return str(list(value)) if isinstance(value, tuple) else f'"{value}"' if isinstance(value, str) else str(value)

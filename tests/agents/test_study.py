@@ -15,7 +15,8 @@ import agents.study
 from agents import compose
 from agents.preference import analyse
 from agents.study import main
-from agents.study_page import AnalyseConfig, NewConfig, Trial, analyse_votes, new_study, schedule
+from agents.study_analysis import AnalyseConfig, analyse_votes
+from agents.study_page import NewConfig, Trial, new_study, schedule
 from agents.votes import read_votes
 from note_rnn import load_note_rnn, run_command, transposed
 

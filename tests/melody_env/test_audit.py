@@ -12,8 +12,9 @@ from rich.console import Console
 from melody_env import RewardProfile, WeightedRule
 from melody_env import audit as auditing
 from melody_env.audit import main
+from melody_env.audit_views import _cell, audit_figure, audit_table
 from melody_env.populations import EVERYONE, MARKOV1, MARKOV3, RANDOM
-from melody_env.ranking_audit import AuditConfig, _cell, audit, audit_figure, audit_table, rank
+from melody_env.ranking_audit import AuditConfig, audit, rank
 from note_rnn import InputError, NoteRNN, run_command
 from note_rnn.corpus import Corpus, CorpusError, split
 from note_rnn.tunes import Bars

@@ -13,7 +13,8 @@ from melody_env import match as matching
 from melody_env.calibration import log_odds_scale
 from melody_env.moment_matching import MATCHED, MatchConfig, counts, match, weighted
 from melody_env.populations import EVERYONE, human_melodies, prior_melodies
-from melody_env.ranking_fit import PAIRS, SIGNS, CalibrateConfig, calibrate, limited, profile_text
+from melody_env.profile_file import profile_text
+from melody_env.ranking_fit import PAIRS, SIGNS, CalibrateConfig, calibrate, limited
 from melody_env.rules import HUMAN_RULES
 from melody_env.setting import Setting
 from note_rnn import NO_EVENT, InputError, NoteRNN, run_command, save_note_rnn

@@ -5,7 +5,8 @@ import pytest
 from gymnasium import spaces
 
 from agents import PPOKL
-from agents.composing import compose, compose_pieces
+from agents.composing import compose_pieces
+from agents.melodies import compose
 from agents.players import agent_player
 from melody_env import EnvironmentSpec, MelodyEngine, MelodyVecEnv
 from melody_env.observing import OBSERVATIONS, kind_of, space_of
