@@ -17,7 +17,9 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "train": Command("agents.train", "tune a Note RNN by reinforcement learning"),
-    "compose": Command("agents.compose_command", "compose melodies with a run's agent, as files to hear, see and play"),
+    "compose": Command(
+        "agents.composing.command", "compose melodies with a run's agent, as files to hear, see and play"
+    ),
     "evaluate": Command("agents.evaluate", "count the paper's statistics over many compositions of a run"),
     "report": Command("agents.report", "make a page of finished runs for a browser"),
     "frontier": Command("agents.frontier", "train over a range of c, or of KL budgets, and plot reward against KL"),
@@ -66,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(name: str, arguments: Sequence[str]) -> None:
     from note_rnn import run_command  # it brings PyTorch along, which takes seconds
-    from note_rnn.command_line import named
+    from note_rnn.common.command_line import named
 
     command = import_module(COMMANDS[name].module).main
     with named(f"melody-rl {name}"):

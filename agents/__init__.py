@@ -1,12 +1,12 @@
 """What learns to compose: a Q-network and a policy gradient with memory, and what is measured of them."""
 
-from agents.composing import Pieces, compose_pieces
-from agents.episode_buffer import EpisodeBatch, EpisodeBuffer
-from agents.melodies import compose
-from agents.policies import RecurrentDQNPolicy, RecurrentPolicy
-from agents.ppo_kl import PPOKL
-from agents.recurrent_dqn import RecurrentDQN
-from agents.run_directory import RunDirectory, RunError
+from agents.algorithms.episode_buffer import EpisodeBatch, EpisodeBuffer
+from agents.algorithms.policies import RecurrentDQNPolicy, RecurrentPolicy
+from agents.algorithms.ppo_kl import PPOKL
+from agents.algorithms.recurrent_dqn import RecurrentDQN
+from agents.composing.melodies import compose
+from agents.composing.pieces import Pieces, compose_pieces
+from agents.runs.run_directory import RunDirectory, RunError
 
 __all__ = [
     "PPOKL",

@@ -3,7 +3,7 @@
 Nothing is to be imported from here: `agents.compose` is the function, the command is in `compose_command`.
 """
 
-from agents.compose_command import main
+from agents.composing.command import main
 from note_rnn import run_command
 
 if __name__ == "__main__":

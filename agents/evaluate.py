@@ -9,12 +9,12 @@ import torch
 import tyro
 from rich.console import Console
 
-from agents.composers import load_run
-from agents.evaluation import evaluate_agent
-from agents.metrics_table import metrics_table
-from agents.run_directory import RunDirectory
+from agents.composing.composers import load_run
+from agents.evaluation.comparison import evaluate_agent
+from agents.evaluation.table import metrics_table
+from agents.runs.run_directory import RunDirectory
 from note_rnn import InputError, Progress, run_command
-from note_rnn.command_line import parse
+from note_rnn.common.command_line import parse
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from agents.frontier_sweep import FrontierConfig, picture, references, sweep, table
+from agents.training.frontier import FrontierConfig, picture, references, sweep, table
 from note_rnn import replacing, run_command
-from note_rnn.command_line import parse
+from note_rnn.common.command_line import parse
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from agents.run_report import ReportConfig, write_report
+from agents.report_page.run_report import ReportConfig, write_report
 from note_rnn import run_command
-from note_rnn.command_line import parse
+from note_rnn.common.command_line import parse
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

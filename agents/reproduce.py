@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from agents.reproduction import ReproduceConfig
-from agents.results import reproduce
+from agents.reproduction.models import ReproduceConfig
+from agents.reproduction.results import reproduce
 from note_rnn import run_command
-from note_rnn.command_line import parse
+from note_rnn.common.command_line import parse
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import tyro
 
-from agents.study_analysis import AnalyseConfig, analyse_votes
-from agents.study_page import NewConfig, new_study
-from note_rnn.command_line import parse
-from note_rnn.errors import run_command
+from agents.listening_study.analysis import AnalyseConfig, analyse_votes
+from agents.listening_study.study_page import NewConfig, new_study
+from note_rnn.common.command_line import parse
+from note_rnn.common.errors import run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

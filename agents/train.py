@@ -10,17 +10,17 @@ from typing import Any
 
 from rich.console import Console
 
-from agents.composers import Agent
-from agents.composing import Pieces
-from agents.config import TrainConfig
-from agents.evaluation import evaluate_agent
-from agents.metrics_table import metrics_table
-from agents.run_directory import RunDirectory
-from agents.run_report import ReportConfig, write_report
-from agents.training import Trained, train_run
+from agents.composing.composers import Agent
+from agents.composing.pieces import Pieces
+from agents.evaluation.comparison import evaluate_agent
+from agents.evaluation.table import metrics_table
+from agents.report_page.run_report import ReportConfig, write_report
+from agents.runs.config import TrainConfig
+from agents.runs.run_directory import RunDirectory
+from agents.training.trainer import Trained, train_run
 from melody_env import piano_roll_figure
 from note_rnn import replacing, run_command, write_midi, write_wav
-from note_rnn.command_line import train_command
+from note_rnn.common.command_line import train_command
 
 WRITTEN_PIECES = 6
 

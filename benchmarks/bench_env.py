@@ -24,7 +24,7 @@ from melody_env import (
     RewardProfile,
     load_profile,
 )
-from melody_env.composition import Composition
+from melody_env.reward.composition import Composition
 from note_rnn import VOCABULARY_SIZE, NoteRNN
 
 T = 32

@@ -19,8 +19,8 @@ import torch
 from timing import best_time
 from torch import nn
 
-from agents.config import TrainConfig
-from agents.presets import Algorithm
+from agents.runs.config import TrainConfig
+from agents.runs.presets import Algorithm
 from melody_env import MelodyVecEnv
 from note_rnn import VOCABULARY_SIZE, NoteRNN
 

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 
 from agents import RecurrentDQN, compose_pieces
-from agents.composers import Agent
-from agents.config import TrainConfig
-from agents.episode_buffer import EpisodeBatch
-from agents.metrics import table_metrics
-from agents.metrics_table import ROWS
-from agents.objectives import soft_value, squared_loss, td_error
+from agents.algorithms.episode_buffer import EpisodeBatch
+from agents.algorithms.objectives import soft_value, squared_loss, td_error
+from agents.composing.composers import Agent
+from agents.evaluation.metrics import table_metrics
+from agents.evaluation.table import ROWS
+from agents.runs.config import TrainConfig
 from melody_env import MelodyVecEnv
 from note_rnn import NoteRNN
 

@@ -17,16 +17,16 @@ import tyro
 from honest_controls import ColderPrior, fit_position
 from likeness import Likeness, People
 
-from agents.composers import load_run
-from agents.config import TrainConfig
-from agents.labels import ALGORITHMS, NOTE_RNN
-from agents.metrics_table import written
-from agents.players import NoteRNNPlayer
-from agents.run_directory import RunDirectory
+from agents.composing.composers import load_run
+from agents.composing.players import NoteRNNPlayer
+from agents.evaluation.table import written
+from agents.runs.config import TrainConfig
+from agents.runs.labels import ALGORITHMS, NOTE_RNN
+from agents.runs.run_directory import RunDirectory
 from melody_env import EnvironmentSpec, load_profile
 from note_rnn import Progress, weights_checksum, write_json
-from note_rnn.command_line import parse
-from note_rnn.errors import InputError, check_above_zero, check_count, run_command
+from note_rnn.common.command_line import parse
+from note_rnn.common.errors import InputError, check_above_zero, check_count, run_command
 
 COLUMNS = {
     "log_prob": ("log p", ".3f"),

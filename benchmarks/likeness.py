@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.composing import compose_pieces, log_likelihood
-from agents.players import Player
+from agents.composing.pieces import compose_pieces, log_likelihood
+from agents.composing.players import Player
 from melody_env import EnvironmentSpec, RewardProfile, Setting, discriminator_auc, melody_statistics, score_melodies
-from melody_env.copying import longest_shared_runs
-from melody_env.discriminator import LOGISTIC, TREES, Judge
-from melody_env.gru_discriminator import GRU
-from melody_env.populations import held_out_of, human_melodies
-from melody_env.statistics import count_distinct
+from melody_env.measures.copying import longest_shared_runs
+from melody_env.measures.discriminator import LOGISTIC, TREES, Judge
+from melody_env.measures.gru_discriminator import GRU
+from melody_env.measures.populations import held_out_of, human_melodies
+from melody_env.measures.statistics import count_distinct
 from note_rnn import VOCABULARY_SIZE, InputError, NoteRNN, Tokens, transposed
 from note_rnn.corpus import load_corpus, split
 

@@ -6,8 +6,8 @@ python examples/before_after.py runs/NAME --piece 1 --out before_after.png
 import argparse
 from pathlib import Path
 
-from agents.config import TrainConfig
-from agents.run_directory import RunDirectory
+from agents.runs.config import TrainConfig
+from agents.runs.run_directory import RunDirectory
 from melody_env.pictures import comparison_figure
 from note_rnn import read_midi, run_command
 

@@ -2,22 +2,22 @@
 
 from gymnasium.envs.registration import register
 
-from melody_env.composition import Composition
-from melody_env.copying import longest_shared_runs
-from melody_env.discriminator import discriminator_auc
-from melody_env.diversity import largest_bar_share, mean_hamming_distance
-from melody_env.engine import FinishedPieces, MelodyEngine
-from melody_env.env import MelodyCompositionEnv
-from melody_env.environment_spec import EnvironmentSpec
-from melody_env.human_reference import HumanReference
+from melody_env.envs.engine import FinishedPieces, MelodyEngine
+from melody_env.envs.gym_env import MelodyCompositionEnv
+from melody_env.envs.gym_vector_env import MelodyCompositionVectorEnv
+from melody_env.envs.sb3_vec_env import MelodyVecEnv
+from melody_env.envs.specification import EnvironmentSpec
+from melody_env.measures.copying import longest_shared_runs
+from melody_env.measures.discriminator import discriminator_auc
+from melody_env.measures.diversity import largest_bar_share, mean_hamming_distance
+from melody_env.measures.human_reference import HumanReference
+from melody_env.measures.statistics import MelodyStatistics, melody_statistics
 from melody_env.pictures import melody_text, piano_roll_figure, piano_roll_image
-from melody_env.plugins import Melody, RuleError, mask, rule
-from melody_env.profile import NamedMask, ProfileError, RewardProfile, WeightedRule, load_profile, profile_path
-from melody_env.scoring import MelodyScores, score_melodies
+from melody_env.reward.composition import Composition
+from melody_env.reward.plugins import Melody, RuleError, mask, rule
+from melody_env.reward.profile import NamedMask, ProfileError, RewardProfile, WeightedRule, load_profile, profile_path
+from melody_env.reward.scoring import MelodyScores, score_melodies
 from melody_env.setting import MODES, Setting, SettingError, SettingOptions
-from melody_env.statistics import MelodyStatistics, melody_statistics
-from melody_env.vec_env import MelodyVecEnv
-from melody_env.vector_env import MelodyCompositionVectorEnv
 
 __all__ = [
     "MODES",
@@ -57,6 +57,6 @@ __all__ = [
 
 register(
     id="MelodyComposition-v0",
-    entry_point="melody_env.env:MelodyCompositionEnv",
-    vector_entry_point="melody_env.vector_env:MelodyCompositionVectorEnv",
+    entry_point="melody_env.envs.gym_env:MelodyCompositionEnv",
+    vector_entry_point="melody_env.envs.gym_vector_env:MelodyCompositionVectorEnv",
 )

@@ -6,13 +6,13 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from melody_env.audit_views import audit_figure, audit_table
-from melody_env.populations import HUMAN
-from melody_env.profile import load_profile
-from melody_env.ranking_audit import AuditConfig, audit
-from note_rnn.command_line import parse
-from note_rnn.errors import check_out_folder, run_command
-from note_rnn.files import replacing, write_json
+from melody_env.measures.populations import HUMAN
+from melody_env.reward.profile import load_profile
+from melody_env.reward_design.audit_views import audit_figure, audit_table
+from melody_env.reward_design.ranking_audit import AuditConfig, audit
+from note_rnn.common.atomic_files import replacing, write_json
+from note_rnn.common.command_line import parse
+from note_rnn.common.errors import check_out_folder, run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

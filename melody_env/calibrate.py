@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from melody_env.profile_file import write_profile
-from melody_env.ranking_fit import CalibrateConfig, calibrate
-from note_rnn.command_line import parse
-from note_rnn.errors import check_out_file, run_command
+from melody_env.reward_design.profile_file import write_profile
+from melody_env.reward_design.ranking_fit import CalibrateConfig, calibrate
+from note_rnn.common.command_line import parse
+from note_rnn.common.errors import check_out_file, run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

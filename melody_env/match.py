@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from melody_env.moment_matching import MatchConfig, match
-from melody_env.profile_file import write_profile
-from note_rnn.command_line import parse, train_command
-from note_rnn.errors import check_out_file, run_command
+from melody_env.reward_design.moment_matching import MatchConfig, match
+from melody_env.reward_design.profile_file import write_profile
+from note_rnn.common.command_line import parse, train_command
+from note_rnn.common.errors import check_out_file, run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -15,7 +15,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from melody_env.setting import PAPER_SETTING, Setting
-from note_rnn.notation import spelled
+from note_rnn.formats.notation import spelled
 from note_rnn.notes import tokens_to_notes
 from note_rnn.vocabulary import (
     FIRST_PITCH_TOKEN,

@@ -5,11 +5,11 @@ from dataclasses import asdict
 
 import numpy as np
 
-from melody_env.best_melody import SearchConfig, _print, _profile, search
-from note_rnn.command_line import parse
-from note_rnn.errors import check_out_folder, run_command
-from note_rnn.files import write_json
-from note_rnn.midi import write_midi
+from melody_env.reward_design.best_melody import SearchConfig, record_text, search
+from note_rnn.common.atomic_files import write_json
+from note_rnn.common.command_line import parse
+from note_rnn.common.errors import check_out_folder, run_command
+from note_rnn.formats.midi import write_midi
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -18,8 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if config.out is not None:
         check_out_folder(config.out)
     record = search(config)
-    setting = _profile(config).setting
-    _print(record, setting)
+    setting = config.profile().setting
+    print(record_text(record, setting))
     if config.out is not None:
         write_midi(np.array(record["melody"]), config.out / f"{config.method}.mid", setting.tempo)
         write_json(config.out / f"{config.method}.json", {"config": asdict(config), **record})

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import tyro
 
-from note_rnn.errors import InputError, is_number
-from note_rnn.notation import FIFTHS, SIGNATURE_MODES, Staff
+from note_rnn.common.errors import InputError, is_number
+from note_rnn.formats.notation import FIFTHS, SIGNATURE_MODES, Staff
 from note_rnn.notes import ACCIDENTALS, LETTERS
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MAX_PITCH, MIN_PITCH, VOCABULARY_SIZE, pitch_to_token
 

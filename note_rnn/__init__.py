@@ -1,19 +1,19 @@
 """What is known of melodies: their 38 tokens, files in and out, corpora, and the LSTM that predicts them."""
 
-from note_rnn.abc_files import write_abc
-from note_rnn.checkpoint import CheckpointError, load_note_rnn, read_model_card, save_note_rnn, weights_checksum
+from note_rnn.common.atomic_files import replacing, write_json, write_text
+from note_rnn.common.errors import InputError, run_command
+from note_rnn.common.progress import Progress
 from note_rnn.corpus import held_out_openings
-from note_rnn.errors import InputError, run_command
-from note_rnn.extraction import Extraction, extract_melodies
-from note_rnn.files import replacing, write_json, write_text
-from note_rnn.midi import MelodyFileError, read_midi, write_midi
-from note_rnn.model import NoteRNN
-from note_rnn.musicxml import write_musicxml
-from note_rnn.one_hot_lstm import LSTMState, one_hot, one_hot_lstm
+from note_rnn.extraction.pipeline import Extraction, extract_melodies
+from note_rnn.formats.abc import write_abc
+from note_rnn.formats.midi import MelodyFileError, read_midi, write_midi
+from note_rnn.formats.musicxml import write_musicxml
+from note_rnn.formats.wav import SAMPLE_RATE, synthesize, write_wav
+from note_rnn.network.checkpoint import CheckpointError, load_note_rnn, read_model_card, save_note_rnn, weights_checksum
+from note_rnn.network.model import NoteRNN
+from note_rnn.network.one_hot_lstm import LSTMState, one_hot, one_hot_lstm
+from note_rnn.network.recurrent_layers import Cell, RecurrentLayers, State, layer_widths
 from note_rnn.primers import PrimerError, parse_token, read_primer
-from note_rnn.progress import Progress
-from note_rnn.recurrent import Cell, RecurrentLayers, State, layer_widths
-from note_rnn.sound import SAMPLE_RATE, synthesize, write_wav
 from note_rnn.vocabulary import NO_EVENT, NOTE_OFF, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens, transposed
 
 __all__ = [

@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 
 import tyro
 
-from note_rnn.checkpoint import save_note_rnn
-from note_rnn.command_line import parse
-from note_rnn.errors import run_command
+from note_rnn.common.command_line import parse
+from note_rnn.common.errors import run_command
 from note_rnn.magenta.networks import TokenOrder, note_rnn_of, token_order
 from note_rnn.magenta.sources import read_source
+from note_rnn.network.checkpoint import save_note_rnn
 
 
 @dataclass(frozen=True)

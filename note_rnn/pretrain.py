@@ -4,9 +4,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from note_rnn.command_line import command_name, parse
-from note_rnn.errors import run_command
-from note_rnn.recipe import PretrainConfig, pretrain
+from note_rnn.common.command_line import command_name, parse
+from note_rnn.common.errors import run_command
+from note_rnn.pretraining.recipe import PretrainConfig, pretrain
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

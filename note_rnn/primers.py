@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from note_rnn.common.errors import InputError
 from note_rnn.corpus import load_corpus
-from note_rnn.errors import InputError
-from note_rnn.midi import read_midi
+from note_rnn.extraction.tune_files import read_tunes
+from note_rnn.formats.midi import read_midi
 from note_rnn.notes import ACCIDENTALS, LETTERS
-from note_rnn.tune_files import read_tunes
 from note_rnn.vocabulary import (
     NO_EVENT,
     NOTE_OFF,

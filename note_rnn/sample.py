@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from note_rnn.checkpoint import load_note_rnn, read_model_card
-from note_rnn.command_line import parse
-from note_rnn.errors import InputError, check_above_zero, check_count, run_command
-from note_rnn.files import write_json
-from note_rnn.generation import sample_melodies
-from note_rnn.midi import check_bpm, write_midi
+from note_rnn.common.atomic_files import write_json
+from note_rnn.common.command_line import parse
+from note_rnn.common.errors import InputError, check_above_zero, check_count, run_command
+from note_rnn.formats.midi import check_bpm, write_midi
+from note_rnn.network.checkpoint import load_note_rnn, read_model_card
+from note_rnn.network.generation import sample_melodies
 from note_rnn.primers import read_primer
 from note_rnn.vocabulary import Tokens
 

@@ -7,7 +7,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from note_rnn.errors import InputError
+from note_rnn.common.errors import InputError
 
 NOTE_OFF = 0
 NO_EVENT = 1

@@ -12,10 +12,10 @@ import torch
 from tensorboard.summary.writer import event_file_writer
 from threadpoolctl import threadpool_limits
 
-import agents.callbacks
+import agents.training.callbacks
 from agents import train
 from note_rnn import NoteRNN, save_note_rnn
-from note_rnn.corpus.corpora import CACHE_VARIABLE
+from note_rnn.corpus.collections import CACHE_VARIABLE
 
 # Networks and matrices this small are slower with more threads, much slower on a busy machine.
 torch.set_num_threads(1)
@@ -53,7 +53,7 @@ def small_runs(small_prior_file: Path, tmp_path_factory: pytest.TempPathFactory)
     runs = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "WRITTEN_PIECES", 0)
-        patch.setattr(agents.callbacks, "show_pieces", lambda *arguments: None)
+        patch.setattr(agents.training.callbacks, "show_pieces", lambda *arguments: None)
         for algo, own in (("q", q), ("ppo_kl", {})):
             folder = tmp_path_factory.mktemp("runs") / algo
             changes = {"prior": str(small_prior_file), "run_dir": folder, "tempo": 480, "device": "cpu"}

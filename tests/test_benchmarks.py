@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from agents.metrics_table import ROWS
+from agents.evaluation.table import ROWS
 from note_rnn.corpus import Corpus
-from note_rnn.tunes import Bars
+from note_rnn.extraction.tunes import Bars
 
 
 class Clock:
@@ -148,7 +148,7 @@ def test_agents_are_compared_with_human_tunes_and_controls(tunes, small_runs, tm
     import likeness
 
     from agents import compose
-    from agents.composers import load_run
+    from agents.composing.composers import load_run
     from melody_env import load_profile, score_melodies
 
     for judge in ("trees", "gru"):  # as sure as the quickest, for this

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agents import compose_pieces
-from agents.players import NoteRNNPlayer
+from agents.composing.players import NoteRNNPlayer
 from melody_env import EnvironmentSpec, Setting, load_profile
 from note_rnn import NoteRNN, load_note_rnn, run_command
 

@@ -54,8 +54,8 @@ def test_the_table_counts_by_package():
 
 
 KEYS = """
-note_rnn/keys.py:
-  tests: tests/note_rnn/test_keys.py
+note_rnn/extraction/keys.py:
+  tests: tests/note_rnn/extraction/test_keys.py
   faults:
     - {fault: the key that fits worst, line: int(np.argmax(, becomes: int(np.argmin(}
     - {fault: no fault at all, line: int(np.argmax(, becomes: int(0 + np.argmax(}
@@ -69,5 +69,8 @@ def test_what_the_tests_let_through_is_reported(tmp_path):
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert finished.returncode == 1, finished.stderr
     assert "50.0%" in finished.stdout
-    assert "let through: note_rnn/keys.py: no fault at all: int(np.argmax( -> int(0 + np.argmax(" in finished.stdout
+    assert (
+        "let through: note_rnn/extraction/keys.py: no fault at all: int(np.argmax( -> int(0 + np.argmax("
+        in finished.stdout
+    )
     assert "the key that fits worst" not in finished.stdout

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 
-import agents.callbacks
+import agents.training.callbacks
 from agents import PPOKL, RecurrentDQN, train
-from agents.composers import load_agent
-from agents.config import TrainConfig
-from agents.presets import PRESETS, algorithm_class
-from agents.run_directory import RunDirectory
+from agents.composing.composers import load_agent
+from agents.runs.config import TrainConfig
+from agents.runs.presets import PRESETS, algorithm_class
+from agents.runs.run_directory import RunDirectory
 from melody_env import load_profile
 
 OURS = (PPOKL, RecurrentDQN)
-PROFILES = sorted(path.stem for path in (Path(__file__).parents[1] / "melody_env" / "profiles").glob("*.yaml"))
+PROFILES = sorted(
+    path.stem for path in (Path(__file__).parents[1] / "melody_env" / "reward" / "profiles").glob("*.yaml")
+)
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +26,7 @@ def small_outputs(monkeypatch):
     """The table alone."""
     monkeypatch.setattr(train, "WRITTEN_PIECES", 0)
     monkeypatch.setattr(train, "write_report", lambda config: config.runs[0] / "report.html")
-    monkeypatch.setattr(agents.callbacks, "show_pieces", lambda *arguments: None)
+    monkeypatch.setattr(agents.training.callbacks, "show_pieces", lambda *arguments: None)
 
 
 @pytest.mark.parametrize(("algo", "preset"), PRESETS)

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from agents import callbacks
-from agents.config import TrainConfig
-from agents.training import train_run
-from melody_env.rules import RULES
+from agents.runs.config import TrainConfig
+from agents.training.trainer import callbacks, train_run
+from melody_env.reward.rules import RULES
 
 PAGE = (Path(__file__).parents[1] / "docs" / "tensorboard.md").read_text(encoding="utf-8")
 WITHOUT_PICTURES = {"picture/1", "picture/2", "sound/1", "sound/2"}

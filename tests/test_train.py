@@ -15,23 +15,24 @@ import torch
 from pretty_midi import PrettyMIDI
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import agents.callbacks
-import agents.collapse
 import agents.report
+import agents.training.callbacks
+import agents.training.collapse
 from agents import compose, train
-from agents.callbacks import ProgressCallback, show_pieces
-from agents.composers import load_agent, load_run
-from agents.composing import compose_pieces
-from agents.curves import Curve, read_curves
+from agents.composing.composers import load_agent, load_run
+from agents.composing.pieces import compose_pieces
+from agents.composing.players import NoteRNNPlayer
 from agents.evaluate import EvaluateConfig, evaluate_run
-from agents.metrics import table_metrics
-from agents.metrics_table import ROWS
-from agents.players import NoteRNNPlayer
-from agents.presets import Algorithm, algorithm_class
-from agents.run_directory import RunDirectory
-from melody_env import EnvironmentSpec, Setting, human_reference, load_profile, populations
+from agents.evaluation.metrics import table_metrics
+from agents.evaluation.table import ROWS
+from agents.report_page.curves import Curve, read_curves
+from agents.runs.presets import Algorithm, algorithm_class
+from agents.runs.run_directory import RunDirectory
+from agents.training.callbacks import ProgressCallback, show_pieces
+from melody_env import EnvironmentSpec, Setting, load_profile
+from melody_env.measures import human_reference, populations
 from note_rnn import read_midi, run_command, write_wav
-from note_rnn.command_line import named
+from note_rnn.common.command_line import named
 
 RULES = ("key", "tonic", "repetition", "autocorrelation", "motif", "repeated_motif", "interval", "leap", "extrema")
 WRITTEN = 2
@@ -75,7 +76,7 @@ def small_outputs():
     """No pictures and pages."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "WRITTEN_PIECES", 0)
-        patch.setattr(agents.callbacks, "show_pieces", lambda *arguments: None)
+        patch.setattr(agents.training.callbacks, "show_pieces", lambda *arguments: None)
         patch.setattr(train, "write_report", lambda config: config.runs[0] / "report.html")
         yield
 
@@ -85,7 +86,7 @@ def finished_run(small_prior_file, tmp_path_factory) -> Path:
     """A run with everything that runs write, pictures included."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "WRITTEN_PIECES", WRITTEN)
-        patch.setattr(agents.callbacks, "show_pieces", show_pieces)
+        patch.setattr(agents.training.callbacks, "show_pieces", show_pieces)
         patch.setattr(train, "write_report", agents.report.write_report)
         return train.train(small_config(small_prior_file, tmp_path_factory.mktemp("runs") / "first"))
 
@@ -259,7 +260,7 @@ def test_stopped_run_is_saved_and_goes_on(small_prior_file, tmp_path, capsys):
 
 def test_a_collapse_is_told_and_ends_the_run_with_the_last_good_policy(small_prior_file, tmp_path, monkeypatch, capsys):
     symptoms = iter([None, "are all the same"])
-    monkeypatch.setattr(agents.collapse, "collapse", lambda metrics: next(symptoms))
+    monkeypatch.setattr(agents.training.collapse, "collapse", lambda metrics: next(symptoms))
     config = small_config(small_prior_file, tmp_path / "run", evaluations=4, on_collapse="restore")
     run = train.train(config)
     assert "Collapse at step 512: the pieces are all the same. The training has ended with the policy of step 256" in (
@@ -347,7 +348,7 @@ def test_a_rule_of_ones_own_goes_from_file_to_curve(own_rule, small_prior_file, 
 def test_a_rule_that_fails_is_told_all_is_saved_and_the_mended_run_goes_on(
     algo, own_rule, small_prior_file, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(agents.callbacks, "_SHOWN", 1)
+    monkeypatch.setattr(agents.training.callbacks, "_SHOWN", 1)
     monkeypatch.setattr(train, "WRITTEN_PIECES", 0)
     rule = own_rule.with_suffix(".py")
     whole = rule.read_text()

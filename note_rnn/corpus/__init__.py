@@ -1,6 +1,6 @@
 """Corpora of melodies: the tune books that come with music21, and those made of folders of one's own."""
 
-from note_rnn.corpus.corpora import (
+from note_rnn.corpus.collections import (
     DEFAULT_COLLECTIONS,
     EXTRACTION_VERSION,
     cached_corpus,
@@ -10,7 +10,7 @@ from note_rnn.corpus.corpora import (
     parse_collection,
 )
 from note_rnn.corpus.corpus import Corpus, CorpusError, Split, split
-from note_rnn.corpus.files import read_corpus, write_corpus
+from note_rnn.corpus.corpus_files import read_corpus, write_corpus
 
 __all__ = [
     "DEFAULT_COLLECTIONS",

@@ -9,12 +9,12 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from note_rnn.command_line import parse
+from note_rnn.common.command_line import parse
+from note_rnn.common.errors import run_command
 from note_rnn.corpus.build import build_corpus, corpus_paths
 from note_rnn.corpus.corpus import CorpusError
 from note_rnn.corpus.report import Report
-from note_rnn.errors import run_command
-from note_rnn.extraction import Extraction
+from note_rnn.extraction.pipeline import Extraction
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,17 @@ from typing import Any
 
 import numpy as np
 
-from note_rnn.corpus.corpora import EXTRACTION_VERSION
+from note_rnn.common.atomic_files import write_json
+from note_rnn.common.errors import check_count
+from note_rnn.common.progress import Progress
+from note_rnn.corpus.collections import EXTRACTION_VERSION
 from note_rnn.corpus.corpus import Corpus, CorpusError, joined
-from note_rnn.corpus.files import read_corpus, write_corpus
+from note_rnn.corpus.corpus_files import read_corpus, write_corpus
 from note_rnn.corpus.folders import File, Files, find_files
 from note_rnn.corpus.reading import FileResult
 from note_rnn.corpus.report import Report
 from note_rnn.corpus.workers import read_files
-from note_rnn.errors import check_count
-from note_rnn.extraction import Extraction
-from note_rnn.files import write_json
-from note_rnn.progress import Progress
+from note_rnn.extraction.pipeline import Extraction
 
 MIDI_VERSION = 1
 """Raised with every change of what `extraction` gives, so that batches of before are read again."""

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from note_rnn.errors import InputError
-from note_rnn.tunes import UNKNOWN_BARS, Bars
-from note_rnn.variants import variant_groups
+from note_rnn.common.errors import InputError
+from note_rnn.corpus.variants import variant_groups
+from note_rnn.extraction.tunes import UNKNOWN_BARS, Bars
 from note_rnn.vocabulary import Tokens
 
 

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from note_rnn.corpus.corpora import SUFFIXES
-from note_rnn.extraction import Extraction, read_melodies
-from note_rnn.tune_files import Tune, read_tunes
-from note_rnn.tunes import UNKNOWN_BARS, TuneError
+from note_rnn.corpus.collections import SUFFIXES
+from note_rnn.extraction.pipeline import Extraction, read_melodies
+from note_rnn.extraction.tune_files import Tune, read_tunes
+from note_rnn.extraction.tunes import UNKNOWN_BARS, TuneError
 
 SECONDS_PER_FILE = 10.0
 BYTES_PER_FILE = 1 << 24

@@ -11,7 +11,7 @@ from multiprocessing import get_context
 
 from note_rnn.corpus.folders import File
 from note_rnn.corpus.reading import FileResult, limit_process, read_file
-from note_rnn.extraction import Extraction
+from note_rnn.extraction.pipeline import Extraction
 
 _FILES_AT_ONCE = 8
 

@@ -16,7 +16,7 @@ import torch
 
 from note_rnn.magenta.sources import MagentaFileError, Source
 from note_rnn.magenta.tensors import Floats32
-from note_rnn.model import NoteRNN
+from note_rnn.network.model import NoteRNN
 from note_rnn.vocabulary import VOCABULARY_SIZE
 
 TokenOrder = Literal["rl_tuner", "magenta"]

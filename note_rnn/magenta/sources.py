@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from note_rnn.errors import InputError
+from note_rnn.common.errors import InputError
 from note_rnn.magenta import FormatError
 from note_rnn.magenta.table import is_table
 from note_rnn.magenta.tensors import Floats32, read_v1, read_v2

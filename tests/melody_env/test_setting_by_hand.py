@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from melody_env import MODES, EnvironmentSpec, MelodyEngine, Setting, SettingError, SettingOptions, melody_statistics
-from note_rnn.notation import Staff
+from note_rnn.formats.notation import Staff
 
 NAMES = {"C": 0, "Db": 1, "D": 2, "Eb": 3, "E": 4, "F": 5, "F#": 6, "Gb": 6, "G": 7, "Ab": 8, "A": 9, "Bb": 10, "B": 11}
 SCALES = {

@@ -11,8 +11,8 @@ import torch
 
 from note_rnn import NO_EVENT, NoteRNN, read_midi, read_primer, run_command, save_note_rnn, write_midi
 from note_rnn import sample as sampling
-from note_rnn.checkpoint import read_model_card
-from note_rnn.generation import sample_melodies
+from note_rnn.network.checkpoint import read_model_card
+from note_rnn.network.generation import sample_melodies
 from note_rnn.sample import SampleConfig, sample
 
 

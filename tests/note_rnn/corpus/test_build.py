@@ -12,8 +12,8 @@ from note_rnn.corpus import CorpusError, __main__, build, load_corpus, workers
 from note_rnn.corpus.build import build_corpus, corpus_paths
 from note_rnn.corpus.folders import find_files
 from note_rnn.corpus.reading import read_file
-from note_rnn.extraction import Extraction
-from note_rnn.tunes import UNKNOWN_BARS, Bars
+from note_rnn.extraction.pipeline import Extraction
+from note_rnn.extraction.tunes import UNKNOWN_BARS, Bars
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 
-from note_rnn.corpus import Corpus, cached_corpus, corpora, held_out_openings, load_corpus, parse_collection, split
-from note_rnn.corpus.corpora import DEFAULT_COLLECTIONS
+from note_rnn.corpus import Corpus, cached_corpus, held_out_openings, load_corpus, parse_collection, split
+from note_rnn.corpus import collections as corpora
+from note_rnn.corpus.collections import DEFAULT_COLLECTIONS
 
 pytest.importorskip("music21")
 

@@ -9,7 +9,7 @@ import pytest
 
 from note_rnn import run_command
 from note_rnn.corpus import __main__, read_corpus
-from note_rnn.extraction import Extraction
+from note_rnn.extraction.pipeline import Extraction
 
 STEP = 24
 """Ticks of a sixteenth."""

@@ -7,8 +7,9 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 
-from note_rnn.corpus import corpora
-from note_rnn.corpus.corpora import (
+from note_rnn.common.errors import InputError
+from note_rnn.corpus import collections as corpora
+from note_rnn.corpus.collections import (
     DEFAULT_COLLECTIONS,
     Corpus,
     CorpusError,
@@ -17,10 +18,9 @@ from note_rnn.corpus.corpora import (
     parse_collection,
     split,
 )
-from note_rnn.errors import InputError
-from note_rnn.terms import COLLECTION_TERMS
-from note_rnn.tunes import Bars
-from note_rnn.variants import MIN_OVERLAP, shared_shingles
+from note_rnn.corpus.terms import COLLECTION_TERMS
+from note_rnn.corpus.variants import MIN_OVERLAP, shared_shingles
+from note_rnn.extraction.tunes import Bars
 
 pytest.importorskip("music21")
 

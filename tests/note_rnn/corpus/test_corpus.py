@@ -8,7 +8,7 @@ import pytest
 
 from note_rnn.corpus import Corpus, split
 from note_rnn.corpus.corpus import joined
-from note_rnn.tunes import UNKNOWN_BARS, Bars
+from note_rnn.extraction.tunes import UNKNOWN_BARS, Bars
 
 
 def corpus_of(*melodies, titles=None, **parts):

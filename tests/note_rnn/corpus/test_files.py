@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from note_rnn.corpus import Corpus, CorpusError, load_corpus
-from note_rnn.corpus.files import read_corpus, write_corpus
-from note_rnn.tunes import Bars
+from note_rnn.corpus.corpus_files import read_corpus, write_corpus
+from note_rnn.extraction.tunes import Bars
 from note_rnn.vocabulary import VocabularyError
 
 CORPUS = Corpus(

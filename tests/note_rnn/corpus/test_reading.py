@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from note_rnn.corpus import reading
 from note_rnn.corpus.reading import OutOfTime, read_file, time_limit
-from note_rnn.extraction import Extraction
-from note_rnn.tunes import UNKNOWN_BARS
+from note_rnn.extraction.pipeline import Extraction
+from note_rnn.extraction.tunes import UNKNOWN_BARS
 
 ABC = "".join(
     f"X: {number}\nT: {title}\nM: 4/4\nL: 1/16\nK: C\n{music}|\n\n"

@@ -4,7 +4,7 @@ import numpy as np
 
 from note_rnn.corpus.reading import FileResult
 from note_rnn.corpus.report import Report
-from note_rnn.tune_files import Tune
+from note_rnn.extraction.tune_files import Tune
 
 
 def result(*lengths, **reasons):

@@ -8,7 +8,7 @@ from note_rnn.corpus import reading
 from note_rnn.corpus.folders import find_files
 from note_rnn.corpus.reading import BYTES_PER_PROCESS, limit_process
 from note_rnn.corpus.workers import _in_processes, read_files
-from note_rnn.extraction import Extraction
+from note_rnn.extraction.pipeline import Extraction
 
 resource = pytest.importorskip("resource", reason="no limits of memory here")
 

@@ -1,0 +1,232 @@
+"""SB3 policies around the recurrent network: they act with memory.
+
+Shapes: B environments, A actions, H units of a layer.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, FlattenExtractor
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from torch import Tensor, nn
+
+from agents.algorithms.networks import RecurrentNetwork
+from agents.algorithms.objectives import FORBIDDEN, policy_logits
+from note_rnn import Cell, NoteRNN, State
+
+Observation = npt.NDArray[Any] | dict[str, npt.NDArray[Any]]
+
+
+class RecurrentPolicy(BasePolicy):
+    """A recurrent network with its optimizer; the policy is softmax(scores), with a prior softmax(scores + log p).
+
+    :param lstm_hidden_size: units of all recurrent layers, or a number for each.
+    :param n_lstm_layers: recurrent layers, where `lstm_hidden_size` is one number.
+    :param cell: "lstm" or "gru".
+    :param skip_connection: let the scores see the observation itself, beside what the network remembers; with `dueling`
+        they do anyway.
+    :param dueling: give value and policy outputs of their own, which also see the observation itself.
+    :param value_scale: (dueling) factor of the value output: with returns in the hundreds and logits in the tens, it
+        lets the value keep up with the policy at the same learning rate.
+    :param net_arch: widths of fully connected layers between the recurrent layers and the scores; none by default.
+    :param prior_size: `hidden_size`, `num_layers` and `cell` of a fixed Note RNN whose log p the policy adds to the
+        scores (G); None for none.
+
+    The other parameters are those of SB3's DQNPolicy.
+    """
+
+    action_space: spaces.Discrete
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Discrete,
+        lr_schedule: Schedule,
+        lstm_hidden_size: int | Sequence[int] = 100,
+        n_lstm_layers: int = 1,
+        cell: Cell = "lstm",
+        skip_connection: bool = False,
+        dueling: bool = False,
+        value_scale: float = 1.0,
+        net_arch: list[int] | None = None,
+        activation_fn: type[nn.Module] = nn.ReLU,
+        prior_size: tuple[Any, ...] | None = None,
+        features_extractor_class: type[BaseFeaturesExtractor] = FlattenExtractor,
+        features_extractor_kwargs: dict[str, Any] | None = None,
+        normalize_images: bool = True,
+        optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
+        optimizer_kwargs: dict[str, Any] | None = None,
+    ):
+        if optimizer_kwargs is None and optimizer_class is torch.optim.Adam:
+            optimizer_kwargs = {"fused": True}  # one call for all weights instead of ten for each
+        super().__init__(
+            observation_space,
+            action_space,
+            features_extractor_class,
+            features_extractor_kwargs,
+            optimizer_class=optimizer_class,
+            optimizer_kwargs=optimizer_kwargs,
+            normalize_images=normalize_images,
+        )
+        self._network_kwargs: dict[str, Any] = {
+            "hidden_size": lstm_hidden_size,
+            "num_layers": n_lstm_layers,
+            "cell": cell,
+            "skip_connection": skip_connection,
+            "dueling": dueling,
+            "value_scale": value_scale,
+            "net_arch": net_arch or [],
+            "activation_fn": activation_fn,
+        }
+        self.network = self._make_network()
+        self._prior_size = prior_size
+        self.prior = NoteRNN(*prior_size).eval().requires_grad_(False) if prior_size else None
+        self.optimizer = self.optimizer_class(
+            self.network.parameters(),
+            lr=lr_schedule(1),  # type: ignore[call-arg]
+            **self.optimizer_kwargs,
+        )
+
+    def start_from(self, prior: NoteRNN) -> None:
+        """Start as `prior`, and add its log p to the scores where the policy does so (G)."""
+        self.network.start_from(prior, scores_from_zero=self.prior is not None)
+        if self.prior is not None:
+            self.prior.load_state_dict(prior.state_dict())
+
+    def _make_network(self) -> RecurrentNetwork:
+        extractor = self.make_features_extractor()
+        return RecurrentNetwork(
+            self.observation_space,
+            self.action_space,
+            extractor,
+            extractor.features_dim,
+            normalize_images=self.normalize_images,
+            **self._network_kwargs,
+        )
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        network = self._network_kwargs
+        return {
+            **super()._get_constructor_parameters(),
+            "lstm_hidden_size": network["hidden_size"],
+            "n_lstm_layers": network["num_layers"],
+            **{name: value for name, value in network.items() if name not in ("hidden_size", "num_layers")},
+            "prior_size": self._prior_size,
+            "lr_schedule": self._dummy_schedule,
+            "optimizer_class": self.optimizer_class,
+            "optimizer_kwargs": self.optimizer_kwargs,
+            "features_extractor_class": self.features_extractor_class,
+            "features_extractor_kwargs": self.features_extractor_kwargs,
+        }
+
+    def set_training_mode(self, mode: bool) -> None:
+        """Put the network in training or evaluation mode."""
+        self.network.set_training_mode(mode)
+        self.training = mode
+
+    def zero_state(self, batch_size: int) -> State:
+        """Return the state of `batch_size` episodes of which nothing has been seen: the network's, then the prior's."""
+        of_prior = () if self.prior is None else self.prior.zero_state(batch_size)
+        return (*self.network.zero_state(batch_size), *of_prior)
+
+    @torch.no_grad()
+    def step(
+        self,
+        observation: Tensor,
+        state: State,
+        episode_start: Tensor,
+        log_base: Tensor | None = None,
+        penalty: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, State]:
+        """Return the policy's logits [B, A] after `observation` [B, ...], the log_base in them, and the state.
+
+        Where `episode_start` [B] is true, from the zero state. `log_base` [B, A] spares the prior's evaluation to
+        who has it already; only a policy with a prior asks for it. `penalty` [B, A] becomes part of the log_base.
+        """
+        going_on = (~episode_start).to(state[0].dtype)[None, :, None]
+        state = tuple(part * going_on for part in state)
+        own, of_prior = state[: self.network.cell.num_parts], state[self.network.cell.num_parts :]
+        if self.prior is None:
+            log_base = torch.zeros((), device=self.device)
+        elif log_base is None:
+            tokens = observation if observation.ndim == 1 else observation[:, 0]
+            log_base, of_prior = self.prior.step(tokens, of_prior)
+        if penalty is not None:
+            log_base = log_base + penalty
+        scores, own = self.network.step(observation, log_base, own)
+        return policy_logits(scores, log_base), log_base, (*own, *of_prior)
+
+    def penalty(self, action_masks: npt.NDArray[np.bool_]) -> Tensor:
+        """Return FORBIDDEN where `action_masks` [B, A] is False, else 0."""
+        return torch.as_tensor(np.where(action_masks, np.float32(0), np.float32(FORBIDDEN)), device=self.device)
+
+    def forward(self, observation: Tensor, deterministic: bool = False) -> Tensor:
+        """Return actions [B] for `observation` [B, ...] as the first of an episode."""
+        return self._predict(observation, deterministic)
+
+    def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
+        assert isinstance(observation, Tensor)
+        batch = observation.shape[0]
+        start = torch.ones(batch, dtype=torch.bool, device=observation.device)
+        logits, _, _ = self.step(observation, self.zero_state(batch), start)
+        return choose(logits, deterministic)
+
+    def predict(
+        self,
+        observation: Observation,
+        state: tuple[npt.NDArray[Any], ...] | None = None,
+        episode_start: npt.NDArray[Any] | None = None,
+        deterministic: bool = False,
+        action_masks: npt.NDArray[np.bool_] | None = None,
+    ) -> tuple[npt.NDArray[Any], tuple[npt.NDArray[Any], ...] | None]:
+        """Return actions and the next state, its parts [1, B, H] of each layer.
+
+        `state` None is the zero state; `episode_start` [B] tells which episodes begin anew; where `action_masks` [B, A]
+        are False, an action may not come. Deterministic actions
+        are the policy's likeliest, others are drawn from it (for Q from softmax(Q), as the original RL Tuner composes).
+        """
+        self.set_training_mode(False)
+        tensor, vectorized = self.obs_to_tensor(observation)
+        assert isinstance(tensor, Tensor)
+        batch = tensor.shape[0]
+        memory = self.zero_state(batch)
+        if state is not None:
+            memory = tuple(torch.as_tensor(part, device=self.device) for part in state)
+        if episode_start is None:
+            episode_start = np.zeros(batch, dtype=bool)
+        start = torch.as_tensor(np.asarray(episode_start, dtype=bool), device=self.device)
+        penalty = None if action_masks is None else self.penalty(np.asarray(action_masks).reshape(batch, -1))
+        logits, _, memory = self.step(tensor, memory, start, penalty=penalty)
+        actions = choose(logits, deterministic).cpu().numpy()
+        return actions if vectorized else actions[0], tuple(part.cpu().numpy() for part in memory)
+
+
+class RecurrentDQNPolicy(RecurrentPolicy):
+    """A recurrent Q-network and its target network; parameters as in `RecurrentPolicy`."""
+
+    def __init__(self, *arguments: Any, **keywords: Any):
+        super().__init__(*arguments, **keywords)
+        self.target_network = self._make_network().requires_grad_(False)
+        self.target_network.set_training_mode(False)
+        self.copy_to_target()
+
+    def start_from(self, prior: NoteRNN) -> None:
+        """Start both networks as `prior`, and add its log p to the scores where the policy does so (G)."""
+        super().start_from(prior)
+        self.copy_to_target()
+
+    def copy_to_target(self) -> None:
+        """Make the target network equal to the online one."""
+        self.target_network.load_state_dict(self.network.state_dict())
+
+
+def choose(logits: Tensor, deterministic: bool) -> Tensor:
+    """Return actions [B]: the likeliest by `logits` [B, A], or one drawn with probability softmax(logits)."""
+    if deterministic:
+        return logits.argmax(-1)
+    return torch.distributions.Categorical(logits=logits, validate_args=False).sample()

@@ -1,0 +1,174 @@
+"""Policy gradient with KL to the prior, as a Stable-Baselines3 algorithm: no critic, whole episodes in lockstep.
+
+Shapes: T steps, B episodes, N environments, A actions.
+"""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.buffers import RolloutBuffer
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import GymEnv, Schedule
+from stable_baselines3.common.vec_env import VecEnv
+
+from agents.algorithms.episode_buffer import EpisodeBatch, EpisodeBuffer
+from agents.algorithms.objectives import of_action, policy_logits
+from agents.algorithms.policies import RecurrentPolicy
+from agents.algorithms.policy_gradient import clipped_surrogate, leave_one_out, normalized_by_step, reward_to_go
+from agents.algorithms.recurrent_acting import ActsWithMemory, prior_arguments
+from note_rnn import NoteRNN
+from note_rnn.common.categorical import draw
+
+
+class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
+    """Proximal policy optimisation of a recurrent network on whole episodes, for any environment with discrete actions.
+
+    What is maximised is the reward minus `kl_weight` times log policy(a|s). `MelodyComposition-v0` has log p(a|s) in
+    its reward, so with weight 1 that is r_MT / c minus the KL divergence from the Note RNN; with weight 0 it is the
+    reward alone. Each round of episodes, unrolled from the zero state, is learned from `n_epochs` times in minibatches
+    of whole episodes. The baseline of an episode is the mean of the others at the same step. With a `prior`, the first
+    policy is that Note RNN. RLOO is the case of one epoch with one minibatch. A time limit counts as an end.
+
+    :param n_steps: steps of every environment between trainings; what is learned from are the episodes that ended.
+    :param batch_size: whole episodes per update.
+    :param n_epochs: times that each episode is learned from.
+    :param kl_weight: weight of -log policy(a|s) beside the reward.
+    :param clip_range: how far an update may move the probability ratio.
+    :param history: steps of every environment that are kept; an episode longer than that is not learned from.
+    :param prior: start as this Note RNN; `policy_kwargs` take over its size. Not saved: the weights that grew out of it
+        are.
+
+    The other parameters are those of SB3's PPO.
+    """
+
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MlpLstmPolicy": RecurrentPolicy}
+    policy: RecurrentPolicy  # type: ignore[assignment]
+    rollout_buffer: EpisodeBuffer | None  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        policy: str | type[RecurrentPolicy] = "MlpLstmPolicy",
+        env: GymEnv | str | None = None,
+        learning_rate: float | Schedule = 3e-3,
+        n_steps: int = 32,
+        batch_size: int = 32,
+        n_epochs: int = 4,
+        gamma: float = 0.9,
+        kl_weight: float = 1.0,
+        clip_range: float = 0.2,
+        max_grad_norm: float = 5.0,
+        history: int = 1_024,
+        prior: NoteRNN | None = None,
+        stats_window_size: int = 100,
+        tensorboard_log: str | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: torch.device | str = "auto",
+        _init_setup_model: bool = True,
+    ):
+        super().__init__(
+            policy,  # type: ignore[arg-type]
+            env,  # type: ignore[arg-type]
+            learning_rate,
+            n_steps,
+            gamma,
+            gae_lambda=1.0,
+            ent_coef=0.0,
+            vf_coef=0.0,
+            max_grad_norm=max_grad_norm,
+            use_sde=False,
+            sde_sample_freq=-1,
+            policy_kwargs=prior_arguments(prior, False, policy_kwargs),
+            stats_window_size=stats_window_size,
+            tensorboard_log=tensorboard_log,
+            verbose=verbose,
+            seed=seed,
+            device=device,
+            supported_action_spaces=(spaces.Discrete,),
+            _init_setup_model=False,
+        )
+        self.batch_size = batch_size
+        self.n_epochs = n_epochs
+        self.kl_weight = kl_weight
+        self.clip_range = clip_range
+        self.history = history
+        self.rng = np.random.default_rng(seed)
+        self.rollout_buffer = None
+        self._n_updates = 0
+        if _init_setup_model:
+            self._setup_model()
+            if prior is not None:
+                self.policy.start_from(prior)
+
+    def _setup_model(self) -> None:
+        self._setup_lr_schedule()
+        self.set_random_seed(self.seed)
+        if self.rollout_buffer is None:
+            self.rollout_buffer = EpisodeBuffer(
+                self.history * self.n_envs, self.observation_space, self.action_space, self.device, self.n_envs
+            )
+        policy = self.policy_class(self.observation_space, self.action_space, self.lr_schedule, **self.policy_kwargs)
+        self.policy = policy.to(self.device)  # type: ignore[assignment]
+
+    @property
+    def episodes(self) -> EpisodeBuffer:
+        """Where what happens is kept."""
+        assert self.rollout_buffer is not None
+        return self.rollout_buffer
+
+    def collect_rollouts(
+        self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
+    ) -> bool:
+        """Take `n_rollout_steps` steps in each environment; return False if `callback` ends the training."""
+        self.policy.set_training_mode(False)
+        callback.on_rollout_start()
+        for _ in range(n_rollout_steps):
+            logits, log_base = self._score()
+            actions = draw(logits.cpu().numpy(), self.rng)
+            self._note_actions(logits, actions)
+            new_obs, rewards, dones, infos = env.step(actions)
+            self.num_timesteps += env.num_envs
+            callback.update_locals(locals())
+            if not callback.on_step():
+                return False
+            self._update_info_buffer(infos, dones)
+            self.episodes.store_policy(self.log_policy, log_base.cpu().numpy() if log_base.ndim else None)
+            self.episodes.add(self._last_obs, new_obs, actions, rewards, dones, infos)  # type: ignore[arg-type]
+            self._last_obs, self._last_episode_starts = new_obs, dones  # type: ignore[assignment]
+        callback.on_rollout_end()
+        return True
+
+    def train(self) -> None:
+        """Learn `n_epochs` times from all episodes that have ended since it was last called."""
+        if not self.episodes.num_episodes:
+            return
+        self.policy.set_training_mode(True)
+        self._update_learning_rate(self.policy.optimizer)
+        batch = self.episodes.take_all()
+        advantages = self._advantages(batch)
+        losses = []
+        for _ in range(self.n_epochs):
+            order = torch.from_numpy(self.rng.permutation(batch.rewards.shape[1])).to(self.device)
+            for rows in order.split(self.batch_size):
+                losses.append(self._update(batch, advantages, rows))
+        self._log_updates(losses)
+
+    def _advantages(self, batch: EpisodeBatch) -> torch.Tensor:
+        """Return how much better than the other episodes' each step of `batch` turned out [T, B]."""
+        soft_rewards = batch.rewards - self.kl_weight * batch.log_policy
+        returns = reward_to_go(soft_rewards, batch.mask, self.gamma)
+        return normalized_by_step(leave_one_out(returns, batch.mask), batch.mask)
+
+    def _update(self, batch: EpisodeBatch, advantages: torch.Tensor, rows: torch.Tensor) -> float:
+        """Take one step of the optimizer on the episodes `rows` of `batch`; return the loss."""
+        mask = batch.mask[:, rows]
+        log_base = batch.log_base[:-1, rows] if batch.log_base.ndim else batch.log_base
+        scores, _ = self.policy.network(batch.observations[:-1, rows], log_base)
+        log_policy = of_action(policy_logits(scores, log_base).log_softmax(-1), batch.actions[:, rows])
+        losses = clipped_surrogate(log_policy, batch.log_policy[:, rows], advantages[:, rows], self.clip_range)
+        return self._descend((losses * mask).sum() / mask.sum())

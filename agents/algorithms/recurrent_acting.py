@@ -1,0 +1,140 @@
+"""Acting with memory: what SB3 algorithms with a recurrent policy share.
+
+Shapes: N environments, A actions.
+"""
+
+from collections.abc import Iterable, Sequence
+from io import BufferedIOBase
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_supported
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.type_aliases import MaybeCallback
+from torch import Tensor
+
+from agents.algorithms.episode_buffer import EpisodeBuffer
+from agents.algorithms.objectives import of_action
+from agents.algorithms.policies import Observation, RecurrentPolicy
+from melody_env import Setting
+from note_rnn import NoteRNN, State
+
+
+def prior_arguments(prior: NoteRNN | None, adds_log_p: bool, policy_kwargs: dict[str, Any] | None) -> dict[str, Any]:
+    """Return `policy_kwargs` with the sizes of a network that starts as `prior`, where they say nothing else."""
+    if prior is None:
+        return policy_kwargs or {}
+    size: dict[str, Any] = {"lstm_hidden_size": prior.widths, "n_lstm_layers": 1, "cell": prior.cell}
+    if adds_log_p:
+        size["prior_size"] = (prior.widths, 1, prior.cell)
+    return {**size, **(policy_kwargs or {})}
+
+
+class ActsWithMemory(BaseAlgorithm):
+    """An SB3 algorithm that steps a `RecurrentPolicy` through its environments, and keeps its memory when saved."""
+
+    policy: RecurrentPolicy
+    max_grad_norm: float
+    rng: np.random.Generator
+    """Draws the actions."""
+    log_policy: npt.NDArray[np.float32]
+    """log policy(a|s) [N] of the actions that were taken last."""
+    masked = False
+    """Whether its environment forbids actions, as sb3-contrib's `action_masks()` tells."""
+    setting: Setting | None = None
+    """The key, meter ... of the pieces that it last learned to compose, if its environment has one."""
+    _acting_state: State | None = None
+
+    @property
+    def episodes(self) -> EpisodeBuffer:
+        """Where what happens is kept."""
+        raise NotImplementedError
+
+    def _setup_learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        reset_num_timesteps: bool = True,
+        tb_log_name: str = "run",
+        progress_bar: bool = False,
+    ) -> tuple[int, BaseCallback]:
+        if reset_num_timesteps or self._last_obs is None:  # the environments will be reset
+            self.episodes.abandon_open_episodes()
+            self._acting_state = None
+        if self.env is not None and self.env.has_attr("setting"):
+            self.setting = self.env.get_attr("setting")[0]
+        if self.env is not None:
+            self.masked = is_masking_supported(self.env) and getattr(self.env.unwrapped, "forbids", True)
+        return super()._setup_learn(total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar)
+
+    def _score(self) -> tuple[Tensor, Tensor]:
+        """Return the policy's logits [N, A] after the last observations, and the log_base in them; memory advances."""
+        observation, _ = self.policy.obs_to_tensor(self._last_obs)  # type: ignore[arg-type]
+        assert isinstance(observation, Tensor)
+        if self._acting_state is None:
+            self._acting_state = self.policy.zero_state(len(observation))
+        state = tuple(part.to(self.device) for part in self._acting_state)
+        start = torch.as_tensor(self._last_episode_starts, device=self.device)
+        logits, log_base, self._acting_state = self.policy.step(
+            observation, state, start, self._shared_log_probs(), self._penalty()
+        )
+        return logits, log_base
+
+    def _penalty(self) -> Tensor | None:
+        """Return what is added to the logits [N, A], FORBIDDEN or 0; None if no action is ever forbidden."""
+        if not self.masked or self.env is None:
+            return None
+        return self.policy.penalty(get_action_masks(self.env))
+
+    def _shared_log_probs(self) -> Tensor | None:
+        """Return the prior's log p [N, A] if the environment has just evaluated it: once a step is enough."""
+        log_probs = getattr(self.env.unwrapped, "prior_log_probs", None) if self.env is not None else None
+        return None if log_probs is None else torch.as_tensor(log_probs, device=self.device)
+
+    def _note_actions(self, logits: Tensor, actions: npt.NDArray[np.int64]) -> None:
+        """Take note of how likely the policy with `logits` [N, A] was to take `actions` [N]."""
+        taken = of_action(logits.log_softmax(-1), torch.as_tensor(actions, device=self.device))
+        self.log_policy = taken.cpu().numpy()
+
+    def _descend(self, loss: Tensor) -> float:
+        """Take one step of the optimizer down the clipped gradient of `loss`; return the loss."""
+        self.policy.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.policy.network.parameters(), self.max_grad_norm)
+        self.policy.optimizer.step()
+        return loss.item()
+
+    def _log_updates(self, losses: Sequence[float]) -> None:
+        """Count the updates that had these `losses`, and log their mean."""
+        self._n_updates += len(losses)
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        self.logger.record("train/loss", float(np.mean(losses)))
+
+    def predict(
+        self,
+        observation: Observation,
+        state: tuple[npt.NDArray[Any], ...] | None = None,
+        episode_start: npt.NDArray[Any] | None = None,
+        deterministic: bool = False,
+        action_masks: npt.NDArray[np.bool_] | None = None,
+    ) -> tuple[npt.NDArray[Any], tuple[npt.NDArray[Any], ...] | None]:
+        """Return actions and the next state, as `RecurrentPolicy.predict`, of the `action_masks` [N, A] if given."""
+        return self.policy.predict(observation, state, episode_start, deterministic, action_masks)
+
+    def save(
+        self,
+        path: str | Path | BufferedIOBase,
+        exclude: Iterable[str] | None = None,
+        include: Iterable[str] | None = None,
+    ) -> None:
+        """Save the agent, what it remembers of the episodes in progress included, as SB3 does."""
+        if self._acting_state is not None:
+            self._acting_state = tuple(part.cpu() for part in self._acting_state)  # so that it loads on any machine
+        super().save(path, exclude, include)
+
+    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
+        return ["policy", "policy.optimizer"], []

@@ -1,0 +1,1 @@
+"""Composing: players, composers, pieces, and melodies as files."""

@@ -1,0 +1,140 @@
+"""Composers: the Note RNN and agents, loaded from wherever they are, each with the environment that it belongs to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from gymnasium import spaces
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.save_util import load_from_zip_file
+
+from agents.algorithms.ppo_kl import PPOKL
+from agents.algorithms.recurrent_dqn import RecurrentDQN
+from agents.composing.players import NoteRNNPlayer, Player, agent_player
+from agents.runs.config import TrainConfig
+from agents.runs.presets import algorithm_class
+from agents.runs.run_directory import RunDirectory
+from melody_env import EnvironmentSpec, Setting
+from melody_env.envs.observations import POSITION, kind_of
+from note_rnn import CheckpointError, InputError, NoteRNN, load_note_rnn, weights_checksum
+
+
+class Composer(Protocol):
+    """A model that composes, and the environment that it belongs to."""
+
+    @property
+    def environment(self) -> EnvironmentSpec:
+        """The environment that it was trained in."""
+
+    def player(self, environment: EnvironmentSpec | None = None, strength: float = 1.0) -> Player:
+        """Return its player for another `environment` than its own; raises InputError if it has none."""
+
+    def checksum(self) -> str:
+        """Return the SHA-256, in hex, of all weights that decide what it composes."""
+
+
+@dataclass(frozen=True)
+class NoteRNNComposer:
+    """The Note RNN of an environment, untuned."""
+
+    environment: EnvironmentSpec
+
+    def player(self, environment: EnvironmentSpec | None = None, strength: float = 1.0) -> Player:
+        """Return its player; raises InputError for a strength other than 1."""
+        if strength != 1:
+            raise InputError("--strength is for agents: a Note RNN has learned nothing beyond itself.")
+        return NoteRNNPlayer()
+
+    def checksum(self) -> str:
+        """Return the checksum of the Note RNN."""
+        return weights_checksum(_prior_weights(self.environment))
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A policy, ours or one of SB3's or sb3-contrib's, and the environment that it was trained in."""
+
+    policy: BasePolicy
+    environment: EnvironmentSpec
+
+    def player(self, environment: EnvironmentSpec | None = None, strength: float = 1.0) -> Player:
+        """Return its player, transposed to the key of `environment`; `strength` is that of `agent_player`.
+
+        Raises InputError for pieces longer than an agent that observes its position was trained for.
+        """
+        setting = (environment or self.environment).setting
+        space = self.policy.observation_space
+        if isinstance(space, spaces.MultiDiscrete) and setting.steps >= space.nvec[POSITION]:
+            raise InputError(
+                f"The agent was trained for pieces of at most {space.nvec[POSITION] - 1} steps and cannot compose "
+                f"{setting.steps}: give a shorter length, or train an agent for the longer one."
+            )
+        semitones = setting.transposition - self.environment.setting.transposition
+        return agent_player(self.policy, semitones, strength)
+
+    def checksum(self) -> str:
+        """Return the checksum of the policy and of the Note RNN."""
+        policy = {f"policy.{name}": tensor for name, tensor in self.policy.state_dict().items()}
+        return weights_checksum(_prior_weights(self.environment) | policy)
+
+
+def load_composer(model: BaseAlgorithm | NoteRNN | str | Path) -> Composer:
+    """Return the composer that `model` names: an agent, a run's folder, a saved agent (.zip) or a Note RNN.
+
+    Raises RunError or CheckpointError where there is nothing to load.
+    """
+    if isinstance(model, NoteRNN):
+        return NoteRNNComposer(EnvironmentSpec.of(prior=model))
+    if isinstance(model, BaseAlgorithm):
+        return Agent(model.policy, _environment_of(model))
+    if Path(model).is_dir():
+        return load_run(model)
+    if Path(model).suffix == ".zip":
+        return load_composer(load_agent(model))
+    try:
+        return load_composer(load_note_rnn(model))
+    except CheckpointError as error:
+        raise CheckpointError(f"{model} is no run's folder, no saved agent (.zip) and no Note RNN: {error}") from error
+
+
+def load_run(path: str | Path) -> Agent:
+    """Return the newest agent of the run in the folder `path`; raises RunError or CheckpointError if there is none."""
+    run = RunDirectory.open(path)
+    config = TrainConfig.saved(run.read_json("config.json"))
+    model = load_agent(run.newest_checkpoint(), algorithm_class(config.algo))
+    return Agent(model.policy, config.environment())
+
+
+def load_agent(path: str | Path, kind: type[BaseAlgorithm] | None = None, **arguments: Any) -> BaseAlgorithm:
+    """Return the agent saved in the file `path`, given further `arguments` of its `load`.
+
+    `kind` is the algorithm that saved it, None one of ours. Raises CheckpointError if the file is missing or damaged.
+    """
+    try:
+        return (kind or _saved_kind(path)).load(path, **arguments)
+    except Exception as error:  # unpickling a damaged file can raise anything
+        raise CheckpointError(f"{path} holds no agent that can be loaded: {error}") from error
+
+
+def _saved_kind(path: str | Path) -> type[BaseAlgorithm]:
+    """Return the algorithm of ours that saved the file `path`, by its policy."""
+    data, _, _ = load_from_zip_file(path)
+    policy = data["policy_class"] if data else None
+    return PPOKL if policy in PPOKL.policy_aliases.values() else RecurrentDQN
+
+
+def _environment_of(model: BaseAlgorithm) -> EnvironmentSpec:
+    """Return the environment as far as it can be read off `model`: observation, setting, prior."""
+    setting: Setting = getattr(model, "setting", None) or Setting()
+    own_prior = getattr(model.policy, "prior", None)
+    prior = load_note_rnn() if own_prior is None else own_prior.transposed(-setting.transposition)
+    space = model.observation_space
+    arguments = {**setting.as_dict(), "prior": prior, "observation": kind_of(space)}
+    if isinstance(space, spaces.MultiDiscrete):
+        arguments["length"] = int(space.nvec[POSITION]) - 1
+    return EnvironmentSpec.of(**arguments)
+
+
+def _prior_weights(environment: EnvironmentSpec) -> dict[str, Any]:
+    return {f"prior.{name}": tensor for name, tensor in environment.prior.state_dict().items()}

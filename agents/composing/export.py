@@ -1,0 +1,177 @@
+"""Composed melodies as files, with a record of each from which it can be composed again."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import tyro
+
+from agents.composing.composers import load_composer
+from agents.composing.melodies import choose
+from agents.composing.melody_writers import SUFFIXES, piece_record, writable_suffixes, write_melody
+from agents.composing.pieces import Pieces, compose_pieces
+from melody_env import SettingOptions, melody_text
+from note_rnn import InputError, Progress, parse_token, read_primer, write_json
+
+
+@dataclass(frozen=True)
+class ComposeConfig(SettingOptions):
+    """Compose melodies and write each as MIDI, MusicXML, ABC, sound and picture, with a record of all about it (JSON).
+
+    The record is enough to compose the same melody again: --from melody.json.
+    """
+
+    model: Annotated[str | None, tyro.conf.Positional] = None
+    """Folder of a run, a saved agent (.zip), or a Note RNN ("default", "bars", or a .safetensors file)."""
+    out: Path | None = None
+    """Name of the files, "melody" if none is given. With a suffix (.mid, .musicxml, .abc, .wav or .png) only that kind
+    is written, and the record. Several melodies are numbered."""
+    sidecar: Annotated[Path | None, tyro.conf.arg(name="from")] = None
+    """Compose the melody of this record (.json) again. The other arguments are ignored, but for --out, and the model,
+    which is to be given if it has been moved."""
+    n: int = 1
+    """Melodies."""
+    seed: int = 0
+    """Seed; the same seed gives the same melodies."""
+    temperature: float = 1.0
+    """Below 1 the agent plays what it likes best, above 1 it dares more."""
+    strength: float = 1.0
+    """How much of what the agent has learned counts: 0 plays as the Note RNN, 1 as the agent, 1.5 goes beyond it."""
+    best_of: int = 1
+    """Pieces composed for each melody; the one with the highest reward is kept."""
+    diverse: bool = False
+    """(best_of) Keep melodies that are good and unlike each other, out of all pieces composed."""
+    primer: str | None = None
+    """What to start from: a MIDI or ABC file, corpus:TITLE, tokens ("14 1 1 1") or notes ("C4 - - - D4 -")."""
+    primer_length: int | None = None
+    """Steps of the primer that are taken (default: all; of ABC and corpus two bars)."""
+    keep_primer: bool = False
+    """Write the primer too, before the melody; --length never counts it."""
+    fixed: tuple[str, ...] = ()
+    """Tokens that are given, as step=note: 0=C4 16=G4 28=-; the melody fills in the gaps."""
+
+    def check(self) -> None:
+        """Raise InputError for a value that cannot be used."""
+        if self.model is None:
+            raise InputError("Name the folder of a run, or another model, to compose with; or give --from melody.json.")
+        if self.out is not None and self.out.suffix not in ("", *SUFFIXES):
+            raise InputError(f"--out must end in {', '.join(SUFFIXES)} or have no suffix, not {self.out.suffix!r}.")
+        if min(self.n, self.best_of) < 1 or not self.temperature > 0:
+            raise InputError("--n and --best-of must be at least 1 and --temperature above 0.")
+        if not (math.isfinite(self.strength) and self.strength >= 0):
+            raise InputError(f"--strength must be a number from 0 on, not {self.strength}.")
+        if self.diverse and self.best_of == 1:
+            raise InputError("--diverse needs pieces to choose from: give --best-of 8, say.")
+
+    def as_record(self) -> dict[str, Any]:
+        """Return what decides which melodies are composed, as JSON."""
+        return {name: value for name, value in asdict(self).items() if name not in ("out", "sidecar")}
+
+    @classmethod
+    def of_record(cls, record: dict[str, Any]) -> "ComposeConfig":
+        """Return the configuration that a sidecar's "config" holds."""
+        known = {field.name for field in fields(cls)}
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in record.items() if name in known
+        }
+        return cls(**values)
+
+
+def compose_files(config: ComposeConfig) -> list[Path]:
+    """Compose and write as `config` says; return the files. Raises InputError for what cannot be used."""
+    if config.sidecar is not None:
+        return _compose_again(config, config.sidecar)
+    config.check()
+    out = config.out or Path("melody")
+    config, pieces, weights = _compose(config)
+    suffixes = (out.suffix,) if out.suffix else writable_suffixes()
+    written = []
+    for number, row in enumerate(choose(pieces, config.n, config.diverse), start=1):
+        stem = out.with_suffix("") if config.n == 1 else out.with_name(f"{out.stem}_{number}")
+        written += _write(_record(config, pieces, int(row), number, suffixes, weights), stem, pieces, int(row))
+    return written
+
+
+def _compose_again(config: ComposeConfig, sidecar: Path) -> list[Path]:
+    """Write the files of a `sidecar` anew; raises InputError if what composes now is not what composed it."""
+    known = _read_sidecar(sidecar)
+    recorded = ComposeConfig.of_record(known["config"])
+    recorded.check()
+    _, pieces, weights = _compose(replace(recorded, model=config.model or recorded.model))
+    if weights != known["checksum"]:
+        raise InputError(
+            f"{config.model or recorded.model} is not the agent that composed {sidecar}, or has learned since: "
+            "its weights have another checksum. Name the one that did before --from."
+        )
+    row = int(choose(pieces, recorded.n, recorded.diverse)[known["number"] - 1])
+    if pieces.melodies[row].tolist() != known["tokens"]:
+        raise InputError(f"The melody of {sidecar} comes out otherwise: its rules, masks or this program have changed.")
+    record = _record(recorded, pieces, row, known["number"], tuple(known["suffixes"]), weights)
+    return _write(record, (config.out or sidecar).with_suffix(""), pieces, row)
+
+
+def _compose(config: ComposeConfig) -> tuple[ComposeConfig, Pieces, str]:
+    """Return `config` with its primer as tokens, the pieces to choose from, and the checksum of what composed them."""
+    torch.set_num_threads(1)
+    assert config.model is not None
+    composer = load_composer(config.model)
+    environment = composer.environment.changed(**config.setting_changes(), fixed=_parse_fixed(config.fixed))
+    if config.primer is not None:
+        primer = read_primer(config.primer, config.primer_length, environment.setting.transposition)
+        environment = environment.changed(primer=primer)
+        config = replace(config, primer=" ".join(map(str, primer)), primer_length=None)
+    player = composer.player(environment, config.strength)
+    n = config.n * config.best_of
+    with Progress(n, "composing", "pieces") as progress:
+        pieces = compose_pieces(player, n, config.seed, environment, config.temperature, on_composed=progress.advance)
+    return config, pieces, composer.checksum()
+
+
+def _parse_fixed(fixed: Sequence[str]) -> dict[int, int]:
+    tokens = {}
+    for text in fixed:
+        step, _, word = text.partition("=")
+        if not step.isdigit() or not word:
+            raise InputError(f"--fixed must be such as 0=C4 16=21, not {text!r}.")
+        tokens[int(step)] = parse_token(word)
+    return tokens
+
+
+def _record(
+    config: ComposeConfig, pieces: Pieces, row: int, number: int, suffixes: Sequence[str], weights: str
+) -> dict[str, Any]:
+    """Return the sidecar of the melody of this `number`."""
+    return {
+        "title": f"Melody {number}, seed {config.seed}",
+        "number": number,
+        "suffixes": list(suffixes),
+        "config": config.as_record(),
+        "checksum": weights,
+        "version": version("melody-rl"),
+        **piece_record(pieces, row),
+    }
+
+
+def _write(record: dict[str, Any], stem: Path, pieces: Pieces, row: int) -> list[Path]:
+    """Write a melody and its sidecar under the name `stem`; return the files."""
+    melody = (pieces.with_primer() if record["config"]["keep_primer"] else pieces.melodies)[row]
+    files = [stem.with_name(stem.name + suffix) for suffix in record["suffixes"]]
+    for path in files:
+        write_melody(melody, path, pieces.setting, record["title"])
+    sidecar = stem.with_name(f"{stem.name}.json")
+    write_json(sidecar, record)
+    print(f"{', '.join(map(str, [*files, sidecar]))}\n{melody_text(melody, pieces.setting)}")
+    return [*files, sidecar]
+
+
+def _read_sidecar(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return {name: record[name] for name in ("config", "number", "suffixes", "checksum", "tokens")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is no record of a melody that was composed ({error}).") from error

@@ -1,0 +1,70 @@
+"""A melody as files: MIDI, MusicXML, ABC, sound and picture, by suffix, and the record beside them."""
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from agents.composing.pieces import Pieces
+from melody_env import Setting, longest_shared_runs, melody_text, piano_roll_figure
+from melody_env.measures.populations import learned_tunes
+from note_rnn import Tokens, replacing, write_abc, write_midi, write_musicxml, write_wav
+
+
+def _write_png(melody: Tokens, path: Path, setting: Setting) -> None:
+    with replacing(path) as temporary:
+        piano_roll_figure(melody, setting=setting).savefig(temporary, dpi=100)
+
+
+_WRITERS: dict[str, Callable[[Tokens, Path, Setting, str], None]] = {
+    ".mid": lambda melody, path, setting, title: write_midi(melody, path, setting.tempo),
+    ".musicxml": lambda melody, path, setting, title: write_musicxml(melody, path, setting.staff, title),
+    ".abc": lambda melody, path, setting, title: write_abc(melody, path, setting.staff, title),
+    ".wav": lambda melody, path, setting, title: write_wav(melody, path, setting.tempo),
+    ".png": lambda melody, path, setting, title: _write_png(melody, path, setting),
+}
+
+SUFFIXES = tuple(_WRITERS)
+"""What a melody can be written as."""
+
+
+def writable_suffixes() -> tuple[str, ...]:
+    """Return `SUFFIXES`, without MusicXML where music21, which writes it, is not installed."""
+    without = () if importlib.util.find_spec("music21") else (".musicxml",)
+    return tuple(suffix for suffix in SUFFIXES if suffix not in without)
+
+
+def write_melody(melody: Tokens, path: Path, setting: Setting, title: str) -> None:
+    """Write `melody` [T] to the file `path` as its suffix says; raises OSError where that cannot be."""
+    _WRITERS[path.suffix](melody, path, setting, title)
+
+
+def longest_shared_run(melody: Tokens, setting: Setting) -> int | None:
+    """Return the most tokens in a row that `melody` [T] shares with the tunes that the shipped Note RNN learned from.
+
+    None where these are not at hand.
+    """
+    tunes = learned_tunes(setting)
+    return None if tunes is None else int(longest_shared_runs(melody[None], tunes)[0])
+
+
+def piece_record(pieces: Pieces, row: int) -> dict[str, Any]:
+    """Return what is known of one of `pieces`, as JSON: tokens, notes and what it earned, sums over its steps.
+
+    log p and KL are in nats; the rules are unscaled.
+    """
+    finished, setting = pieces.finished, pieces.setting
+    melody = finished.melodies[row]
+    return {
+        "setting": setting.as_dict(),
+        "primer": pieces.primer.tolist(),
+        "priming_token": int(pieces.primers[row]),
+        "tokens": melody.tolist(),
+        "notes": melody_text(melody, setting).splitlines(),
+        "reward": float(finished.returns[row]),
+        "rules": {name: float(sums[row]) for name, sums in finished.rules.items()},
+        "music_theory": float(finished.music_theory[row]),
+        "log_prob": float(finished.log_prob[row]),
+        "kl": float(pieces.kl[row]),
+        "longest_shared_run": longest_shared_run(melody, setting),
+    }

@@ -1,0 +1,173 @@
+"""Composing: many pieces in lockstep by any player.
+
+Shapes: N pieces, K of them retained step by step, T steps, A = 38 tokens, P steps of a primer.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agents.algorithms.objectives import FORBIDDEN
+from agents.composing.players import Player
+from melody_env import EnvironmentSpec, FinishedPieces, MelodyEngine, Setting
+from note_rnn import Tokens
+from note_rnn.common.categorical import draw, log_softmax
+
+Floats = npt.NDArray[np.floating]
+
+_BATCH = 512
+"""Pieces in lockstep: about where a step of the small networks is cheapest per piece."""
+
+
+@dataclass(frozen=True)
+class PieceSteps:
+    """K pieces step by step: what the player could have played, and what the environment said of what it played."""
+
+    probabilities: Floats
+    """The player's [K, T, A]."""
+    log_prob: Floats
+    """log p [K, T] of each token by the Note RNN."""
+    rules: Mapping[str, Floats]
+    """Per rule its values [K, T], unscaled."""
+    music_theory: Floats
+    """r_MT [K, T], the weighted rules."""
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """N finished pieces, what the environment says of them, and how sure their player was."""
+
+    finished: FinishedPieces
+    """Melodies [N, T] and sums [N] of rules, r_MT, log p and reward."""
+    primers: Tokens
+    """[N]; the token before each piece, not part of it."""
+    entropy: Floats
+    """[N]; mean over a piece's steps of the policy's entropy, in nats."""
+    kl: Floats
+    """[N]; sum over a piece's steps of KL(policy || Note RNN), in nats."""
+    steps: PieceSteps
+    """The first K pieces step by step."""
+    setting: Setting
+    """Key, mode, meter ... that they are in."""
+    primer: Tokens
+    """[P]; the primer of all pieces, empty where there was but a priming token."""
+
+    def with_primer(self) -> Tokens:
+        """Return the pieces with the primer before them [N, P + T]."""
+        return np.concatenate([np.tile(self.primer, (len(self.melodies), 1)), self.melodies], axis=1)
+
+    @property
+    def melodies(self) -> Tokens:
+        """The pieces [N, T]."""
+        return self.finished.melodies
+
+
+def compose_pieces(
+    player: Player,
+    n: int,
+    seed: int,
+    environment: EnvironmentSpec,
+    temperature: float = 1.0,
+    retained: int = 0,
+    on_composed: Callable[[int], None] = lambda pieces: None,
+) -> Pieces:
+    """Return `n` pieces drawn from softmax(scores / temperature) of the `player`, over the tokens that are allowed.
+
+    The first `retained` pieces (K) are retained step by step. `on_composed` is called with the number of pieces of each
+    finished batch. The same arguments give the same pieces.
+    """
+    rng = np.random.default_rng(seed)
+    parts = []
+    for first in range(0, n, _BATCH):
+        size = min(_BATCH, n - first)
+        engine = MelodyEngine(size, environment)
+        engine.seed(rng.integers(2**31, size=size).tolist())
+        parts.append(_compose_batch(player, engine, rng, temperature, min(max(retained - first, 0), size)))
+        on_composed(size)
+    return _joined(parts)
+
+
+def _compose_batch(
+    player: Player, engine: MelodyEngine, rng: np.random.Generator, temperature: float, retained: int
+) -> Pieces:
+    engine.reset()
+    player.begin(engine.num_pieces)
+    for token in () if engine.primer is None else engine.primer[:-1]:
+        player.scores(engine.observations_of(token), engine.prior_log_probs)  # advances its memory alone
+    primer = np.zeros(0, np.int64) if engine.primer is None else engine.primer
+    primers = engine.last_tokens
+    entropy, kl = np.zeros((2, engine.num_pieces))
+    steps: list[tuple[Floats, ...]] = []
+    for _ in range(engine.length):
+        scores = player.scores(engine.observations(), engine.prior_log_probs)
+        if engine.forbids:
+            scores = np.where(engine.action_masks(), scores, FORBIDDEN)
+        log_policy = log_softmax(scores / temperature)
+        probabilities = np.exp(log_policy)
+        entropy -= (probabilities * log_policy).sum(-1)
+        kl += (probabilities * (log_policy - engine.prior_log_probs)).sum(-1)
+        _, finished = engine.step(draw(log_policy, rng))
+        scored: tuple[Floats, ...] = (engine.log_prob, engine.rule_values, engine.music_theory)
+        steps.append((probabilities[:retained], *(values[..., :retained] for values in scored)))
+    assert finished is not None
+    entropy /= engine.length
+    return Pieces(finished, primers, entropy, kl, _piece_steps(steps, engine), engine.setting, primer)
+
+
+def _piece_steps(steps: Iterable[tuple[Floats, ...]], engine: MelodyEngine) -> PieceSteps:
+    """Return what was retained at each of T steps: probabilities [K, A], log p [K], rules [R, K] and r_MT [K]."""
+    probabilities, log_prob, rules, music_theory = (np.stack(values, axis=-1) for values in zip(*steps, strict=True))
+    named = dict(zip(engine.profile.rule_names, rules, strict=True))
+    return PieceSteps(np.moveaxis(probabilities, -1, 1), log_prob, named, music_theory)
+
+
+def log_likelihood(player: Player, melodies: Tokens, environment: EnvironmentSpec) -> float:
+    """Return the mean over all steps of log policy of `melodies` [N, T], in nats, with nothing before them.
+
+    That of human tunes which the player has not learned from tells whether it still knows music.
+    """
+    count, length = melodies.shape
+    profile = replace(environment.profile, rules=(), masks=())  # human tunes obey no masks
+    environment = environment.changed(reward=profile, length=length, priming="none", primer=None, fixed=None)
+    engine = MelodyEngine(count, environment)
+    engine.reset()
+    player.begin(count)
+    total = 0.0
+    for tokens in melodies.T:
+        log_policy = log_softmax(player.scores(engine.observations(), engine.prior_log_probs))
+        total += float(log_policy[np.arange(count), tokens].sum())
+        engine.step(tokens)
+    return total / melodies.size
+
+
+def _joined(parts: list[Pieces]) -> Pieces:
+    """Return the pieces of all `parts` as one."""
+
+    def join(values: Iterable[npt.NDArray[Any]]) -> Any:
+        return np.concatenate(list(values))
+
+    finished = [part.finished for part in parts]
+    steps = [part.steps for part in parts]
+    return Pieces(
+        FinishedPieces(
+            join(part.melodies for part in finished),
+            {name: join(part.rules[name] for part in finished) for name in finished[0].rules},
+            join(part.music_theory for part in finished),
+            join(part.log_prob for part in finished),
+            join(part.returns for part in finished),
+        ),
+        join(part.primers for part in parts),
+        join(part.entropy for part in parts),
+        join(part.kl for part in parts),
+        PieceSteps(
+            join(part.probabilities for part in steps),
+            join(part.log_prob for part in steps),
+            {name: join(part.rules[name] for part in steps) for name in steps[0].rules},
+            join(part.music_theory for part in steps),
+        ),
+        parts[0].setting,
+        parts[0].primer,
+    )

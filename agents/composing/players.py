@@ -1,0 +1,155 @@
+"""What can compose: whatever says how likely it thinks each next token, asked for N pieces in lockstep.
+
+Shapes: N pieces, A = 38 tokens.
+"""
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
+from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
+from sb3_contrib.common.recurrent.type_aliases import RNNStates
+from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
+from stable_baselines3.dqn.policies import DQNPolicy
+from torch import Tensor
+
+from agents.algorithms.policies import RecurrentPolicy
+from melody_env.envs.observations import NOTHING, POSITION
+from note_rnn import VOCABULARY_SIZE, transposed
+from note_rnn.common.categorical import log_softmax
+
+Floats32 = npt.NDArray[np.float32]
+
+
+class Player(Protocol):
+    """Composes with softmax(scores)."""
+
+    def begin(self, num_pieces: int) -> None:
+        """Forget the pieces so far; `num_pieces` new ones begin."""
+
+    def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
+        """Return the scores [N, A] of the next tokens, given what is observed and the Note RNN's log p [N, A]."""
+
+
+class NoteRNNPlayer:
+    """The Note RNN of the environment."""
+
+    def begin(self, num_pieces: int) -> None:
+        """Do nothing: the environment evaluates the Note RNN."""
+
+    def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
+        """Return log p [N, A]."""
+        return prior_log_probs
+
+
+def agent_player(policy: BasePolicy, semitones: int = 0, strength: float = 1.0) -> Player:
+    """Return the player of an agent's `policy`: one of ours, of SB3's or of sb3-contrib's.
+
+    It plays so many `semitones` higher than the agent learned to. Q-networks play softmax(Q), as the original RL Tuner
+    composes. The `strength` scales what was learned, log policy - log p: 0 is the Note RNN, 1 the agent, more is beyond
+    it. Raises TypeError for a policy of another kind.
+    """
+    for kind, player_type in _PLAYERS.items():
+        if isinstance(policy, kind):
+            policy.set_training_mode(False)
+            player: Player = player_type(policy)
+            player = _TransposedPlayer(player, semitones) if semitones else player
+            return player if strength == 1 else _ScaledPlayer(player, strength)
+    raise TypeError(f"{type(policy).__name__} is no policy that could compose.")
+
+
+class _TransposedPlayer:
+    """Lets `player` hear what it knows and moves what it plays, by so many `semitones`."""
+
+    def __init__(self, player: Player, semitones: int):
+        self.player = player
+        tokens = np.arange(VOCABULARY_SIZE)
+        self._below, self._above = transposed(tokens, -semitones), transposed(tokens, semitones)
+        self._heard = np.append(self._below, NOTHING)
+
+    def begin(self, num_pieces: int) -> None:
+        self.player.begin(num_pieces)
+
+    def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
+        heard = observations.copy()
+        are_tokens = ... if heard.ndim == 1 else (slice(None), np.arange(heard.shape[1]) != POSITION)
+        heard[are_tokens] = self._heard[heard[are_tokens]]
+        return self.player.scores(heard, prior_log_probs[:, self._above])[:, self._below]
+
+
+class _ScaledPlayer:
+    """Composes with log p + strength * (log policy - log p), the policy being that of `player`."""
+
+    def __init__(self, player: Player, strength: float):
+        self.player = player
+        self.strength = strength
+
+    def begin(self, num_pieces: int) -> None:
+        self.player.begin(num_pieces)
+
+    def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
+        log_policy = log_softmax(self.player.scores(observations, prior_log_probs))
+        return (1 - self.strength) * prior_log_probs + self.strength * log_policy
+
+
+class _PolicyPlayer:
+    """Asks a policy without memory, `scored` by its Q-values or its actor's logits."""
+
+    def __init__(self, policy: Any):
+        self.policy = policy
+
+    def begin(self, num_pieces: int) -> None:
+        self.start = torch.ones(num_pieces, dtype=torch.bool, device=self.policy.device)
+
+    @torch.no_grad()
+    def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
+        scores = self.scored(torch.as_tensor(observations, device=self.policy.device), prior_log_probs)
+        self.start = torch.zeros_like(self.start)
+        return scores.cpu().numpy()
+
+    def scored(self, observations: Tensor, prior_log_probs: Floats32) -> Tensor:
+        raise NotImplementedError
+
+
+class _QPlayer(_PolicyPlayer):
+    def scored(self, observations: Tensor, prior_log_probs: Floats32) -> Tensor:
+        return self.policy.q_net(observations)
+
+
+class _ActorPlayer(_PolicyPlayer):
+    def scored(self, observations: Tensor, prior_log_probs: Floats32) -> Tensor:
+        return self.policy.get_distribution(observations).distribution.logits
+
+
+class _RecurrentActorPlayer(_PolicyPlayer):
+    def begin(self, num_pieces: int) -> None:
+        super().begin(num_pieces)
+        lstm = self.policy.lstm_actor
+        zeros = torch.zeros(lstm.num_layers, num_pieces, lstm.hidden_size, device=self.policy.device)
+        self.state: RNNStates | tuple[Tensor, ...] = (zeros, zeros)
+
+    def scored(self, observations: Tensor, prior_log_probs: Floats32) -> Tensor:
+        distribution, self.state = self.policy.get_distribution(observations, self.state, self.start.float())
+        return distribution.distribution.logits
+
+
+class _RecurrentPlayer(_PolicyPlayer):
+    def begin(self, num_pieces: int) -> None:
+        super().begin(num_pieces)
+        self.state = self.policy.zero_state(num_pieces)
+
+    def scored(self, observations: Tensor, prior_log_probs: Floats32) -> Tensor:
+        log_base = torch.as_tensor(prior_log_probs, device=self.policy.device)
+        logits, _, self.state = self.policy.step(observations, self.state, self.start, log_base)
+        return logits
+
+
+_PLAYERS: dict[type[BasePolicy], type[_PolicyPlayer]] = {
+    RecurrentPolicy: _RecurrentPlayer,
+    RecurrentActorCriticPolicy: _RecurrentActorPlayer,
+    ActorCriticPolicy: _ActorPlayer,
+    MaskableActorCriticPolicy: _ActorPlayer,
+    DQNPolicy: _QPlayer,
+}

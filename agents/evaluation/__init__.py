@@ -1,0 +1,1 @@
+"""Evaluation: metrics of pieces, their table, samples with intervals."""

@@ -1,0 +1,1 @@
+"""The blind listening study: its page, votes, and their analysis."""

@@ -1,0 +1,1 @@
+"""The report page: what it shows of models, and the templates that it is made of."""

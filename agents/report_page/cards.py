@@ -1,0 +1,142 @@
+"""Melodies as a page shows and plays them: tokens, what each rule paid for each, and how likely each was.
+
+Shapes: N pieces, T steps, A = 38 tokens.
+"""
+
+import base64
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from agents.composing.composers import Agent, Composer, NoteRNNComposer
+from agents.composing.pieces import Pieces, PieceSteps, compose_pieces
+from melody_env import EnvironmentSpec, RewardProfile, Setting, score_melodies
+from melody_env.pictures import pitch_name
+from note_rnn import NO_EVENT, NOTE_OFF, Tokens, write_midi
+from note_rnn.vocabulary import token_to_pitch
+
+_DIGITS = 4
+"""Decimals of what is shown."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One melody of T steps."""
+
+    tokens: list[int]
+    """[T]"""
+    start: str
+    """What was heard before it, in words."""
+    rules: dict[str, list[float]]
+    """Per rule, its weighted value [T]; rules that never paid are left out."""
+    music_theory: list[float]
+    """r_MT [T], the sum of them."""
+    prior: list[float]
+    """p(a|s) [T] of each token by the Note RNN."""
+    policy: list[float]
+    """The same [T] by the composer."""
+    alternatives: str
+    """What else the composer could have played: its probabilities [T, A], `packed`."""
+    log_prob: float
+    """log p of the whole by the Note RNN, in nats."""
+    steps_per_beat: int
+    steps_per_bar: int
+    tempo: float
+    """Quarter notes a minute."""
+    midi: str
+    """The MIDI file, base64."""
+
+
+class RunCards(NamedTuple):
+    """What the Note RNN, before, and the agent that it became, after, made of the same first notes."""
+
+    before: list[Card]
+    after: list[Card]
+
+
+def agent_cards(agent: Agent, n: int, seed: int) -> RunCards:
+    """Return `n` melodies of an `agent` and of its Note RNN, rewarded as in the agent's environment."""
+    composers: tuple[Composer, Composer] = (NoteRNNComposer(agent.environment), agent)
+    return RunCards(
+        *(
+            piece_cards(compose_pieces(each.player(), n, seed, each.environment, retained=n), each.environment.profile)
+            for each in composers
+        )
+    )
+
+
+def piece_cards(pieces: Pieces, profile: RewardProfile) -> list[Card]:
+    """Return the pieces that were retained step by step, rewarded by the `profile`."""
+    count = len(pieces.steps.probabilities)
+    return _cards(pieces.melodies[:count], pieces.primers[:count], pieces.steps, profile)
+
+
+def chosen_tunes(tunes: Tokens, n: int, seed: int) -> Tokens:
+    """Return up to `n` of `tunes` [N, T], drawn by chance."""
+    return np.random.default_rng(seed).permutation(tunes)[:n]
+
+
+def tune_cards(tunes: Tokens, environment: EnvironmentSpec) -> list[Card]:
+    """Return any `tunes` [N, T] as if the Note RNN of the `environment` had composed them."""
+    if not len(tunes):
+        return []
+    primers = np.full(len(tunes), NO_EVENT)
+    inputs = np.concatenate([primers[:, None], tunes[:, :-1]], axis=1)
+    log_probs = environment.prior_in_key.log_probs(inputs).cpu().numpy()
+    log_prob = np.take_along_axis(log_probs, tunes[..., None], -1)[..., 0]
+    scores = score_melodies(tunes, environment.profile)
+    steps = PieceSteps(np.exp(log_probs), log_prob, scores.rules, scores.music_theory)
+    return _cards(tunes, primers, steps, environment.profile)
+
+
+def _cards(melodies: Tokens, primers: Tokens, steps: PieceSteps, profile: RewardProfile) -> list[Card]:
+    """Return `melodies` [K, T] that were composed in these `steps` after `primers` [K], rewarded by the `profile`."""
+    setting = profile.setting
+    weights = zip(profile.rule_names, profile.weights, strict=True)
+    weighted = {name: weight * steps.rules[name] for name, weight in weights}
+    policy = np.take_along_axis(steps.probabilities, melodies[..., None], -1)[..., 0]
+    return [
+        Card(
+            tokens=melody.tolist(),
+            start=token_name(primers[i]),
+            rules={name: _rounded(values[i]) for name, values in weighted.items() if values[i].any()},
+            music_theory=_rounded(steps.music_theory[i]),
+            prior=_rounded(np.exp(steps.log_prob[i])),
+            policy=_rounded(policy[i]),
+            alternatives=packed(steps.probabilities[i]),
+            log_prob=round(float(steps.log_prob[i].sum()), _DIGITS),
+            steps_per_beat=setting.steps_per_beat,
+            steps_per_bar=setting.steps_per_bar,
+            tempo=setting.tempo,
+            midi=midi_base64(melody, setting),
+        )
+        for i, melody in enumerate(melodies)
+    ]
+
+
+def packed(probabilities: npt.NDArray[np.floating]) -> str:
+    """Return `probabilities` [T, A] in 255ths, a byte each, base64."""
+    return base64.b64encode(np.rint(255 * probabilities).astype(np.uint8).tobytes()).decode("ascii")
+
+
+def token_name(token: int) -> str:
+    """Return the name of a priming `token`: a note, silence, or nothing."""
+    return {NOTE_OFF: "silence", NO_EVENT: "nothing"}.get(token) or pitch_name(token_to_pitch(token)).replace(
+        "#", "\N{MUSIC SHARP SIGN}"
+    )
+
+
+def midi_base64(melody: Tokens, setting: Setting) -> str:
+    """Return `melody` [T] as a MIDI file in base64."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "melody.mid"
+        write_midi(melody, path, setting.tempo)
+        return base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+def _rounded(values: npt.NDArray[np.floating]) -> list[float]:
+    return np.round(values.astype(float), _DIGITS).tolist()

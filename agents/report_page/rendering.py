@@ -1,0 +1,33 @@
+"""Templates rendered as pages, each one file that needs no network: markup with its styles, scripts and data.
+
+The page's own policy forbids every request, so that nothing can leave it even by mistake.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from note_rnn import write_text
+
+_PAGES = files("agents.report_page") / "templates"
+_TEMPLATES = Environment(
+    loader=PackageLoader("agents.report_page", "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.globals["source"] = lambda name: Markup((_PAGES / name).read_text(encoding="utf-8"))
+
+
+def render(template: str, **content: Any) -> str:
+    """Return the page that `template` and `content` make; text is escaped, and what is missing raises."""
+    return _TEMPLATES.get_template(template).render(content)
+
+
+def write_page(path: str | Path, template: str, **content: Any) -> None:
+    """Write the page to the file `path`; raises OSError where it cannot be written."""
+    write_text(path, render(template, **content))

@@ -1,0 +1,179 @@
+"""The parts of a reproduction, each made once: an agent with its curve and pieces, or the pieces of a reference.
+
+Shapes: N melodies, T steps.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from agents.composing.composers import Agent, Composer, NoteRNNComposer, load_agent, load_run
+from agents.composing.pieces import compose_pieces
+from agents.evaluation.metrics import likeness_of_halves
+from agents.evaluation.samples import VERSION, Sample, composed_sample, given_sample
+from agents.reproduction.models import MODELS, Model, ReproduceConfig
+from agents.runs.config import TrainConfig
+from agents.runs.labels import HUMAN, MARKOV, NOTE_RNN
+from agents.runs.presets import algorithm_class
+from agents.runs.run_directory import RunDirectory, RunError
+from agents.training.trainer import train_run
+from melody_env import EnvironmentSpec, HumanReference, Setting, score_melodies
+from melody_env.measures.populations import learned_tunes
+from note_rnn import Tokens, write_json
+from note_rnn.markov import markov_melodies
+
+PIECES = 256
+"""Pieces that each point of Figure 2 is the mean of; the paper has 100."""
+
+
+class Part(NamedTuple):
+    """All of an agent of one seed, or of a reference (`model` None)."""
+
+    name: str
+    model: Model | None
+    seed: int
+
+    def folder(self, config: ReproduceConfig) -> Path:
+        """Return where it is kept."""
+        if self.model is not None:
+            return config.run_dir(self.model, self.seed)
+        return config.folder / self.name.lower().replace(" ", "_")
+
+
+def make(part: Part, config: ReproduceConfig) -> str:
+    """Make all of `part` that is missing; return what it is. What it has to say goes to a log in its folder.
+
+    Raises RunError for a folder with something else in it, or if the training was stopped.
+    """
+    torch.set_num_threads(1)
+    folder = part.folder(config)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "log.txt").open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
+        if part.model is None:
+            _make_reference(part, config)
+        else:
+            _make_agent(part, config.training(part.model, part.seed), config)
+    return f"{part.name}, seed {part.seed}" if part.model else part.name
+
+
+def read_sample(part: Part, config: ReproduceConfig) -> Sample:
+    """Return the sample of a `part` that was made; raises RunError if it was not."""
+    sample = Sample.load(part.folder(config) / "pieces.npz")
+    if sample is None:
+        raise RunError(f"{part.folder(config)} has no pieces: give the same command again.")
+    return sample
+
+
+def read_curve(part: Part, config: ReproduceConfig) -> list[dict[str, float]]:
+    """Return what an agent was like while it learned, as `_curve` told."""
+    return json.loads((part.folder(config) / "curve.json").read_text(encoding="utf-8"))
+
+
+def _make_agent(part: Part, train: TrainConfig[Any], config: ReproduceConfig) -> None:
+    folder = part.folder(config)
+    _train(train, folder)
+    agent = load_run(folder)
+    curve = folder / "curve.json"
+    if not curve.is_file():
+        write_json(curve, list(_curve(RunDirectory.open(folder), train, agent.environment)))
+    request = _request(part, config, agent)
+    if Sample.load(folder / "pieces.npz", request) is None:
+        human = HumanReference.held_out(agent.environment.setting)
+        started = time.process_time()
+        sample = composed_sample(agent, config.size.compositions, part.seed, human, request)
+        sample.save(folder / "pieces.npz")
+        print(f"Composed and counted in {time.process_time() - started:.0f} CPU-seconds.")
+
+
+def _train(train: TrainConfig[Any], folder: Path) -> None:
+    """Train to the end, from the newest checkpoint on if there is one."""
+    config = folder / "config.json"
+    if config.is_file():
+        run = RunDirectory.open(folder)
+        saved = run.read_json("config.json")["config"]
+        if saved | {"run_dir": None} != as_json(train) | {"run_dir": None}:  # a folder may have been moved
+            raise RunError(f"{folder} holds a run with other settings: choose another --out, or delete it.")
+        steps = list(run.saved())
+        if steps and steps[-1] >= train.total_timesteps:
+            return
+        if steps:
+            train = TrainConfig.of(resume=folder)
+        else:
+            config.unlink()
+    started = time.process_time()
+    trained = train_run(train)
+    print(f"Trained to step {trained.model.num_timesteps:,} in {time.process_time() - started:.0f} CPU-seconds.")
+    if not trained.is_whole:
+        raise RunError(f"The training in {folder} was stopped, and saved: the same command goes on with it.")
+
+
+def as_json(train: TrainConfig[Any]) -> dict[str, Any]:
+    """Return a configuration as a run's config.json has it."""
+    return json.loads(json.dumps(asdict(train.resolved(train.environment().setting)), default=str))
+
+
+def _curve(run: RunDirectory, train: TrainConfig[Any], environment: EnvironmentSpec) -> Iterator[dict[str, float]]:
+    """Yield what the pieces of the Note RNN, and of each checkpoint of `run`, are like on average.
+
+    log p and r_MT by the paper's rules, not divided by c: summed over a piece, and of its last step alone, which is
+    all that the original logged.
+    """
+    kind = algorithm_class(train.algo)
+    composers: dict[int, Composer] = {0: NoteRNNComposer(environment)}
+    for steps, path in run.saved().items():
+        composers[steps] = Agent(load_agent(path, kind).policy, environment)
+    for steps, composer in composers.items():
+        pieces = compose_pieces(composer.player(), PIECES, 0, environment, retained=PIECES)
+        log_prob = pieces.steps.log_prob
+        music_theory = score_melodies(pieces.melodies, "paper", pieces.setting).music_theory
+        yield {
+            "steps": steps,
+            "log_prob": float(log_prob.sum(1).mean()),
+            "music_theory": float(music_theory.sum(1).mean()),
+            "last_log_prob": float(log_prob[:, -1].mean()),
+            "last_music_theory": float(music_theory[:, -1].mean()),
+            "kl": float(pieces.kl.mean()),
+        }
+
+
+def _make_reference(part: Part, config: ReproduceConfig) -> None:
+    environment = config.training(MODELS[0], 0).environment()
+    note_rnn = NoteRNNComposer(environment)
+    path = part.folder(config) / "pieces.npz"
+    request = _request(part, config, note_rnn)
+    if Sample.load(path, request) is not None:
+        return
+    setting, prior = environment.setting, environment.prior
+    human = HumanReference.held_out(setting)
+    n = config.size.compositions
+    if part.name == NOTE_RNN:
+        sample = composed_sample(note_rnn, n, part.seed, human, request)
+    elif part.name == HUMAN:
+        assert human is not None
+        sample = given_sample(human.tunes, setting, prior, None, part.seed, request)
+        sample.metrics.update(likeness_of_halves(human))
+    else:
+        sample = given_sample(_machine_melodies(part, setting, n), setting, prior, human, part.seed, request)
+    sample.save(path)
+
+
+def _machine_melodies(part: Part, setting: Setting, n: int) -> Tokens:
+    """Return `n` melodies [N, T] of the Markov chain of the tunes that were learned from, or of random notes in key."""
+    rng = np.random.default_rng(part.seed)
+    if part.name == MARKOV:
+        tunes = learned_tunes(setting)
+        assert tunes is not None
+        return markov_melodies(tunes, 3, n, setting.steps, rng)
+    return rng.choice(np.flatnonzero(setting.in_scale & setting.in_range), (n, setting.steps))
+
+
+def _request(part: Part, config: ReproduceConfig, composer: Composer) -> Mapping[str, Any]:
+    size = config.size.compositions
+    return {"version": VERSION, "compositions": size, "seed": part.seed, "checksum": composer.checksum()}

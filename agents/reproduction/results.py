@@ -1,0 +1,153 @@
+"""The results of a reproduction: all parts made in parallel, then Table 1, Figures 2 and 3 and the page."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from agents.evaluation.bootstrap import estimates, pooled
+from agents.evaluation.samples import Sample
+from agents.report_page.layout import write_report_page
+from agents.report_page.result_table import ResultTable, markdown
+from agents.reproduction.models import ReproduceConfig
+from agents.reproduction.page import Reproduced, reproduction_report
+from agents.reproduction.paper_figures import Seeds, composition_figure, composition_rows, csv_text, learning_figure
+from agents.reproduction.paper_table import Cell, cells, paper_table
+from agents.reproduction.parts import Part, make, read_curve, read_sample
+from agents.runs.labels import HUMAN, MARKOV, NOTE_RNN, RANDOM
+from melody_env import Setting
+from melody_env.measures.populations import held_out_melodies
+from note_rnn import Progress, load_note_rnn, replacing, write_json, write_text
+from note_rnn.corpus import CorpusError, load_corpus
+from note_rnn.pretraining.recipe import PretrainConfig, pretrain
+
+
+def reproduce(config: ReproduceConfig) -> list[Path]:
+    """Make what is missing and write the tables and figures; return their files.
+
+    Raises InputError for what cannot be used, before anything is trained.
+    """
+    config.check()
+    _provide_note_rnn(config)
+    setting = config.training(config.chosen[0], 0).environment().setting
+    parts = [Part(name, None, 0) for name in (NOTE_RNN, *_references_at_hand(setting))]
+    parts += [Part(model.name, model, seed) for seed in range(config.size.seeds) for model in config.chosen]
+    with (
+        Progress(len(parts), "reproduce", "models") as progress,
+        ProcessPoolExecutor(config.workers, get_context("spawn")) as pool,
+    ):
+        try:
+            for future in as_completed([pool.submit(make, part, config) for part in parts]):
+                progress.note(f"{future.result()} is done")
+                progress.advance()
+        except BaseException:  # an interrupt too: what has not begun is not to begin
+            pool.shutdown(cancel_futures=True)
+            raise
+    return _write_results(config, parts)
+
+
+def _provide_note_rnn(config: ReproduceConfig) -> None:
+    """Pretrain the Note RNN if that is asked for and not yet done; raises CheckpointError if there is none."""
+    path = Path(config.prior_file)
+    if config.prior != "train":
+        load_note_rnn(config.prior)
+    elif not path.is_file():
+        pretrain(PretrainConfig(path, recipe="paper", log_dir=config.folder / "pretraining"))
+
+
+def _references_at_hand(setting: Setting) -> list[str]:
+    """Return the names of the references that can be made; people's tunes are music21's, parsed once."""
+    try:
+        load_corpus()
+    except CorpusError as error:
+        print(f"Without people's tunes and Markov chains: {error}")
+        return [RANDOM]
+    return [HUMAN, MARKOV, RANDOM] if held_out_melodies(setting) is not None else [MARKOV, RANDOM]
+
+
+def _write_results(config: ReproduceConfig, parts: Sequence[Part]) -> list[Path]:
+    """Write tables, figures and their numbers, and the page, into the folder; return the files."""
+    reproduced = _read(config, parts)
+    texts = _texts(reproduced)
+    for name, text in texts.items():
+        write_text(config.folder / name, text)
+    figures = _figures(config, reproduced)
+    for name, figure in figures.items():
+        with replacing(config.folder / name) as temporary:
+            figure.savefig(temporary, dpi=110)
+    table = list(map(_plain, reproduced.cells))
+    record = {"config": asdict(config), "size": config.size._asdict(), "table": table, "curves": reproduced.curves}
+    write_json(config.folder / "reproduce.json", record)
+    write_report_page(config.folder / "report.html", reproduction_report(config, reproduced))
+    print(texts["table1.md"], texts["table2.md"], sep="\n")
+    return [config.folder / name for name in (*texts, *figures, "reproduce.json", "report.html")]
+
+
+def _read(config: ReproduceConfig, parts: Sequence[Part]) -> Reproduced:
+    """Return what the finished `parts` have come to."""
+    samples: dict[str, list[Sample]] = {}
+    curves: dict[str, Seeds] = {}
+    for part in parts:
+        samples.setdefault(part.name, []).append(read_sample(part, config))
+    for model in config.chosen:
+        curves[model.name] = [read_curve(part, config) for part in parts if part.model == model]
+    found = _cells(config, samples)
+    return Reproduced(samples, found, curves, _tables(config, found, list(samples)))
+
+
+def _tables(config: ReproduceConfig, found: Sequence[Cell], names: Sequence[str]) -> tuple[ResultTable, ResultTable]:
+    """Return Table 1, the paper's, and Table 2, of the default presets and references."""
+    of_paper = config.names("paper")
+    others = [name for name in names if name not in (NOTE_RNN, *of_paper)]
+    unpublished = [replace(cell, paper=None) for cell in found]
+    return paper_table(found, [NOTE_RNN, *of_paper]), paper_table(unpublished, [NOTE_RNN, *others])
+
+
+def _texts(reproduced: Reproduced) -> dict[str, str]:
+    """Return the tables as Markdown, and all tables and figures as CSV."""
+    learning = [
+        {"composer": name, "seed": seed, **row}
+        for name, agents in reproduced.curves.items()
+        for seed, curve in enumerate(agents)
+        for row in curve
+    ]
+    rows = {
+        "tables.csv": list(map(_plain, reproduced.cells)),
+        "figure2.csv": learning,
+        "figure3.csv": composition_rows(reproduced.first),
+    }
+    tables = {f"table{number}.md": markdown(table) for number, table in enumerate(reproduced.tables, 1)}
+    return tables | {name: csv_text(each) for name, each in rows.items()}
+
+
+def _figures(config: ReproduceConfig, reproduced: Reproduced) -> dict[str, Figure]:
+    """Return Figure 2, of the paper's presets and of the default ones if there are any, and Figure 3."""
+    groups = {"figure2.png": config.names("paper"), "figure2_default.png": config.names("default")}
+    learning = {
+        name: learning_figure({each: reproduced.curves[each] for each in group})
+        for name, group in groups.items()
+        if group
+    }
+    return learning | {"figure3.png": composition_figure(reproduced.first)}
+
+
+def _cells(config: ReproduceConfig, samples: Mapping[str, Sequence[Sample]]) -> list[Cell]:
+    rng = np.random.default_rng(0)
+    known = {}
+    metrics = {}
+    for name, agents in samples.items():
+        told = estimates(pooled([agent.sums for agent in agents], rng))
+        known[name] = dict(zip(agents[0].names, told, strict=True))
+        metrics[name] = {each: float(np.mean([a.metrics[each] for a in agents])) for each in agents[0].metrics}
+    columns = {NOTE_RNN: "note_rnn"} | {model.name: model.column for model in config.chosen if model.column}
+    return cells(known, metrics, NOTE_RNN, columns)
+
+
+def _plain(cell: Cell) -> dict[str, Any]:
+    """Return a cell's fields for CSV and JSON, which have no nan."""
+    return {name: None if value != value else value for name, value in asdict(cell).items()}

@@ -1,0 +1,34 @@
+"""Names of models, in tables, on pages and in files of figures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from agents.runs.config import TrainConfig
+from agents.runs.run_directory import RunDirectory
+
+NOTE_RNN, AGENT, HUMAN = "Note RNN", "agent", "Human"
+MARKOV, RANDOM = "Markov-3", "random in key"
+
+ALGORITHMS = {
+    "q": "Q",
+    "psi": "Psi",
+    "g": "G",
+    "rl_only": "RL only",
+    "ppo_kl": "Policy gradient",
+    "ppo": "PPO",
+    "a2c": "A2C",
+    "dqn": "DQN",
+    "recurrent_ppo": "Recurrent PPO",
+}
+
+
+def run_labels(paths: Sequence[Path]) -> list[str]:
+    """Return what the runs in the folders `paths` are called: the algorithm, and the folder where several share it.
+
+    Raises RunError for a folder without a run.
+    """
+    labels = [ALGORITHMS[TrainConfig.saved(RunDirectory.open(path).read_json("config.json")).algo] for path in paths]
+    return [
+        label if labels.count(label) == 1 else f"{label} ({path.name})"
+        for label, path in zip(labels, paths, strict=True)
+    ]

@@ -1,0 +1,137 @@
+"""Presets: the algorithms, and named defaults of each; docs/experiments has what the strong ones are worth."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from agents.runs.hyperparameters import (
+    BASELINES,
+    A2CHyperparameters,
+    DQNHyperparameters,
+    Hyperparameters,
+    PPOHyperparameters,
+    PPOKLHyperparameters,
+    RecurrentDQNHyperparameters,
+)
+from agents.algorithms.ppo_kl import PPOKL
+from agents.algorithms.recurrent_dqn import RecurrentDQN
+
+Algorithm = Literal["q", "psi", "g", "rl_only", "ppo_kl", "ppo", "a2c", "dqn", "recurrent_ppo"]
+PresetName = Literal["default", "lookback", "people", "paper"]
+Observation = Literal["position", "token", "lookback"]
+
+REGULARIZED = ("ppo_kl", "psi", "g")
+"""The algorithms with KL from the prior as a cost."""
+
+
+def algorithm_class(algo: str) -> type[BaseAlgorithm]:
+    """Return the SB3 class that learns `algo`."""
+    return PPOKL if algo == "ppo_kl" else BASELINES.get(algo, RecurrentDQN)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Defaults of a run."""
+
+    agent: Hyperparameters
+    total_timesteps: int = 300_000
+    prior: str = "default"
+    reward: str = "paper"
+    c: float | None = None
+    """None leaves the reward profile's."""
+    observation: Observation = "position"
+    n_envs: int = 64
+
+
+Q = Preset(RecurrentDQNHyperparameters(learning_rate=4e-3), total_timesteps=200_000, c=0.55)
+RL_ONLY = replace(Q, c=None)
+
+# Rounds of 128 whole pieces, 12 small updates on each.
+_SOFT = RecurrentDQNHyperparameters(
+    buffer_size=None,
+    learning_starts=0,
+    train_freq=None,
+    gradient_steps=12,
+    learning_rate=5e-3,
+    gamma=0.9,
+    return_lambda=0.9,
+    dueling=True,
+    value_scale=200.0,
+    linear_beyond=10.0,
+    tau=1.0,
+)
+PSI = Preset(_SOFT, total_timesteps=640_000, reward="varied", n_envs=128)
+G = replace(PSI, agent=replace(_SOFT, learning_rate=7e-3), c=0.8)
+
+PPO_KL = Preset(
+    PPOKLHyperparameters(learning_rate=4e-3, batch_size=64, skip_connection=True),
+    total_timesteps=400_000,
+    observation="lookback",
+    reward="varied",
+    c=1.1,
+    n_envs=128,
+)
+PPO_KL_LOOKBACK = replace(
+    PPO_KL,
+    agent=PPOKLHyperparameters(learning_rate=5e-3, batch_size=128, skip_connection=True),
+    total_timesteps=800_000,
+    c=1.2,
+)
+
+# A nat a piece is at stake: undiscounted, the optimum is the Note RNN's distribution times exp(rules), and small steps
+# get there.
+PPO_KL_PEOPLE = Preset(
+    PPOKLHyperparameters(gamma=1.0, learning_rate=1e-3, batch_size=128, skip_connection=True),
+    total_timesteps=800_000,
+    prior="bars",
+    reward="matched",
+    observation="lookback",
+    n_envs=128,
+)
+PSI_PEOPLE = replace(
+    PPO_KL_PEOPLE,
+    agent=replace(
+        _SOFT,
+        gamma=1.0,
+        return_lambda=0.95,
+        value_scale=10.0,
+        learning_rate=1e-3,
+        batch_size=128,
+        gradient_steps=4,
+    ),
+)
+
+# Section 4 of Jaques et al. 2017: "We then trained the RL RNN model for 3,000,000 iterations, using a batch size of 32,
+# and clipping gradients in the same way [to an L2 norm less than 5]. The Adam optimizer was used and we set the reward
+# discount factor gamma = .5 ... eta = .01 is the Target-Q-network update rate. The weight placed on the music-theory
+# rewards c was set to 0.5 ... we initial set epsilon = 1.0, and linearly annealed it to epsilon = .01 over the first
+# 1,500,000 steps. We used epsilon-greedy for all methods". Adam's rate is the default of the original's TensorFlow. An
+# update of 32 whole pieces every 160 steps is as many learned transitions per step as the original's 32 every 5.
+PAPER = Preset(
+    RecurrentDQNHyperparameters(final_learning_rate=1e-3, exploration="epsilon_greedy"),
+    total_timesteps=3_000_000,
+    observation="token",
+    n_envs=160,
+)
+
+PRESETS: Mapping[tuple[Algorithm, PresetName], Preset] = {
+    ("q", "default"): Q,
+    ("rl_only", "default"): RL_ONLY,
+    ("psi", "default"): PSI,
+    ("g", "default"): G,
+    ("ppo_kl", "default"): PPO_KL,
+    ("ppo_kl", "lookback"): PPO_KL_LOOKBACK,
+    ("psi", "people"): PSI_PEOPLE,
+    ("ppo_kl", "people"): PPO_KL_PEOPLE,
+    ("ppo", "default"): Preset(PPOHyperparameters()),
+    ("recurrent_ppo", "default"): Preset(PPOHyperparameters()),
+    ("a2c", "default"): Preset(A2CHyperparameters()),
+    ("dqn", "default"): Preset(DQNHyperparameters()),
+    ("q", "paper"): PAPER,
+    ("psi", "paper"): PAPER,
+    ("g", "paper"): PAPER,
+    ("rl_only", "paper"): PAPER,
+}
+"""By algorithm and name."""

@@ -1,0 +1,137 @@
+"""The folder of a run: its configuration, checkpoints, melodies and metrics, each written whole or not at all."""
+
+import json
+import pickle
+import platform
+import random
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from note_rnn import InputError, replacing, write_json
+from note_rnn.common.command_line import command_line
+
+_PACKAGES = ("melody-rl", "gymnasium", "numpy", "pretty_midi", "stable-baselines3", "tensorboard", "torch")
+
+
+_BUFFERS = ("replay_buffer", "rollout_buffer")
+"""Where SB3's algorithms keep what happened."""
+
+
+class RunError(InputError):
+    """A run directory that cannot be made, or does not hold what is looked for."""
+
+
+class RunDirectory:
+    """A folder `path` with `config.json`, `metrics.json`, `checkpoints/`, `melodies/` and TensorBoard events."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.melodies = self.path / "melodies"
+        self.checkpoints = self.path / "checkpoints"
+
+    @classmethod
+    def create(cls, path: str | Path, record: dict[str, Any]) -> Self:
+        """Make the folder, with `record` and all versions in `config.json`; raises RunError if a run is there."""
+        run = cls(path)
+        if (run.path / "config.json").exists():
+            raise RunError(
+                f"{run.path} already holds a run: choose another --run-dir, or go on with it: --resume {run.path}"
+            )
+        try:
+            run.melodies.mkdir(parents=True, exist_ok=True)
+            run.checkpoints.mkdir(exist_ok=True)
+            run.write_json(
+                "config.json",
+                {
+                    **record,
+                    "command": command_line(),
+                    "versions": {name: version(name) for name in _PACKAGES},
+                    "python": platform.python_version(),
+                    "machine": f"{platform.system()} {platform.machine()}",
+                },
+            )
+        except OSError as error:
+            raise RunError(f"Cannot write to the run directory {run.path}: {error.strerror or error}.") from error
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Return the run in the folder `path`; raises RunError if there is none."""
+        run = cls(path)
+        if not (run.path / "config.json").is_file():
+            raise RunError(f"{run.path} holds no run: there is no config.json in it.")
+        return run
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Return the JSON object in the file `name`; raises RunError if it is missing or damaged."""
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.path / name} cannot be read: {error}") from error
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write a JSON object to the file `name`."""
+        write_json(self.path / name, content)
+
+    def save(self, model: BaseAlgorithm) -> None:
+        """Save `model` as a checkpoint named for its steps, and, for the newest alone, what it needs to go on from it.
+
+        That is the environment, the replay buffer and the generators of random numbers: a run that goes on is, bit for
+        bit, the one that was never interrupted.
+        """
+        state = self._state(model.num_timesteps)
+        with replacing(state) as temporary:
+            buffers = {name: getattr(model, name) for name in _BUFFERS if hasattr(model, name)}
+            temporary.write_bytes(pickle.dumps((model.get_env(), buffers, _random_state(model))))
+        with replacing(self._checkpoint(model.num_timesteps)) as temporary:
+            model.save(temporary)
+        for older in set(self.checkpoints.glob("state_*.pkl")) - {state}:
+            older.unlink()
+
+    def saved(self) -> dict[int, Path]:
+        """Return the checkpoints by their steps, the fewest first."""
+        return {int(path.stem.removeprefix("model_")): path for path in sorted(self.checkpoints.glob("model_*.zip"))}
+
+    def newest_checkpoint(self) -> Path:
+        """Return the checkpoint with most steps; raises RunError if there is none."""
+        found = list(self.saved().values())
+        if not found:
+            raise RunError(f"{self.path} holds no checkpoint yet: start the run again in another folder.")
+        return found[-1]
+
+    def restore(self, load: Callable[..., BaseAlgorithm]) -> BaseAlgorithm:
+        """Return the newest model, as it was when it was saved; `load` is given its file and arguments of SB3's `load`.
+
+        Raises RunError if what it needs to go on is missing or damaged.
+        """
+        checkpoint = self.newest_checkpoint()
+        path = self._state(int(checkpoint.stem.removeprefix("model_")))
+        try:
+            env, buffers, (python, numpy, pytorch, actions) = pickle.loads(path.read_bytes())
+        except Exception as error:  # unpickling a damaged file can raise anything
+            raise RunError(f"{path} is missing or damaged ({error}): the run can compose, but not go on.") from error
+        model = load(checkpoint, env=env, force_reset=False)
+        model.__dict__.update(buffers)
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002 (SB3 draws from it)
+        torch.set_rng_state(pytorch)
+        model.action_space.np_random.bit_generator.state = actions
+        return model
+
+    def _checkpoint(self, steps: int) -> Path:
+        return self.checkpoints / f"model_{steps:012d}.zip"
+
+    def _state(self, steps: int) -> Path:
+        return self.checkpoints / f"state_{steps:012d}.pkl"
+
+
+def _random_state(model: BaseAlgorithm) -> tuple[Any, ...]:
+    """Return the states of the generators that SB3's algorithms draw from: the global ones, and the action space's."""
+    actions = model.action_space.np_random.bit_generator.state
+    return random.getstate(), np.random.get_state(), torch.get_rng_state(), actions  # noqa: NPY002

@@ -1,0 +1,1 @@
+"""Training: the trainer, its callbacks, KL control, and the frontier of many agents."""

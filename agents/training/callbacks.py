@@ -1,0 +1,166 @@
+"""What happens while an agent learns: it is listened to, saved, shown in TensorBoard, and can be stopped cleanly.
+
+Shapes: N pieces, T steps, A = 38 tokens.
+"""
+
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import TensorBoardOutputFormat
+from torch.utils.tensorboard import SummaryWriter
+
+from agents.composing.composers import Agent
+from agents.composing.pieces import Pieces, compose_pieces, log_likelihood
+from agents.evaluation.metrics import learning_metrics
+from agents.training.collapse import CollapseWatch
+from melody_env import EnvironmentSpec, piano_roll_figure
+from note_rnn import SAMPLE_RATE, Progress, Tokens, synthesize
+
+_SHOWN = 2
+"""Pieces whose picture and sound go to TensorBoard."""
+
+
+def _next_multiple(interval: int, steps: int) -> int:
+    """Return the first multiple of `interval` above `steps`: the same for a run that was stopped and resumed."""
+    return (steps // interval + 1) * interval
+
+
+class EvaluationCallback(BaseCallback):
+    """Let the agent compose after every multiple of `interval` steps, and log what its pieces are like.
+
+    Scalars always, pictures and sound every few times. The pieces start from the same priming tokens each time. Of
+    `human_tunes` [N, T], if there are any, the likelihood under the agent is logged. `watch` can end the training;
+    `tell` is given a line of the main figures.
+    """
+
+    model: BaseAlgorithm
+
+    def __init__(
+        self,
+        interval: int,
+        environment: EnvironmentSpec,
+        num_pieces: int = 256,
+        pictures_every: int = 4,
+        seed: int = 0,
+        human_tunes: Tokens | None = None,
+        watch: CollapseWatch | None = None,
+        tell: Callable[[str], None] = lambda line: None,
+    ):
+        super().__init__()
+        self.interval = max(interval, 1)
+        self.environment = environment
+        self.num_pieces = num_pieces
+        self.pictures_every = pictures_every
+        self.seed = seed
+        self.human_tunes = human_tunes
+        self.watch = watch
+        self.tell = tell
+        self._times = 0
+
+    def _on_training_start(self) -> None:
+        self._next = _next_multiple(self.interval, self.num_timesteps)
+        if self.num_timesteps == 0:
+            self.evaluate()
+
+    def _on_step(self) -> bool:
+        if self.num_timesteps < self._next:
+            return True
+        self._next = _next_multiple(self.interval, self.num_timesteps)
+        metrics = self.evaluate()
+        return self.watch is None or self.watch.go_on(self.model, metrics)
+
+    def evaluate(self) -> dict[str, float]:
+        """Compose, score, log; return the `learning_metrics`."""
+        player = Agent(self.model.policy, self.environment).player()
+        pieces = compose_pieces(player, self.num_pieces, self.seed, self.environment, retained=_SHOWN)
+        metrics = learning_metrics(pieces)
+        if self.human_tunes is not None:
+            metrics["human_log_prob"] = log_likelihood(player, self.human_tunes, self.environment)
+        for name, value in metrics.items():
+            self.logger.record(name if "/" in name else f"melody/{name}", value)
+        self.model.dump_logs()
+        writer = self._tensorboard()
+        if writer is not None and self._times % self.pictures_every == 0:
+            show_pieces(writer, pieces, self.num_timesteps)
+        self._times += 1
+        self.tell(f"r_MT {metrics['music_theory']:.2f}, log p {metrics['log_prob']:.2f}, KL {metrics['kl']:.1f}")
+        return metrics
+
+    def _tensorboard(self) -> SummaryWriter | None:
+        for output in self.logger.output_formats:
+            if isinstance(output, TensorBoardOutputFormat):
+                return output.writer
+        return None
+
+
+def show_pieces(writer: SummaryWriter, pieces: Pieces, step: int) -> None:
+    """Write picture and sound of the pieces that were retained step by step to TensorBoard."""
+    steps = pieces.steps
+    shown = zip(pieces.melodies, steps.probabilities, steps.music_theory, strict=False)
+    for number, (melody, chances, reward) in enumerate(shown, start=1):
+        title = f"piece {number} at step {step:,}"
+        figure = piano_roll_figure(melody, chances, reward, title, pieces.setting)
+        figure.canvas.draw()
+        image = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
+        writer.add_image(f"picture/{number}", image, step, dataformats="HWC")
+        # Names of their own: TensorBoard shows but one kind of data under a name.
+        writer.add_audio(f"sound/{number}", synthesize(melody, pieces.setting.tempo)[None], step, SAMPLE_RATE)
+    writer.flush()
+
+
+class ProgressCallback(BaseCallback):
+    """Show how far the training is; `progress` counts environment steps."""
+
+    def __init__(self, progress: Progress):
+        super().__init__()
+        self.progress = progress
+
+    def _on_step(self) -> bool:
+        self.progress.advance(self.training_env.num_envs)
+        return True
+
+
+class SaveCallback(BaseCallback):
+    """Call `save` with the model at the first rollout's start after every multiple of `interval` steps, or to stop.
+
+    Ctrl-C and SIGTERM stop the training so; a second one ends the program at once. What is saved there is the whole
+    state: the training goes on from it as if it had never been stopped.
+    """
+
+    def __init__(self, interval: int, save: Callable[[BaseAlgorithm], None]):
+        super().__init__()
+        self.interval = max(interval, 1)
+        self.save = save
+        self.requested = False
+        self.stopped = False
+        self._handlers: dict[int, Any] = {}
+
+    def _on_training_start(self) -> None:
+        self._next = _next_multiple(self.interval, self.num_timesteps)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._handlers[number] = signal.signal(number, self._request)
+
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+        self._restore()
+
+    def _restore(self) -> None:
+        while self._handlers:
+            signal.signal(*self._handlers.popitem())
+
+    def _on_rollout_start(self) -> None:
+        if self.requested or self.num_timesteps >= self._next:
+            self._next = _next_multiple(self.interval, self.num_timesteps)
+            self.save(self.model)
+            self.stopped = self.requested
+
+    def _on_step(self) -> bool:
+        return not self.stopped
+
+    def _on_training_end(self) -> None:
+        self._restore()

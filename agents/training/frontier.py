@@ -1,0 +1,206 @@
+"""The frontier: agents for several c or KL budgets, each one's r_MT, log p and distinct share against its KL."""
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from rich.table import Table
+
+from agents.composing.composers import Agent
+from agents.composing.pieces import compose_pieces
+from agents.composing.players import NoteRNNPlayer
+from agents.evaluation.metrics import table_metrics
+from agents.runs.config import TrainConfig
+from agents.runs.presets import Algorithm
+from agents.training.kl_control import controls
+from melody_env import MelodyVecEnv
+from melody_env.reward_design.best_melody import SearchConfig, search
+from note_rnn import InputError, Progress, write_json
+
+_PANELS = (
+    ("paper_music_theory", "r_MT per step"),
+    ("log_prob", "log p per step, nats"),
+    ("distinct_compositions", "distinct compositions"),
+)
+
+_COLUMNS = {
+    "kl": "KL",
+    "paper_music_theory": "r_MT",
+    "log_prob": "log p",
+    "distinct_compositions": "distinct",
+    "entropy": "entropy",
+    "largest_bar_share": "commonest bar",
+}
+
+
+@dataclass(frozen=True)
+class FrontierConfig:
+    """Train agents that let the rules count more or less, and show what each got for its distance from the Note RNN.
+
+    What is finished is not trained again: the same command goes on where it was stopped.
+    """
+
+    algos: tuple[Algorithm, ...] = ("ppo_kl", "psi", "g")
+    """Algorithms, with their default settings."""
+    c: tuple[float, ...] = (0.6, 0.8, 1.0, 1.5, 2.0, 4.0)
+    """Values of c, which divides the rules' reward."""
+    kl_budgets: tuple[float, ...] = ()
+    """KL budgets in nats per piece to hold (ppo_kl, psi, g), instead of the values of c."""
+    seeds: tuple[int, ...] = (0,)
+    """Seeds of each point."""
+    reward: str = "varied"
+    """Reward profile: the name of a shipped one, or a YAML file."""
+    total_timesteps: int | None = None
+    """Tokens to compose while learning, if not the algorithm's default."""
+    compositions: int = 2_000
+    """Pieces that each point counts."""
+    limit_evaluations: int = 1_000_000
+    """Melodies that the search for the limit of r_MT may value."""
+    workers: int = 1
+    """Agents trained at the same time, each on a core of its own."""
+    out: Path = Path("runs/frontier")
+    """Folder for frontier.json and frontier.png."""
+
+
+class Point(NamedTuple):
+    """An agent of the picture: its algorithm, c or KL budget, and seed."""
+
+    algo: Algorithm
+    control: str
+    """"c" or "kl_budget"."""
+    value: float
+    seed: int
+
+
+def sweep(config: FrontierConfig) -> list[dict[str, Any]]:
+    """Train and measure all points that are not yet in frontier.json; return the records of all.
+
+    Raises InputError for what cannot be used, before anything is trained.
+    """
+    points = _points(config)
+    for point in points:
+        _train_config(point, config).environment()
+    path = config.out / "frontier.json"
+    records = _read(path, [])
+    missing = [point for point in points if not any(_is_of(record, point, config) for record in records)]
+    with (
+        Progress(len(points), "frontier", "agents", done=len(points) - len(missing)) as progress,
+        ProcessPoolExecutor(config.workers, get_context("spawn")) as pool,
+    ):
+        for future in as_completed([pool.submit(measure, point, config) for point in missing]):
+            records.append(future.result())
+            write_json(path, records)
+            progress.advance()
+    return [record for point in points for record in records if _is_of(record, point, config)]
+
+
+def measure(point: Point, config: FrontierConfig) -> dict[str, Any]:
+    """Train the agent of `point`; return its record: what it is, its `table_metrics`, and the CPU time it took."""
+    torch.set_num_threads(1)
+    train = _train_config(point, config)
+    environment = train.environment()
+    env = MelodyVecEnv(train.n_envs, **environment.arguments)
+    model = train.agent.build(train.algo, env, environment.prior_in_key, train.seed, "cpu")
+    started = time.process_time()
+    model.learn(train.total_timesteps, controls(train, environment.profile), log_interval=None)
+    seconds = time.process_time() - started
+    player = Agent(model.policy, environment).player()
+    metrics = table_metrics(compose_pieces(player, config.compositions, point.seed, environment))
+    return {**point._asdict(), **_setting(config), "cpu_seconds": round(seconds, 1), "metrics": metrics}
+
+
+def references(config: FrontierConfig) -> dict[str, Any]:
+    """Return what the agents are to be seen beside: the Note RNN's `table_metrics`, and the limit of r_MT per step.
+
+    The limit is that of the nine rules alone, as far as a search finds it.
+    """
+    path = config.out / "references.json"
+    asked = {"compositions": config.compositions, "limit_evaluations": config.limit_evaluations}
+    known = _read(path, {})
+    if not asked.items() <= known.items():
+        environment = TrainConfig.of().environment()
+        note_rnn = table_metrics(compose_pieces(NoteRNNPlayer(), config.compositions, 0, environment))
+        steps = environment.setting.steps
+        search_config = SearchConfig(log_prob=False, length=steps, evaluations=config.limit_evaluations)
+        limit = search(search_config)["music_theory"] / steps
+        known = {**asked, "note_rnn": note_rnn, "limit": limit}
+        write_json(path, known)
+    return known
+
+
+def picture(records: Sequence[dict[str, Any]], beside: dict[str, Any]) -> Figure:
+    """Return the figure of `records`: one panel for each of r_MT, log p and distinct share, against KL.
+
+    `beside` are the `references`.
+    """
+    figure = Figure(figsize=(13, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, (metric, label) in zip(figure.subplots(1, len(_PANELS)), _PANELS, strict=True):
+        for algo in dict.fromkeys(record["algo"] for record in records):
+            own = sorted((r for r in records if r["algo"] == algo), key=lambda record: record["metrics"]["kl"])
+            axes.plot(_of(own, "kl"), _of(own, metric), "o-", label=algo, alpha=0.8)
+            for record in own:
+                axes.annotate(f"{record['value']:g}", (record["metrics"]["kl"], record["metrics"][metric]), fontsize=7)
+        axes.plot(0, beside["note_rnn"][metric], "k*", label="Note RNN")
+        axes.set_xlabel("KL from the Note RNN per piece, nats")
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.3)
+    figure.axes[0].axhline(beside["limit"], color="k", linestyle=":", label="the most that the rules can pay")
+    figure.axes[0].legend(fontsize=8)
+    return figure
+
+
+def table(records: Iterable[dict[str, Any]]) -> Table:
+    """Return the table of `records`, a row for each agent."""
+    result = Table("algorithm", "c or budget", "seed", "CPU-s", *_COLUMNS.values())
+    for record in records:
+        numbers = (f"{record['metrics'][name]:.3g}" for name in _COLUMNS)
+        value = f"{'' if record['control'] == 'c' else 'KL '}{record['value']:g}"
+        result.add_row(record["algo"], value, str(record["seed"]), f"{record['cpu_seconds']:.0f}", *numbers)
+    return result
+
+
+def _points(config: FrontierConfig) -> list[Point]:
+    control, values = ("kl_budget", config.kl_budgets) if config.kl_budgets else ("c", config.c)
+    points = [Point(algo, control, value, seed) for algo in config.algos for value in values for seed in config.seeds]
+    if not points:
+        raise InputError("There is nothing to train: give at least one of --algos, --c or --kl-budgets, and --seeds.")
+    return points
+
+
+def _train_config(point: Point, config: FrontierConfig) -> TrainConfig[Any]:
+    changes: dict[str, Any] = {"reward": config.reward, "seed": point.seed, "compositions": config.compositions}
+    if config.total_timesteps is not None:
+        changes["total_timesteps"] = config.total_timesteps
+    return TrainConfig.of(point.algo, **{"c": None, **changes, point.control: point.value})
+
+
+def _setting(config: FrontierConfig) -> dict[str, Any]:
+    """Return what all points of a sweep have in common."""
+    return {name: asdict(config)[name] for name in ("reward", "total_timesteps", "compositions")}
+
+
+def _is_of(record: dict[str, Any], point: Point, config: FrontierConfig) -> bool:
+    return {**point._asdict(), **_setting(config)}.items() <= record.items()
+
+
+def _of(records: Iterable[dict[str, Any]], metric: str) -> list[float]:
+    return [record["metrics"][metric] for record in records]
+
+
+def _read(path: Path, otherwise: Any) -> Any:
+    """Return the JSON in the file `path`, or `otherwise` if there is none."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return otherwise
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}): move it away, or choose another --out.") from error

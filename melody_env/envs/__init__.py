@@ -1,0 +1,1 @@
+"""The environment: its specification, the engine, and its three interfaces."""

@@ -1,0 +1,148 @@
+"""The environment specification: everything that decides what an environment rewards, allows and shows.
+
+Shapes: P steps of a primer.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from melody_env.envs.observations import OBSERVATIONS
+from melody_env.reward.profile import RewardProfile, load_profile
+from melody_env.setting import Setting
+from note_rnn.common.errors import InputError, check_choice
+from note_rnn.network.checkpoint import load_note_rnn
+from note_rnn.network.model import NoteRNN
+from note_rnn.primers import read_primer
+from note_rnn.vocabulary import Tokens, check_tokens
+
+PRIMINGS = ("random_note", "none")
+
+_SETTING = tuple(each.name for each in fields(Setting))
+
+
+class EnvironmentArguments(TypedDict, total=False):
+    """The keyword arguments of an environment; `MelodyCompositionEnv` documents them."""
+
+    observation: str
+    reward: str | Path | RewardProfile
+    prior: str | Path | NoteRNN
+    priming: str
+    key: str | None
+    mode: str | Sequence[int] | None
+    meter: str | None
+    length: int | str | None
+    pitch_range: Sequence[int] | None
+    tempo: float | None
+    primer: str | Path | npt.ArrayLike | None
+    fixed: Mapping[int, int] | None
+
+
+@dataclass(frozen=True, eq=False)
+class EnvironmentSpec:
+    """A checked environment specification, built once and passed to whatever composes or learns.
+
+    Raises InputError for an observation, a priming or a fixed token that does not exist.
+    """
+
+    profile: RewardProfile
+    """Rules, weights, c and masks, and the musical setting."""
+    prior: NoteRNN
+    """The Note RNN as it was trained: in C major and A minor."""
+    observation: str = "position"
+    """What an agent observes; a name in OBSERVATIONS."""
+    priming: str = "random_note"
+    """What precedes a piece if there is no primer; a name in PRIMINGS."""
+    primer: Tokens | None = None
+    """The tokens [P] that precede every piece, in the key of the setting."""
+    fixed: Mapping[int, int] = field(default_factory=dict)
+    """Given tokens, by step."""
+
+    def __post_init__(self) -> None:
+        check_choice("observation", self.observation, OBSERVATIONS)
+        check_choice("priming", self.priming, PRIMINGS)
+        object.__setattr__(self, "fixed", _check_fixed(self.fixed, self.setting.steps))
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        observation: str = "position",
+        reward: str | Path | RewardProfile = "paper",
+        prior: str | Path | NoteRNN = "default",
+        priming: str = "random_note",
+        primer: str | Path | npt.ArrayLike | None = None,
+        fixed: Mapping[int, int] | None = None,
+        **setting: Any,
+    ) -> Self:
+        """Return the specification that the keyword arguments of an environment ask for.
+
+        `setting` are fields of a `Setting`. Raises InputError, ProfileError, SettingError, CheckpointError or
+        PrimerError for arguments that cannot be used.
+        """
+        profile = load_profile(reward).with_setting(**setting)
+        prior = prior if isinstance(prior, NoteRNN) else load_note_rnn(prior)
+        spec = cls(profile, prior, observation, priming, fixed=fixed or {})
+        return spec if primer is None else replace(spec, primer=spec._read_primer(primer))
+
+    def changed(self, **changes: Any) -> Self:
+        """Return the specification with some keyword arguments of an environment `changes`; errors are those of `of`.
+
+        Another `reward` is read in the same musical setting.
+        """
+        setting = {name: changes.pop(name) for name in _SETTING if name in changes}
+        profile = load_profile(changes.pop("reward", self.profile))
+        profile = replace(profile, setting=self.setting).with_setting(**setting)
+        given: dict[str, Any] = {"observation": self.observation, "prior": self.prior, "priming": self.priming}
+        given |= {"primer": self.primer, "fixed": self.fixed}
+        return type(self).of(reward=profile, **given | changes)
+
+    @property
+    def arguments(self) -> EnvironmentArguments:
+        """The keyword arguments that make this environment, for `gym.make` and the environment classes."""
+        return {
+            "observation": self.observation,
+            "reward": self.profile,
+            "prior": self.prior,
+            "priming": self.priming,
+            "primer": self.primer,
+            "fixed": self.fixed,
+        }
+
+    @property
+    def setting(self) -> Setting:
+        """Key, mode, meter, length, range and tempo."""
+        return self.profile.setting
+
+    @cached_property
+    def prior_in_key(self) -> NoteRNN:
+        """The Note RNN transposed to the key of the setting."""
+        return self.prior.transposed(self.setting.transposition)
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the specification as JSON, without the weights of the Note RNN."""
+        return {
+            "profile": self.profile.as_record(),
+            "setting": self.setting.as_dict(),
+            "observation": self.observation,
+            "priming": self.priming,
+            "primer": None if self.primer is None else self.primer.tolist(),
+            "fixed": {str(step): token for step, token in self.fixed.items()},
+        }
+
+    def _read_primer(self, source: str | Path | npt.ArrayLike) -> Tokens:
+        return read_primer(source, semitones=self.setting.transposition)
+
+
+def _check_fixed(fixed: Mapping[int, int], length: int) -> dict[int, int]:
+    """Return `fixed`, tokens by their steps 0..length - 1; raises InputError for a step or token that is none."""
+    for step, token in fixed.items():
+        if isinstance(step, bool) or not isinstance(step, int | np.integer) or not 0 <= step < length:
+            raise InputError(f"A fixed token must be at a step 0..{length - 1} of the piece, not at {step!r}.")
+        check_tokens(token, ndim=0)
+    return {int(step): int(token) for step, token in fixed.items()}

@@ -1,0 +1,1 @@
+"""Measures of melodies: statistics, diversity, copying, classifiers, and the populations that are compared."""

@@ -1,0 +1,145 @@
+"""What people's melodies are like and machines' often are not: twelve distributions, and how far two overlap.
+
+Shapes: B melodies, T steps, N notes of all melodies, K bins.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from melody_env.reward.composition import Floats
+from melody_env.setting import Setting
+from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MIN_PITCH, NO_EVENT, Tokens
+
+Integers = npt.NDArray[np.int64]
+
+LEAP = 5
+"""Semitones: from a fourth on an interval is a leap."""
+GRAM = 3
+"""Moves (interval and time) in a motif that can come again."""
+OF_NOTES = {"pitch_interval": 27, "duration": 17, "onset_position": 0, "scale_degree": 13}
+"""What each note is counted by, and in how many bins; an onset position in as many as a bar has steps."""
+
+
+class NoteTable(NamedTuple):
+    """All N notes of B melodies, melody by melody."""
+
+    melody: Integers
+    onset: Integers
+    pitch: Integers
+    duration: Integers
+
+
+class MelodyFeatures(NamedTuple):
+    """What B melodies are like: of each melody its histograms of notes, and eight numbers."""
+
+    histograms: dict[str, Floats]
+    """Per name of `OF_NOTES` how many notes fall into each bin [B, K]."""
+    numbers: dict[str, Floats]
+    """[B] each: leap_rate, turn_rate and repeated_note_rate of the intervals; range in semitones; notes_per_bar;
+    rest_share of the steps; distinct_pitches; repeated_motifs, the share of motifs that came before."""
+
+
+def melody_features(melodies: Tokens, setting: Setting) -> MelodyFeatures:
+    """Return what `melodies` [B, T] are like."""
+    size, length = melodies.shape
+    notes = note_table(melodies)
+    count = np.bincount(notes.melody, minlength=size).astype(np.float64)
+    follows = notes.melody[1:] == notes.melody[:-1]
+    moves = np.diff(notes.pitch)[follows]
+    of_move = notes.melody[1:][follows]
+    intervals = np.maximum(count - 1, 1)
+    turns = (np.sign(moves[1:]) * np.sign(moves[:-1]) < 0) & (of_move[1:] == of_move[:-1])
+    degrees = np.append(setting.degrees, 0)[notes.pitch - MIN_PITCH + FIRST_PITCH_TOKEN]
+
+    def share(rows: Integers, of: Floats) -> Floats:
+        return np.bincount(rows, minlength=size) / np.maximum(of, 1)
+
+    histograms = {
+        "pitch_interval": _histogram(of_move, moves.clip(-13, 13) + 13, size, OF_NOTES["pitch_interval"]),
+        "duration": _histogram(notes.melody, notes.duration.clip(max=16), size, OF_NOTES["duration"]),
+        "onset_position": _histogram(notes.melody, notes.onset % setting.steps_per_bar, size, setting.steps_per_bar),
+        "scale_degree": _histogram(notes.melody, degrees, size, OF_NOTES["scale_degree"]),
+    }
+    numbers = {
+        "leap_rate": share(of_move[np.abs(moves) >= LEAP], intervals),
+        "turn_rate": share(of_move[1:][turns], intervals),
+        "repeated_note_rate": share(of_move[moves == 0], intervals),
+        "range": _range(melodies),
+        "notes_per_bar": count * setting.steps_per_bar / length,
+        "rest_share": 1 - np.bincount(notes.melody, notes.duration, size) / length,
+        "distinct_pitches": _distinct(notes.melody, notes.pitch, size),
+        "repeated_motifs": _repeated_motifs(notes, size),
+    }
+    return MelodyFeatures(histograms, numbers)
+
+
+_BINS: Mapping[str, Callable[[Floats], Floats]] = {
+    **dict.fromkeys(
+        ("leap_rate", "turn_rate", "repeated_note_rate", "rest_share", "repeated_motifs"), lambda x: x * 10
+    ),
+    "range": lambda x: x / 3,
+    "notes_per_bar": lambda x: x,
+    "distinct_pitches": lambda x: x,
+}
+"""Which bin a number falls into: tenths of shares, minor thirds of ranges, whole notes."""
+
+
+def distributions(features: MelodyFeatures) -> dict[str, Floats]:
+    """Return the twelve distributions, by name the share of each bin [K]: of notes, and of melodies."""
+    of_notes = {name: rows.sum(axis=0) for name, rows in features.histograms.items()}
+    of_melodies = {
+        name: np.bincount(np.floor(_BINS[name](values) + 1e-9).astype(np.int64), minlength=1).astype(np.float64)
+        for name, values in features.numbers.items()
+    }
+    return {name: counts / max(counts.sum(), 1) for name, counts in (of_notes | of_melodies).items()}
+
+
+def overlaps(one: Mapping[str, Floats], other: Mapping[str, Floats]) -> dict[str, float]:
+    """Return of each distribution the mass that both have in common: 1 the same, 0 nothing; and their mean, "mean"."""
+    common = {}
+    for name, shares in one.items():
+        bins = min(len(shares), len(other[name]))
+        common[name] = float(np.minimum(shares[:bins], other[name][:bins]).sum())
+    return {**common, "mean": float(np.mean(list(common.values())))}
+
+
+def note_table(melodies: Tokens) -> NoteTable:
+    """Return the notes of `melodies` [B, T]; one lasts until the next note or note off, or to the end."""
+    melody, onset = np.nonzero(melodies != NO_EVENT)
+    ends = np.append(onset[1:], 0)
+    ends[np.append(melody[1:] != melody[:-1], True)] = melodies.shape[1]
+    token = melodies[melody, onset]
+    is_note = token >= FIRST_PITCH_TOKEN
+    return NoteTable(
+        melody[is_note], onset[is_note], token[is_note] - FIRST_PITCH_TOKEN + MIN_PITCH, (ends - onset)[is_note]
+    )
+
+
+def _histogram(rows: Integers, bins: Integers, size: int, count: int) -> Floats:
+    return np.bincount(rows * count + bins, minlength=size * count).reshape(size, count).astype(np.float64)
+
+
+def _range(melodies: Tokens) -> Floats:
+    lowest = np.where(melodies >= FIRST_PITCH_TOKEN, melodies, 99).min(axis=1)
+    return np.maximum(melodies.max(axis=1) - lowest, 0).astype(np.float64)
+
+
+def _distinct(rows: Integers, values: Integers, size: int) -> Floats:
+    """Return how many different `values` [N] each of `size` melodies has."""
+    kinds = values.max(initial=0) + 1
+    pairs = np.unique(rows * kinds + values)
+    return np.bincount(pairs // kinds, minlength=size).astype(np.float64)
+
+
+def _repeated_motifs(notes: NoteTable, size: int) -> Floats:
+    """Return the share [B] of motifs, GRAM moves in a row, that the same melody had before; 0 without motifs."""
+    codes = (np.diff(notes.pitch) + 40) * 1024 + np.diff(notes.onset).clip(0, 1023)  # below 2^17
+    starts = np.arange(max(len(codes) - GRAM + 1, 0))
+    whole = notes.melody[starts] == notes.melody[starts + GRAM]
+    rows = notes.melody[starts[whole]]
+    _, motifs = np.unique(sum(codes[starts[whole] + k] << 17 * k for k in range(GRAM)), return_inverse=True)
+    total = np.bincount(rows, minlength=size)
+    return (total - _distinct(rows, motifs, size)) / np.maximum(total, 1)

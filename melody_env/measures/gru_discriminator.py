@@ -1,0 +1,104 @@
+"""A GRU that tells people's melodies from a machine's by their tokens alone, whatever features the rules may see.
+
+Shapes: B melodies, T steps, N melodies to learn from, H units.
+"""
+
+import copy
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from melody_env.measures.discriminator import Judge, Score
+from melody_env.reward.composition import Floats
+from melody_env.setting import Setting
+from note_rnn.vocabulary import VOCABULARY_SIZE, Tokens
+
+EPOCHS = 12
+PATIENCE = 2
+"""Epochs without a better loss on the melodies kept aside, after which learning ends."""
+_KEPT_ASIDE = 5
+"""One in so many melodies is not learned from, but says when to end."""
+_BATCH = 128
+_LEARNING_RATE = 5e-3
+
+
+class MelodyClassifier(nn.Module):
+    """Tokens embedded, a GRU over them, and the log-odds that people made them, of its mean and its last output."""
+
+    def __init__(self, embedding: int = 16, units: int = 48):
+        super().__init__()
+        self.embedding = nn.Embedding(VOCABULARY_SIZE, embedding)
+        self.gru = nn.GRU(embedding, units, batch_first=True)
+        self.head = nn.Linear(2 * units, 1)
+
+    def forward(self, melodies: Tensor) -> Tensor:
+        """Return the log-odds [B] of `melodies` [B, T]."""
+        outputs, last = self.gru(self.embedding(melodies))
+        log_odds: Tensor = self.head(torch.cat([outputs.mean(dim=1), last[0]], dim=-1)).squeeze(-1)
+        return log_odds
+
+
+def learn_gru(melodies: Tokens, is_human: npt.NDArray[np.bool_], seed: int) -> Score:
+    """Return the score that a `MelodyClassifier` learned from `melodies` [N, T] and which of them `is_human` [N].
+
+    A fifth of each class is kept aside; of all epochs the weights count under which its loss was least.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = MelodyClassifier()
+    rng = np.random.default_rng(seed)
+    is_aside = np.zeros(len(melodies), np.bool_)
+    for one_class in (is_human, ~is_human):
+        is_aside[rng.permutation(np.flatnonzero(one_class))[::_KEPT_ASIDE]] = True
+    inputs, targets = torch.from_numpy(melodies), torch.from_numpy(is_human.astype(np.float32))
+    share = is_human.mean()
+    weights = torch.from_numpy(np.where(is_human, 0.5 / share, 0.5 / (1 - share)).astype(np.float32))
+
+    def loss(rows: npt.NDArray[np.int64]) -> Tensor:
+        return functional.binary_cross_entropy_with_logits(network(inputs[rows]), targets[rows], weights[rows])
+
+    _fit(network, loss, np.flatnonzero(~is_aside), np.flatnonzero(is_aside), rng)
+    return lambda judged: _scores(network, judged)
+
+
+def _fit(
+    network: nn.Module,
+    loss: Callable[[npt.NDArray[np.int64]], Tensor],
+    seen: npt.NDArray[np.int64],
+    aside: npt.NDArray[np.int64],
+    rng: np.random.Generator,
+) -> None:
+    """Let `network` learn from the `loss` of rows `seen`; keep the weights with which that of `aside` was least."""
+    optimizer = torch.optim.Adam(network.parameters(), lr=_LEARNING_RATE)
+    best, best_weights, since = float("inf"), network.state_dict(), 0
+    for _ in range(EPOCHS):
+        for rows in np.array_split(rng.permutation(seen), max(len(seen) // _BATCH, 1)):
+            optimizer.zero_grad()
+            loss(rows).backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+        with torch.no_grad():
+            now = loss(aside).item()
+        since += 1
+        if now < best:
+            best, best_weights, since = now, copy.deepcopy(network.state_dict()), 0
+        if since == PATIENCE:
+            break
+    network.load_state_dict(best_weights)
+
+
+@torch.inference_mode()
+def _scores(network: MelodyClassifier, melodies: Tokens) -> Floats:
+    return network(torch.from_numpy(melodies)).numpy().astype(np.float64)
+
+
+def _tokens(melodies: Tokens, setting: Setting) -> Tokens:
+    return melodies.astype(np.int64)
+
+
+GRU = Judge(_tokens, learn_gru)
+"""A small recurrent network on the tokens, independent of all features; a minute or so for thousands of melodies."""

@@ -1,0 +1,282 @@
+"""Reward profiles, YAML files: which rules count how much, which tokens are forbidden, what c is, whether the Note
+RNN's log p counts, and the musical setting.
+
+Shapes: B melodies, R rules, A = 38 tokens.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from melody_env.reward.composition import Composition, Floats
+from melody_env.reward.plugins import RuleError, find_plugin
+from melody_env.reward.rules import HUMAN_RULES, MASKS, MORE_RULES, RULES, SHAPED_RULES
+from melody_env.setting import PAPER_SETTING, Flags, Setting, SettingError
+from note_rnn.common.errors import InputError, is_number
+
+BUILT_IN_RULES = {**RULES, **MORE_RULES, **SHAPED_RULES, **HUMAN_RULES}
+_SHIPPED = Path(__file__).parent / "profiles"
+
+
+class ProfileError(InputError):
+    """A reward profile that does not exist or cannot be used."""
+
+
+@dataclass(frozen=True)
+class WeightedRule:
+    """A rule's name, its weight in the sum, and those of its parameters that differ from their defaults."""
+
+    name: str
+    weight: float = 1.0
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    file: Path | None = None
+    """The Python file that has it; None for a built-in one."""
+
+    def function(self) -> Callable[..., Floats]:
+        """Return the rule; raises RuleError if its file has none of that name."""
+        if self.file is None:
+            return BUILT_IN_RULES[self.name]
+        return find_plugin(self.file, self.name, is_mask=False)
+
+
+@dataclass(frozen=True)
+class NamedMask:
+    """A mask's name, and those of its parameters that differ from their defaults."""
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    file: Path | None = None
+    """The Python file that has it; None for a built-in one."""
+
+    def function(self) -> Callable[..., Flags]:
+        """Return the mask; raises RuleError if its file has none of that name."""
+        if self.file is None:
+            return MASKS[self.name]
+        return find_plugin(self.file, self.name, is_mask=True)
+
+
+@dataclass(frozen=True)
+class RewardProfile:
+    """A total reward r = log p(a|s) + r_MT / c, with r_MT the weighted sum of rules (paper, equation 3).
+
+    Raises ProfileError for an unknown rule or parameter or a number that cannot be used.
+    """
+
+    name: str
+    """Where it comes from: the name of a shipped profile, or a file; errors quote it."""
+    rules: tuple[WeightedRule, ...]
+    c: float = 0.5
+    """Divides the music-theory reward: the smaller, the more the rules count."""
+    log_prior: bool = True
+    """Whether log p(a|s) of the Note RNN is part of the reward."""
+    setting: Setting = PAPER_SETTING
+    """Key, mode, meter, length, range and tempo, where the environment is not given others."""
+    masks: tuple[NamedMask, ...] = ()
+    """What says which tokens may come next; notes outside the setting's range may not anyway."""
+
+    def __post_init__(self) -> None:
+        if not is_number(self.c) or self.c <= 0:
+            raise ProfileError(f"Reward profile {self.name}: c must be a number above 0, not {self.c!r}.")
+        if not isinstance(self.log_prior, bool):
+            raise ProfileError(f"Reward profile {self.name}: log_prior must be true or false, not {self.log_prior!r}.")
+        for rule in self.rules:
+            if not is_number(rule.weight):
+                raise ProfileError(
+                    f"Reward profile {self.name}: the weight of {rule.name!r} must be a number, not {rule.weight!r}."
+                )
+            _check(rule, BUILT_IN_RULES, ("weight", "file"), self.name)
+        for mask in self.masks:
+            _check(mask, MASKS, ("file",), self.name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Without the functions of a user's file, which are found again.
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def with_setting(self, **changes: Any) -> "RewardProfile":
+        """Return the profile with a changed musical setting: fields of `Setting`, None leaves one as it is.
+
+        Raises SettingError for what cannot be used.
+        """
+        return replace(self, setting=self.setting.changed(**changes))
+
+    def as_record(self) -> dict[str, Any]:
+        """Return rules, weights, c and masks as JSON, without the setting."""
+        return {
+            "name": self.name,
+            "rules": {rule.name: {"weight": rule.weight, **_record(rule)} for rule in self.rules},
+            "c": self.c,
+            "log_prior": self.log_prior,
+            "masks": {mask.name: _record(mask) for mask in self.masks},
+        }
+
+    @cached_property
+    def rule_names(self) -> tuple[str, ...]:
+        """The R rules in their order."""
+        return tuple(rule.name for rule in self.rules)
+
+    @cached_property
+    def weights(self) -> Floats:
+        """The weights [R] of the rules."""
+        return np.array([rule.weight for rule in self.rules])
+
+    @cached_property
+    def _functions(self) -> list[Callable[[Composition], Floats]]:
+        return [partial(rule.function(), **rule.parameters) for rule in self.rules]
+
+    @cached_property
+    def _masks(self) -> list[Callable[[Composition], Flags]]:
+        return [partial(mask.function(), **mask.parameters) for mask in self.masks]
+
+    def score(self, composition: Composition) -> Floats:
+        """Return what each rule says of the newest tokens [R, B], unscaled; raises RuleError for a rule that fails."""
+        values = np.empty((len(self.rules), composition.batch_size))
+        for row, rule in zip(values, self._functions, strict=True):
+            row[:] = rule(composition)
+        return values
+
+    def music_theory(self, values: Floats) -> Floats:
+        """Return r_MT [B], the weighted sum of rule `values` [R, B]."""
+        return self.weights @ values
+
+    @cached_property
+    def forbids(self) -> bool:
+        """Whether there is any token that may not always come."""
+        return bool(self.masks) or not self.setting.in_range.all()
+
+    def allowed(self, composition: Composition) -> Flags:
+        """Return which tokens may come next [B, A]: notes within the range, by all masks.
+
+        Raises RuleError for a mask that fails, and where they leave no token.
+        """
+        shape = (composition.batch_size, len(self.setting.in_range))
+        allowed = np.array(np.broadcast_to(self.setting.in_range, shape))
+        for mask in self._masks:
+            allowed &= mask(composition)
+        if not allowed.any(axis=1).all():
+            names = " and ".join(mask.name for mask in self.masks)
+            raise RuleError(
+                f"Reward profile {self.name}: masks {names} leave no token at step {composition.position}, counted "
+                "from 0: let each allow a hold (1) or a note off (0)."
+            )
+        return allowed
+
+
+def load_profile(source: str | Path | RewardProfile) -> RewardProfile:
+    """Return the shipped profile of that name ("paper"), the one in a YAML file, or `source` itself if it is one.
+
+    Raises ProfileError, naming file and key, if there is no such profile or it cannot be used, RuleError for a file of
+    rules that cannot be loaded.
+    """
+    if isinstance(source, RewardProfile):
+        return source
+    path = profile_path(source)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        names = ", ".join(sorted(file.stem for file in _SHIPPED.glob("*.yaml")))
+        raise ProfileError(f"No reward profile {source}: give the path of a YAML file, or one of: {names}.") from error
+    except yaml.YAMLError as error:
+        raise ProfileError(f"Reward profile {source} is no valid YAML: {' '.join(str(error).split())}.") from error
+    return _parse(data, str(source), path.parent)
+
+
+def profile_path(source: str | Path) -> Path:
+    """Return the file of a profile: the shipped one of that name, or else the path that `source` is."""
+    shipped = _SHIPPED / f"{source}.yaml"
+    return shipped if shipped.is_file() else Path(source).expanduser().resolve()
+
+
+def _record(item: WeightedRule | NamedMask) -> dict[str, Any]:
+    return dict(item.parameters) if item.file is None else {**item.parameters, "file": str(item.file)}
+
+
+def _parse(data: Any, name: str, folder: Path) -> RewardProfile:
+    settings = dict(_checked_keys(data, ("c", "log_prior", "rules", "setting", "masks"), name, "at the top"))
+    if "setting" in settings:
+        settings["setting"] = _parse_setting(settings["setting"], name)
+    rules = _parse_items(settings.pop("rules", {}), "rules", BUILT_IN_RULES, name, folder)
+    masks = _parse_items(settings.pop("masks", {}), "masks", MASKS, name, folder)
+    return RewardProfile(
+        name,
+        tuple(WeightedRule(rule, given.pop("weight", 1.0), given, file) for rule, given, file in rules),
+        masks=tuple(NamedMask(mask, given, file) for mask, given, file in masks),
+        **settings,
+    )
+
+
+def _parse_setting(data: Any, name: str) -> Setting:
+    changes = _checked_keys(data, PAPER_SETTING.as_dict(), name, "under 'setting'")
+    try:
+        return PAPER_SETTING.changed(**changes)
+    except SettingError as error:
+        raise ProfileError(f"Reward profile {name}: under 'setting', {error}") from error
+
+
+def _parse_items(
+    data: Any, section: str, built_in: Iterable[str], name: str, folder: Path
+) -> list[tuple[str, dict[str, Any], Path | None]]:
+    """Return of each rule or mask in `data` its name, what is set, and its file, relative to the profile's `folder`."""
+    items = []
+    for item, settings in _mapping(data, name, f"under {section!r}").items():
+        given = dict(_mapping(settings, name, f"under {item!r}"))
+        file = given.pop("file", None)
+        if file is None:
+            _checked_keys({item: given}, built_in, name, f"under {section!r}")
+        elif not isinstance(file, str):
+            raise ProfileError(f"Reward profile {name}: 'file' under {item!r} must be a path, not {file!r}.")
+        items.append((item, given, file and (folder / Path(file).expanduser()).resolve()))
+    return items
+
+
+def _mapping(data: Any, name: str, where: str) -> Mapping[str, Any]:
+    if not isinstance(data, dict):
+        raise ProfileError(f"Reward profile {name}: expected keys and values {where}, not {data!r}.")
+    return data
+
+
+def _checked_keys(data: Any, known: Iterable[str], name: str, where: str) -> Mapping[str, Any]:
+    for key in _mapping(data, name, where):
+        if key not in known:
+            raise ProfileError(
+                f"Reward profile {name}: unknown key {key!r} {where}; it can be one of: {', '.join(known)}."
+            )
+    return data
+
+
+def _check(item: WeightedRule | NamedMask, built_in: Iterable[str], reserved: tuple[str, ...], name: str) -> None:
+    """Raise ProfileError for an unknown rule or mask, or a parameter that is missing, unknown or of another kind."""
+    if item.file is None and item.name not in built_in:
+        raise ProfileError(
+            f"Reward profile {name}: unknown rule {item.name!r}; it can be one of: {', '.join(built_in)}."
+        )
+    parameters = list(inspect.signature(item.function()).parameters.values())[1:]
+    defaults = {parameter.name: parameter.default for parameter in parameters}
+    _checked_keys(dict(item.parameters), (*reserved, *defaults), name, f"under {item.name!r}")
+    for parameter, default in defaults.items():
+        value = item.parameters.get(parameter, default)
+        if value is inspect.Parameter.empty:
+            raise ProfileError(f"Reward profile {name}: {parameter!r} is missing under {item.name!r}.")
+        fault = _fault(value, default)
+        if fault:
+            raise ProfileError(
+                f"Reward profile {name}: {parameter!r} under {item.name!r} must be {fault}, not {value!r}."
+            )
+
+
+def _fault(value: object, default: object) -> str | None:
+    """Return what `value` should be to stand for the `default`; None if it is, or that is neither number nor tuple."""
+    if isinstance(default, tuple):
+        return None if isinstance(value, list | tuple) and all(map(is_number, value)) else "a list of numbers"
+    if isinstance(default, bool) or not isinstance(default, int | float):
+        return None
+    if isinstance(default, float):
+        return None if is_number(value) else "a number"
+    if isinstance(value, int) and not isinstance(value, bool) and (value > 0 or default < 1):
+        return None
+    return "a whole number above 0" if default > 0 else "a whole number"

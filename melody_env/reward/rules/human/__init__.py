@@ -1,0 +1,1 @@
+"""Rules that tell human melodies from those of machines."""

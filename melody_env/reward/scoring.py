@@ -1,0 +1,70 @@
+"""Whole melodies, scored: every rule of a profile at every step.
+
+Shapes: B melodies, T steps, R rules.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from melody_env.reward.composition import Composition, Floats
+from melody_env.reward.profile import RewardProfile, load_profile
+from melody_env.setting import PAPER_SETTING, Setting
+from note_rnn.vocabulary import Tokens, VocabularyError, check_tokens
+
+_BLOCK = 2048
+"""Melodies replayed at a time: as many as the processor's cache holds."""
+
+
+@dataclass(frozen=True)
+class MelodyScores:
+    """What a profile's rules say of B melodies."""
+
+    rules: dict[str, Floats]
+    """Per rule its value [B, T] for each token, given those before it; unscaled: neither weighted nor divided by c."""
+    music_theory: Floats
+    """r_MT [B, T], the weighted sum of the rules (in the paper's profile all weights are 1)."""
+
+
+def score_melodies(
+    tokens: npt.ArrayLike, profile: str | Path | RewardProfile = "paper", setting: Setting | None = None
+) -> MelodyScores:
+    """Score each token of `tokens` [B, T] with the rules of `profile` (a name, a YAML file or a RewardProfile).
+
+    The key and the rest of the musical `setting` are the profile's, if no other is given; melodies are taken as whole.
+    Raises VocabularyError for tokens outside 0..37 or another shape, ProfileError for a profile that cannot be used.
+    """
+    profile = load_profile(profile)
+    melodies = check_melodies(tokens)
+    size, length = melodies.shape
+    values = np.empty((len(profile.rules), length, size))
+    music_theory = np.empty((length, size))
+    for rows, composition in replay(melodies, setting or profile.setting):
+        t = composition.position - 1
+        values[:, t, rows] = scores = profile.score(composition)
+        music_theory[t, rows] = profile.music_theory(scores)
+    rules = {name: value.T for name, value in zip(profile.rule_names, values, strict=True)}
+    return MelodyScores(rules, music_theory.T)
+
+
+def replay(melodies: Tokens, setting: Setting = PAPER_SETTING) -> Iterator[tuple[slice, Composition]]:
+    """Compose `melodies` [B, T] again, block of rows by block; yield rows and composition after every token."""
+    size, length = melodies.shape
+    for start in range(0, size, _BLOCK):
+        rows = slice(start, min(start + _BLOCK, size))
+        columns = np.ascontiguousarray(melodies[rows].T)
+        composition = Composition(columns.shape[1], length, setting)
+        for column in columns:
+            composition.append(column)
+            yield rows, composition
+
+
+def check_melodies(tokens: npt.ArrayLike) -> Tokens:
+    """Return `tokens` as an int64 array [B, T] with at least one melody and one step; raises VocabularyError."""
+    melodies = check_tokens(tokens, ndim=2)
+    if melodies.size == 0:
+        raise VocabularyError(f"Expected melodies [B, T] of at least one token, got shape {melodies.shape}.")
+    return melodies

@@ -1,0 +1,1 @@
+"""Reward design: weights fitted to examples, audits, and the best achievable reward."""

@@ -1,0 +1,1 @@
+"""Utilities of every package: errors, progress, files written whole, categorical distributions, the command line."""

@@ -1,0 +1,66 @@
+"""Tunes from a bar line on, in one kind of meter: what composed pieces are compared with, and learned from."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+
+from note_rnn.corpus import Corpus
+from note_rnn.extraction.tunes import Bars
+from note_rnn.vocabulary import FIRST_PITCH_TOKEN, Tokens
+
+
+def from_first_bar(corpus: Corpus, meter: str) -> Corpus:
+    """Return the segments of `corpus` in a meter of the same kind as `meter`, each from its first bar line on."""
+    fitting = [
+        i
+        for i, (segment, bars) in enumerate(zip(corpus.segments, corpus.bars, strict=True))
+        if meter_kind(bars.meter) == meter_kind(meter) and len(segment) > bars.pickup
+    ]
+    tunes, tune_of_segment = np.unique(corpus.tune_of_segment[fitting], return_inverse=True)
+    return replace(
+        corpus,
+        segments=[corpus.segments[i][corpus.bars[i].pickup :] for i in fitting],
+        tune_of_segment=tune_of_segment,
+        titles=[corpus.titles[i] for i in tunes],
+        sources=[corpus.sources[i] for i in tunes],
+        bars=[Bars(corpus.bars[i].meter, 0) for i in fitting],
+    )
+
+
+def bar_windows(corpus: Corpus, steps: int, meter: str = "4/4") -> Tokens:
+    """Return `steps` tokens [N, steps] from the first bar line on, of each segment of `corpus` that has as many.
+
+    Only of segments in a meter of the same kind, and only where a note begins on the bar line.
+    """
+    windows = [segment[:steps] for segment in from_first_bar(corpus, meter).segments]
+    whole = [window for window in windows if len(window) == steps and window[0] >= FIRST_PITCH_TOKEN]
+    return np.stack(whole) if whole else np.zeros((0, steps), np.int64)
+
+
+def first_steps(corpus: Corpus, steps: int) -> Tokens:
+    """Return the first `steps` tokens [N, steps] of each segment of `corpus` that has as many, whatever its meter."""
+    whole = [segment[:steps] for segment in corpus.segments if len(segment) >= steps]
+    return np.stack(whole) if whole else np.zeros((0, steps), np.int64)
+
+
+def steps_of_bar(meter: str) -> int:
+    """Return the sixteenths in a bar of `meter`, such as "6/8"."""
+    count, unit = map(int, meter.split("/"))
+    return 16 * count // unit
+
+
+def meter_kind(meter: str) -> str:
+    """Return what a time signature has in common with others whose bars can be read as its own.
+
+    "duple" of 2/4, 4/4, 2/2 ...; "compound" of 6/8, 12/8 ...; "triple" of 3/4, 3/2; of any other itself.
+    """
+    match = re.fullmatch(r"(\d+)/(\d+)", meter)
+    if not match:
+        return meter
+    count, unit = map(int, match.groups())
+    if unit >= 8 and count in (6, 12):
+        return "compound"
+    if unit <= 4 and count == 3:
+        return "triple"
+    return "duple" if count in (2, 4, 8) else meter

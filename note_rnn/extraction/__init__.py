@@ -1,0 +1,1 @@
+"""Melodies extracted from files of any music, as tokens."""

@@ -1,0 +1,42 @@
+"""Notes that may overlap in, monophonic melodies out: N notes of one instrument, times in steps.
+
+The procedure of Magenta's melody pipeline
+(https://github.com/magenta/magenta/blob/main/magenta/pipelines/melody_pipelines.py). A note ends where the next one
+starts. Of notes that start together the highest is kept, or they end the search. A melody ends at a gap.
+"""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from note_rnn.extraction.midi_events import Integers
+from note_rnn.notes import Notes
+
+
+class Monophony(NamedTuple):
+    """Melodies, each from the start of its first note on, and whether notes that start together ended the search."""
+
+    melodies: list[Notes]
+    is_polyphonic: bool
+
+
+def monophonic(starts: Integers, ends: Integers, pitches: Integers, gap: float, keep_highest: bool) -> Monophony:
+    """Return the melodies in the notes [N], cut where `gap` steps or more go by between two notes.
+
+    A note lasts at least a step. If `keep_highest` is false, the melody in which two notes start at the same step is
+    left out, with all that come after it.
+    """
+    order = np.lexsort((-pitches, starts))
+    starts, pitches, ends = starts[order], pitches[order], np.maximum(ends, starts + 1)[order]
+    together = np.diff(starts, prepend=-1) == 0
+    first_chord = starts[together].min(initial=np.iinfo(np.int64).max)
+    starts, ends, pitches = starts[~together], ends[~together], pitches[~together]
+    cuts = np.flatnonzero(starts[1:] - ends[:-1] >= gap) + 1
+    ends[:-1] = np.minimum(ends[:-1], starts[1:])
+    bounds = [0, *cuts.tolist(), len(starts)] if len(starts) else []
+    melodies = [Notes(starts[a:b], ends[a:b], pitches[a:b]) for a, b in pairwise(bounds)]
+    if keep_highest:
+        return Monophony(melodies, False)
+    before = [melody for melody in melodies if melody.starts[-1] < first_chord]
+    return Monophony(before, len(before) < len(melodies))

@@ -1,0 +1,205 @@
+"""Scores of any number of tracks in, monophonic melodies as tokens out: what a Note RNN can learn from.
+
+A melody is what one instrument plays alone between two gaps. It is quantised to sixteenths, begins on a bar line with
+NO_EVENT until its first note, and is moved to C major or A minor and into the vocabulary. T steps.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from note_rnn.common.errors import check_above_zero, check_count
+from note_rnn.extraction.keys import folded, transposition
+from note_rnn.extraction.midi_score import Score, Track, parse_midi
+from note_rnn.extraction.monophony import monophonic
+from note_rnn.extraction.sections import Section, bar_steps, grid_shift, sections, to_steps
+from note_rnn.extraction.tunes import TuneError
+from note_rnn.formats.midi import MelodyFileError
+from note_rnn.notes import Notes, notes_to_tokens
+from note_rnn.vocabulary import MAX_PITCH, MIN_PITCH, Tokens
+
+MOST_STEPS = 1 << 20
+"""No file gives more steps than that: it would be damaged, or a machine's."""
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What is taken for a melody in a MIDI file. The defaults are those of Magenta's melody_rnn, where it has any."""
+
+    bar_steps: int | None = None
+    """Steps of a bar, such as 16, where the meters that files declare cannot be trusted; by default they are."""
+    min_bars: int = 7
+    """Bars that a melody must last."""
+    min_pitches: int = 5
+    """Different notes that it must have; octaves apart they are the same."""
+    gap_bars: float = 1.0
+    """Bars of silence that end it."""
+    max_steps: int | None = None
+    """Steps after which it is cut."""
+    polyphony: Literal["skip", "top"] = "skip"
+    """Where notes start together: leave the rest of that track out, or take the highest."""
+    melody_track: str | None = None
+    """Only tracks of that name, in capitals or not."""
+    key: Literal["signature", "estimate"] = "signature"
+    """Transpose by the key signature where there is one, else, or always, by the notes themselves."""
+    wide: Literal["drop", "fold"] = "drop"
+    """Where a melody is wider than the vocabulary: drop it, or move the notes outside by octaves."""
+    align: bool = True
+    """Move a song that keeps time beside the file's beats onto the grid."""
+    cut_at_tempo: bool = False
+    """Cut where the tempo changes, as Magenta does."""
+
+    def __post_init__(self) -> None:
+        for name in ("bar_steps", "min_bars", "min_pitches", "max_steps"):
+            if getattr(self, name) is not None:
+                check_count(name, getattr(self, name))
+        check_above_zero("gap_bars", self.gap_bars)
+
+
+class Melody(NamedTuple):
+    """A melody on the grid: `notes` and its end, `num_steps`, from a bar line on, at the file's pitches.
+
+    The bar line is `start` steps into the section of that number; `track` is the instrument's number.
+    """
+
+    track: int
+    section: int
+    start: int
+    bar_steps: int
+    sharps: int | None
+    notes: Notes
+    num_steps: int
+
+
+class Melodies(NamedTuple):
+    """The melodies of a file, and how often what else was in it was dropped or cut, by reason."""
+
+    kept: list[Melody]
+    reasons: Counter[str]
+
+
+def extract_melodies(path: str | Path, extraction: Extraction | None = None) -> list[Tokens]:
+    """Return the melodies in the MIDI file `path` as token arrays [T], as `extraction` says.
+
+    Raises MelodyFileError, with the reason, for a file that is missing or cannot be read.
+    """
+    if not Path(path).is_file():
+        raise MelodyFileError(f"There is no file {path}.")
+    try:
+        return read_melodies(Path(path).read_bytes(), extraction or Extraction())[0]
+    except TuneError as error:
+        raise MelodyFileError(f"{path} has no melody that can be read: {error}.") from error
+
+
+def read_melodies(data: bytes, extraction: Extraction) -> tuple[list[Tokens], Counter[str]]:
+    """Return the melodies [T] in `data`, the bytes of a MIDI file, and how often what was dropped or cut, by reason.
+
+    Raises TuneError where nothing can be read.
+    """
+    melodies, reasons = melodies_of(parse_midi(data), extraction)
+    kept: list[Tokens] = []
+    for melody in melodies:
+        if sum(map(len, kept)) + melody.num_steps > MOST_STEPS:
+            reasons[f"beyond {MOST_STEPS:,} sixteenths in one file"] += 1
+        elif (tokens := melody_tokens(melody, extraction.wide == "fold")) is None:
+            reasons["wider than the vocabulary"] += 1
+        else:
+            kept.append(tokens)
+    return kept, reasons
+
+
+def melodies_of(score: Score, extraction: Extraction) -> Melodies:
+    """Return the melodies in `score`, section by section and in each track by track.
+
+    Raises TuneError where there is nothing to look at: no notes, only drums, no track of the name.
+    """
+    reasons: Counter[str] = Counter()
+    tracks = _melodic(score.tracks, extraction.melody_track, reasons)
+    if extraction.align:
+        shift = grid_shift(np.concatenate([track.starts for _, track in tracks]), score.resolution)
+        tracks = [(number, _moved(track, shift)) for number, track in tracks]
+    kept: list[Melody] = []
+    by_key = extraction.key == "signature"
+    score = score._replace(tracks=[track for _, track in tracks])
+    parts = sections(score, extraction.bar_steps is None, by_key, extraction.cut_at_tempo)
+    for section, part in enumerate(parts):
+        bar = extraction.bar_steps or bar_steps(part.meter)
+        if bar is None:
+            reasons["a bar of no whole number of sixteenths"] += 1
+            continue
+        for number, track in tracks:
+            for start, notes, num_steps in _tunes(track, part, score.resolution, bar, extraction, reasons):
+                sharps = part.sharps if by_key else None
+                kept.append(Melody(number, section, start, bar, sharps, notes, num_steps))
+    return Melodies(kept, reasons)
+
+
+def melody_tokens(melody: Melody, fold: bool = False) -> Tokens | None:
+    """Return `melody` as tokens [T], transposed; None where it is wider than the vocabulary and not to be folded."""
+    pitches = melody.notes.pitches + transposition(melody.notes.pitches, melody.sharps)
+    if fold:
+        pitches = folded(pitches)
+    if pitches.min() < MIN_PITCH or pitches.max() > MAX_PITCH:
+        return None
+    return notes_to_tokens(melody.notes._replace(pitches=pitches), melody.num_steps)
+
+
+def _melodic(tracks: list[Track], name: str | None, reasons: Counter[str]) -> list[tuple[int, Track]]:
+    """Return the tracks that can have melodies, with their numbers."""
+    if not tracks:
+        raise TuneError("no notes")
+    melodic = [(number, track) for number, track in enumerate(tracks) if not track.is_drum]
+    if not melodic:
+        raise TuneError("only drums")
+    reasons["drums"] += len(tracks) - len(melodic)
+    if name is None:
+        return melodic
+    named = [(number, track) for number, track in melodic if track.name.casefold() == name.casefold()]
+    if not named:
+        raise TuneError(f"no track named {name}")
+    return named
+
+
+def _moved(track: Track, shift: int) -> Track:
+    """Return `track` so many ticks earlier, but not before 0."""
+    return track._replace(starts=np.maximum(track.starts - shift, 0), ends=np.maximum(track.ends - shift, 1))
+
+
+def _tunes(
+    track: Track, part: Section, resolution: int, bar: int, extraction: Extraction, reasons: Counter[str]
+) -> Iterator[tuple[int, Notes, int]]:
+    """Yield the melodies of `track` in `part` that are long and varied enough: bar line, notes from there, steps."""
+    first, last = np.searchsorted(track.starts, [part.start, part.end])
+    if first == last:
+        return
+    inside = slice(first, last)
+    starts = to_steps(track.starts[inside] - part.start, resolution)
+    ends = to_steps(np.minimum(track.ends[inside], part.end) - part.start, resolution)
+    gap, highest = extraction.gap_bars * bar, extraction.polyphony == "top"
+    melodies, is_polyphonic = monophonic(starts, ends, track.pitches[inside], gap, highest)
+    reasons["notes that start together"] += is_polyphonic
+    for melody in melodies:
+        start = int(melody.starts[0]) // bar * bar
+        notes = Notes(melody.starts - start, melody.ends - start, melody.pitches)
+        if notes.ends[-1] < extraction.min_bars * bar:
+            reasons[f"shorter than {extraction.min_bars} bars"] += 1
+            continue
+        num_steps = int(notes.ends[-1])
+        if extraction.max_steps is not None and num_steps > extraction.max_steps:
+            reasons[f"cut at {extraction.max_steps} sixteenths"] += 1
+            num_steps = extraction.max_steps
+            notes = _until(notes, num_steps)
+        if np.count_nonzero(np.bincount(notes.pitches % 12)) < extraction.min_pitches:
+            reasons[f"fewer than {extraction.min_pitches} different notes"] += 1
+            continue
+        yield start, notes, num_steps
+
+
+def _until(notes: Notes, steps: int) -> Notes:
+    """Return the first `steps` of `notes`."""
+    first = slice(0, int(np.searchsorted(notes.starts, steps)))
+    return Notes(notes.starts[first], np.minimum(notes.ends[first], steps), notes.pitches[first])

@@ -1,0 +1,85 @@
+"""Files of tunes, ABC or any other kind that music21 reads: their titles and melodies, or why a tune has none."""
+
+import io
+import re
+import warnings
+from collections.abc import Callable
+from contextlib import redirect_stderr
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from note_rnn.extraction.tunes import Bars, TuneError, barred_segments
+from note_rnn.vocabulary import Tokens
+
+if TYPE_CHECKING:
+    from music21.stream import Stream
+
+
+_ACCIDENTALS_LAST_A_BAR = "%abc-2.1\n%%propagate-accidentals octave\n"
+
+
+class Tune(NamedTuple):
+    """A tune's title, its place (`file#number`), its segments with their bars, and, if none, why it was `dropped`."""
+
+    title: str
+    source: str
+    segments: list[Tokens]
+    dropped: str
+    bars: list[Bars]
+
+
+def read_tunes(path: Path) -> list[Tune]:
+    """Return all tunes of a file; one that cannot be used has no segments but a reason.
+
+    music21's warnings stay unsaid.
+    """
+    from music21 import converter
+
+    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        if path.suffix.lower() != ".abc":
+            return [_tune(f"{path.name}#1", partial(converter.parse, path))]
+        return [
+            _tune(f"{path.name}#{number}", partial(converter.parse, abc, format="abc"))
+            for number, abc in enumerate(split_abc(_text(path)), 1)
+        ]
+
+
+def _tune(source: str, parse: "Callable[[], Stream[Any]]") -> Tune:
+    title = source
+    try:
+        stream = parse()
+        title = (stream.metadata and stream.metadata.bestTitle) or source
+        segments, bars = zip(*barred_segments(stream), strict=True)
+        return Tune(title, source, list(segments), "", list(bars))
+    except TuneError as error:
+        return Tune(title, source, [], str(error), [])
+    except Exception as error:  # music21 stumbles in many ways, and no tune may stop the others
+        return Tune(title, source, [], f"not readable ({type(error).__name__})", [])
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return path.read_text(encoding="latin-1")
+
+
+def split_abc(text: str) -> list[str]:
+    """Return the ABC of each tune in `text` (each starts at a line `X:`), with what stands before the first.
+
+    Written such that music21 reads accidentals as the books print them: they last to the end of the bar.
+    """
+    preamble, *tunes = re.split(r"(?m)^(?=X:)", text)
+    return [_ACCIDENTALS_LAST_A_BAR + preamble + _with_visible_key_changes(tune) for tune in tunes]
+
+
+def _with_visible_key_changes(abc: str) -> str:
+    """Return `abc` with each change of key on its own line before a bar line: music21 overlooks any other."""
+    first_key = re.search(r"(?m)^K:.*$", abc)
+    if first_key is None:
+        return abc
+    header, body = abc[: first_key.end()], abc[first_key.end() :]
+    body = re.sub(r"\[(K:[^\]]*)\]", r"\n\1\n", body)
+    return header + re.sub(r"(?m)^(K:.*)$", r"\1\n|", body)

@@ -1,0 +1,1 @@
+"""File formats of melodies: MIDI, ABC, MusicXML and WAV, and the notation that they share."""

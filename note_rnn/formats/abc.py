@@ -1,0 +1,60 @@
+"""Melodies as ABC (https://abcnotation.com/wiki/abc:standard:v2.1), the folk musicians' notation in plain text."""
+
+from itertools import groupby
+from pathlib import Path
+
+import numpy.typing as npt
+
+from note_rnn.common.atomic_files import write_text
+from note_rnn.formats.notation import C_MAJOR, Spelling, Staff, Value, note_values, spelled
+
+_BARS_PER_LINE = 4
+_ACCIDENTALS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
+
+
+def write_abc(tokens: npt.ArrayLike, path: str | Path, staff: Staff = C_MAJOR, title: str = "Melody") -> None:
+    """Write `tokens` [T] as an ABC file.
+
+    Raises VocabularyError for tokens outside 0..37, OSError where `path` cannot be written.
+    """
+    write_text(path, abc_text(tokens, staff, title))
+
+
+def abc_text(tokens: npt.ArrayLike, staff: Staff = C_MAJOR, title: str = "Melody") -> str:
+    """Return `tokens` [T] as ABC. Every note that the signature does not say has its accidental, whatever came before.
+
+    So it means the same to readers that let accidentals last and to those that do not.
+    """
+    values = note_values(tokens, staff.steps_per_bar)
+    bars = [_bar(list(bar), staff) for _, bar in groupby(values, lambda value: value.start // staff.steps_per_bar)]
+    lines = [" | ".join(bars[first : first + _BARS_PER_LINE]) for first in range(0, len(bars), _BARS_PER_LINE)]
+    head = f"X:1\nT:{title}\nM:{staff.meter}\nL:1/16\nQ:1/4={staff.bpm:g}\nK:{staff.tonic}{staff.mode[:3]}\n"
+    return head + " |\n".join(lines) + " |]\n"
+
+
+def _bar(values: list[Value], staff: Staff) -> str:
+    """Return a bar: notes of a beat together, and a sign also where a letter goes back to what the signature says."""
+    altered: set[str] = set()
+    beats = []
+    for _, beat in groupby(values, lambda value: value.start // staff.steps_per_beat):
+        beats.append("".join(_note(value, staff, altered) for value in beat))
+    return " ".join(beats)
+
+
+def _note(value: Value, staff: Staff, altered: set[str]) -> str:
+    """Return a note or rest of a bar in which the letters `altered` have had accidentals."""
+    steps = "" if value.steps == 1 else str(value.steps)
+    if value.pitch is None:
+        return f"z{steps}"
+    spelling = spelled(value.pitch, staff.sharps)
+    sign = ""
+    if spelling.alteration != staff.alteration(spelling.letter) or spelling.letter in altered:
+        altered.add(spelling.letter)
+        sign = _ACCIDENTALS[spelling.alteration]
+    return f"{sign}{_in_octave(spelling)}{steps}{'-' if value.tied else ''}"
+
+
+def _in_octave(spelling: Spelling) -> str:
+    if spelling.octave >= 5:
+        return spelling.letter.lower() + "'" * (spelling.octave - 5)
+    return spelling.letter + "," * (4 - spelling.octave)

@@ -1,0 +1,1 @@
+"""The Note RNN: its layers, its file, and melodies drawn from it."""

@@ -1,0 +1,43 @@
+"""Melodies drawn from a Note RNN.
+
+Shapes: N melodies, T steps, P steps of the primer.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from note_rnn.common.categorical import draw, nucleus
+from note_rnn.network.model import NoteRNN
+from note_rnn.vocabulary import NO_EVENT, Tokens, check_tokens
+
+
+def sample_melodies(
+    model: NoteRNN,
+    n: int,
+    length: int,
+    seed: int = 0,
+    primer: npt.ArrayLike = (),
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+) -> tuple[Tokens, npt.NDArray[np.float64]]:
+    """Return `n` melodies [N, T] that go on from `primer` [P], and the sum [N] of log p of their tokens, in nats.
+
+    The primer is heard as the beginning of a tune. Each token is drawn from softmax(log p / temperature), of the
+    likeliest tokens that add up to `top_p`; log p itself is the model's. The same arguments give the same melodies.
+    Raises VocabularyError for a primer that is none.
+    """
+    rng = np.random.default_rng(seed)
+    device = model.head.weight.device
+    state = model.zero_state(n)
+    heard = [NO_EVENT, *check_tokens(primer, ndim=1).tolist()]
+    for token in heard[:-1]:
+        _, state = model.step(torch.full((n,), token, device=device), state)
+    tokens, log_prob = np.full(n, heard[-1]), np.zeros(n)
+    melodies = np.zeros((n, length), np.int64)
+    for step in range(length):
+        log_p, state = model.step(torch.from_numpy(tokens).to(device), state)
+        log_probs = log_p.cpu().numpy().astype(np.float64)
+        tokens = melodies[:, step] = draw(nucleus(log_probs / temperature, top_p), rng)
+        log_prob += log_probs[np.arange(n), tokens]
+    return melodies, log_prob

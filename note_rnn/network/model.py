@@ -1,0 +1,103 @@
+"""The Note RNN: an LSTM, or a GRU, that gives log p(next token | tokens so far).
+
+Shapes: B melodies, T steps, A = 38 tokens, L layers of H_1 .. H_L units.
+"""
+
+import copy
+from collections.abc import Sequence
+from typing import Any, Self, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from note_rnn.network.recurrent_layers import Cell, RecurrentLayers, State, layer_widths
+from note_rnn.vocabulary import VOCABULARY_SIZE, check_tokens, transposed
+
+
+class NoteRNN(nn.Module):
+    """One-hot tokens in, layers of LSTM or GRU, logits of the next token out.
+
+    The network of Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 4, has one LSTM layer of 100 units.
+
+    :param hidden_size: units of all layers, or a number for each.
+    :param num_layers: layers, where `hidden_size` is one number.
+    :param cell: "lstm" or "gru".
+    """
+
+    def __init__(self, hidden_size: int | Sequence[int] = 100, num_layers: int = 1, cell: Cell = "lstm"):
+        super().__init__()
+        self.cell: Cell = cell
+        self.add_module(cell, RecurrentLayers(VOCABULARY_SIZE, layer_widths(hidden_size, num_layers), cell))
+        self.head = nn.Linear(self.widths[-1], VOCABULARY_SIZE)
+
+    @property
+    def layers(self) -> RecurrentLayers:
+        """Its recurrent layers, among its modules as `lstm` or `gru`."""
+        return cast(RecurrentLayers, getattr(self, self.cell))
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Units of each layer [L]."""
+        return self.layers.widths
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """The arguments that make a network of the same shape."""
+        return {"hidden_size": list(self.widths), "cell": self.cell}
+
+    def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Return logits [T, B, A] of the token after each of `tokens` [T, B] (integers), and the state after the last.
+
+        `state` None is the zero state.
+        """
+        outputs, state = self.layers(tokens[..., None], state or self.zero_state(tokens.shape[1]))
+        return self.head(outputs), state
+
+    def zero_state(self, batch_size: int) -> State:
+        """Return the state of `batch_size` melodies of which nothing has been heard."""
+        return self.layers.zero_state(batch_size)
+
+    @torch.no_grad()
+    def transposed(self, semitones: int) -> Self:
+        """Return the network that knows the same music `semitones` higher; itself for 0.
+
+        The weights of its inputs and outputs change places as tokens do in `vocabulary.transposed`: so probabilities
+        still sum to 1, and only the highest or lowest notes, where melodies hardly ever go, are three octaves off.
+        """
+        if semitones == 0:
+            return self
+        source = torch.from_numpy(transposed(np.arange(VOCABULARY_SIZE), -semitones))
+        moved = copy.deepcopy(self)
+        moved.layers.input_weights.copy_(self.layers.input_weights[:, source])
+        moved.head.weight.copy_(self.head.weight[source])
+        moved.head.bias.copy_(self.head.bias[source])
+        return moved
+
+    @torch.no_grad()
+    def log_probs(self, tokens: npt.ArrayLike) -> Tensor:
+        """Return log p [B, T, A] of the token after each of `tokens` [B, T], from the zero state; without gradient.
+
+        Raises VocabularyError for tokens outside 0..37 or another shape.
+        """
+        batch = torch.from_numpy(check_tokens(tokens, ndim=2)).to(self.head.weight.device)
+        logits, _ = self(batch.T)
+        return functional.log_softmax(logits, dim=-1).transpose(0, 1)
+
+    def log_prob(self, melodies: npt.ArrayLike, primers: npt.ArrayLike) -> Tensor:
+        """Return log p [B, T] of each token of `melodies` [B, T], given those before it and `primers` [B] before all.
+
+        Raises VocabularyError for tokens outside 0..37 or another shape.
+        """
+        tokens = check_tokens(melodies, ndim=2)
+        heard = np.concatenate([check_tokens(primers, ndim=1)[:, None], tokens[:, :-1]], axis=1)
+        log_probs = self.log_probs(heard)
+        return log_probs.gather(-1, torch.from_numpy(tokens).to(log_probs.device)[..., None]).squeeze(-1)
+
+    @torch.no_grad()
+    def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return log p [B, A] of the token after `tokens` [B] (int64, unchecked), and the state; from `state` on."""
+        logits, state = self(tokens[None], state)
+        return functional.log_softmax(logits[0], dim=-1), state

@@ -1,0 +1,36 @@
+"""LSTM layers on one-hot inputs, the same by the compiled code and by PyTorch.
+
+Shapes: T steps, B sequences, H hidden units, L layers, F inputs, K of them one at each step.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from note_rnn.network.fused_lstm import FusedLSTM, can_run
+
+
+class LSTMState(NamedTuple):
+    """What the network remembers of B melodies: hidden and cell activations, each [L, B, H]."""
+
+    hidden: Tensor
+    cell: Tensor
+
+
+def one_hot_lstm(lstm: nn.LSTM, ones: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
+    """Return the outputs [T, B, H] of `lstm` from `state` on, and the state after them.
+
+    Its inputs [T, B, F] are 1 at the places `ones` [T, B, K] (int64, unchecked) and else 0.
+    """
+    if can_run(lstm, ones):
+        w_ih, w_hh, b_ih, b_hh = lstm.all_weights[0]
+        outputs, *last = FusedLSTM.apply(ones, w_ih, w_hh, b_ih + b_hh, *state)
+    else:
+        outputs, last = lstm(one_hot(ones, lstm.input_size, state.hidden.dtype), tuple(state))
+    return outputs, LSTMState(*last)
+
+
+def one_hot(ones: Tensor, size: int, dtype: torch.dtype) -> Tensor:
+    """Return arrays [..., size] that are 1 at the places `ones` [..., K] and else 0."""
+    return torch.zeros(*ones.shape[:-1], size, dtype=dtype, device=ones.device).scatter_(-1, ones, 1.0)

@@ -1,0 +1,215 @@
+"""Recipes of pretraining, and the pretraining that follows from them, with progress, checkpoints and a model card."""
+
+import platform
+import time
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from note_rnn.common.errors import InputError, check_count
+from note_rnn.common.progress import Progress
+from note_rnn.corpus import DEFAULT_COLLECTIONS, CorpusError, Split, load_corpus, split
+from note_rnn.corpus.terms import terms_of
+from note_rnn.corpus.windows import from_first_bar, steps_of_bar
+from note_rnn.network.checkpoint import load_note_rnn, path_of_weights, save_note_rnn, weights_checksum
+from note_rnn.network.model import NoteRNN
+from note_rnn.network.recurrent_layers import Cell
+from note_rnn.pretraining import trainer as training
+from note_rnn.pretraining.early_stopping import ScoredTraining, read_state, write_state
+from note_rnn.pretraining.held_out_scores import PriorReport, metrics_of, report_prior
+
+EVALUATIONS = 30
+RECIPES = {"strong": training.Recipe(), "paper": training.PAPER, "finetune": training.FINE_TUNING}
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Train a Note RNN to predict the next token of real melodies, and print how well it does beside n-grams.
+
+    With nothing to configure it remakes the network that ships with the package. Then tune your own with
+    `melody-rl train --prior PATH`.
+    """
+
+    out: Path = Path("priors/note_rnn.safetensors")
+    """Where the weights go; the model card is written beside them as .json."""
+    resume: Path | None = None
+    """Go on with the interrupted training whose --out this was, as it was configured; the other arguments are
+    ignored."""
+    recipe: Literal["strong", "paper", "finetune"] = "strong"
+    """Training recipe: ours, that of Jaques et al. 2017, or a short one for a network that --start-from names."""
+    start_from: str | None = None
+    """Note RNN to go on from instead of random weights, with its sizes: "default", "bars", or a .safetensors file."""
+    meter: str | None = None
+    """Learn how tunes in this kind of meter (4/4, 3/4, 6/8) go from a bar line on, after a random token: as composed
+    pieces do. Without it, whole tunes of all meters."""
+    collections: tuple[str, ...] = DEFAULT_COLLECTIONS
+    """What to learn from: collections of music21's corpus, such as airdsAirs miscFolk essenFolksong, and corpora of
+    your own music, made by `python -m note_rnn.corpus build` (.npz)."""
+    hidden_size: tuple[int, ...] = (100,)
+    """Units of all layers, or a number for each, the first layer's first; not asked for with --start-from."""
+    num_layers: int = 1
+    """Recurrent layers, where --hidden-size is one number."""
+    cell: Cell = "lstm"
+    """What the layers are made of; PyTorch's GRU is many times slower on a CPU."""
+    dropout: float | None = None
+    """Share of each layer's outputs that are left out at random while it learns, if not the recipe's (none)."""
+    updates: int | None = None
+    """Gradient updates, where they should be fewer or more than the recipe's."""
+    patience: int = 10
+    """Training ends early when as many validation scores in a row, of 30 in all, were not the best."""
+    seed: int = 0
+    """Seed of the initial weights and of the crops."""
+    log_dir: Path = Path("runs/pretrain")
+    """Folder of the TensorBoard curves."""
+    threads: int = 1
+    """CPU threads for the products of small matrices; more are seldom faster."""
+
+    @property
+    def state_path(self) -> Path:
+        """Where a training in progress is kept."""
+        return path_of_weights(self.out).with_suffix(".training.pt")
+
+    def check(self) -> None:
+        """Raise InputError for sizes that no training can have."""
+        if not self.hidden_size:
+            raise InputError("--hidden-size needs at least one number of units.")
+        for units in self.hidden_size:
+            check_count("--hidden-size", units)
+        check_count("--num-layers", self.num_layers)
+        check_count("--threads", self.threads)
+        check_count("--patience", self.patience)
+        if self.updates is not None:
+            check_count("--updates", self.updates)
+        if not 0 <= (self.dropout or 0) < 1:
+            raise InputError(f"--dropout must be at least 0 and below 1, not {self.dropout}.")
+        if self.resume is None and self.state_path.exists():
+            raise InputError(
+                f"{self.state_path} is of a training that was interrupted: go on with it, --resume {self.out}, or "
+                "delete it."
+            )
+
+    def training_recipe(self) -> training.Recipe:
+        """Return the recipe with what is changed of it."""
+        recipe = RECIPES[self.recipe]
+        dropout = recipe.dropout if self.dropout is None else self.dropout
+        return replace(recipe, updates=self.updates or recipe.updates, dropout=dropout)
+
+
+def pretrain(config: PretrainConfig) -> Path:
+    """Train, report and save as `config` says; return the path of the weights.
+
+    Raises CorpusError for an unknown collection, CheckpointError where there is nothing to go on with, InputError for
+    impossible sizes, OSError where nothing can be written.
+    """
+    config.check()
+    state: dict[str, Any] = {}
+    if config.resume is not None:
+        state = read_state(replace(config, out=config.resume).state_path)
+        config = _config_of(state["config"])
+    torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    parts = _parts(config)
+    recipe, rng = config.training_recipe(), np.random.default_rng(config.seed)
+    bars = [steps_of_bar(bars.meter) for bars in parts.train.bars] if config.meter else None
+    model = _untrained(config)
+    started_from = None if config.start_from is None else weights_checksum(model.state_dict())
+    scored = ScoredTraining(
+        training.Training(model, parts.train.segments, recipe, rng, bars),
+        parts.validation.segments,
+        max(recipe.updates // EVALUATIONS, 1),
+        config.patience,
+    )
+    seconds = _train(scored, config, state)
+    scored.keep_best()
+    report = report_prior(model, parts)
+    report.show()
+    path = save_note_rnn(model, config.out, _card(config, scored, parts, report, seconds, started_from))
+    config.state_path.unlink(missing_ok=True)
+    return path
+
+
+def _parts(config: PretrainConfig) -> Split:
+    parts = split(load_corpus(config.collections))
+    if not config.meter:
+        return parts
+    barred = Split(*(from_first_bar(part, config.meter) for part in parts))
+    if not all(part.segments for part in barred):
+        raise CorpusError(f"Too few tunes are in a meter like {config.meter}: add a collection, or leave --meter out.")
+    return barred
+
+
+def _untrained(config: PretrainConfig) -> NoteRNN:
+    """Return the network that the training begins with."""
+    if config.start_from is not None:
+        return load_note_rnn(config.start_from).requires_grad_(True)
+    return NoteRNN(config.hidden_size, config.num_layers, config.cell)
+
+
+def _train(scored: ScoredTraining, config: PretrainConfig, state: dict[str, Any]) -> float:
+    """Train from `state` on, if there is one; return the CPU-seconds since the beginning."""
+    seconds = -time.process_time()
+    if state:
+        scored.load_state_dict(state["scored"])
+        seconds += state["cpu_seconds"]
+    updates, done = scored.training.recipe.updates, scored.training.number
+    with (
+        SummaryWriter(config.log_dir, purge_step=done + 1) as writer,
+        Progress(updates, "Note RNN", "updates", done) as progress,
+    ):
+        for now, score in scored:
+            writer.add_scalar("train/nats_per_token", now.loss, now.number)
+            writer.add_scalar("train/learning_rate", now.learning_rate, now.number)
+            if score is not None:
+                writer.add_scalar("validation/nats_per_token", score.nats, now.number)
+                writer.add_scalar("validation/accuracy", score.accuracy, now.number)
+                progress.note(f"validation {score.nats:.3f} nats, {score.accuracy:.1%}")
+                told = {"config": _told(config), "cpu_seconds": seconds + time.process_time()}
+                write_state(config.state_path, {**told, "scored": scored.state_dict()})
+            progress.advance()
+        if scored.training.number < updates:
+            progress.say(f"No better since update {scored.best_update:,}: stopped.")
+    return seconds + time.process_time()
+
+
+def _told(config: PretrainConfig) -> dict[str, Any]:
+    """Return `config` in plain types."""
+    return {**asdict(config), "out": str(config.out), "log_dir": str(config.log_dir), "resume": None}
+
+
+def _config_of(told: dict[str, Any]) -> PretrainConfig:
+    return PretrainConfig(**{**told, "out": Path(told["out"]), "log_dir": Path(told["log_dir"])})
+
+
+def _card(
+    config: PretrainConfig,
+    scored: ScoredTraining,
+    parts: Split,
+    report: PriorReport,
+    seconds: float,
+    started_from: str | None,
+) -> dict[str, Any]:
+    """Return the model card, a JSON object; `started_from` is the checksum of the network that was gone on from."""
+    return {
+        "corpus": {
+            "collections": {name: terms_of(name) for name in config.collections},
+            "provenance": parts.train.provenance,
+            "meter": config.meter,
+            "split": {
+                name: {"tunes": len(part.titles), "segments": len(part.segments), "tokens": part.num_tokens}
+                for name, part in parts._asdict().items()
+            },
+        },
+        "recipe": {"name": config.recipe, "seed": config.seed, **asdict(scored.training.recipe)},
+        "started_from": started_from,
+        "training": {"best_update": scored.best_update, "last_update": scored.training.number},
+        "cpu_seconds": round(seconds),
+        "metrics": {"validation": metrics_of(scored.best), **report.metrics()},
+        "references": [row._asdict() for row in report.references],
+        "versions": {"torch": torch.__version__, "numpy": np.__version__, "melody-rl": version("melody-rl")},
+        "machine": f"{platform.machine()}, {config.threads} thread(s)",
+    }

@@ -1,0 +1,226 @@
+"""Training the Note RNN by maximum likelihood, and its score on held-out tunes.
+
+Shapes: N tunes, B melodies, T steps, A = 38 tokens. A tune is a 1-D token array; the network hears NO_EVENT before its
+first token, or, in a crop that starts inside the tune, the token before the crop.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.nn.utils import clip_grad_norm_
+
+from note_rnn.network.model import NoteRNN
+from note_rnn.pretraining.ngram import UNSCORED
+from note_rnn.vocabulary import NO_EVENT, VOCABULARY_SIZE, Tokens
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a Note RNN is trained. The defaults are the strong recipe; `PAPER` is Jaques et al. 2017, section 4."""
+
+    updates: int = 9000
+    """Gradient updates."""
+    batch_size: int = 32
+    """Crops of tunes per update."""
+    crop_length: int = 192
+    """Tokens a crop has at most (steps)."""
+    learning_rate: float = 8e-3
+    """Adam's peak learning rate."""
+    warmup: int = 200
+    """Updates over which the rate rises linearly from zero; 0 starts at the peak."""
+    schedule: Literal["cosine", "exponential"] = "cosine"
+    """How the rate falls: half a cosine down to zero, or times `decay` every 1000 updates."""
+    decay: float = 1.0
+    """Factor per 1000 updates of the exponential schedule."""
+    weight_decay: float = 0.0
+    """Factor beta of the penalty beta/2 * |weights|^2 added to the loss."""
+    max_grad_norm: float = 1.0
+    """Gradients are clipped to this L2 norm."""
+    dropout: float = 0.0
+    """Share of each layer's outputs that are left out at random."""
+    unscored: int = 0
+    """Tokens at the start of each crop that do not count in the loss."""
+
+
+# "trained for 30,000 iterations with a batch size of 128 ... gradients were clipped to ensure the L2 norm was less
+# than 5 ... learning rate was initially set to .5, and a momentum of 0.85 was used to exponentially decay the
+# learning rate every 1000 steps ... a penalty of beta = 2.5e-5 was applied to the L2 norm ... the losses for the
+# first 8 notes of each sequence were not used". The length of its sequences is not given; 32 is that of its
+# compositions.
+PAPER = Recipe(
+    updates=30_000,
+    batch_size=128,
+    crop_length=32,
+    learning_rate=0.5,
+    warmup=0,
+    schedule="exponential",
+    decay=0.85,
+    weight_decay=2.5e-5,
+    max_grad_norm=5.0,
+    unscored=8,
+)
+
+FINE_TUNING = Recipe(updates=2000, crop_length=64, learning_rate=3e-3, warmup=50)
+"""For a network that knows music already."""
+
+
+class Update(NamedTuple):
+    """What is known after an update: its number (from 1), the loss in nats per token, and the learning rate."""
+
+    number: int
+    loss: float
+    learning_rate: float
+
+
+class HeldOut(NamedTuple):
+    """Score on held-out tunes, the first 8 tokens of each unscored: nats per token, share right (0..1), tokens."""
+
+    nats: float
+    accuracy: float
+    tokens: int
+
+    @property
+    def perplexity(self) -> float:
+        """How many tokens, all equally likely, would be as hard to tell apart: exp(nats)."""
+        return float(np.exp(self.nats))
+
+
+class Training:
+    """A training of `model` on crops of `tunes`, as `recipe` says; each step of an iteration over it is an update.
+
+    Crops begin on bar lines if the steps of a bar are given for each tune, `bars` [N] (see `crop_batches`). A training
+    can be left at any update and gone on with, in another process too: the end is the same.
+    """
+
+    def __init__(
+        self,
+        model: NoteRNN,
+        tunes: Sequence[Tokens],
+        recipe: Recipe,
+        rng: np.random.Generator,
+        bars: Sequence[int] | None = None,
+    ):
+        self.model = model
+        self.tunes = tunes
+        self.bars = None if bars is None else np.array(bars)
+        self.recipe = recipe
+        self.rng = rng
+        self.number = 0
+        self.optimizer = torch.optim.Adam(model.parameters(), weight_decay=recipe.weight_decay)
+        model.layers.dropout = recipe.dropout
+
+    def __iter__(self) -> Iterator[Update]:
+        crops = crop_batches(self.tunes, self.recipe.batch_size, self.recipe.crop_length, self.rng, self.bars)
+        while self.number < self.recipe.updates:
+            yield self._update(*next(crops))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that changes, states of the random number generators included."""
+        return {
+            "number": self.number,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "rng": self.rng.bit_generator.state,
+            "torch_rng": torch.get_rng_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from the `state` of a training of the same model, tunes and recipe."""
+        self.number = state["number"]
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.rng.bit_generator.state = state["rng"]
+        torch.set_rng_state(state["torch_rng"])
+
+    def _update(self, inputs: Tensor, targets: Tensor) -> Update:
+        """Take one step down the gradient of the loss on a crop, `inputs` and `targets` [T, B]."""
+        self.number += 1
+        rate = learning_rate(self.recipe, self.number)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        device = self.model.head.weight.device
+        inputs, targets = inputs.to(device), targets.to(device)
+        targets[: self.recipe.unscored] = IGNORED
+        self.model.train()
+        logits, _ = self.model(inputs)
+        loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+        self.optimizer.zero_grad()
+        loss.backward()
+        clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm)
+        self.optimizer.step()
+        return Update(self.number, loss.item(), rate)
+
+
+def learning_rate(recipe: Recipe, update: int) -> float:
+    """Return the learning rate of update number `update` (from 1)."""
+    if update <= recipe.warmup:
+        return recipe.learning_rate * update / recipe.warmup
+    if recipe.schedule == "exponential":
+        return recipe.learning_rate * recipe.decay ** (update / 1000)
+    progress = (update - recipe.warmup) / max(recipe.updates - recipe.warmup, 1)
+    return float(recipe.learning_rate * 0.5 * (1 + np.cos(np.pi * progress)))
+
+
+def crop_batches(
+    tunes: Sequence[Tokens],
+    batch_size: int,
+    length: int,
+    rng: np.random.Generator,
+    bars: npt.NDArray[np.integer] | None = None,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield endless batches (inputs [T, B], targets [T, B]) of random crops; targets past a tune's end are IGNORED.
+
+    A tune is drawn in proportion to its length. Half of the crops start with the tune (after NO_EVENT), half
+    anywhere in it, so that the network meets every token as the first that it hears. Where `bars` [N] tells the steps
+    of each tune's bars, which begin with it, all crops start on bar lines, after a random token as composed pieces do.
+    """
+    lengths = np.array([len(tune) for tune in tunes])
+    starts = np.concatenate([[0], np.cumsum(lengths + 1)[:-1]])
+    heard = np.concatenate([np.concatenate([[NO_EVENT], tune]) for tune in tunes] + [np.full(length + 1, NO_EVENT)])
+    steps = np.arange(length + 1)[:, None]
+    while True:
+        tune = rng.choice(len(tunes), size=batch_size, p=lengths / lengths.sum())
+        inside = rng.integers(0, np.maximum(lengths[tune] - length // 2, 1))
+        if bars is not None:
+            inside -= inside % bars[tune]
+        first = np.where(rng.random(batch_size) < 0.5, 0, inside)
+        windows = heard[starts[tune] + first + steps]
+        if bars is not None:
+            windows[0] = rng.integers(VOCABULARY_SIZE, size=batch_size)
+        targets = np.where(first + steps[1:] <= lengths[tune], windows[1:], IGNORED)
+        yield torch.from_numpy(windows[:-1]), torch.from_numpy(targets)
+
+
+@torch.no_grad()
+def evaluate(model: NoteRNN, tunes: Sequence[Tokens], batch_size: int = 64) -> HeldOut:
+    """Return how well `model`, from now on in evaluation mode, predicts whole `tunes`, each from the zero state."""
+    model.eval()
+    nats = right = count = 0.0
+    ordered = sorted(tunes, key=len)
+    for first in range(0, len(ordered), batch_size):
+        inputs, targets = (array.to(model.head.weight.device) for array in _padded(ordered[first : first + batch_size]))
+        logits, _ = model(inputs)
+        scored = targets != IGNORED
+        nats += functional.cross_entropy(logits[scored], targets[scored], reduction="sum").item()
+        right += (logits[scored].argmax(-1) == targets[scored]).sum().item()
+        count += scored.sum().item()
+    return HeldOut(nats / count, right / count, int(count))
+
+
+def _padded(tunes: Sequence[Tokens]) -> tuple[Tensor, Tensor]:
+    """Return inputs and targets [T, B] of whole tunes; what is not scored is IGNORED."""
+    longest = max(len(tune) for tune in tunes)
+    heard = np.full((longest + 1, len(tunes)), NO_EVENT)
+    targets = np.full((longest, len(tunes)), IGNORED)
+    for column, tune in enumerate(tunes):
+        heard[1 : len(tune) + 1, column] = tune
+        targets[UNSCORED : len(tune), column] = tune[UNSCORED:]
+    return torch.from_numpy(heard[:-1]), torch.from_numpy(targets)

@@ -1,0 +1,50 @@
+"""Each function against a table worked out by hand."""
+
+from math import log, sqrt
+
+import pytest
+import torch
+
+from agents.algorithms.policy_gradient import clipped_surrogate, leave_one_out, normalized_by_step, reward_to_go
+
+# Three episodes of three steps; the last ends after the first step.
+R = torch.tensor([[1.0, 0.0, 5.0], [2.0, 4.0, 99.0], [4.0, 8.0, 99.0]])
+MASK = torch.tensor([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 1.0, 0.0]])
+
+
+def test_reward_to_go_is_discounted_and_ends_with_the_episode():
+    expected = [[1 + 0.5 * (2 + 0.5 * 4), 0.5 * (4 + 0.5 * 8), 5.0], [2 + 0.5 * 4, 4 + 0.5 * 8, 0.0], [4.0, 8.0, 0.0]]
+    assert reward_to_go(R, MASK, 0.5).tolist() == expected
+
+
+def test_baseline_is_the_mean_of_the_others_that_still_go_on():
+    returns = torch.tensor([[1.0, 2.0, 6.0], [3.0, 7.0, 99.0], [5.0, 99.0, 99.0]])
+    mask = torch.tensor([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    expected = [[1 - 4.0, 2 - 3.5, 6 - 1.5], [3 - 7.0, 7 - 3.0, 0.0], [0.0, 0.0, 0.0]]
+    torch.testing.assert_close(leave_one_out(returns, mask), torch.tensor(expected))
+
+
+def test_every_step_counts_as_much_whatever_its_spread():
+    advantages = torch.tensor([[-1.0, 1.0, 0.0], [-300.0, 300.0, 7.0]])
+    mask = torch.tensor([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0]])
+    normalized = normalized_by_step(advantages, mask) * mask
+    torch.testing.assert_close(normalized, torch.tensor([[-sqrt(1.5), sqrt(1.5), 0.0], [-1.0, 1.0, 0.0]]))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "advantage", "loss", "slope"),
+    [
+        (1.0, 2.0, -2.0, -2.0),  # the policy that acted: REINFORCE
+        (1.5, 2.0, -1.2 * 2.0, 0.0),  # good and already likelier: no further
+        (1.5, -2.0, 1.5 * 2.0, 3.0),  # bad and likelier: back
+        (0.5, -2.0, 0.8 * 2.0, 0.0),  # bad and already less likely: no further
+        (0.5, 2.0, -0.5 * 2.0, -1.0),  # good and less likely: back
+    ],
+)
+def test_surrogate_is_clipped_where_the_policy_has_gone_far_enough(ratio, advantage, loss, slope):
+    log_policy = torch.tensor(log(ratio), requires_grad=True)
+    surrogate = clipped_surrogate(log_policy, torch.tensor(0.0), torch.tensor(advantage), 0.2)
+    surrogate.backward()
+    assert surrogate.item() == pytest.approx(loss)
+    assert log_policy.grad is not None
+    assert log_policy.grad.item() == pytest.approx(slope)

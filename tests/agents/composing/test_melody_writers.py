@@ -1,0 +1,103 @@
+"""A melody's files are in its setting, and its record says what is known of this piece and of nothing else."""
+
+import importlib.util
+import wave
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pretty_midi
+import pytest
+import torch
+
+from agents import PPOKL, compose_pieces
+from agents.composing.melody_writers import longest_shared_run, piece_record, writable_suffixes, write_melody
+from agents.composing.pieces import melody_writers as melody_files
+from agents.composing.players import agent_player
+from melody_env import EnvironmentSpec, MelodyVecEnv, Setting, melody_text, score_melodies
+from note_rnn import read_midi, transposed
+
+T = 24
+SLOW_WALTZ_IN_D = Setting(key="D", meter="3/4", length=T, tempo=90.0)
+MELODY = np.array([16, 1, 1, 1, 20, 1, 1, 1, 23, 1, 0, 1, 19, 1, 1, 1, 1, 1, 26, 1, 1, 1, 0, 1])
+"""Two bars: D4, F#4, A4 and a rest; F4, C5 and a rest."""
+
+
+@pytest.fixture(autouse=True)
+def tunes(monkeypatch):
+    """A tune in C, moved to the key, in the place of those that the shipped Note RNN has learned from."""
+    tune = np.array([14, 1, 1, 1, 18, 1, 1, 1, 21])
+    monkeypatch.setattr(melody_files, "learned_tunes", lambda setting: [transposed(tune, setting.transposition)])
+
+
+@pytest.fixture(scope="module")
+def agent(small_prior) -> PPOKL:
+    model = PPOKL(env=MelodyVecEnv(2, prior=small_prior, length=T), prior=small_prior, seed=0, device="cpu")
+    with torch.no_grad():
+        model.policy.network.head.logits.bias[18] += 1.5
+    return model
+
+
+def test_each_file_has_the_key_meter_tempo_and_title_of_the_melody(tmp_path):
+    files = {suffix: tmp_path / f"melody{suffix}" for suffix in writable_suffixes()}
+    for path in files.values():
+        write_melody(MELODY, path, SLOW_WALTZ_IN_D, "A waltz")
+    midi = pretty_midi.PrettyMIDI(str(files[".mid"]))
+    assert midi.get_tempo_changes()[1] == pytest.approx([90.0], abs=0.01)
+    assert read_midi(files[".mid"]).tolist() == MELODY.tolist()
+    abc = files[".abc"].read_text()
+    assert [line for line in abc.splitlines() if line[:2] in ("T:", "M:", "Q:", "K:")] == [
+        "T:A waltz",
+        "M:3/4",
+        "Q:1/4=90",
+        "K:Dmaj",
+    ]
+    xml = ET.parse(files[".musicxml"])
+    assert xml.findtext(".//work-title") == "A waltz"
+    assert [xml.findtext(f".//{tag}") for tag in ("fifths", "beats", "beat-type", "per-minute")] == [
+        "2",
+        "3",
+        "4",
+        "90",
+    ]
+    with wave.open(str(files[".wav"])) as sound:
+        seconds = sound.getnframes() / sound.getframerate()
+    assert seconds == pytest.approx(T * 60 / 90 / 4, abs=0.2)
+    write_melody(MELODY, tmp_path / "in_4.png", Setting(length=T), "A waltz")
+    assert (tmp_path / "in_4.png").read_bytes() != files[".png"].read_bytes()
+
+
+def test_musicxml_is_left_out_where_music21_is_not_installed(monkeypatch):
+    assert writable_suffixes() == (".mid", ".musicxml", ".abc", ".wav", ".png")
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "music21" else found(name))
+    assert writable_suffixes() == (".mid", ".abc", ".wav", ".png")
+
+
+def test_runs_are_shared_with_tunes_in_the_key_of_the_melody(monkeypatch):
+    assert longest_shared_run(MELODY, SLOW_WALTZ_IN_D) == 9
+    assert longest_shared_run(MELODY, Setting(length=T)) == 3  # but for the holds
+    assert longest_shared_run(np.array([5, 6, 7]), SLOW_WALTZ_IN_D) == 0
+    monkeypatch.setattr(melody_files, "learned_tunes", lambda setting: None)
+    assert longest_shared_run(MELODY, SLOW_WALTZ_IN_D) is None
+
+
+def test_a_record_is_of_its_piece_alone(agent, small_prior):
+    environment = EnvironmentSpec.of(prior=small_prior, **SLOW_WALTZ_IN_D.as_dict(), primer=[16, 1, 20])
+    pieces = compose_pieces(agent_player(agent.policy), 3, 0, environment, retained=3)
+    record = piece_record(pieces, 1)
+    melody = pieces.melodies[1]
+    assert record["tokens"] == melody.tolist()
+    assert (record["primer"], record["priming_token"]) == ([16, 1, 20], 20)
+    assert record["setting"] == SLOW_WALTZ_IN_D.as_dict()
+    assert record["notes"] == melody_text(melody, SLOW_WALTZ_IN_D).splitlines()
+    scores = score_melodies(melody[None], "paper", SLOW_WALTZ_IN_D)
+    assert record["rules"] == pytest.approx({name: values.sum() for name, values in scores.rules.items()})
+    assert record["music_theory"] == pytest.approx(scores.music_theory.sum())
+    prior = small_prior.transposed(2)
+    log_p = prior.log_probs([[16, 1, 20, *melody[:-1]]])[0, 2:].numpy()
+    assert record["log_prob"] == pytest.approx(log_p[np.arange(T), melody].sum(), rel=1e-5)
+    assert record["reward"] == pytest.approx(record["log_prob"] + record["music_theory"] / 0.5, rel=1e-5)
+    chances = pieces.steps.probabilities[1]
+    assert record["kl"] == pytest.approx((chances * (np.log(chances) - log_p)).sum(), rel=1e-4)
+    assert record["kl"] > 0.5
+    assert record["longest_shared_run"] == longest_shared_run(melody, SLOW_WALTZ_IN_D)

@@ -1,0 +1,65 @@
+"""Votes are read as the page wrote them, and nothing else is taken for votes."""
+
+import json
+
+import pytest
+
+from agents.evaluation.votes import VotesError, read_votes
+
+
+def votes_file(path, rows, session="s1", study="abc", models=("Note RNN", "Q", "G")):
+    votes = [dict(zip(("left", "right", "preference"), row, strict=True)) for row in rows]
+    record = {"study": study, "session": session, "models": models, "votes": votes}
+    path.write_text(json.dumps(record))
+    return path
+
+
+def test_votes_of_all_listeners_are_read(tmp_path):
+    first = votes_file(tmp_path / "1.json", [("Q", "Note RNN", 1), ("Note RNN", "Q", 4)])
+    second = votes_file(tmp_path / "2.json", [("Note RNN", "Q", 5)], session="s2")
+    votes = read_votes([first, second])
+    assert votes.models == ("Note RNN", "Q")  # nobody judged G
+    assert votes.left.tolist() == [1, 0, 0]
+    assert votes.right.tolist() == [0, 1, 1]
+    assert votes.preference.tolist() == [1, 4, 5]
+    assert votes.listener.tolist() == [0, 0, 1]
+    assert read_votes([votes_file(tmp_path / "3.json", [("Q", "G", 2)])]).models == ("Q", "G")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("{", "cannot be read"),
+        ('{"votes": []}', "it is not what the study's page wrote"),
+        ('{"study": "a", "models": [], "votes": []}', "it is not what the study's page wrote"),
+        ("[1]", "it is not what the study's page wrote"),
+        (
+            '{"study": "a", "session": "b", "models": ["X"], "votes": [{"left": "X", "right": "Y", "preference": 1}]}',
+            "it is not what the study's page wrote",
+        ),
+        (
+            '{"study": "a", "session": "b", "models": ["X", "Y"], '
+            '"votes": [{"left": "X", "right": "Y", "preference": 6}]}',
+            "it is not what the study's page wrote",
+        ),
+        (
+            '{"study": "a", "session": "b", "models": ["X", "Y"], '
+            '"votes": [{"left": "X", "right": "Y", "preference": 0}]}',
+            "it is not what the study's page wrote",
+        ),
+        ('{"study": "a", "session": "b", "models": ["X", "Y"], "votes": []}', "There is not one vote"),
+    ],
+)
+def test_a_file_without_votes_is_told(tmp_path, content, sentence):
+    (tmp_path / "votes.json").write_text(content)
+    with pytest.raises(VotesError, match=sentence):
+        read_votes([tmp_path / "votes.json"])
+
+
+def test_votes_of_another_study_or_given_twice_are_told(tmp_path):
+    rows = [("Q", "G", 1)]
+    first = votes_file(tmp_path / "1.json", rows)
+    with pytest.raises(VotesError, match="belongs to another study"):
+        read_votes([first, votes_file(tmp_path / "2.json", rows, session="s2", study="other")])
+    with pytest.raises(VotesError, match="holds the same votes as"):
+        read_votes([first, votes_file(tmp_path / "3.json", rows)])

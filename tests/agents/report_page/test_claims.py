@@ -1,0 +1,90 @@
+"""A claim holds where most statistics, or an interval above 0, say so, and not one statistic earlier."""
+
+import numpy as np
+import pytest
+
+from agents.evaluation.preference import Votes, analyse
+from agents.evaluation.published import TABLE_1
+from agents.report_page.claims import BETTER, Measured, ladder, listeners_claim, people_claim, rules_claim
+
+MINUS = "\N{MINUS SIGN}"
+STATISTICS = [name.removeprefix("absolute_") for name in BETTER]
+
+
+def test_every_statistic_of_the_paper_has_a_direction():
+    assert {*STATISTICS} == {*TABLE_1}
+    for name, sign in BETTER.items():
+        assert name.startswith("absolute_") == ("autocorrelation" in name)
+        assert sign == {"less": -1, "more": 1}[TABLE_1[name.removeprefix("absolute_")].better]
+
+
+@pytest.mark.parametrize(("number", "holds"), [(5, False), (6, True), (11, True)])
+def test_rules_are_obeyed_in_most_of_eleven_statistics(number, holds):
+    note_rnn = {**dict.fromkeys(BETTER, 0.5), "paper_music_theory": 1.0}
+    agent = note_rnn | {name: 0.5 + 0.1 * BETTER[name] for name in list(BETTER)[:number]} | {"paper_music_theory": 1.1}
+    claim = rules_claim("Q", agent, note_rnn)
+    assert claim.holds == holds
+    assert f"better in {number} of 11 statistics" in claim.sentence
+    assert not rules_claim("Q", agent | {"paper_music_theory": 1.0}, note_rnn).holds
+    assert not rules_claim("Q", note_rnn, agent).holds
+
+
+@pytest.mark.parametrize(("number", "holds"), [(5, False), (6, True)])
+def test_closer_to_people_is_nearer_on_either_side_in_most_statistics(number, holds):
+    people, note_rnn = dict.fromkeys(STATISTICS, 0.5), dict.fromkeys(STATISTICS, 0.25)
+    agent = dict.fromkeys(STATISTICS, 0.75)  # as far away, on the other side: no nearer
+    agent |= {name: (0.6, 0.4)[place % 2] for place, name in enumerate(STATISTICS[:number])}
+    claim = people_claim("Q", agent, note_rnn, people)
+    assert claim.holds == holds
+    assert f"in {number} of 11 statistics: " in claim.sentence
+    closer = agent | {"human_overlap": 0.9, "human_auc": 0.6}
+    for overlap, area, agrees in ((0.8, 0.7, True), (0.9, 0.7, False), (0.8, 0.6, False)):
+        other = note_rnn | {"human_overlap": overlap, "human_auc": area}
+        assert people_claim("Q", closer, other, people).holds == (holds and agrees)
+    told = people_claim("Q", closer, note_rnn | {"human_overlap": 0.8, "human_auc": 0.7}, people).sentence
+    assert "overlap with theirs by 0.90 (Note RNN 0.80)" in told
+    assert "an AUC of 0.60 (Note RNN 0.70; .5 is not at all)" in told
+
+
+def votes_of(rows, models) -> Votes:
+    """Return votes of `rows` (left, right, preference), each by a listener of its own."""
+    left, right, preference = np.array(rows).T
+    return Votes(models, left, right, preference, np.arange(len(rows)))
+
+
+def test_preferred_is_above_the_note_rnn_not_above_the_others():
+    models = ("Note RNN", "Q", "G")
+    rows = [(1, 2, 1)] * 20 + [(0, 2, 1)] * 20 + [(0, 1, 1), (0, 1, 5)] * 8 + [(1, 0, 1)]
+    preference = analyse(votes_of(rows, models), samples=300)
+    assert preference.interval("Q")[0] > 0
+    q, g = listeners_claim("Q", preference), listeners_claim("G", preference)
+    assert not q.holds
+    low, high = (f"{bound:+.2f}".replace("-", MINUS) for bound in preference.interval("Q", "Note RNN"))
+    lead = preference.strengths[1] - preference.strengths[0]
+    assert q.sentence == (
+        "Q was preferred to the Note RNN in 9 of 17 comparisons (a tie half), by 57 listeners; "
+        f"from all comparisons, its log-odds are {lead:+.2f} (95 % interval {low} to {high})."
+    )
+    assert not g.holds
+    assert "G was preferred to the Note RNN in 0 of 20 comparisons" in g.sentence
+    assert f"its log-odds are {MINUS}" in g.sentence
+    assert listeners_claim("Q", analyse(votes_of([(1, 0, 2)] * 20, models[:2]), samples=300)).holds
+
+
+def test_the_ladder_says_of_each_model_what_was_measured_of_it():
+    far, near = dict.fromkeys([*BETTER, *STATISTICS], 0.9), dict.fromkeys([*BETTER, *STATISTICS], 0.5)
+    far, near = far | {"paper_music_theory": -1.0}, near | {"paper_music_theory": 2.0}
+    models = [Measured("Q", near, far, near), Measured("G", far, near, None)]
+    rules, people, listeners = ladder(models)
+    assert [heading for heading, _ in (rules, people, listeners)] == [
+        "The rules are obeyed",
+        "Closer to what people write",
+        "Preferred by listeners",
+    ]
+    assert rules[1][0].sentence.startswith("Q earns +2.00 per step by the nine rules of the paper, where the Note")
+    assert rules[1][1].sentence.startswith(f"G earns {MINUS}1.00")
+    assert [claim.holds for claim in people[1]] == [True, False]
+    assert "not measured" in people[1][1].sentence
+    assert [claim.holds for claim in listeners[1]] == [False]
+    preference = analyse(votes_of([(0, 1, 1)] * 9, ("Q", "Note RNN")), samples=50)
+    assert [claim.holds for claim in ladder(models, preference)[2][1]] == [True, False]

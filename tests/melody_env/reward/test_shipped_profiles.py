@@ -1,0 +1,98 @@
+"""The reward profiles that come with the package, value by value: a changed number is a changed reward."""
+
+from pathlib import Path
+
+import pytest
+
+import melody_env.reward.profile
+from melody_env import Setting, load_profile
+
+NINE = {
+    **{"key": 1, "tonic": 1, "repetition": 1, "autocorrelation": 1, "motif": 1},
+    **{"repeated_motif": 1, "interval": 1, "leap": 1, "extrema": 1},
+}
+THREE = {"key": 1, "tonic": 1, "repetition": 1}
+UNREPEATED = {name: weight for name, weight in NINE.items() if name != "repeated_motif"}
+SO_FAR = {name: weight for name, weight in UNREPEATED.items() if name != "extrema"}
+
+PROFILES = {
+    # name: c, whether log p counts, weights, parameters
+    "paper": (
+        *(0.5, True, NINE),
+        {
+            "repetition": {"limit": 4, "limit_with_gaps": 6, "note_off_limit": 1},
+            "autocorrelation": {"max_lag": 3, "threshold": 0.15},
+            "motif": {"beats": 2, "min_pitches": 3},
+            "repeated_motif": {"beats": 2, "min_pitches": 3},
+            "leap": {"min_semitones": 7, "patience": 6},
+        },
+    ),
+    "music_theory_all": (1, True, NINE, {}),
+    "music_theory_only": (1, False, NINE, {}),
+    "music_theory_random": (1, False, THREE, {}),
+    "music_theory_basic": (1, True, THREE, {}),
+    "music_theory_basic_plus_variety": (1, True, THREE | {"autocorrelation": 1}, {}),
+    "key": (1, False, {"in_key": 1}, {}),
+    "key_and_tonic": (1, False, {"key": 1, "tonic": 1}, {}),
+    "scale": (1, False, {"scale": 1}, {}),
+    "non_repeating": (1, False, {"non_repeating": 1}, {}),
+    "preferred_intervals": (1, False, {"interval": 1}, {}),
+    "varied": (1, True, NINE | {"tonic": 3, "repeated_motif": 0}, {}),
+    "varied_so_far": (1.05, True, SO_FAR | {"tonic": 3, "extrema_so_far": 1}, {}),
+    "refrain": (1.2, True, NINE | {"tonic": 4, "repeated_motif": 2}, {"repeated_motif": {"most": 2.5}}),
+    "unique_extremes": (1.3, True, SO_FAR | {"tonic": 4, "extrema_so_far": 2}, {}),
+    "uncorrelated": (1.5, True, UNREPEATED | {"tonic": 3, "autocorrelation_so_far": 100}, {}),
+    "calibrated": (
+        *(1, True),
+        {
+            **{"echo": 0.123, "overused_motif": -0.377, "bar_repeat": 0.0911, "sequence": 0.167},
+            **{"bar_rhythm": 0.0206, "syncopation": -0.112, "standstill": -2.86, "turn": -0.0948},
+            **{"repeated_note": -0.0847, "fourth_or_fifth": -0.0236, "tritone_or_seventh": -0.379},
+            **{"beyond_octave": -0.76, "leap_continued": -0.28, "chromatic_step": 0.321, "stable_beat": 0.0474},
+            **{"opening": 0.159},
+        },
+        {
+            **{"echo": {"most": 6.0}, "bar_repeat": {"most": 5.75}, "sequence": {"most": 5.75}},
+            **{"bar_rhythm": {"most": 9.5}, "chromatic_step": {"most": 0.25}},
+        },
+    ),
+    "matched": (
+        *(1, True),
+        {
+            **{"key": -0.0848, "echo": 0.454, "overused_motif": -0.279, "bar_repeat": 0.166, "sequence": 0.413},
+            **{"bar_rhythm": 0.0177, "off_eighth": 0.00428, "syncopation": -0.0805, "rest": 0.331},
+            **{"long_end": -0.184, "stepwise": -0.0928, "scale_run": -0.14, "turn": -0.0423},
+            **{"repeated_note": 0.0293, "fourth_or_fifth": 0.0895, "tritone_or_seventh": 0.188},
+            **{"beyond_octave": -0.381, "leap_answered": -0.117, "leap_continued": -0.265},
+            **{"chromatic_step": 0.496, "stable_beat": -0.0534, "opening": 0.31, "stable_end": -0.382},
+            **{"density": 0.0631, "phrase_range": -0.0161, "pitch_entropy": 0.148, "onset": 1},
+        },
+        {
+            **{"echo": {"most": 3.0}, "bar_repeat": {"most": 2.5}, "sequence": {"most": 2.5}},
+            **{"bar_rhythm": {"most": 6.5}, "stepwise": {"most": 7.5}, "scale_run": {"most": 2.0}},
+            **{"leap_answered": {"most": 1.0}, "chromatic_step": {"most": 0.5}},
+            "onset": {
+                "worth": [
+                    *(1.45, -0.0836, -0.22, 0.0215, -0.303, -0.0903, 0.512, 0.49),
+                    *(0.24, 0.459, -0.79, -0.458, -0.528, -0.619, 0.263, 0.198),
+                ]
+            },
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_shipped_profile_is_what_its_results_were_made_with(name):
+    c, log_prior, weights, parameters = PROFILES[name]
+    profile = load_profile(name)
+    assert (profile.c, profile.log_prior) == (c, log_prior)
+    assert {rule.name: rule.weight for rule in profile.rules} == weights
+    assert {rule.name: dict(rule.parameters) for rule in profile.rules if rule.parameters} == parameters
+    assert (profile.setting, profile.masks) == (Setting(), ())
+    assert not profile.forbids
+
+
+def test_all_that_is_shipped_is_here():
+    shipped = (Path(melody_env.reward.profile.__file__).parent / "profiles").glob("*.yaml")
+    assert {file.stem for file in shipped} == set(PROFILES)

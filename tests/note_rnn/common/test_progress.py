@@ -1,0 +1,72 @@
+"""The progress of a long job, in a terminal or line by line, and when it will end."""
+
+import io
+import re
+
+import pytest
+
+from note_rnn import Progress
+from note_rnn.common import progress
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that shows the seconds in a list's only place."""
+    seconds = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: seconds[0])
+    return seconds
+
+
+def test_a_line_has_what_is_done_and_the_time_left(clock, capsys):
+    job = Progress(1_000, "training", "steps")
+    job.note("loss 1.5")
+    clock[0] += 20
+    job.advance(200)
+    out, err = capsys.readouterr()
+    assert err == "training: 200 of 1,000 steps (20%), 0:20 gone, 1:20 left, 10 steps/s loss 1.5\n"
+    assert out == ""
+
+
+def test_what_was_done_before_does_not_make_it_faster(clock, capsys):
+    job = Progress(1_000, "training", "steps", done=800)
+    clock[0] += 50
+    job.advance(100)
+    assert capsys.readouterr().err == "training: 900 of 1,000 steps (90%), 0:50 gone, 0:50 left, 2 steps/s\n"
+
+
+def test_lines_come_every_fifteen_seconds_and_at_the_end(clock, capsys):
+    with Progress(10, "reading", "files") as job:
+        for _ in range(10):
+            clock[0] += 8
+            job.advance()
+    lines = capsys.readouterr().err.splitlines()
+    assert [int(line.split()[1]) for line in lines] == [2, 4, 6, 8, 10, 10]
+    assert lines[-1] == "reading: 10 of 10 files (100%), 1:20 gone, 0 files/s"
+
+
+def test_nothing_is_left_out_where_nothing_is_to_do(clock, capsys):
+    with Progress(0, "reading", "files"):
+        pass
+    assert capsys.readouterr().err == "reading: 0 of 0 files (0%), 0:00 gone, 0 files/s\n"
+
+
+def test_a_sentence_stands_on_a_line_of_its_own(clock, capsys):
+    Progress(10, "reading", "files").say("One of them is damaged.")
+    assert capsys.readouterr().err == "One of them is damaged.\n"
+
+
+class Terminal(io.StringIO):
+    """What a terminal is given."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_has_a_bar(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(progress.sys, "stderr", terminal)
+    with Progress(40, "training", "steps", done=10) as job:
+        job.note("loss 1.5")
+        job.advance(20)
+    last = terminal.getvalue().rpartition("\r")[2]
+    assert re.match(r"training:\s+75%.*30\.0/40\.0 .*steps/s, loss 1\.5", last)

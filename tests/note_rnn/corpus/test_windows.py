@@ -1,0 +1,109 @@
+"""Openings from the first bar line on, and chains that only know what follows what."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from note_rnn.corpus import Corpus
+from note_rnn.corpus.windows import bar_windows, first_steps, from_first_bar, meter_kind, steps_of_bar
+from note_rnn.extraction.tunes import Bars
+from note_rnn.markov import markov_melodies
+
+
+def corpus(*segments_and_bars):
+    segments = [np.array(segment) for segment, _ in segments_and_bars]
+    names = [""] * len(segments)
+    return Corpus(segments, np.arange(len(segments)), names, names, bars=[bars for _, bars in segments_and_bars])
+
+
+def test_windows_begin_on_the_first_bar_line_of_tunes_in_a_meter_of_the_kind():
+    tunes = corpus(
+        ([9, 14, 1, 16, 1], Bars("4/4", 1)),
+        ([20, 1, 21, 1, 22], Bars("2/4", 0)),
+        ([30, 1, 1, 1, 1], Bars("3/4", 0)),
+        ([9, 14, 1, 16], Bars("4/4", 1)),  # one step short
+        ([9, 1, 16, 1, 16], Bars("4/4", 1)),  # a note lasts over the bar line
+        ([9, 14, 1, 16, 1], Bars("", 0)),
+    )
+    assert bar_windows(tunes, 4).tolist() == [[14, 1, 16, 1], [20, 1, 21, 1]]
+    assert bar_windows(tunes, 4, "3/4").tolist() == [[30, 1, 1, 1]]
+    assert bar_windows(tunes, 4, "6/8").shape == (0, 4)
+
+
+def test_tunes_from_the_first_bar_on_are_a_corpus_of_their_own():
+    tunes = corpus(
+        ([9, 14, 1], Bars("4/4", 1)),
+        ([30, 1, 1], Bars("3/4", 0)),
+        ([20, 1, 21], Bars("2/4", 0)),
+        ([9, 9], Bars("4/4", 2)),  # nothing after the upbeat
+    )
+    tunes = replace(tunes, titles=list("abcd"), sources=["x/1", "x/2", "y/3", "y/4"])
+    barred = from_first_bar(tunes, "4/4")
+    assert [segment.tolist() for segment in barred.segments] == [[14, 1], [20, 1, 21]]
+    assert (barred.titles, barred.sources, barred.tune_of_segment.tolist()) == (["a", "c"], ["x/1", "y/3"], [0, 1])
+    assert barred.bars == [Bars("4/4", 0), Bars("2/4", 0)]
+    assert from_first_bar(tunes, "5/4").segments == []
+
+
+@pytest.mark.parametrize(("meter", "steps"), [("4/4", 16), ("2/4", 8), ("6/8", 12), ("3/4", 12), ("2/2", 16)])
+def test_sixteenths_of_a_bar(meter, steps):
+    assert steps_of_bar(meter) == steps
+
+
+def test_first_steps_of_what_is_long_enough():
+    tunes = corpus(([14, 1, 16], Bars("", 0)), ([20], Bars("", 0)), ([1, 22, 1, 24], Bars("3/4", 1)))
+    assert first_steps(tunes, 3).tolist() == [[14, 1, 16], [1, 22, 1]]
+    assert first_steps(tunes, 5).shape == (0, 5)
+
+
+@pytest.mark.parametrize(
+    ("meter", "kind"),
+    [("4/4", "duple"), ("2/2", "duple"), ("2/4", "duple"), ("6/8", "compound"), ("12/8", "compound"), ("3/4", "triple")]
+    + [(meter, meter) for meter in ("9/8", "5/4", "3/8", "")],
+)
+def test_meters_of_a_kind(meter, kind):
+    assert meter_kind(meter) == kind
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_a_chain_makes_only_what_it_has_heard(order):
+    rng = np.random.default_rng(0)
+    segments = [rng.integers(2, 8, 40) for _ in range(20)]
+    heard = {tuple(segment[i : i + order + 1]) for segment in segments for i in range(40 - order)}
+    melodies = markov_melodies(segments, order, 50, 12, rng)
+    assert melodies.shape == (50, 12)
+    assert {tuple(row[i : i + order + 1]) for row in melodies for i in range(12 - order)} <= heard
+    assert {tuple(row[:order]) for row in melodies} <= {tuple(segment[:order]) for segment in segments}
+
+
+def test_a_chain_draws_as_often_as_it_has_heard():
+    melodies = markov_melodies(
+        [np.array([2, 3]), np.array([2, 3]), np.array([2, 3]), np.array([2, 4])], 1, 4000, 2, np.random.default_rng(0)
+    )
+    assert (melodies[:, 0] == 2).all()
+    assert (melodies[:, 1] == 3).mean() == pytest.approx(0.75, abs=0.03)
+
+
+def test_where_a_context_only_ends_segments_a_shorter_one_decides():
+    melodies = markov_melodies([np.array([2, 3, 5]), np.array([9, 5, 7, 7, 7])], 2, 20, 4, np.random.default_rng(0))
+    assert {tuple(row) for row in melodies if row[0] == 2} == {(2, 3, 5, 7)}  # 3 5 was the end, 5 goes on with 7
+
+
+def test_a_chain_begins_as_segments_do_and_follows_shorter_contexts_only_where_it_must():
+    """After 2 3 always comes 4, though 3 alone is mostly followed by 9."""
+    segments = [np.array([2, 3, 4, 3, 9, 3, 9, 3, 9]), np.array([2, 3, 4, 8])]
+    rng = np.random.default_rng(0)
+    second = markov_melodies(segments, 2, 400, 4, rng)
+    assert {tuple(row[:3]) for row in second} == {(2, 3, 4)}
+    assert (second[:, 3] == 8).mean() == pytest.approx(0.5, abs=0.08)
+    first = markov_melodies(segments, 1, 400, 3, rng)
+    assert {tuple(row[:2]) for row in first} == {(2, 3)}
+    assert (first[:, 2] == 9).mean() == pytest.approx(0.6, abs=0.08)  # of five that follow 3, three
+
+
+def test_the_same_generator_draws_the_same_chain():
+    segments = [np.arange(2, 30), np.arange(10, 37)[::-1].copy(), np.array([14, 16, 14, 18, 14])]
+    one, again, other = (markov_melodies(segments, 1, 20, 8, np.random.default_rng(seed)) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, other)

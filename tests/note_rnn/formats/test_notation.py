@@ -1,0 +1,244 @@
+"""Melodies on a staff: spelled in their key, tied over bar lines, and read back from ABC and MusicXML as they were."""
+
+import warnings
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from melody_env import Setting
+from note_rnn import InputError, VocabularyError, read_primer, transposed
+from note_rnn.extraction.tune_files import split_abc
+from note_rnn.extraction.tunes import tune_events
+from note_rnn.formats.abc import abc_text, write_abc
+from note_rnn.formats.musicxml import musicxml_text, write_musicxml
+from note_rnn.formats.notation import SIGNATURE_MODES, Spelling, Staff, Value, note_values, spelled
+from note_rnn.notes import Notes, notes_to_tokens, without_redundant_note_offs
+
+MELODY = [14, 1, 1, 0, 18, 20, 1, 1, 1, 1, 15, 1, 1, 1, 20, 1, 1, 1, 1, 0, 25, 26, 25, 1]
+"""C4, a rest, E4, F#4 of 5 steps, C#4, F#4 over the bar line, a rest, B4, C5, B4."""
+
+staves = st.builds(
+    lambda sharps, mode, bpm: Staff(sharps=sharps, mode=mode, bpm=bpm),
+    st.integers(-7, 7),
+    st.sampled_from(SIGNATURE_MODES),
+    st.sampled_from([60.0, 90.5, 120.0]),
+).filter(lambda staff: staff.tonic != "Fb")
+"""All but Fb lydian, which music21's reader of ABC takes for another key."""
+melodies = st.lists(st.integers(0, 37), min_size=1, max_size=70).filter(lambda melody: max(melody) > 1)
+
+
+def read_back(text: str, kind: str) -> list[int]:
+    """Return the tokens of the first part of a file's `text`, from its first note to the end of its last, unmoved."""
+    from music21 import converter
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        parsed = converter.parse(split_abc(text)[0] if kind == "abc" else text, format=kind)
+    events = [event for event in tune_events(parsed) if event.pitch is not None]
+    first, end = int(events[0].start), int(events[-1].start + events[-1].duration)
+    starts, durations, pitches = np.array([event[:3] for event in events], np.int64).T
+    return notes_to_tokens(Notes(starts - first, starts - first + durations, pitches), end - first).tolist()
+
+
+def sounding(melody: list[int]) -> list[int]:
+    """Return `melody` from its first note to the end of its last, as its only form."""
+    tokens = without_redundant_note_offs(melody)
+    first = np.flatnonzero(tokens > 1)[0]
+    ends = np.flatnonzero(tokens == 0)
+    last_note = np.flatnonzero(tokens > 1)[-1]
+    after = ends[ends > last_note]
+    return tokens[first : after[0] if len(after) else None].tolist()
+
+
+@pytest.mark.parametrize(
+    ("pitch", "sharps", "expected"),
+    [
+        (60, 0, Spelling("C", 0, 4)),
+        (61, 0, Spelling("C", 1, 4)),
+        (63, 0, Spelling("E", -1, 4)),
+        (66, 0, Spelling("F", 1, 4)),
+        (68, 0, Spelling("G", 1, 4)),
+        (70, 0, Spelling("B", -1, 4)),
+        (61, -3, Spelling("D", -1, 4)),
+        (60, 7, Spelling("B", 1, 3)),
+        (71, -6, Spelling("C", -1, 5)),
+        (83, 2, Spelling("B", 0, 5)),
+    ],
+)
+def test_pitches_are_spelled_as_the_key_asks(pitch, sharps, expected):
+    assert spelled(pitch, sharps) == expected
+
+
+@pytest.mark.parametrize(
+    ("setting", "sharps", "mode", "tonic"),
+    [
+        (Setting(), 0, "major", "C"),
+        (Setting("A", "minor"), 0, "minor", "A"),
+        (Setting("D", "dorian"), 0, "dorian", "D"),
+        (Setting("Bb"), -2, "major", "Bb"),
+        (Setting("F#", "minor"), 3, "minor", "F#"),
+        (Setting("G#"), -4, "major", "Ab"),
+        (Setting("Eb", "harmonic_minor"), -6, "minor", "Eb"),
+        (Setting("E", "phrygian"), 0, "phrygian", "E"),
+        (Setting("G", "major_pentatonic"), 1, "major", "G"),
+    ],
+)
+def test_a_setting_knows_its_signature(setting, sharps, mode, tonic):
+    assert (setting.staff.sharps, setting.staff.mode, setting.staff.tonic) == (sharps, mode, tonic)
+
+
+@given(
+    st.sampled_from(["C", "C#", "Db", "D", "Eb", "E", "F", "F#", "Gb", "G", "G#", "Ab", "A", "Bb", "B", "Cb", "Fb"]),
+    st.sampled_from(["major", "minor", "dorian", "lydian", "blues", (0, 1, 2, 6)]),
+)
+def test_the_signature_lies_where_the_note_rnn_is_moved_to(key, mode):
+    setting = Setting(key, mode)
+    assert -7 <= setting.staff.sharps <= 7
+    assert setting.staff.sharps % 12 == 7 * setting.transposition % 12
+
+
+def test_values_are_tied_over_bar_lines_and_where_no_head_is_as_long():
+    assert note_values(MELODY, 16) == [
+        Value(0, 3, 60, False),
+        Value(3, 1, None, False),
+        Value(4, 1, 64, False),
+        Value(5, 4, 66, True),
+        Value(9, 1, 66, False),
+        Value(10, 4, 61, False),
+        Value(14, 2, 66, True),
+        Value(16, 3, 66, False),
+        Value(19, 1, None, False),
+        Value(20, 1, 71, False),
+        Value(21, 1, 72, False),
+        Value(22, 2, 71, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("steps", "heads"),
+    [
+        (5, [4, 1]),
+        (6, [6]),
+        (7, [6, 1]),
+        (9, [8, 1]),
+        (10, [8, 2]),
+        (11, [8, 3]),
+        (12, [12]),
+        (15, [12, 3]),
+        (16, [16]),
+    ],
+)
+def test_a_note_is_written_with_as_few_heads_as_can_be(steps, heads):
+    """Dots count as one head: a note of six sixteenths is a dotted quarter."""
+    values = note_values([14] + [1] * (steps - 1), 16)
+    assert [value.steps for value in values] == heads
+    assert [value.tied for value in values] == [True] * (len(heads) - 1) + [False]
+
+
+def test_abc_by_hand_in_another_meter_tempo_and_mode():
+    """Beats of a dotted quarter in 6/8: the notes of one are written together, and a bar is two of them, 12 steps."""
+    jig = [16, 1, 19, 1, 23, 1, 24, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 17, 1, 18, 1, 19, 1]
+    assert abc_text(jig, Staff("6/8", 12, 6, -1, "minor", 90.5), "Jig") == (
+        "X:1\nT:Jig\nM:6/8\nL:1/16\nQ:1/4=90.5\nK:Dmin\nD2F2A2 B6- | B3z3 _E2=E2F2 |]\n"
+    )
+
+
+def test_abc_by_hand():
+    assert abc_text(MELODY, Staff(sharps=1), "Try") == (
+        "X:1\nT:Try\nM:4/4\nL:1/16\nQ:1/4=120\nK:Gmaj\nC3z EF4- F^C4 F2- | F3z BcB2 |]\n"
+    )
+    c_sharp_and_back = [15, 14, 27, 26, *[1] * 12, 14, 1]
+    assert abc_text(c_sharp_and_back).splitlines()[-1] == "^C=C^c=c12- =c | C2 |]"
+
+
+@pytest.mark.parametrize(
+    ("token", "sharps", "written"),
+    [(9, 7, "^^F,"), (11, -7, "__B,"), (16, 7, "^^C"), (14, 7, "B,"), (25, -7, "c"), (14, -7, "=C"), (20, 0, "^F")],
+)
+def test_abc_of_keys_of_many_accidentals(token, sharps, written):
+    """Under seven sharps G is F double sharp and C is B sharp; under seven flats B is C flat and A is B double flat."""
+    assert abc_text([token], Staff(sharps=sharps)).splitlines()[-1] == f"{written} |]"
+
+
+def test_rests_and_long_pieces_are_written():
+    assert abc_text([1] * 20).splitlines()[-1] == "z16 | z4 |]"
+    lines = abc_text([14] * 96, Staff("3/4", 12, 4)).splitlines()[6:]
+    assert [line.count("|") for line in lines] == [4, 4]
+    assert lines[0].startswith("CCCC CCCC CCCC | ")
+
+
+@given(melodies, staves)
+@settings(max_examples=25, deadline=None)
+def test_abc_is_read_back_as_it_was(melody, staff):
+    assert read_back(abc_text(melody, staff), "abc") == sounding(melody)
+
+
+@given(melodies, staves)
+@settings(max_examples=8, deadline=None)
+def test_musicxml_is_read_back_as_it_was(melody, staff):
+    assert read_back(musicxml_text(melody, staff), "musicxml") == sounding(melody)
+
+
+def heads(text: str) -> list[list[tuple[str, float, list[str]]]]:
+    """Return of each measure of MusicXML what is called how, its sixteenths, and its ties."""
+    measures = ElementTree.fromstring(text).findall(".//measure")
+    divisions = int(next(measure.findtext("attributes/divisions") for measure in measures))
+
+    def head(note: ElementTree.Element) -> tuple[str, float, list[str]]:
+        name = "".join(note.findtext(f"pitch/{part}", "") for part in ("step", "alter", "octave")) or "rest"
+        ties = [tie.attrib["type"] for tie in note.findall("tie")]
+        return name, 4 * int(note.findtext("duration", "0")) / divisions, sorted(ties)
+
+    return [[head(note) for note in measure.findall("note")] for measure in measures]
+
+
+def test_musicxml_by_hand():
+    """In 3/4 under three flats: a tie over two bar lines, a rest, and a note that is none of the signature's."""
+    melody = [17, *[1] * 7, 15, *[1] * 27, 0, 1, 22, 1, 1, 1, 1, 1, 24, 1, 1, 1]
+    assert heads(musicxml_text(melody, Staff("3/4", 12, 4, -3, "minor", 66))) == [
+        [("E-14", 8, []), ("D-14", 4, ["start"])],
+        [("D-14", 12, ["start", "stop"])],
+        [("D-14", 12, ["stop"])],
+        [("rest", 2, []), ("A-14", 6, []), ("B-14", 4, [])],
+    ]
+
+
+@pytest.mark.parametrize(("write", "text"), [(write_abc, abc_text), (write_musicxml, musicxml_text)])
+def test_a_file_holds_the_text_with_its_title_on_its_staff(tmp_path, write, text):
+    staff = Staff("6/8", 12, 6, 2, "dorian", 77)
+    write(MELODY, tmp_path / "air", staff, "Caf\u00e9 Air")
+    written = (tmp_path / "air").read_text(encoding="utf-8")
+    assert "Caf\u00e9 Air" in written
+    assert written == text(MELODY, staff, "Caf\u00e9 Air") != text(MELODY)
+
+
+@pytest.mark.parametrize("suffix", ["abc", "musicxml"])
+def test_what_is_written_can_be_a_primer(tmp_path, suffix):
+    melody = np.array([14, 1, 18, 1, 21, 1, 18, 16] * 5)
+    write = {"abc": write_abc, "musicxml": write_musicxml}[suffix]
+    write(transposed(melody, 2), tmp_path / f"tune.{suffix}", Setting("D").staff)
+    assert read_primer(tmp_path / f"tune.{suffix}", 40).tolist() == melody.tolist()
+
+
+def test_musicxml_says_key_meter_tempo_and_nothing_of_the_day():
+    text = musicxml_text(MELODY, Setting("Eb", meter="6/8", tempo=90).staff, "Try")
+    assert text == musicxml_text(MELODY, Setting("Eb", meter="6/8", tempo=90).staff, "Try")
+    for part in ("<fifths>-3<", "<beats>6<", "<beat-type>8<", 'tempo="90"', "<work-title>Try<", "<alter>-1<"):
+        assert part in text
+    assert "encoding-date" not in text
+
+
+def test_without_music21_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "music21", None)
+    with pytest.raises(InputError, match="pip install"):
+        musicxml_text(MELODY)
+
+
+def test_no_melody_is_refused(tmp_path):
+    for write in (write_abc, write_musicxml):
+        with pytest.raises(VocabularyError):
+            write([38], tmp_path / "bad")
+    assert not list(tmp_path.iterdir())

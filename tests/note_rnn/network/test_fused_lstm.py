@@ -1,0 +1,142 @@
+"""The compiled LSTM computes what torch.nn.LSTM computes, outputs, states and gradients."""
+
+import shutil
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from note_rnn import LSTMState, one_hot, one_hot_lstm
+from note_rnn.network import fused_lstm
+from note_rnn.network.fused_lstm import FusedLSTM, can_run
+
+T, F = 7, 20
+
+compiled = pytest.mark.skipif(
+    not can_run(nn.LSTM(F, 100), torch.zeros(0)), reason="the extension was not compiled, or the processor is too old"
+)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler at hand")
+def test_an_installation_with_a_compiler_has_it() -> None:
+    assert can_run(nn.LSTM(F, 100), torch.zeros(0))
+
+
+def pass_through(lstm: nn.LSTM, ones: Tensor, state: LSTMState, fused: bool) -> tuple[list[Tensor], list[Tensor]]:
+    """Return outputs and states, and the gradients of all weights for a loss that weighs every output differently."""
+    lstm.zero_grad()
+    if fused:
+        outputs, last = one_hot_lstm(lstm, ones, state)
+    else:
+        outputs, last = lstm(one_hot(ones, F, torch.float32), tuple(state))
+    weights = torch.linspace(-1, 1, outputs.numel()).view_as(outputs)
+    (outputs * weights).sum().backward()
+    return [outputs, *last], [parameter.grad for parameter in lstm.parameters() if parameter.grad is not None]
+
+
+@compiled
+@pytest.mark.parametrize("hidden_size", [16, 17, 24, 31, 100])
+@pytest.mark.parametrize("batch", [1, 5, 33])
+@pytest.mark.parametrize("num_ones", [1, 2, 3])
+def test_it_equals_pytorch(hidden_size: int, batch: int, num_ones: int) -> None:
+    torch.manual_seed(0)
+    lstm = nn.LSTM(F, hidden_size)
+    ones = torch.stack([torch.randperm(F)[:num_ones] for _ in range(T * batch)]).view(T, batch, num_ones)
+    state = LSTMState(torch.randn(1, batch, hidden_size), torch.randn(1, batch, hidden_size))
+
+    values, gradients = pass_through(lstm, ones, state, fused=True)
+    expected_values, expected_gradients = pass_through(lstm, ones, state, fused=False)
+
+    for value, expected in zip(values, expected_values, strict=True):
+        torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-6)
+    assert len(gradients) == 4
+    for gradient, expected in zip(gradients, expected_gradients, strict=True):
+        torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
+
+
+@compiled
+def test_large_numbers_saturate_as_in_pytorch() -> None:
+    lstm = nn.LSTM(F, 100)
+    with torch.no_grad():
+        for weight in lstm.parameters():
+            weight.mul_(1e4)
+    ones, state = torch.randint(F, (T, 4, 1)), LSTMState(torch.zeros(1, 4, 100), torch.zeros(1, 4, 100))
+    outputs, _ = one_hot_lstm(lstm, ones, state)
+    torch.testing.assert_close(outputs, lstm(one_hot(ones, F, torch.float32))[0], rtol=0, atol=1e-2)
+
+
+@compiled
+def test_going_backward_twice_gives_the_same() -> None:
+    lstm, state = nn.LSTM(F, 16), LSTMState(torch.zeros(1, 4, 16), torch.zeros(1, 4, 16))
+    outputs, _ = one_hot_lstm(lstm, torch.randint(F, (T, 4, 2)), state)
+    loss = outputs.square().sum()
+    first = torch.autograd.grad(loss, list(lstm.parameters()), retain_graph=True)
+    second = torch.autograd.grad(loss, list(lstm.parameters()))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@compiled
+def test_places_weights_and_gradients_may_lie_anyhow_in_memory() -> None:
+    """Places of every other sequence, recurrent weights that are a transpose, the one gradient of a sum."""
+    torch.manual_seed(0)
+    lstm, state = nn.LSTM(F, 16), LSTMState(torch.zeros(1, 4, 16), torch.zeros(1, 4, 16))
+    with torch.no_grad():
+        lstm.weight_hh_l0.data = torch.randn(16, 64).t() / 4
+    ones = torch.randint(F, (T, 8, 1))[:, ::2]
+    assert not ones.is_contiguous()
+    assert not lstm.weight_hh_l0.is_contiguous()
+    outputs, _ = one_hot_lstm(lstm, ones, state)
+    expected, _ = lstm(one_hot(ones, F, torch.float32), tuple(state))
+    torch.testing.assert_close(outputs, expected, rtol=1e-5, atol=1e-6)
+    gradients, expected_gradients = (
+        torch.autograd.grad(each.sum(), list(lstm.parameters())) for each in (outputs, expected)
+    )
+    for gradient, expected in zip(gradients, expected_gradients, strict=True):
+        torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-5)
+
+
+@compiled
+def test_a_library_of_another_version_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fused_lstm._load() is not None
+    monkeypatch.setattr(fused_lstm, "_VERSION", fused_lstm._VERSION + 1)
+    with pytest.warns(UserWarning, match="of another version: install the package again"):
+        assert fused_lstm._load() is None
+
+
+@compiled
+@pytest.mark.parametrize("place", [-1, F])
+def test_places_outside_the_inputs_are_refused(place: int) -> None:
+    ones, state = torch.full((T, 4, 1), place), LSTMState(torch.zeros(1, 4, 100), torch.zeros(1, 4, 100))
+    with pytest.raises(IndexError, match=r"outside 0\.\.19"):
+        one_hot_lstm(nn.LSTM(F, 100), ones, state)
+
+
+@pytest.mark.parametrize(
+    "lstm",
+    [nn.LSTM(F, 100, num_layers=2), nn.LSTM(F, 100).double(), nn.LSTM(F, 15), nn.LSTM(F, 100, bias=False)],
+    ids=["layers", "float64", "small", "no bias"],
+)
+def test_other_lstms_are_left_to_pytorch(lstm: nn.LSTM) -> None:
+    assert not can_run(lstm, torch.zeros(0))
+    ones, size = torch.randint(F, (T, 4, 2)), (lstm.num_layers, 4, lstm.hidden_size)
+    zeros = torch.zeros(size, dtype=lstm.weight_hh_l0.dtype)
+    outputs, _ = one_hot_lstm(lstm, ones, LSTMState(zeros, zeros))
+    assert torch.equal(outputs, lstm(one_hot(ones, F, zeros.dtype))[0])
+
+
+@pytest.mark.parametrize("option", [{"bidirectional": True}, {"proj_size": 5}, {"batch_first": True}])
+def test_options_that_it_lacks_are_left_to_pytorch(option: dict[str, int]) -> None:
+    assert not can_run(nn.LSTM(F, 100, **option), torch.zeros(0))
+
+
+def test_one_hot_codes_may_have_several_ones() -> None:
+    assert one_hot(torch.tensor([[0, 2], [1, 3]]), 4, torch.float32).tolist() == [[1, 0, 1, 0], [0, 1, 0, 1]]
+
+
+@compiled
+def test_it_is_what_an_agent_learns_with() -> None:
+    outputs, _ = one_hot_lstm(
+        nn.LSTM(F, 100), torch.zeros(T, 4, 2, dtype=torch.int64), LSTMState(*torch.zeros(2, 1, 4, 100))
+    )
+    assert outputs.grad_fn is not None
+    assert FusedLSTM.__name__ in type(outputs.grad_fn).__name__

@@ -1,0 +1,283 @@
+"""Crops, learning rates, updates and scores by hand; a small network learns a small tune."""
+
+import copy
+import math
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from note_rnn import NO_EVENT, VOCABULARY_SIZE, NoteRNN
+from note_rnn.pretraining.trainer import (
+    IGNORED,
+    PAPER,
+    UNSCORED,
+    HeldOut,
+    Recipe,
+    Training,
+    crop_batches,
+    evaluate,
+    learning_rate,
+)
+
+TUNES = [np.arange(2, 22), np.arange(30, 37), np.array([24] * 40)]
+
+
+def crops(batch_size=512, length=12):
+    return next(crop_batches(TUNES, batch_size, length, np.random.default_rng(0)))
+
+
+def test_targets_are_the_next_inputs_and_come_from_one_tune():
+    inputs, targets = crops()
+    for heard, said in zip(inputs.T.tolist(), targets.T.tolist(), strict=True):
+        said = [token for token in said if token != IGNORED]
+        tune = next(tune.tolist() for tune in TUNES if said[0] in tune.tolist())
+        if heard[0] == NO_EVENT:
+            assert said == tune[: len(said)]
+        else:
+            assert "|".join(map(str, [heard[0], *said])) in "|".join(map(str, tune))
+        assert heard[1 : len(said)] == said[:-1]
+
+
+def test_half_of_the_crops_start_with_a_tune_and_long_tunes_come_more_often():
+    inputs, targets = crops(batch_size=4000)
+    starts = (inputs[0] == NO_EVENT).float().mean().item()
+    # half, and of the others those that start there by chance: one of 14, 1 and 34 places in tunes of 20, 7 and 40
+    assert starts == pytest.approx(0.5 + 0.5 * (20 / 14 + 7 / 1 + 40 / 34) / 67, abs=0.03)
+    share = (targets[0] == 24).float().mean().item()
+    assert share == pytest.approx(40 / 67, abs=0.03)
+
+
+def test_crops_from_bar_lines_come_after_any_token():
+    tunes, bars = [np.arange(2, 34), np.array([36, *[1] * 9] * 4)], np.array([8, 10])
+    inputs, targets = next(crop_batches(tunes, 4000, 6, np.random.default_rng(0), bars))
+    assert set(targets[0].tolist()) == {2, 10, 18, 26, 36}  # every eighth token of the first, tenth of the second
+    assert (inputs[1:] == targets[:-1])[targets[:-1] != IGNORED].all()
+    heard = np.bincount(inputs[0], minlength=VOCABULARY_SIZE) / 4000
+    assert heard == pytest.approx(np.full(VOCABULARY_SIZE, 1 / VOCABULARY_SIZE), abs=0.015)
+    first = targets[0] < 36
+    assert (targets[0] == 2).sum() / first.sum() == pytest.approx(0.5 + 0.5 * 8 / 29, abs=0.05)
+
+
+def test_padding_behind_a_short_tune_is_ignored():
+    _, targets = crops()
+    short = targets[:, (targets[0] == 30)]
+    assert (short[7:] == IGNORED).all()
+    assert (short[:7] != IGNORED).all()
+
+
+def test_crops_start_anywhere_up_to_half_a_crop_before_the_end():
+    """Of 20 tokens, with crops of 12, at the first 14 places: so at least six tokens are left."""
+    _, targets = crops(batch_size=4000)
+    first = set(targets[0].tolist())
+    assert first & set(TUNES[0].tolist()) == set(range(2, 2 + 14))
+    assert first & set(TUNES[1].tolist()) == {30}  # seven tokens are too few for any other place but the first
+    long = targets[:, targets[0] == 15]
+    assert (long != IGNORED).sum(dim=0).unique().tolist() == [7]
+
+
+def test_cosine_rate_rises_then_falls_to_zero():
+    recipe = Recipe(updates=300, warmup=100, learning_rate=1.0)
+    assert [learning_rate(recipe, update) for update in (1, 50, 100, 200, 300)] == pytest.approx([0.01, 0.5, 1, 0.5, 0])
+
+
+def test_paper_rate_decays_by_a_factor_each_thousand_updates():
+    assert learning_rate(PAPER, 1000) == pytest.approx(0.5 * 0.85)
+    assert learning_rate(PAPER, 3000) == pytest.approx(0.5 * 0.85**3)
+
+
+def test_score_of_an_ignorant_network_is_that_of_guessing():
+    model = NoteRNN(4)
+    torch.nn.init.zeros_(model.head.weight)
+    torch.nn.init.zeros_(model.head.bias)
+    score = evaluate(model, TUNES, batch_size=2)
+    assert score.nats == pytest.approx(math.log(38))
+    assert score.tokens == sum(max(len(tune) - UNSCORED, 0) for tune in TUNES)
+
+
+def test_score_is_that_of_log_probs_after_silence():
+    torch.manual_seed(1)
+    model = NoteRNN(6)
+    tune = np.random.default_rng(0).integers(38, size=20)
+    log_probs = model.log_probs([[NO_EVENT, *tune[:-1]]])[0]
+    expected = -log_probs[np.arange(20), tune][UNSCORED:]
+    score = evaluate(model, [tune])
+    assert score.nats == pytest.approx(expected.mean().item(), rel=1e-5)
+    assert score.accuracy == pytest.approx((log_probs.argmax(-1).numpy() == tune)[UNSCORED:].mean())
+
+
+def test_score_of_many_tunes_is_the_mean_over_their_tokens():
+    """However long the tunes are, and in whatever batches they are predicted."""
+    torch.manual_seed(1)
+    model = NoteRNN(6)
+    rng = np.random.default_rng(0)
+    tunes = [rng.integers(38, size=length) for length in (30, 9, 12, 50, 8, 20, 33)]
+    nats, right = [], []
+    for tune in tunes:
+        log_probs = model.log_probs([[NO_EVENT, *tune[:-1]]])[0].numpy()
+        nats += (-log_probs[np.arange(len(tune)), tune])[8:].tolist()
+        right += (log_probs.argmax(-1) == tune)[8:].tolist()
+    for batch_size in (1, 3, 64):
+        score = evaluate(model, tunes, batch_size)
+        assert score.nats == pytest.approx(np.mean(nats), rel=1e-5)
+        assert score.accuracy == pytest.approx(np.mean(right))
+        assert score.tokens == len(nats) == 162 - 7 * 8
+
+
+def test_a_tune_can_be_learned_and_the_seed_decides_all():
+    recipe = Recipe(updates=150, batch_size=8, crop_length=20, warmup=10, learning_rate=0.02)
+    scores, losses = [], []
+    for _ in range(2):
+        torch.manual_seed(0)
+        model = NoteRNN(16)
+        losses += [update.loss for update in Training(model, TUNES, recipe, np.random.default_rng(0))]
+        scores.append(evaluate(model, TUNES))
+    assert scores[0].nats < 0.3
+    assert scores[0].accuracy > 0.95
+    assert scores[0] == scores[1]
+    assert losses[0] == pytest.approx(math.log(38), abs=0.2)
+
+
+def test_unscored_tokens_do_not_count_in_the_loss():
+    recipe = Recipe(updates=1, batch_size=4, crop_length=6, unscored=6)
+    (nothing,) = Training(NoteRNN(4), TUNES, recipe, np.random.default_rng(0))
+    assert math.isnan(nothing.loss)  # nothing is left to score
+    (one,) = Training(NoteRNN(4), TUNES, replace(recipe, unscored=5), np.random.default_rng(0))
+    assert one.loss == pytest.approx(math.log(38), abs=0.5)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_a_training_that_goes_on_elsewhere_has_the_same_end(cell):
+    recipe = Recipe(updates=12, batch_size=4, crop_length=8, warmup=3, dropout=0.3)
+
+    def begin(seed):
+        torch.manual_seed(seed)
+        return Training(NoteRNN((16, 5), cell=cell), TUNES, recipe, np.random.default_rng(seed))
+
+    whole = begin(0)
+    losses = [update.loss for update in whole]
+    left = begin(0)
+    first = [update.loss for update in islice(left, 5)]
+    state = left.state_dict()
+    on = begin(1)
+    on.load_state_dict(state)
+    assert first + [update.loss for update in on] == losses
+    for one, other in zip(on.model.parameters(), whole.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_what_is_left_out_is_left_out_in_training_alone():
+    torch.manual_seed(0)
+    training = Training(NoteRNN((16, 5)), TUNES, Recipe(updates=1, dropout=0.5), np.random.default_rng(0))
+    assert evaluate(training.model, TUNES) == evaluate(training.model, TUNES)
+    training.model.train()
+    tokens = torch.ones(8, 2, dtype=torch.int64)
+    assert not torch.equal(training.model(tokens)[0], training.model(tokens)[0])
+
+
+def test_perplexity_of_guessing_is_the_number_of_tokens():
+    assert HeldOut(math.log(38), 0.0, 1).perplexity == pytest.approx(38)
+
+
+def training_of(recipe, seed=0, **options):
+    torch.manual_seed(seed)
+    return Training(NoteRNN(6), TUNES, recipe, np.random.default_rng(seed), **options)
+
+
+def gradients_of(model, inputs, targets):
+    """Of the mean negative log-likelihood of all targets that are not IGNORED."""
+    log_probs = torch.log_softmax(model(inputs)[0], dim=-1)
+    losses = [-log_probs[t, b, targets[t, b]] for t, b in (targets != IGNORED).nonzero().tolist()]
+    loss = torch.stack(losses).mean()
+    return loss.item(), torch.autograd.grad(loss, list(model.parameters()))
+
+
+def norm_of(gradients):
+    return math.sqrt(sum(gradient.square().sum().item() for gradient in gradients))
+
+
+def test_each_update_descends_the_gradient_of_its_own_crops():
+    """The gradient that is left after the second update is that of the second batch alone, and short enough."""
+    training = training_of(Recipe(updates=2, batch_size=5, crop_length=9, unscored=2, max_grad_norm=100.0, warmup=0))
+    batches = crop_batches(TUNES, 5, 9, np.random.default_rng(0))
+    updates = iter(training)
+    for _ in range(2):
+        before = copy.deepcopy(training.model)
+        inputs, targets = next(batches)
+        targets[:2] = IGNORED
+        loss, expected = gradients_of(before, inputs, targets)
+        assert next(updates).loss == pytest.approx(loss, rel=1e-5)
+        for parameter, gradient in zip(training.model.parameters(), expected, strict=True):
+            torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("norm", [0.01, 0.1])
+def test_longer_gradients_are_clipped_to_the_norm(norm):
+    recipe = Recipe(updates=1, batch_size=5, crop_length=9, max_grad_norm=norm)
+    training = training_of(recipe)
+    _, whole = gradients_of(training.model, *next(crop_batches(TUNES, 5, 9, np.random.default_rng(0))))
+    assert norm_of(whole) > 2 * norm
+    list(training)
+    clipped = [parameter.grad for parameter in training.model.parameters()]
+    assert norm_of(clipped) == pytest.approx(norm, rel=1e-3)
+    for one, other in zip(clipped, whole, strict=True):
+        torch.testing.assert_close(one, other * norm / norm_of(whole), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "rate"),
+    [
+        (Recipe(updates=10, learning_rate=0.02, warmup=4), 0.005),
+        (Recipe(updates=10, learning_rate=0.02, warmup=0), 0.02 * 0.5 * (1 + math.cos(math.pi / 10))),
+        (Recipe(updates=10, learning_rate=0.02, warmup=0, schedule="exponential", decay=0.5), 0.02 * 0.5**0.001),
+    ],
+)
+def test_adams_first_step_is_the_learning_rate_down_each_gradient(recipe, rate):
+    training = training_of(replace(recipe, batch_size=5, crop_length=9, max_grad_norm=100.0))
+    before = [parameter.detach().clone() for parameter in training.model.parameters()]
+    update = next(iter(training))
+    assert (update.number, update.learning_rate) == (1, pytest.approx(rate))
+    for old, new in zip(before, training.model.parameters(), strict=True):
+        is_steep = new.grad.abs() > 1e-5
+        torch.testing.assert_close((new - old)[is_steep], -rate * new.grad.sign()[is_steep], rtol=0.01, atol=1e-6)
+
+
+def test_weight_decay_pulls_weights_towards_zero():
+    """Beta as large as 1e6 leaves nothing of the loss: Adam's first step goes down |weights|^2."""
+    training = training_of(Recipe(updates=1, warmup=0, schedule="exponential", learning_rate=0.01, weight_decay=1e6))
+    before = [parameter.detach().clone() for parameter in training.model.parameters()]
+    list(training)
+    for old, new in zip(before, training.model.parameters(), strict=True):
+        torch.testing.assert_close(new, old - 0.01 * old.sign(), rtol=1e-3, atol=1e-6)
+
+
+def test_a_recipe_gives_batches_of_its_size_and_crops_of_its_length():
+    training = training_of(Recipe(updates=3, batch_size=5, crop_length=9), bars=[5, 7, 10])
+    heard = []
+    training.model.register_forward_pre_hook(lambda model, given: heard.append((given[0].shape, model.training)))
+    assert [update.number for update in training] == [1, 2, 3]
+    assert heard == [((9, 5), True)] * 3
+
+
+def test_training_crops_begin_on_the_given_bar_lines():
+    training = training_of(Recipe(updates=40, batch_size=20, crop_length=6), bars=[5, 7, 10])
+    second = []
+    training.model.register_forward_pre_hook(lambda model, given: second.extend(given[0][1].tolist()))
+    list(training)
+    # the first of each bar; a crop of six begins at most three tokens before the end
+    assert set(second) == {2, 7, 12, 17, 30, 24}
+
+
+def test_what_is_scored_between_updates_changes_none_of_them():
+    """Dropout goes on after a score, and the score itself is of the whole network."""
+    recipe = Recipe(updates=6, batch_size=4, crop_length=8, dropout=0.5, warmup=0)
+    unscored = [update.loss for update in training_of(recipe)]
+    training, scored = training_of(recipe), []
+    for update in training:
+        scored.append(update.loss)
+        evaluate(training.model, TUNES)
+        assert not training.model.training
+    assert scored == unscored
+    assert scored != [update.loss for update in training_of(replace(recipe, dropout=0.0))]
