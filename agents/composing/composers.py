@@ -1,5 +1,8 @@
 """Composers: the Note RNN and agents, loaded from wherever they are, each with the environment that it belongs to."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,6 +12,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.save_util import load_from_zip_file
 
+from agents.algorithms import episode_buffer, policies
 from agents.algorithms.ppo_kl import PPOKL
 from agents.algorithms.recurrent_dqn import RecurrentDQN
 from agents.composing.players import NoteRNNPlayer, Player, agent_player
@@ -18,6 +22,8 @@ from agents.runs.run_directory import RunDirectory
 from melody_env import EnvironmentSpec, Setting
 from melody_env.envs.observations import POSITION, kind_of
 from note_rnn import CheckpointError, InputError, NoteRNN, load_note_rnn, weights_checksum
+
+_MODULES_OF_0_1 = {"agents.policies": policies, "agents.episode_buffer": episode_buffer}
 
 
 class Composer(Protocol):
@@ -112,9 +118,21 @@ def load_agent(path: str | Path, kind: type[BaseAlgorithm] | None = None, **argu
     `kind` is the algorithm that saved it, None one of ours. Raises CheckpointError if the file is missing or damaged.
     """
     try:
-        return (kind or _saved_kind(path)).load(path, **arguments)
+        with _modules_of_0_1():
+            return (kind or _saved_kind(path)).load(path, **arguments)
     except Exception as error:  # unpickling a damaged file can raise anything
         raise CheckpointError(f"{path} holds no agent that can be loaded: {error}") from error
+
+
+@contextmanager
+def _modules_of_0_1() -> Iterator[None]:
+    """Let the classes that an agent saved by version 0.1 names be found where they are now."""
+    sys.modules.update(_MODULES_OF_0_1)
+    try:
+        yield
+    finally:
+        for name in _MODULES_OF_0_1:
+            sys.modules.pop(name, None)
 
 
 def _saved_kind(path: str | Path) -> type[BaseAlgorithm]:

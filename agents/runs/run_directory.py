@@ -115,7 +115,7 @@ class RunDirectory:
         try:
             env, buffers, (python, numpy, pytorch, actions) = pickle.loads(path.read_bytes())
         except Exception as error:  # unpickling a damaged file can raise anything
-            raise RunError(f"{path} is missing or damaged ({error}): the run can compose, but not go on.") from error
+            raise RunError(self._why_not_resumed(path, error)) from error
         model = load(checkpoint, env=env, force_reset=False)
         model.__dict__.update(buffers)
         random.setstate(python)
@@ -123,6 +123,13 @@ class RunDirectory:
         torch.set_rng_state(pytorch)
         model.action_space.np_random.bit_generator.state = actions
         return model
+
+    def _why_not_resumed(self, state: Path, error: Exception) -> str:
+        own = version("melody-rl")
+        saved_by = self.read_json("config.json").get("versions", {}).get("melody-rl", own)
+        if saved_by != own:
+            return f"{self.path} was saved by melody-rl {saved_by}: {own} can compose with it, but not resume it."
+        return f"{state} is missing or damaged ({error}): the run can compose, but not go on."
 
     def _checkpoint(self, steps: int) -> Path:
         return self.checkpoints / f"model_{steps:012d}.zip"
