@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from agents.training.frontier import FrontierConfig, picture, references, sweep, table
+from agents.training.frontier_agents import FrontierConfig, picture, references, sweep, table
 from note_rnn import replacing, run_command
 from note_rnn.common.command_line import parse
 

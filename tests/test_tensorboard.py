@@ -7,7 +7,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from agents.runs.config import TrainConfig
-from agents.training.trainer import callbacks, train_run
+from agents.training import callbacks
+from agents.training.trainer import train_run
 from melody_env.reward.rules import RULES
 
 PAGE = (Path(__file__).parents[1] / "docs" / "tensorboard.md").read_text(encoding="utf-8")

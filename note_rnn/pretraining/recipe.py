@@ -19,12 +19,12 @@ from note_rnn.corpus.windows import from_first_bar, steps_of_bar
 from note_rnn.network.checkpoint import load_note_rnn, path_of_weights, save_note_rnn, weights_checksum
 from note_rnn.network.model import NoteRNN
 from note_rnn.network.recurrent_layers import Cell
-from note_rnn.pretraining import trainer as training
+from note_rnn.pretraining import trainer
 from note_rnn.pretraining.early_stopping import ScoredTraining, read_state, write_state
 from note_rnn.pretraining.held_out_scores import PriorReport, metrics_of, report_prior
 
 EVALUATIONS = 30
-RECIPES = {"strong": training.Recipe(), "paper": training.PAPER, "finetune": training.FINE_TUNING}
+RECIPES = {"strong": trainer.Recipe(), "paper": trainer.PAPER, "finetune": trainer.FINE_TUNING}
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class PretrainConfig:
                 "delete it."
             )
 
-    def training_recipe(self) -> training.Recipe:
+    def training_recipe(self) -> trainer.Recipe:
         """Return the recipe with what is changed of it."""
         recipe = RECIPES[self.recipe]
         dropout = recipe.dropout if self.dropout is None else self.dropout
@@ -119,7 +119,7 @@ def pretrain(config: PretrainConfig) -> Path:
     model = _untrained(config)
     started_from = None if config.start_from is None else weights_checksum(model.state_dict())
     scored = ScoredTraining(
-        training.Training(model, parts.train.segments, recipe, rng, bars),
+        trainer.Training(model, parts.train.segments, recipe, rng, bars),
         parts.validation.segments,
         max(recipe.updates // EVALUATIONS, 1),
         config.patience,

@@ -10,7 +10,6 @@ import torch
 from agents import PPOKL, RecurrentDQN, compose, compose_pieces
 from agents.composing.composers import Agent, load_agent, load_composer
 from agents.composing.pieces import log_likelihood
-from agents.composing.pieces import pieces as composing
 from agents.composing.players import NoteRNNPlayer, agent_player
 from agents.composing.selection import good_and_various
 from agents.evaluation.metrics import learning_metrics, table_metrics
@@ -104,7 +103,7 @@ def test_tokens_come_as_often_as_their_probabilities_say(small_prior, temperatur
 
 @pytest.mark.parametrize("priming", ["random_note", "none"])
 def test_the_seed_decides_the_priming_tokens_and_what_follows_in_every_batch(small_prior, monkeypatch, priming):
-    monkeypatch.setattr(composing, "_BATCH", 20)
+    monkeypatch.setattr("agents.composing.pieces._BATCH", 20)
     environment = EnvironmentSpec.of(prior=small_prior, length=6, priming=priming)
 
     def composed(n, seed):
@@ -120,7 +119,7 @@ def test_the_seed_decides_the_priming_tokens_and_what_follows_in_every_batch(sma
 
 
 def test_what_is_summed_belongs_to_its_piece_in_every_batch(small_prior, agent, environment, monkeypatch):
-    monkeypatch.setattr(composing, "_BATCH", 4)
+    monkeypatch.setattr("agents.composing.pieces._BATCH", 4)
     with torch.no_grad():
         agent.policy.network.head.logits.bias[14] += 2.0
     pieces = compose_pieces(agent_player(agent.policy), 10, 0, environment, retained=6)
@@ -141,7 +140,7 @@ def test_what_is_summed_belongs_to_its_piece_in_every_batch(small_prior, agent, 
 
 @pytest.mark.parametrize("reward", ["paper", "varied"])
 def test_steps_of_retained_pieces_are_what_the_melodies_score_and_the_prior_gives(small_prior, monkeypatch, reward):
-    monkeypatch.setattr(composing, "_BATCH", 4)
+    monkeypatch.setattr("agents.composing.pieces._BATCH", 4)
     environment = EnvironmentSpec.of(prior=small_prior, reward=reward, key="D", meter="3/4", length=24)
     pieces = compose_pieces(NoteRNNPlayer(), 10, 0, environment, retained=6)
     steps, melodies = pieces.steps, pieces.melodies[:6]

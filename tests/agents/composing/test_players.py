@@ -16,7 +16,6 @@ from stable_baselines3 import A2C, DQN, PPO
 from agents import PPOKL, RecurrentDQN, compose_pieces
 from agents.algorithms.policies import RecurrentPolicy
 from agents.composing.composers import Agent
-from agents.composing.pieces import pieces as composing
 from agents.composing.players import NoteRNNPlayer
 from agents.runs.hyperparameters import _Flatten
 from melody_env import EnvironmentSpec, MelodyVecEnv, Setting
@@ -44,7 +43,7 @@ SMALL = {"net_arch": [8]}
 @pytest.fixture(autouse=True)
 def batches(monkeypatch):
     """Batches of three pieces, so that seven are of three batches, the last of them smaller."""
-    monkeypatch.setattr(composing, "_BATCH", 3)
+    monkeypatch.setattr("agents.composing.pieces._BATCH", 3)
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 from agents import compose_pieces
 from agents.composing.composers import NoteRNNComposer
 from agents.composing.players import NoteRNNPlayer
+from agents.evaluation import samples
 from agents.evaluation.bootstrap import estimates
-from agents.evaluation.comparison import samples
 from agents.evaluation.metrics import table_metrics
 from agents.evaluation.samples import Sample, composed_sample, given_sample
 from melody_env import EnvironmentSpec, HumanReference, Setting, largest_bar_share

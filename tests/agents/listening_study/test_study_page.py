@@ -11,10 +11,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-import agents.study
 from agents import compose
 from agents.evaluation.preference import analyse
 from agents.evaluation.votes import read_votes
+from agents.listening_study import study_page
 from agents.listening_study.analysis import AnalyseConfig, analyse_votes
 from agents.listening_study.study_page import NewConfig, Trial, new_study, schedule
 from agents.study import main
@@ -127,7 +127,7 @@ def test_every_listener_has_an_order_of_their_own_at_the_tempo_of_the_runs(confi
 
 def test_tunes_of_people_are_those_of_the_runs_key_drawn_by_the_seed(small_runs, tmp_path, monkeypatch):
     in_c = np.random.default_rng(0).choice([1, 14, 16, 18], (40, 32))
-    monkeypatch.setattr(agents.study, "held_out_melodies", lambda setting: transposed(in_c, setting.transposition))
+    monkeypatch.setattr(study_page, "held_out_melodies", lambda setting: transposed(in_c, setting.transposition))
     run = in_another(small_runs[0], tmp_path / "run", key="D")
     drawn = []
     for seed in (0, 0, 1):
@@ -141,7 +141,7 @@ def test_tunes_of_people_are_those_of_the_runs_key_drawn_by_the_seed(small_runs,
 
 def test_people_compete_where_that_is_asked_for(small_runs, tmp_path, monkeypatch):
     tunes = np.random.default_rng(0).choice([1, 14, 16, 18], (9, 32))
-    monkeypatch.setattr(agents.study, "held_out_melodies", lambda setting: tunes)
+    monkeypatch.setattr(study_page, "held_out_melodies", lambda setting: tunes)
     config = NewConfig((small_runs[0],), tmp_path, pieces=3, repeats=2, orders=2, people=True)
     new_study(config)
     record = json.loads((tmp_path / "study.json").read_text())
@@ -156,7 +156,7 @@ def test_people_compete_where_that_is_asked_for(small_runs, tmp_path, monkeypatc
 
 @pytest.mark.parametrize("tunes", [None, np.ones((2, 32), int)])
 def test_too_few_tunes_of_people_are_told(small_runs, tmp_path, monkeypatch, tunes):
-    monkeypatch.setattr(agents.study, "held_out_melodies", lambda setting: tunes)
+    monkeypatch.setattr(study_page, "held_out_melodies", lambda setting: tunes)
     with pytest.raises(ValueError, match="too few for --pieces 3: leave out --people"):
         new_study(NewConfig((small_runs[0],), tmp_path / "study", pieces=3, people=True))
     assert not (tmp_path / "study").exists()

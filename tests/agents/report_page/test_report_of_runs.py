@@ -9,8 +9,9 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.tensorboard import SummaryWriter
 
-from agents import compose, report
+from agents import compose
 from agents.evaluation.table import ROWS, written
+from agents.report_page import run_report
 from agents.report_page.claims import BETTER
 from agents.report_page.run_report import PAIRS, ReportConfig, write_report
 
@@ -54,7 +55,7 @@ def requested():
 @pytest.fixture(scope="module")
 def text(runs, requested) -> str:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "held_out_melodies", lambda setting: requested.append(setting) or TUNES)
+        patch.setattr(run_report, "held_out_melodies", lambda setting: requested.append(setting) or TUNES)
         path = write_report(ReportConfig((runs[1], runs[0]), melodies=PAIRS + 1, seed=2))
     assert path == runs[1] / "report.html"
     return path.read_text(encoding="utf-8")
@@ -164,7 +165,7 @@ def test_the_page_says_of_which_seed_its_melodies_are(text):
 
 @pytest.mark.parametrize(("melodies", "count"), [(1, 0), (PAIRS + 4, 4)])
 def test_as_many_human_tunes_as_further_melodies_are_shown(runs, melodies, count, monkeypatch, tmp_path):
-    monkeypatch.setattr(report, "held_out_melodies", lambda setting: TUNES)
+    monkeypatch.setattr(run_report, "held_out_melodies", lambda setting: TUNES)
     path = write_report(ReportConfig((runs[0],), tmp_path / "page.html", melodies=melodies))
     assert path == tmp_path / "page.html"
     text = path.read_text(encoding="utf-8")

@@ -9,11 +9,12 @@ import sys
 import numpy as np
 import pytest
 
-from agents import compose, report
+from agents import compose
 from agents.composing.composers import load_run
 from agents.evaluation.preference import Votes, analyse
 from agents.evaluation.table import ROWS
 from agents.report import main
+from agents.report_page import run_report
 from agents.report_page.claims import BETTER, listeners_claim, people_claim, rules_claim
 from agents.report_page.curves import Curve, chart, read_curves
 from agents.report_page.rendering import render
@@ -33,7 +34,7 @@ def config(small_runs, tmp_path_factory) -> ReportConfig:
 def no_people():
     """Tunes of people may be at hand here or not."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "held_out_melodies", lambda setting: None)
+        patch.setattr(run_report, "held_out_melodies", lambda setting: None)
         yield
 
 
@@ -87,7 +88,7 @@ def test_what_is_so_of_several_runs_alike_is_said_once(text):
 
 def test_tunes_of_people_have_a_row_where_they_are_at_hand(small_runs, tmp_path, monkeypatch, parsed):
     tunes = np.random.default_rng(0).choice([1, 14, 16, 18], (20, 32))
-    monkeypatch.setattr(report, "held_out_melodies", lambda setting: tunes)
+    monkeypatch.setattr(run_report, "held_out_melodies", lambda setting: tunes)
     config = ReportConfig((small_runs[0],), tmp_path / "page.html", melodies=PAIRS + 2)
     page = parsed(write_report(config).read_text(encoding="utf-8"))
     figures = [figure for figure in page.all("figure") if str(figure.get("data-name")).startswith("Human")]

@@ -11,8 +11,8 @@ import torch
 from agents import compose, compose_pieces
 from agents.composing.composers import load_agent, load_run
 from agents.composing.players import NoteRNNPlayer, agent_player
+from agents.reproduction import parts as reproduction_parts
 from agents.reproduction.models import MODELS, ReproduceConfig
-from agents.reproduction.models import parts as reproduction_parts
 from agents.reproduction.parts import Part, as_json, make, read_curve, read_sample
 from agents.runs.run_directory import RunDirectory, RunError
 from melody_env import Setting, melody_statistics, score_melodies

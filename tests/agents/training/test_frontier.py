@@ -13,7 +13,8 @@ from agents import compose_pieces, frontier
 from agents.composing.players import NoteRNNPlayer, agent_player
 from agents.evaluation.metrics import table_metrics
 from agents.runs.config import TrainConfig
-from agents.training.frontier import FrontierConfig, Point, measure, picture, references, sweep, table
+from agents.training import frontier_agents
+from agents.training.frontier_agents import FrontierConfig, Point, measure, picture, references, sweep, table
 from melody_env import MelodyVecEnv, load_profile
 from melody_env.reward_design.best_melody import SearchConfig, search
 from note_rnn import InputError, run_command
@@ -56,7 +57,7 @@ class HerePool:
 @pytest.fixture
 def here(monkeypatch) -> list[Point]:
     """The points that are trained in this process, for there is no other."""
-    monkeypatch.setattr(frontier, "ProcessPoolExecutor", HerePool)
+    monkeypatch.setattr(frontier_agents, "ProcessPoolExecutor", HerePool)
     monkeypatch.setattr(HerePool, "done", [])
     return HerePool.done
 
@@ -169,14 +170,14 @@ def test_the_command_prints_and_draws_what_was_found(config, records, here, monk
 
 
 def test_budgets_are_told_from_c():
-    metrics = dict.fromkeys(frontier._COLUMNS, 1.0)
+    metrics = dict.fromkeys(frontier_agents._COLUMNS, 1.0)
     record = {"algo": "g", "control": "kl_budget", "value": 20.0, "seed": 3, "cpu_seconds": 61.4, "metrics": metrics}
     columns = table([record]).columns
     assert [next(iter(column.cells)) for column in columns][:4] == ["g", "KL 20", "3", "61"]
 
 
 def test_kl_budgets_take_the_place_of_c():
-    points = frontier._points(FrontierConfig(("g",), kl_budgets=(20.0,), seeds=(0, 1)))
+    points = frontier_agents._points(FrontierConfig(("g",), kl_budgets=(20.0,), seeds=(0, 1)))
     assert points == [("g", "kl_budget", 20.0, 0), ("g", "kl_budget", 20.0, 1)]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from melody_env import EnvironmentSpec, MelodyEngine, load_profile, search
 from melody_env.reward.profile import RewardProfile, WeightedRule
+from melody_env.reward_design import best_melody
 from melody_env.reward_design import optimizers as searching
 from melody_env.reward_design.best_melody import SearchConfig
 from melody_env.reward_design.mutations import MOVES, cross
@@ -161,9 +162,9 @@ def test_each_option_decides_what_is_found(small_prior_file, prior, tmp_path):
         **{"method": "greedy", "reward": "calibrated", "c": 3.0, "prior": str(other), "log_prob": False},
         **{"evaluations": 1280, "seed": 1, "key": "D", "mode": "dorian", "length": 9, "pitch_range": (60, 72)},
     }
-    base = search.search(config)
-    assert search.search(config) == base
-    records = {name: search.search(replace(config, **{name: value})) for name, value in changes.items()}
+    base = best_melody.search(config)
+    assert best_melody.search(config) == base
+    records = {name: best_melody.search(replace(config, **{name: value})) for name, value in changes.items()}
     assert len({(record["value"], str(record["rules"])) for record in [base, *records.values()]}) == 1 + len(records)
     assert records["seed"]["melody"] != base["melody"]
     assert records["evaluations"]["value"] >= base["value"]
@@ -180,7 +181,7 @@ def test_a_file_is_no_folder_for_what_is_found(tmp_path, monkeypatch, capsys):
 
 
 def test_without_log_p_the_sum_of_r_mt_counts():
-    record = search.search(SearchConfig("greedy", log_prob=False, length=8))
+    record = best_melody.search(SearchConfig("greedy", log_prob=False, length=8))
     assert record["value"] == record["music_theory"]
     assert record["log_prob"] is None
 

@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from melody_env import RewardProfile, WeightedRule
-from melody_env import audit as auditing
 from melody_env.audit import main
 from melody_env.measures.populations import EVERYONE, MARKOV1, MARKOV3, RANDOM
+from melody_env.reward_design import ranking_audit
 from melody_env.reward_design.audit_views import _cell, audit_figure, audit_table
 from melody_env.reward_design.ranking_audit import AuditConfig, audit, rank
 from note_rnn import InputError, NoteRNN, run_command
@@ -93,8 +93,8 @@ def riffs(number: int, seed: int = 0) -> Corpus:
 def tunes(monkeypatch, small_prior):
     """A corpus of 400 tunes, each the same bar four times; by the name "other" of 40 others."""
     corpora = {"other": riffs(40, seed=1)}
-    monkeypatch.setattr(auditing, "load_corpus", lambda names=("",): corpora.get(names[0], riffs(400)))
-    monkeypatch.setattr(auditing, "load_note_rnn", lambda name: small_prior if name == "default" else NoteRNN(4))
+    monkeypatch.setattr(ranking_audit, "load_corpus", lambda names=("",): corpora.get(names[0], riffs(400)))
+    monkeypatch.setattr(ranking_audit, "load_note_rnn", lambda name: small_prior if name == "default" else NoteRNN(4))
 
 
 def run(monkeypatch, *arguments):
@@ -169,7 +169,7 @@ def test_markov_chains_learn_from_training_tunes_alone(tunes, monkeypatch):
         learned.append([segment.tolist() for segment in train.segments])
         return dict.fromkeys((MARKOV3, MARKOV1, RANDOM), human[:2])
 
-    monkeypatch.setattr(auditing, "machine_melodies", machines)
+    monkeypatch.setattr(ranking_audit, "machine_melodies", machines)
     audit(AuditConfig())
     audit(AuditConfig(corpus=("other",), all_tunes=True))
     default = [segment.tolist() for segment in split(riffs(400)).train.segments]

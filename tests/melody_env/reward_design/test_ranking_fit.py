@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from melody_env import RewardProfile, WeightedRule, audit, load_profile, score_melodies
-from melody_env import calibrate as calibrating
-from melody_env import match as matching
+from melody_env import calibrate as calibrate_command
+from melody_env import match as match_command
 from melody_env.measures.populations import EVERYONE, human_melodies, prior_melodies
 from melody_env.reward.rules import HUMAN_RULES
+from melody_env.reward_design import ranking_audit, ranking_fit
 from melody_env.reward_design.fits import log_odds_scale
 from melody_env.reward_design.moment_matching import MATCHED, MatchConfig, counts, match, weighted
 from melody_env.reward_design.profile_file import profile_text
@@ -58,7 +59,7 @@ def folder(tmp_path_factory, small_prior):
 @pytest.fixture
 def given(folder, small_prior_file, monkeypatch):
     """Arguments of both configurations; a tenth of the pairs is enough for corpora as small as these."""
-    monkeypatch.setattr(calibrating, "PAIRS", {pair: count // 10 for pair, count in PAIRS.items()})
+    monkeypatch.setattr(ranking_fit, "PAIRS", {pair: count // 10 for pair, count in PAIRS.items()})
     return {"collections": (str(folder / "riffs.npz"),), "prior": str(small_prior_file), "melodies": 200}
 
 
@@ -82,7 +83,7 @@ def test_a_profile_pays_for_what_the_tunes_of_a_corpus_do(given, tmp_path):
     assert 5 < limits["bar_repeat"] <= 6
 
 
-@pytest.mark.parametrize("module", [calibrating, matching], ids=["calibrate", "match"])
+@pytest.mark.parametrize("module", [calibrate_command, match_command], ids=["calibrate", "match"])
 def test_each_option_decides_the_profile_that_a_command_writes(module, given, folder, monkeypatch, tmp_path, capsys):
     base = {
         **{"--collections": [folder / "tunes.npz"], "--prior": [given["prior"]], "--melodies": [100]},
@@ -91,7 +92,7 @@ def test_each_option_decides_the_profile_that_a_command_writes(module, given, fo
     changes = {
         **{"nothing": {}, "--collections": [folder / "riffs.npz"], "--prior": [folder / "other"], "--melodies": [150]},
         **{"--penalty": [0.5], "--seed": [1], "--length": ["3 bars"], "--key": ["D"], "--mode": ["dorian"]},
-        **({"--bars": [1, 2]} if module is calibrating else {}),
+        **({"--bars": [1, 2]} if module is calibrate_command else {}),
     }
     written = {}
     for option, values in [("base", []), *changes.items()]:
@@ -212,8 +213,8 @@ def test_a_profile_of_single_bars_has_nothing_to_say_of_phrases(given):
 
 def test_a_profile_that_calibrate_wrote_can_be_audited(given, folder, monkeypatch, tmp_path):
     arguments = ["--collections", folder / "riffs.npz", "--prior", given["prior"], "--melodies", 100, "--length", 64]
-    command(calibrating, monkeypatch, *arguments, "--key", "G", "--out", tmp_path / "mine.yaml")
-    monkeypatch.setattr(audit, "load_corpus", lambda names=(): read_corpus(folder / "riffs.npz"))
+    command(calibrate_command, monkeypatch, *arguments, "--key", "G", "--out", tmp_path / "mine.yaml")
+    monkeypatch.setattr(ranking_audit, "load_corpus", lambda names=(): read_corpus(folder / "riffs.npz"))
     command(
         *(audit, monkeypatch, "--profile", tmp_path / "mine.yaml", "--prior", given["prior"], "--melodies", 50),
         *("--require-human-first", "--out", tmp_path / "audit"),
@@ -224,7 +225,7 @@ def test_a_profile_that_calibrate_wrote_can_be_audited(given, folder, monkeypatc
     assert written["humans_first"]
 
 
-@pytest.mark.parametrize("module", [calibrating, matching], ids=["calibrate", "match"])
+@pytest.mark.parametrize("module", [calibrate_command, match_command], ids=["calibrate", "match"])
 def test_a_folder_is_no_profile(module, monkeypatch, tmp_path, capsys):
     with pytest.raises(SystemExit) as exited:
         command(module, monkeypatch, "--out", tmp_path)

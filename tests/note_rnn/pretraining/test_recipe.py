@@ -16,7 +16,7 @@ from note_rnn.common.command_line import named
 from note_rnn.common.errors import InputError
 from note_rnn.corpus import Corpus, CorpusError, Split, read_corpus, split, write_corpus
 from note_rnn.extraction.tunes import Bars
-from note_rnn.pretraining import early_stopping
+from note_rnn.pretraining import early_stopping, recipe
 from note_rnn.pretraining.early_stopping import write_state
 from note_rnn.pretraining.ngram import ngram_references
 from note_rnn.pretraining.trainer import FINE_TUNING, PAPER, HeldOut, Recipe, Training, evaluate
@@ -32,26 +32,26 @@ def scales(first: int, number: int) -> Corpus:
 
 @pytest.fixture
 def small_corpus(monkeypatch):
-    monkeypatch.setattr(pretrain, "load_corpus", lambda collections: scales(0, 12))
-    monkeypatch.setattr(pretrain, "split", lambda corpus: Split(corpus, scales(3, 2), scales(7, 2)))
+    monkeypatch.setattr(recipe, "load_corpus", lambda collections: scales(0, 12))
+    monkeypatch.setattr(recipe, "split", lambda corpus: Split(corpus, scales(3, 2), scales(7, 2)))
 
 
 @pytest.fixture
 def config(tmp_path):
-    return pretrain.PretrainConfig(
+    return recipe.PretrainConfig(
         out=tmp_path / "prior", hidden_size=(8,), updates=60, log_dir=tmp_path / "log", collections=("scales",)
     )
 
 
 def test_writes_weights_card_and_curves(small_corpus, config, tmp_path, capsys):
-    path = pretrain.pretrain(config)
+    path = recipe.pretrain(config)
     card = read_model_card(path)
     assert card["architecture"] == {"hidden_size": [8], "cell": "lstm"}
     assert card["corpus"]["split"]["train"] == {"tunes": 12, "segments": 12, "tokens": 288}
     assert card["recipe"] | {"updates": 60, "seed": 0, "name": "strong"} == card["recipe"]
     assert card["metrics"]["test"]["tokens"] == 2 * (24 - 8)
     assert [row["name"] for row in card["references"]][:3] == ["unigram", "bigram", "5-gram"]
-    score = pretrain.training.evaluate(load_note_rnn(path), scales(3, 2).segments)
+    score = recipe.trainer.evaluate(load_note_rnn(path), scales(3, 2).segments)
     assert score.nats == pytest.approx(card["metrics"]["validation"]["nats"], rel=1e-5)  # the best one is kept
     events = EventAccumulator(str(tmp_path / "log"))
     events.Reload()
@@ -63,11 +63,11 @@ def test_writes_weights_card_and_curves(small_corpus, config, tmp_path, capsys):
 
 
 def test_each_collection_has_figures_of_its_own(small_corpus, config, capsys):
-    path = pretrain.pretrain(config)
+    path = recipe.pretrain(config)
     metrics = read_model_card(path)["metrics"]
     model, test = load_note_rnn(path), scales(7, 2)
     for number, name in enumerate(("even", "odd")):
-        score = pretrain.training.evaluate(model, test.segments[number : number + 1])
+        score = recipe.trainer.evaluate(model, test.segments[number : number + 1])
         assert metrics["test_by_collection"][name] == pytest.approx({**score._asdict(), "perplexity": score.perplexity})
     nats = [score["nats"] for score in metrics["test_by_collection"].values()]
     assert metrics["test"]["nats"] == pytest.approx(np.mean(nats))  # as many tokens in each
@@ -86,28 +86,28 @@ def interrupted_after(scores: int, monkeypatch) -> None:
         if len(written) == scores:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(pretrain, "write_state", write)
+    monkeypatch.setattr(recipe, "write_state", write)
 
 
 @pytest.mark.parametrize("sizes", [{}, {"hidden_size": (20, 9), "dropout": 0.2}, {"cell": "gru"}])
 def test_an_interrupted_training_goes_on_to_the_same_end(small_corpus, config, sizes, tmp_path, monkeypatch):
     config = replace(config, updates=12, **sizes)
-    whole = read_model_card(pretrain.pretrain(replace(config, out=tmp_path / "whole", log_dir=tmp_path / "log_whole")))
+    whole = read_model_card(recipe.pretrain(replace(config, out=tmp_path / "whole", log_dir=tmp_path / "log_whole")))
     with monkeypatch.context() as patched:
         interrupted_after(7, patched)
         with pytest.raises(KeyboardInterrupt):
-            pretrain.pretrain(config)
+            recipe.pretrain(config)
     assert not (tmp_path / "prior.safetensors").exists()
     with SummaryWriter(config.log_dir) as writer:  # as of an update after the last state, which was lost
         writer.add_scalar("train/nats_per_token", 99.0, 8)
-    card = read_model_card(pretrain.pretrain(pretrain.PretrainConfig(resume=config.out)))
+    card = read_model_card(recipe.pretrain(recipe.PretrainConfig(resume=config.out)))
     assert {**card, "cpu_seconds": 0} == {**whole, "cpu_seconds": 0}  # the weights' checksum too
     curves = [EventAccumulator(str(tmp_path / name)).Reload() for name in ("log", "log_whole")]
     events = [curve.Scalars("train/nats_per_token") for curve in curves]
     losses = [[(event.step, event.value) for event in of_one] for of_one in events]
     assert losses[0] == losses[1]
     with pytest.raises(CheckpointError, match="no interrupted training to go on with"):
-        pretrain.pretrain(pretrain.PretrainConfig(resume=config.out))
+        recipe.pretrain(recipe.PretrainConfig(resume=config.out))
 
 
 def test_an_interrupted_training_is_not_written_over(small_corpus, config, monkeypatch, capsys):
@@ -117,27 +117,27 @@ def test_an_interrupted_training_is_not_written_over(small_corpus, config, monke
     with named("melody-rl pretrain"), pytest.raises(SystemExit, match=stopped):
         pretrain.main()
     with pytest.raises(InputError, match=r"prior\.training\.pt is of a training that was interrupted"):
-        pretrain.pretrain(config)
+        recipe.pretrain(config)
     config.state_path.write_bytes(config.state_path.read_bytes()[:-500])
     with pytest.raises(CheckpointError, match=r"prior\.training\.pt is damaged"):
-        pretrain.pretrain(pretrain.PretrainConfig(resume=config.out))
+        recipe.pretrain(recipe.PretrainConfig(resume=config.out))
 
 
 def test_training_ends_when_it_gets_no_better(small_corpus, config, monkeypatch, capsys):
     scores = iter([3.0, 2.0, 2.5, 2.0, 2.1, 1.0])
     monkeypatch.setattr(early_stopping, "evaluate", lambda model, tunes: HeldOut(next(scores), 0.5, 10))
-    card = read_model_card(pretrain.pretrain(replace(config, patience=3)))
+    card = read_model_card(recipe.pretrain(replace(config, patience=3)))
     assert card["training"] == {"best_update": 4, "last_update": 10}  # scored every 2 updates
     assert card["metrics"]["validation"]["nats"] == 2.0
     assert "No better since update 4: stopped." in capsys.readouterr().err
 
 
 def test_goes_on_from_a_network_with_its_sizes(small_corpus, config, tmp_path):
-    first = pretrain.pretrain(config)
+    first = recipe.pretrain(config)
     longer = replace(
         config, out=tmp_path / "longer", start_from=str(first), hidden_size=(5,), recipe="finetune", updates=1
     )
-    card = read_model_card(pretrain.pretrain(longer))
+    card = read_model_card(recipe.pretrain(longer))
     assert card["architecture"]["hidden_size"] == [8]
     assert card["started_from"] == read_model_card(first)["checksum"] != card["checksum"]
     assert card["metrics"]["validation"]["nats"] < 1.2 * read_model_card(first)["metrics"]["validation"]["nats"]
@@ -148,11 +148,11 @@ def test_a_meter_is_learned_from_its_tunes_and_bar_lines_alone(config, monkeypat
         return replace(corpus, bars=[Bars("4/4", 3) if i % 2 else Bars("6/8", 0) for i in range(len(corpus.titles))])
 
     parts = Split(*map(with_meters, (scales(0, 12), scales(3, 2), scales(7, 2))))
-    monkeypatch.setattr(pretrain, "load_corpus", lambda collections: parts.train)
-    monkeypatch.setattr(pretrain, "split", lambda corpus: parts)
+    monkeypatch.setattr(recipe, "load_corpus", lambda collections: parts.train)
+    monkeypatch.setattr(recipe, "split", lambda corpus: parts)
     learned = []
-    monkeypatch.setattr(pretrain.training, "Training", lambda *given: learned.append(given) or Training(*given))
-    card = read_model_card(pretrain.pretrain(replace(config, meter="2/4", updates=1)))
+    monkeypatch.setattr(recipe.trainer, "Training", lambda *given: learned.append(given) or Training(*given))
+    card = read_model_card(recipe.pretrain(replace(config, meter="2/4", updates=1)))
     assert [tune.tolist() for tune in learned[0][1]] == [
         scales(0, 12).segments[i][3:].tolist() for i in range(1, 12, 2)
     ]
@@ -160,11 +160,11 @@ def test_a_meter_is_learned_from_its_tunes_and_bar_lines_alone(config, monkeypat
     assert card["corpus"]["meter"] == "2/4"
     assert card["corpus"]["split"]["test"] == {"tunes": 1, "segments": 1, "tokens": 21}
     with pytest.raises(CorpusError, match="Too few tunes are in a meter like 5/4"):
-        pretrain.pretrain(replace(config, meter="5/4"))
+        recipe.pretrain(replace(config, meter="5/4"))
 
 
 def test_music_of_ones_own_has_its_own_terms(small_corpus, config, monkeypatch):
-    path = pretrain.pretrain(replace(config, collections=("mine.npz", "bach"), updates=1))
+    path = recipe.pretrain(replace(config, collections=("mine.npz", "bach"), updates=1))
     terms = read_model_card(path)["corpus"]["collections"]
     assert terms["mine.npz"].startswith("your own files")
     assert "music21" in terms["bach"]
@@ -172,7 +172,7 @@ def test_music_of_ones_own_has_its_own_terms(small_corpus, config, monkeypatch):
 
 def trained(config, path, **changes):
     """The weights of a training with `changes`, in order of name."""
-    model = load_note_rnn(pretrain.pretrain(replace(config, out=path, **changes)))
+    model = load_note_rnn(recipe.pretrain(replace(config, out=path, **changes)))
     return torch.cat([tensor.flatten() for _, tensor in sorted(model.state_dict().items())])
 
 
@@ -239,13 +239,13 @@ def test_the_command_trains_as_its_options_say(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("given", [{"hidden_size": (7,), "num_layers": 2}, {"hidden_size": (7,), "cell": "gru"}])
 def test_layers_and_cells_are_as_given(small_corpus, config, given):
-    model = load_note_rnn(pretrain.pretrain(replace(config, updates=1, **given)))
+    model = load_note_rnn(recipe.pretrain(replace(config, updates=1, **given)))
     assert (model.widths, model.cell) == ((7,) * given.get("num_layers", 1), given.get("cell", "lstm"))
 
 
 def test_it_runs_on_as_many_threads_as_it_is_given(small_corpus, config):
     try:
-        card = read_model_card(pretrain.pretrain(replace(config, updates=1, threads=2)))
+        card = read_model_card(recipe.pretrain(replace(config, updates=1, threads=2)))
         assert torch.get_num_threads() == 2
         assert card["machine"].endswith(", 2 thread(s)")
     finally:
@@ -260,18 +260,18 @@ def test_a_recipe_is_changed_only_where_something_else_is_given(config, name, re
 
 
 def test_each_field_of_a_recipe_decides_the_weights(small_corpus, config, tmp_path, monkeypatch):
-    recipe = Recipe(updates=4, batch_size=3, crop_length=12, learning_rate=0.01, warmup=1, max_grad_norm=0.5)
+    quick = Recipe(updates=4, batch_size=3, crop_length=12, learning_rate=0.01, warmup=1, max_grad_norm=0.5)
     changes = {
         **{"updates": 5, "batch_size": 4, "crop_length": 10, "learning_rate": 0.02, "warmup": 3, "decay": 0.5},
         **{"schedule": "exponential", "weight_decay": 0.1, "max_grad_norm": 0.1, "dropout": 0.5, "unscored": 3},
     }
-    assert set(changes) == set(asdict(recipe))
+    assert set(changes) == set(asdict(quick))
     found = {}
     for name, value in {"nothing": None, **changes}.items():
         change = {} if name == "nothing" else {name: value}
         if name == "decay":
             change["schedule"] = "exponential"
-        monkeypatch.setitem(pretrain.RECIPES, "strong", replace(recipe, **change))
+        monkeypatch.setitem(recipe.RECIPES, "strong", replace(quick, **change))
         found[name] = trained(config, tmp_path / name, updates=None, patience=30).numpy().tobytes()
     assert len(set(found.values())) == len(found)
 
@@ -280,17 +280,17 @@ def test_seconds_before_an_interruption_count(small_corpus, config, monkeypatch)
     with monkeypatch.context() as patched:
         interrupted_after(2, patched)
         with pytest.raises(KeyboardInterrupt):
-            pretrain.pretrain(config)
+            recipe.pretrain(config)
     state = early_stopping.read_state(config.state_path)
     assert 0 <= state["cpu_seconds"] < 100
     write_state(config.state_path, {**state, "cpu_seconds": 1000.0})
-    card = read_model_card(pretrain.pretrain(pretrain.PretrainConfig(resume=config.out)))
+    card = read_model_card(recipe.pretrain(recipe.PretrainConfig(resume=config.out)))
     assert 1000 <= card["cpu_seconds"] < 1100
 
 
 def test_paper_recipe_is_the_papers():
-    recipe = pretrain.RECIPES["paper"]
-    assert (recipe.updates, recipe.batch_size, recipe.max_grad_norm, recipe.unscored) == (30_000, 128, 5.0, 8)
+    paper = recipe.RECIPES["paper"]
+    assert (paper.updates, paper.batch_size, paper.max_grad_norm, paper.unscored) == (30_000, 128, 5.0, 8)
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_paper_recipe_is_the_papers():
 )
 def test_impossible_sizes_are_refused(config, changes, sentence):
     with pytest.raises(InputError, match=sentence):
-        pretrain.pretrain(replace(config, **changes))
+        recipe.pretrain(replace(config, **changes))
 
 
 def test_unknown_collection_is_told(tmp_path, monkeypatch, capsys):
