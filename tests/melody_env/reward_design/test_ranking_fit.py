@@ -1,4 +1,4 @@
-"""Reward profiles fitted to corpora whose secret is known: the commands calibrate and match, and what they write."""
+"""The commands calibrate and match, on corpora with known properties."""
 
 import json
 import sys
@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from melody_env import RewardProfile, WeightedRule, audit, load_profile, score_melodies
-from melody_env import calibrate as calibrating
-from melody_env import match as matching
-from melody_env.measures.populations import EVERYONE, human_melodies, prior_melodies
+from melody_env import calibrate as calibrate_command
+from melody_env import match as match_command
+from melody_env.measures.populations import POPULATIONS, human_melodies, prior_melodies
 from melody_env.reward.rules import HUMAN_RULES
+from melody_env.reward_design import ranking_audit, ranking_fit
 from melody_env.reward_design.fits import log_odds_scale
-from melody_env.reward_design.moment_matching import MATCHED, MatchConfig, counts, match, weighted
+from melody_env.reward_design.moment_matching import MATCHED, MatchConfig, counts, match, weighted_rules
 from melody_env.reward_design.profile_file import profile_text
-from melody_env.reward_design.ranking_fit import PAIRS, SIGNS, CalibrateConfig, calibrate, limited
+from melody_env.reward_design.ranking_fit import PAIRS, SIGNS, CalibrateConfig, calibrate, capped_rules
 from melody_env.setting import Setting
 from note_rnn import NO_EVENT, InputError, NoteRNN, run_command, save_note_rnn
 from note_rnn.corpus import Corpus, read_corpus, split, write_corpus
@@ -58,7 +59,7 @@ def folder(tmp_path_factory, small_prior):
 @pytest.fixture
 def given(folder, small_prior_file, monkeypatch):
     """Arguments of both configurations; a tenth of the pairs is enough for corpora as small as these."""
-    monkeypatch.setattr(calibrating, "PAIRS", {pair: count // 10 for pair, count in PAIRS.items()})
+    monkeypatch.setattr(ranking_fit, "PAIRS", {pair: count // 10 for pair, count in PAIRS.items()})
     return {"collections": (str(folder / "riffs.npz"),), "prior": str(small_prior_file), "melodies": 200}
 
 
@@ -67,7 +68,7 @@ def command(module, monkeypatch, *arguments):
     run_command(module.main)
 
 
-def test_a_profile_pays_for_what_the_tunes_of_a_corpus_do(given, tmp_path):
+def test_a_profile_rewards_what_the_tunes_of_a_corpus_do(given, tmp_path):
     profile = calibrate(CalibrateConfig(**given))
     weights = dict(zip(profile.rule_names, profile.weights, strict=True))
     assert weights["bar_repeat"] > 0
@@ -82,7 +83,7 @@ def test_a_profile_pays_for_what_the_tunes_of_a_corpus_do(given, tmp_path):
     assert 5 < limits["bar_repeat"] <= 6
 
 
-@pytest.mark.parametrize("module", [calibrating, matching], ids=["calibrate", "match"])
+@pytest.mark.parametrize("module", [calibrate_command, match_command], ids=["calibrate", "match"])
 def test_each_option_decides_the_profile_that_a_command_writes(module, given, folder, monkeypatch, tmp_path, capsys):
     base = {
         **{"--collections": [folder / "tunes.npz"], "--prior": [given["prior"]], "--melodies": [100]},
@@ -91,7 +92,7 @@ def test_each_option_decides_the_profile_that_a_command_writes(module, given, fo
     changes = {
         **{"nothing": {}, "--collections": [folder / "riffs.npz"], "--prior": [folder / "other"], "--melodies": [150]},
         **{"--penalty": [0.5], "--seed": [1], "--length": ["3 bars"], "--key": ["D"], "--mode": ["dorian"]},
-        **({"--bars": [1, 2]} if module is calibrating else {}),
+        **({"--bars": [1, 2]} if module is calibrate_command else {}),
     }
     written = {}
     for option, values in [("base", []), *changes.items()]:
@@ -104,7 +105,7 @@ def test_each_option_decides_the_profile_that_a_command_writes(module, given, fo
         assert f"Saved {out}" in capsys.readouterr().out
         profile = load_profile(out)
         comments = " ".join(line[2:] for line in out.read_text().splitlines() if line.startswith("# "))
-        assert f"People: {options['--collections'][0]}, without what is held out" in comments
+        assert f"Human tunes: {options['--collections'][0]}, without held-out tunes" in comments
         assert f"Note RNN: {options['--prior'][0]}. Seed {options['--seed'][0]}." in comments
         written[option] = profile.rules
         assert profile.rules
@@ -122,7 +123,7 @@ def test_weights_are_log_odds_of_human_tunes_against_those_of_the_note_rnn(given
     tunes = str(folder / "tunes.npz")
     profile = calibrate(CalibrateConfig(**{**given, "collections": (tunes,), "melodies": 1000}, key="D"))
     train, rng = split(read_corpus(tunes)).train, np.random.default_rng(7)
-    worth = [
+    sums = [
         [
             score_melodies(melodies, profile).music_theory.sum(axis=1)
             for melodies in (
@@ -132,10 +133,10 @@ def test_weights_are_log_odds_of_human_tunes_against_those_of_the_note_rnn(given
         ]
         for length in (32, 64)
     ]
-    assert log_odds_scale([human for human, _ in worth], [prior for _, prior in worth]) == pytest.approx(1, abs=0.25)
+    assert log_odds_scale([human for human, _ in sums], [prior for _, prior in sums]) == pytest.approx(1, abs=0.25)
 
 
-def test_tunes_held_out_do_not_count(given, folder, tmp_path):
+def test_held_out_tunes_do_not_count(given, folder, tmp_path):
     """Of the tunes held out only one of each kind is left, and nothing changes."""
     corpus = read_corpus(folder / "tunes.npz")
     parts = split(corpus)
@@ -169,22 +170,22 @@ def test_a_profile_keeps_the_setting_that_it_was_fitted_in(given, tmp_path):
         assert load_profile(path).setting == profile.setting == Setting(**changes)
 
 
-def test_a_rules_limit_is_what_nine_of_ten_tunes_have_in_a_bar():
+def test_a_rules_cap_is_what_nine_of_ten_tunes_have_in_a_bar():
     """Of eleven tunes of two bars, the n-th has n steps of the scale; nine of ten have at most 9 of them, 4.5 a bar."""
     tunes = np.array([[(14, 16)[min(t, n) % 2] if t <= n else NO_EVENT for t in range(32)] for n in range(11)])
-    (stepwise, turn) = limited(["stepwise", "turn"], tunes, Setting())
+    (stepwise, turn) = capped_rules(["stepwise", "turn"], tunes, Setting())
     assert stepwise == WeightedRule("stepwise", 1.0, {"most": 4.5})
     assert turn == WeightedRule("turn")
-    (stepwise,) = limited(["stepwise"], tunes, Setting(meter="2/4"))
+    (stepwise,) = capped_rules(["stepwise"], tunes, Setting(meter="2/4"))
     assert stepwise.parameters == {"most": 2.25}
 
 
-def test_a_rules_limit_is_that_of_the_tunes_in_their_key():
+def test_a_rules_cap_is_that_of_the_tunes_in_their_key():
     tunes = np.tile([14, 15, 16, 17] * 8, (3, 1))
-    (in_c,) = limited(["chromatic_step"], tunes, Setting())
-    (in_d_flat,) = limited(["chromatic_step"], tunes, Setting(key="Db"))
+    (in_c,) = capped_rules(["chromatic_step"], tunes, Setting())
+    (in_d_flat,) = capped_rules(["chromatic_step"], tunes, Setting(key="Db"))
     assert (in_c.parameters, in_d_flat.parameters) != ({"most": 0.0}, {"most": 0.0})
-    assert limited(["chromatic_step"], tunes + 1, Setting(key="Db")) == (in_c,)
+    assert capped_rules(["chromatic_step"], tunes + 1, Setting(key="Db")) == (in_c,)
 
 
 def test_too_few_tunes_are_reported(given):
@@ -193,7 +194,7 @@ def test_too_few_tunes_are_reported(given):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "sentence"),
     [
         ({"melodies": 0}, "--melodies must be at least 1, not 0"),
         ({"bars": (2, 0)}, "--bars must be at least 1, not 0"),
@@ -201,8 +202,8 @@ def test_too_few_tunes_are_reported(given):
         ({"meter": "4/0"}, "meter"),
     ],
 )
-def test_bad_settings_are_reported(given, change, told):
-    with pytest.raises(InputError, match=told):
+def test_bad_settings_are_reported(given, change, sentence):
+    with pytest.raises(InputError, match=sentence):
         calibrate(CalibrateConfig(**{**given, **change}))
 
 
@@ -212,19 +213,19 @@ def test_a_profile_of_single_bars_has_nothing_to_say_of_phrases(given):
 
 def test_a_profile_that_calibrate_wrote_can_be_audited(given, folder, monkeypatch, tmp_path):
     arguments = ["--collections", folder / "riffs.npz", "--prior", given["prior"], "--melodies", 100, "--length", 64]
-    command(calibrating, monkeypatch, *arguments, "--key", "G", "--out", tmp_path / "mine.yaml")
-    monkeypatch.setattr(audit, "load_corpus", lambda names=(): read_corpus(folder / "riffs.npz"))
+    command(calibrate_command, monkeypatch, *arguments, "--key", "G", "--out", tmp_path / "mine.yaml")
+    monkeypatch.setattr(ranking_audit, "load_corpus", lambda names=(): read_corpus(folder / "riffs.npz"))
     command(
         *(audit, monkeypatch, "--profile", tmp_path / "mine.yaml", "--prior", given["prior"], "--melodies", 50),
         *("--require-human-first", "--out", tmp_path / "audit"),
     )
     written = json.loads((tmp_path / "audit" / "audit.json").read_text())
     assert set(written["aucs"]) == {*load_profile(tmp_path / "mine.yaml").rule_names, "sum"}
-    assert set(written["sizes"]) == set(EVERYONE)
+    assert set(written["sizes"]) == set(POPULATIONS)
     assert written["humans_first"]
 
 
-@pytest.mark.parametrize("module", [calibrating, matching], ids=["calibrate", "match"])
+@pytest.mark.parametrize("module", [calibrate_command, match_command], ids=["calibrate", "match"])
 def test_a_folder_is_no_profile(module, monkeypatch, tmp_path, capsys):
     with pytest.raises(SystemExit) as exited:
         command(module, monkeypatch, "--out", tmp_path)
@@ -242,7 +243,7 @@ def test_melodies_of_the_note_rnn_weighed_by_a_matched_profile_have_the_human_me
     assert len({rule.name for rule in profile.rules}) > 10
     human = human_melodies(split(read_corpus(tunes)).train, setting)
     machine = prior_melodies(small_prior.transposed(2), 3000, 32, np.random.default_rng(3))
-    rules = limited(MATCHED, human, setting)
+    rules = capped_rules(MATCHED, human, setting)
     limits = {rule.name: rule.parameters for rule in rules}
     assert all(rule.parameters == limits[rule.name] for rule in profile.rules[:-1])
     human_counts, machine_counts = (counts(melodies, rules, setting) for melodies in (human, machine))
@@ -258,7 +259,7 @@ def test_melodies_of_the_note_rnn_weighed_by_a_matched_profile_have_the_human_me
     assert after.max() < 0.05
 
 
-def test_a_matched_profile_is_worth_what_it_counts(given, folder):
+def test_a_matched_profile_rewards_what_it_counts(given, folder):
     given = {**given, "collections": (str(folder / "tunes.npz"),)}
     profile = match(MatchConfig(**{**given, "melodies": 2000}))
     weights = {rule.name: rule.weight for rule in profile.rules}
@@ -270,8 +271,8 @@ def test_a_matched_profile_is_worth_what_it_counts(given, folder):
     counted = counts(melodies, unweighted, profile.setting)
     every = [*(rule.weight for rule in profile.rules[:-1]), *profile.rules[-1].parameters["worth"]]
     np.testing.assert_allclose(score_melodies(melodies, profile).music_theory.sum(axis=1), counted @ every)
-    for change, told in (({"melodies": 0}, "melodies"), ({"penalty": 0.0}, "--penalty must be a number above 0")):
-        with pytest.raises(InputError, match=told):
+    for change, sentence in (({"melodies": 0}, "melodies"), ({"penalty": 0.0}, "--penalty must be a number above 0")):
+        with pytest.raises(InputError, match=sentence):
             match(MatchConfig(**{**given, **change}))
 
 
@@ -289,7 +290,7 @@ def test_counts_by_hand():
 
 def test_weights_go_to_their_rules_and_places():
     rules = [WeightedRule("key"), WeightedRule("stepwise", 1.0, {"most": 3.0}), WeightedRule("turn")]
-    assert weighted(rules, np.array([0.123456, 0.0009, -2.0, 5.55555, 0.0, -1.0, 0.25])) == (
+    assert weighted_rules(rules, np.array([0.123456, 0.0009, -2.0, 5.55555, 0.0, -1.0, 0.25])) == (
         WeightedRule("key", 0.123),
         WeightedRule("turn", -2.0),
         WeightedRule("onset", 1.0, {"worth": [5.56, 0.0, -1.0, 0.25]}),
@@ -298,7 +299,7 @@ def test_weights_go_to_their_rules_and_places():
 
 def test_every_rule_has_a_sign_and_every_pair_two_populations():
     assert set(SIGNS) <= {*HUMAN_RULES, "key"}
-    assert {name for pair in PAIRS for name in pair} == set(EVERYONE)
+    assert {name for pair in PAIRS for name in pair} == set(POPULATIONS)
     assert all(higher != lower for higher, lower in PAIRS)
 
 
