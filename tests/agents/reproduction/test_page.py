@@ -1,4 +1,4 @@
-"""Tables, figures and the page of a reproduction show the parts that lie in its folder, two seeds of each agent."""
+"""Tables, figures and page of a reproduction show the parts in its folder, with two seeds of each agent."""
 
 import base64
 import csv
@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from agents import compose
-from agents import reproduce as command
 from agents.evaluation.samples import given_sample
 from agents.report_page.curves import Curve, chart
+from agents.reproduction import results
 from agents.reproduction.models import MODELS, ReproduceConfig
 from agents.reproduction.paper_figures import CURVES
 from agents.reproduction.parts import Part, read_sample
@@ -60,7 +60,7 @@ def config(small_prior, small_prior_file, small_runs, tmp_path_factory) -> Repro
 
 @pytest.fixture(scope="module")
 def files(config):
-    return command._write_results(config, PARTS)
+    return results._write_results(config, PARTS)
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_charts_on_the_page_have_the_mean_of_the_seeds_and_a_band_around_it(text
 
 
 def test_figure_2_has_the_agents_of_one_preset(config, files):
-    figures = command._figures(config, command._read(config, PARTS))
+    figures = results._figures(config, results._read(config, PARTS))
     legends = {name: figure.axes[0].get_legend() for name, figure in figures.items() if "figure2" in name}
     shown = {name: [each.get_text() for each in legend.get_texts()] for name, legend in legends.items()}
     assert shown == {"figure2.png": ["Q"], "figure2_default.png": ["ppo_kl, default"]}

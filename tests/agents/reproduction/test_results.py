@@ -1,4 +1,4 @@
-"""One command remakes tables and figures; what is finished is not made again."""
+"""One command reproduces tables and figures; finished parts are not made again."""
 
 import csv
 import io
@@ -15,15 +15,16 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from agents import reproduce as command
+from agents.reproduce import main
+from agents.reproduction import models as reproduction
+from agents.reproduction import parts as reproduction_parts
+from agents.reproduction import results
 from agents.reproduction.models import MODELS, ReproduceConfig
-from agents.reproduction.models import models as reproduction
-from agents.reproduction.models import parts as reproduction_parts
 from agents.reproduction.page import MORE, PAIRS
 from agents.reproduction.parts import Part, read_sample
 from agents.reproduction.results import reproduce
 from agents.runs.run_directory import RunDirectory, RunError
-from agents.training.trainer import callbacks
+from agents.training import callbacks
 from melody_env.measures import human_reference
 from note_rnn import run_command, write_json
 from note_rnn.corpus import CorpusError
@@ -57,15 +58,15 @@ class HerePool:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def at_hand():
-    """Forty tunes of people, and no other process."""
+def available_tunes():
+    """Forty human tunes, and no other process."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "ProcessPoolExecutor", HerePool)
-        patch.setattr(command, "load_corpus", lambda: None)
-        for module in (command, human_reference):
+        patch.setattr(results, "ProcessPoolExecutor", HerePool)
+        patch.setattr(results, "load_corpus", lambda: None)
+        for module in (results, human_reference):
             patch.setattr(module, "held_out_melodies", lambda setting: HUMAN)
         for module in (human_reference, reproduction_parts):
-            patch.setattr(module, "learned_tunes", lambda setting: list(HUMAN[:20]))
+            patch.setattr(module, "training_tunes", lambda setting: list(HUMAN[:20]))
         patch.setattr(reproduction, "QUICK", reproduction.QUICK._replace(checkpoints=2))
         patch.setattr(reproduction_parts, "PIECES", 8)
         patch.setattr(callbacks, "show_pieces", lambda *arguments: None)
@@ -142,8 +143,8 @@ def test_in_a_browser_the_page_plays_and_figure_3_is_drawn(config, files, visit)
 
 def test_every_agent_is_made_of_every_seed_and_every_reference_once(config, tmp_path, monkeypatch):
     made = []
-    monkeypatch.setattr(command, "make", lambda part, config: made.append(part) or part.name)
-    monkeypatch.setattr(command, "_write_results", lambda config, parts: [config.folder, *parts])
+    monkeypatch.setattr(results, "make", lambda part, config: made.append(part) or part.name)
+    monkeypatch.setattr(results, "_write_results", lambda config, parts: [config.folder, *parts])
     folder, *parts = reproduce(replace(config, out=tmp_path, seeds=2))
     assert folder == tmp_path
     assert parts == made
@@ -153,17 +154,17 @@ def test_every_agent_is_made_of_every_seed_and_every_reference_once(config, tmp_
 
 
 def test_a_note_rnn_is_pretrained_once_by_the_papers_recipe(config, tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(command, "pretrain", lambda given: asked.append(given) or given.out.touch())
+    requested = []
+    monkeypatch.setattr(results, "pretrain", lambda given: requested.append(given) or given.out.touch())
     train = replace(config, out=tmp_path, prior="train")
-    command._provide_note_rnn(train)
-    assert (asked[0].out, asked[0].recipe) == (tmp_path / "note_rnn.safetensors", "paper")
-    assert asked[0].log_dir == tmp_path / "pretraining"
-    command._provide_note_rnn(train)
-    assert len(asked) == 1
+    results._provide_note_rnn(train)
+    assert (requested[0].out, requested[0].recipe) == (tmp_path / "note_rnn.safetensors", "paper")
+    assert requested[0].log_dir == tmp_path / "pretraining"
+    results._provide_note_rnn(train)
+    assert len(requested) == 1
 
 
-def test_numbers_are_of_those_who_composed(config, files):
+def test_numbers_are_those_of_their_composers(config, files):
     found = table(config)
     assert float(found["random in key", "notes_not_in_key"]["value"]) == 0.0
     assert float(found["Note RNN", "kl"]["value"]) == pytest.approx(0.0, abs=1e-5)
@@ -197,17 +198,17 @@ def test_a_moved_folder_is_still_finished(config, files, tmp_path, monkeypatch):
     reproduction_parts.make(Part("Q", MODELS[0], 0), replace(config, out=tmp_path / "moved"))
 
 
-def test_a_stopped_training_goes_on_to_the_same_agent(config, files, tmp_path, monkeypatch):
+def test_a_stopped_training_resumes_to_the_same_agent(config, files, tmp_path, monkeypatch):
     part = Part("Q", MODELS[0], 0)
     stopped = ReproduceConfig(**{**vars(config), "out": tmp_path})
     with monkeypatch.context() as patch:
         patch.setattr(callbacks.ProgressCallback, "_on_step", interrupt_after(10))
-        with pytest.raises(RunError, match="was stopped, and saved"):
+        with pytest.raises(RunError, match="was stopped and saved"):
             reproduction_parts.make(part, stopped)
     assert not (part.folder(stopped) / "pieces.npz").exists()
     reproduction_parts.make(part, stopped)
-    whole, went_on = (read_sample(part, each) for each in (config, stopped))
-    assert went_on.melodies.tolist() == whole.melodies.tolist()
+    whole, resumed = (read_sample(part, each) for each in (config, stopped))
+    assert resumed.melodies.tolist() == whole.melodies.tolist()
 
 
 def interrupt_after(steps: int):
@@ -253,17 +254,17 @@ def test_more_compositions_need_no_training(config, files, monkeypatch):
 
 
 def test_without_tunes_the_rest_is_made(monkeypatch, capsys):
-    def none_at_hand():
+    def no_corpus():
         raise CorpusError("The tune books come with music21.")
 
-    monkeypatch.setattr(command, "load_corpus", none_at_hand)
+    monkeypatch.setattr(results, "load_corpus", no_corpus)
     setting = ReproduceConfig().training(MODELS[0], 0).environment().setting
-    assert command._references_at_hand(setting) == ["random in key"]
-    monkeypatch.setattr(command, "load_corpus", lambda: None)
-    assert command._references_at_hand(setting) == ["Human", "Markov-3", "random in key"]
-    monkeypatch.setattr(command, "held_out_melodies", lambda setting: None)
-    assert command._references_at_hand(setting) == ["Markov-3", "random in key"]
-    assert "Without people's tunes" in capsys.readouterr().out
+    assert results._available_references(setting) == ["random in key"]
+    monkeypatch.setattr(results, "load_corpus", lambda: None)
+    assert results._available_references(setting) == ["Human", "Markov-3", "random in key"]
+    monkeypatch.setattr(results, "held_out_melodies", lambda setting: None)
+    assert results._available_references(setting) == ["Markov-3", "random in key"]
+    assert "Without human tunes" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -276,11 +277,11 @@ def test_without_tunes_the_rest_is_made(monkeypatch, capsys):
         (["--prior", "nowhere"], "No Note RNN at nowhere.safetensors"),
     ],
 )
-def test_bad_input_is_told_in_a_sentence(arguments, sentence, tmp_path, monkeypatch, capsys):
+def test_bad_input_is_reported_in_a_sentence(arguments, sentence, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["reproduce", *arguments])
     with pytest.raises(SystemExit) as exit_info:
-        run_command(command.main)
+        run_command(main)
     assert exit_info.value.code == 2
     assert sentence in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
