@@ -1,4 +1,4 @@
-"""`python -m agents.evaluate RUN`: count the paper's statistics over many compositions of a run's agent."""
+"""The command evaluate: the paper's statistics over many compositions of a run's agent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,21 +19,21 @@ from note_rnn.common.command_line import parse
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """Let the newest agent of a run, and the Note RNN that it started from, compose; print the table of the paper.
+    """Evaluate the newest agent of a run beside the Note RNN that it started from, and print the paper's table.
 
-    The figures also go to evaluation.json in the folder of the run.
+    The metrics are also written to evaluation.json in the folder of the run.
     """
 
     run: Annotated[Path, tyro.conf.Positional]
     """Folder of the run."""
     compositions: int = 100_000
-    """Pieces of each; the paper has 100,000."""
+    """Number of pieces of each; 100,000 in the paper."""
     seed: int = 0
-    """Seed of the pieces."""
+    """Random seed of the pieces."""
 
 
 def evaluate_run(config: EvaluateConfig) -> dict[str, dict[str, float]]:
-    """Return the metrics of Note RNN and agent; print and save them. Raises RunError where there is no run."""
+    """Return the metrics of Note RNN and agent; print and save them. Raises RunError if there is no run."""
     if config.compositions < 1:
         raise InputError(f"--compositions must be at least 1, not {config.compositions}.")
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""The command reproduce: Table 1, Figure 2 and Figure 3 of the paper, remade."""
+"""The command reproduce: Table 1, Figure 2 and Figure 3 of the paper."""
 
 from collections.abc import Sequence
 

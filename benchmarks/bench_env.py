@@ -1,6 +1,6 @@
-"""How many steps a second the rules and the environment make on one core, beside what the processor allows.
+"""Steps per second of the rules and the environment on one core, beside the limit of the processor.
 
-The limit is the time of the two matrix products that a Note RNN of 100 units cannot do without for B pieces:
+The limit is the time of the two matrix products that a Note RNN of 100 units requires for B pieces:
 [B, 138] x [138, 400] (input and state to gates) and [B, 100] x [100, 38] (state to logits), measured in the same run.
 Tokens and the Note RNN's weights are random: the speed does not depend on them.
 
@@ -31,22 +31,22 @@ T = 32
 
 
 def matrix_products(size: int) -> Callable[[], object]:
-    """Return the products of one piece of `T` steps."""
+    """Return a function that computes the products for `size` pieces of `T` steps."""
     inputs, gates = torch.randn(size, 138), torch.randn(138, 400)
     hidden, logits = torch.randn(size, 100), torch.randn(100, VOCABULARY_SIZE)
     return lambda: [(inputs @ gates, hidden @ logits) for _ in range(T)]
 
 
 @torch.inference_mode()
-def hear(prior: NoteRNN, tokens: torch.Tensor) -> None:
-    """Let `prior` hear `tokens` [T, B] one by one."""
+def run_note_rnn(prior: NoteRNN, tokens: torch.Tensor) -> None:
+    """Feed `tokens` [T, B] to `prior`, step by step."""
     state = prior.zero_state(tokens.shape[1])
     for row in tokens:
         _, state = prior.step(row, state)
 
 
 def score(profile: RewardProfile, actions: npt.NDArray[np.int64]) -> None:
-    """Compose `actions` [T, B] and score every token."""
+    """Append `actions` [T, B] to a composition and score every token."""
     composition = Composition(actions.shape[1], T)
     for row in actions:
         composition.append(row)
@@ -56,7 +56,7 @@ def score(profile: RewardProfile, actions: npt.NDArray[np.int64]) -> None:
 def play(
     step: Callable[..., object], actions: npt.NDArray[np.int64], reset: Callable[[], object] | None = None
 ) -> None:
-    """Compose one piece of `actions` [T, ...]; without `reset` where the environment starts anew by itself."""
+    """Play one piece of `actions` [T, ...]; no `reset` is needed for an environment that resets itself."""
     if reset:
         reset()
     for action in actions:
@@ -64,7 +64,7 @@ def play(
 
 
 def subjects(size: int) -> dict[str, tuple[int, Callable[[], object]]]:
-    """Return what is measured: by name, the pieces composed at a time and a function that composes them once."""
+    """Return the subjects by name: the number of pieces in parallel and a function that composes them once."""
     actions = np.random.default_rng(0).integers(VOCABULARY_SIZE, size=(T, size))
     prior, profile = NoteRNN().eval().requires_grad_(False), load_profile("paper")
     calibrated = load_profile("calibrated")
@@ -75,7 +75,7 @@ def subjects(size: int) -> dict[str, tuple[int, Callable[[], object]]]:
     sb3.reset()
     return {
         "matrix products (the limit)": (size, matrix_products(size)),
-        "Note RNN": (size, lambda: hear(prior, tokens)),
+        "Note RNN": (size, lambda: run_note_rnn(prior, tokens)),
         "nine rules": (size, lambda: score(profile, actions)),
         "rules of `calibrated`": (size, lambda: score(calibrated, actions)),
         "engine: rules and log p": (size, lambda: play(engine.step, actions, engine.reset)),
@@ -86,10 +86,10 @@ def subjects(size: int) -> dict[str, tuple[int, Callable[[], object]]]:
 
 
 def main() -> None:
-    """Print for each subject the microseconds for a step of all pieces, and steps a second beside the limit."""
+    """Print for each subject the microseconds per step of all pieces, and steps per second beside the limit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--num-envs", type=int, default=256, metavar="B", help="pieces in lockstep (default 256)")
-    parser.add_argument("--repeats", type=int, default=50, help="the best of so many pieces counts (default 50)")
+    parser.add_argument("--repeats", type=int, default=50, help="repetitions, of which the fastest counts (default 50)")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)

@@ -1,10 +1,10 @@
-"""How many transitions a second an agent learns on one core, beside nn.LSTM alone and what the processor allows.
+"""Transitions per second that an agent learns on one core, beside nn.LSTM alone and the limit of the processor.
 
-A transition is learned once for each update that it is part of. Two limits are measured in the same run, for the same
-minibatches: the matrix products that the forward and backward pass of an LSTM of 100 units cannot do without, and
-PyTorch's nn.LSTM with a linear head on dense one-hot input, forward and backward, with no learning around it.
-"update" is all of an agent's update (sampling, both networks, returns, loss, clipping, Adam); "end to end" is `learn`
-as a whole, composing and rewards included, with the algorithm's default settings but for the minibatch.
+A transition counts once for each update that it is part of. Two limits are measured in the same run, for the same
+minibatches: the matrix products that the forward and backward pass of an LSTM of 100 units requires, and PyTorch's
+nn.LSTM with a linear head on dense one-hot input, forward and backward, without any learning around it. "update" is an
+agent's whole update (sampling, both networks, returns, loss, clipping, Adam); "end to end" is all of `learn`, composing
+and rewards included, with the algorithm's default hyperparameters except the minibatch.
 
     OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/bench_learning.py
 """
@@ -31,7 +31,7 @@ F = VOCABULARY_SIZE + T + 1
 
 
 def products(size: int) -> Callable[[], object]:
-    """Return the products of a forward and a backward pass over `T` steps of `size` pieces."""
+    """Return a function that computes the products of a forward and backward pass over `T` steps of `size` pieces."""
     inputs, gates, head = torch.randn(size, F + H), torch.randn(F + H, 4 * H), torch.randn(H, VOCABULARY_SIZE)
     hidden, d_gates, d_logits = torch.randn(size, H), torch.randn(size, 4 * H), torch.randn(size, VOCABULARY_SIZE)
 
@@ -44,7 +44,7 @@ def products(size: int) -> Callable[[], object]:
 
 
 def lstm_alone(size: int) -> Callable[[], object]:
-    """Return nn.LSTM with a linear head, forward and backward."""
+    """Return a function that runs nn.LSTM with a linear head, forward and backward."""
     lstm, head, inputs = nn.LSTM(F, H), nn.Linear(H, VOCABULARY_SIZE), torch.randn(T, size, F)
 
     def run() -> None:
@@ -55,7 +55,7 @@ def lstm_alone(size: int) -> Callable[[], object]:
 
 
 def agent(algo: Algorithm, size: int, prior: NoteRNN, **changes: Any) -> Any:
-    """Return an agent of `algo` with minibatches of `size` pieces that has begun to learn."""
+    """Return an agent of `algo` with minibatches of `size` pieces, after its first update."""
     config = TrainConfig.of(algo, batch_size=size, **changes)
     env = MelodyVecEnv(config.n_envs, **replace(config.environment(), prior=prior).arguments)
     model = config.agent.build(algo, env, prior, 0, "cpu")
@@ -65,7 +65,7 @@ def agent(algo: Algorithm, size: int, prior: NoteRNN, **changes: Any) -> Any:
 
 
 def learn(model: Any, steps: int) -> tuple[float, float]:
-    """Let `model` take `steps` steps; return the transitions learned a second of updating, and of all it did."""
+    """Train `model` for `steps` steps; return transitions per second of updates alone, and end to end."""
     train, updates, updating = model.train, model._n_updates, 0.0
 
     def timed(*arguments: Any, **keywords: Any) -> None:
@@ -83,9 +83,9 @@ def learn(model: Any, steps: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Print the transitions a second of each subject, minibatch by minibatch, beside the two limits."""
+    """Print the transitions per second of each subject, for each minibatch size, beside the two limits."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=40, help="the best of so many updates counts (default 40)")
+    parser.add_argument("--repeats", type=int, default=40, help="repetitions, of which the fastest counts (default 40)")
     parser.add_argument("--steps", type=int, default=131_072, help="steps of the end-to-end runs (default 131,072)")
     parser.add_argument(
         "--minibatches", type=int, nargs="+", default=[32, 128], metavar="B", help="pieces per update (default 32 128)"
@@ -110,9 +110,9 @@ def main() -> None:
         show("nn.LSTM on one-hot input", alone)
         for algo in ("psi", "ppo_kl", "q"):
             steps = arguments.steps // (8 if algo == "q" else 1)
-            updating, all_in_all = learn(agent(algo, size, prior, **changes), steps)
-            show(f"{algo}: update", updating)
-            show(f"{algo}: end to end", all_in_all)
+            update, end_to_end = learn(agent(algo, size, prior, **changes), steps)
+            show(f"{algo}: update", update)
+            show(f"{algo}: end to end", end_to_end)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Why does the paper's G look so weak? G in the paper preset, with the prior fixed and with its gradient let into it.
+"""G with the paper preset, with the prior fixed or trained: a possible cause of the paper's weak results for G.
 
-In the original the target of G holds the Reward RNN's log p without a stop, so that each update trains the Reward RNN
-too, which the paper says is fixed. `--moving-prior` does the same here, for this comparison alone: the network that
-gives log p in the target, in the policy and in the reward is one, and it learns.
+In the original the target of G contains the Reward RNN's log p without a stopped gradient, so each update also trains
+the Reward RNN, which the paper describes as fixed. `--moving-prior` reproduces this, for comparison only: one network,
+which is trained, gives log p in the target, in the policy and in the reward.
 
     python benchmarks/g_question.py --seed 0
     python benchmarks/g_question.py --seed 0 --moving-prior
@@ -28,7 +28,7 @@ from note_rnn import NoteRNN
 
 
 class MovingPriorG(RecurrentDQN):
-    """G as the original learns it: the gradient of the target reaches the prior, and the optimizer follows it."""
+    """G as in the original: the prior receives the gradient of the target and is optimised with the agent."""
 
     def _setup_model(self) -> None:
         super()._setup_model()
@@ -37,12 +37,12 @@ class MovingPriorG(RecurrentDQN):
 
     @property
     def moving_prior(self) -> NoteRNN:
-        """The prior that learns with the agent."""
+        """The prior that is trained with the agent."""
         assert self.policy.prior is not None
         return self.policy.prior
 
     def loss(self, batch: EpisodeBatch) -> Tensor:
-        """Return the mean squared error of Eq. 13, its target differentiable in the prior."""
+        """Return the mean squared error of Eq. 13, with a target differentiable in the prior."""
         logits, _ = self.moving_prior(batch.observations.long())
         log_base = logits.log_softmax(-1)
         scores, _ = self.policy.network(batch.observations, batch.log_base)
@@ -55,10 +55,10 @@ class MovingPriorG(RecurrentDQN):
 
 
 def main() -> None:
-    """Train one seed; print the table's metrics as a line of JSON."""
+    """Train one seed and print the metrics of the table as a line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--moving-prior", action="store_true", help="let the gradient into the prior")
+    parser.add_argument("--moving-prior", action="store_true", help="train the prior too")
     parser.add_argument("--steps", type=int, default=3_000_000, help="environment steps (default: the paper's)")
     parser.add_argument("--compositions", type=int, default=10_000)
     arguments = parser.parse_args()
@@ -73,7 +73,7 @@ def main() -> None:
         env.engine.prior = model.moving_prior
         environment = replace(environment, prior=model.moving_prior)
     started = time.process_time()
-    model.learn(config.total_timesteps, log_interval=None)  # type: ignore[arg-type]  # SB3 takes it for never
+    model.learn(config.total_timesteps, log_interval=None)  # type: ignore[arg-type]  # SB3 takes None for never
     seconds = time.process_time() - started
     pieces = compose_pieces(Agent(model.policy, environment).player(), arguments.compositions, config.seed, environment)
     metrics = table_metrics(pieces)

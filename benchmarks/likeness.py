@@ -1,7 +1,7 @@
-"""How like people's tunes pieces are: the figures of `human_likeness.py`.
+"""Measures of likeness to human tunes: the figures of `human_likeness.py`.
 
-Held-out tunes of people judge everyone. A classifier learns from the training tunes and from half of the pieces, and is
-judged on held-out tunes and the other half. Shapes: N pieces or windows, T steps.
+Every composer is compared with held-out human tunes. Classifiers are fitted to the training tunes and half of the
+pieces, and tested on held-out tunes and the other half. Shapes: N pieces or windows, T steps.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,23 +13,23 @@ from agents.composing.pieces import compose_pieces, log_likelihood
 from agents.composing.players import Player
 from melody_env import EnvironmentSpec, RewardProfile, Setting, discriminator_auc, melody_statistics, score_melodies
 from melody_env.measures.copying import longest_shared_runs
-from melody_env.measures.discriminator import LOGISTIC, TREES, Judge
+from melody_env.measures.discriminator import LOGISTIC, TREES, Classifier
 from melody_env.measures.gru_discriminator import GRU
-from melody_env.measures.populations import held_out_of, human_melodies
+from melody_env.measures.populations import held_out_windows, human_melodies
 from melody_env.measures.statistics import count_distinct
 from note_rnn import VOCABULARY_SIZE, InputError, NoteRNN, Tokens, transposed
 from note_rnn.corpus import load_corpus, split
 
-JUDGES: Mapping[str, Judge] = {"logistic": LOGISTIC, "trees": TREES, "gru": GRU}
+CLASSIFIERS: Mapping[str, Classifier] = {"logistic": LOGISTIC, "trees": TREES, "gru": GRU}
 HALVES = 2
 COMPARED = 500
-"""Pieces that are looked for in the tunes that were learned from."""
+"""Pieces searched for runs shared with training tunes."""
 MIN_TUNES = 20
 
 
 @dataclass(frozen=True)
-class People:
-    """People's tunes in one setting: windows to learn from and others to judge by."""
+class HumanTunes:
+    """Human tunes in one setting: windows for training and for testing."""
 
     setting: Setting
     train: Tokens
@@ -37,61 +37,64 @@ class People:
     held_out: Tokens
     """[N, T]"""
     tunes: Sequence[Tokens]
-    """All segments of the training tunes, whatever their meter."""
+    """All segments of the training tunes, in any meter."""
 
     @classmethod
-    def of(cls, setting: Setting) -> "People":
-        """Return those of the default collections; CorpusError where there are none, InputError where too few fit."""
+    def of(cls, setting: Setting) -> "HumanTunes":
+        """Return those of the default collections; raises CorpusError if missing, InputError if too few fit."""
         parts = split(load_corpus())
-        train, held_out = human_melodies(parts.train, setting), held_out_of(parts, setting)
+        train, held_out = human_melodies(parts.train, setting), held_out_windows(parts, setting)
         if min(len(train), len(held_out)) < MIN_TUNES:
             raise InputError(
                 f"Only {len(held_out)} held-out tunes have {setting.steps} steps in a meter like {setting.meter}, "
-                "too few to judge by: compare shorter pieces."
+                "too few to compare with: choose shorter pieces."
             )
         return cls(setting, train, held_out, [transposed(each, setting.transposition) for each in parts.train.segments])
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """What is asked of every composer's pieces."""
+    """Figures of the pieces of each composer, compared with human tunes."""
 
-    people: People
+    human: HumanTunes
     profiles: Mapping[str, RewardProfile]
-    """What r_MT is told by."""
+    """Profiles of the reported r_MT."""
     compositions: int
     judged: int
-    """Of the pieces so many are shown to the classifiers."""
+    """Number of pieces given to the classifiers."""
     seed: int
 
     def of_player(self, player: Player, environment: EnvironmentSpec) -> dict[str, float]:
-        """Return the figures of the pieces that the `player` composes in this `environment`."""
+        """Return the figures of pieces composed by `player` in this `environment`."""
         pieces = compose_pieces(player, self.compositions, self.seed, environment)
         melodies = pieces.melodies
         return {
             **self._music_theory(melodies),
             "log_prob": float(pieces.finished.log_prob.mean()) / melodies.shape[1],
             "kl": float(pieces.kl.mean()),
-            **{name: self._auc(judge, melodies[: self.judged], self.people.train) for name, judge in JUDGES.items()},
+            **{
+                name: self._auc(classifier, melodies[: self.judged], self.human.train)
+                for name, classifier in CLASSIFIERS.items()
+            },
             "overlap": self._overlap(melodies),
-            "human_nats": -log_likelihood(player, self.people.held_out, environment),
+            "human_nats": -log_likelihood(player, self.human.held_out, environment),
             "distinct": count_distinct(melodies) / len(melodies),
             "longest_shared_run": self._shared_run(melodies),
         }
 
-    def of_people(self, prior: NoteRNN) -> dict[str, float]:
-        """Return the figures of the held-out tunes; where these are the judges, those of the training tunes.
+    def of_human_tunes(self, prior: NoteRNN) -> dict[str, float]:
+        """Return the figures of the held-out tunes or, where these are the reference, of the training tunes.
 
-        Classifiers try to tell one half of the training tunes from the other.
+        The classifiers compare the two halves of the training tunes.
         """
         rng = np.random.default_rng(self.seed)
-        held_out, train = self.people.held_out, self.people.train[rng.permutation(len(self.people.train))]
+        held_out, train = self.human.held_out, self.human.train[rng.permutation(len(self.human.train))]
         primers = rng.integers(VOCABULARY_SIZE, size=len(held_out))
-        prior = prior.transposed(self.people.setting.transposition)
+        prior = prior.transposed(self.human.setting.transposition)
         return {
             **self._music_theory(held_out),
             "log_prob": prior.log_prob(held_out, primers).mean().item(),
-            **{name: self._auc(judge, train[::2], train[1::2]) for name, judge in JUDGES.items()},
+            **{name: self._auc(classifier, train[::2], train[1::2]) for name, classifier in CLASSIFIERS.items()},
             "overlap": self._overlap(train),
             "longest_shared_run": self._shared_run(held_out),
         }
@@ -99,21 +102,21 @@ class Likeness:
     def logistic_auc(self, player: Player, environment: EnvironmentSpec) -> float:
         """Return the AUC of the logistic classifier alone."""
         pieces = compose_pieces(player, self.judged, self.seed, environment)
-        return self._auc(LOGISTIC, pieces.melodies, self.people.train)
+        return self._auc(LOGISTIC, pieces.melodies, self.human.train)
 
     def _music_theory(self, melodies: Tokens) -> dict[str, float]:
         """Return r_MT per step by each profile, not divided by c."""
-        scores = {name: score_melodies(melodies, each, self.people.setting) for name, each in self.profiles.items()}
+        scores = {name: score_melodies(melodies, each, self.human.setting) for name, each in self.profiles.items()}
         return {f"r_MT: {name}": float(each.music_theory.mean()) for name, each in scores.items()}
 
-    def _auc(self, judge: Judge, melodies: Tokens, learned: Tokens) -> float:
-        people, rng = self.people, np.random.default_rng(self.seed)
-        return discriminator_auc(people.held_out, melodies, rng, people.setting, judge, learned, HALVES)
+    def _auc(self, classifier: Classifier, melodies: Tokens, training_tunes: Tokens) -> float:
+        human, rng = self.human, np.random.default_rng(self.seed)
+        return discriminator_auc(human.held_out, melodies, rng, human.setting, classifier, training_tunes, HALVES)
 
     def _overlap(self, melodies: Tokens) -> float:
         """Return the mean overlap of twelve statistics with the held-out tunes."""
-        setting = self.people.setting
-        return melody_statistics(melodies, setting).overlaps(melody_statistics(self.people.held_out, setting))["mean"]
+        setting = self.human.setting
+        return melody_statistics(melodies, setting).overlaps(melody_statistics(self.human.held_out, setting))["mean"]
 
     def _shared_run(self, melodies: Tokens) -> float:
-        return float(np.median(longest_shared_runs(melodies[:COMPARED], self.people.tunes)))
+        return float(np.median(longest_shared_runs(melodies[:COMPARED], self.human.tunes)))

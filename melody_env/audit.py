@@ -22,19 +22,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         check_out_folder(config.out)
     result = audit(config)
     steps = load_profile(config.profile).with_setting(**config.setting_changes()).setting.steps
-    title = f"{config.profile}, {steps} steps, {result.sizes[HUMAN]} tunes of people ({', '.join(config.corpus)})"
+    title = f"{config.profile}, {steps} steps, {result.sizes[HUMAN]} human tunes ({', '.join(config.corpus)})"
     Console().print(audit_table(result, title))
     print(", ".join(f"{pair}: {value:.3f}" for pair, value in result.machines_in_order.items()))
     if result.noisy_rules:
-        print(f"Rules that rank a machine above people: {', '.join(result.noisy_rules)}.")
+        print(f"Rules that rank a machine above human tunes: {', '.join(result.noisy_rules)}.")
     if config.out is not None:
         write_json(config.out / "audit.json", {"config": asdict(config), **result.as_dict()})
         with replacing(config.out / "audit.png") as temporary:
             audit_figure(result, title).savefig(temporary, dpi=100)
         print(f"Saved {config.out}/audit.json and .png")
-    if config.require_human_first and not result.puts_humans_first:
-        first = [name for name, (low, _) in result.intervals.items() if low <= 0.5]
-        print(f"People do not come first: {', '.join(first)}.", file=sys.stderr)
+    if config.require_human_first and not result.ranks_human_first:
+        unranked = [name for name, (low, _) in result.intervals.items() if low <= 0.5]
+        print(f"Human tunes do not rank above: {', '.join(unranked)}.", file=sys.stderr)
         sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""The command calibrate: weights of rules that rank human melodies first, as a reward profile."""
+"""The command calibrate: a reward profile fitted to rank human melodies first."""
 
 from collections.abc import Sequence
 
@@ -14,14 +14,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     check_out_file(config.out)
     profile = calibrate(config)
     comments = [
-        "What tells people's melodies from machines', weighed: python -m melody_env.calibrate",
-        f"People: {', '.join(config.collections)}, without what is held out. Note RNN: {config.prior}. "
+        "Rules weighed to distinguish human melodies from machine melodies: python -m melody_env.calibrate",
+        f"Human tunes: {', '.join(config.collections)}, without held-out tunes. Note RNN: {config.prior}. "
         f"Seed {config.seed}.",
-        "A weight is the log-odds of people against the Note RNN that one more of its kind is worth, so c is 1.",
-        "Of the rules that were weighed, those not named have no weight.",
+        "A weight is the change per count in the log-odds of human against Note RNN melodies, so c is 1.",
+        "Other rules that were weighed have no weight.",
     ]
     write_profile(profile, config.out, comments)
-    print(f"Saved {config.out}. How well it ranks: python -m melody_env.audit --profile {config.out}")
+    print(f"Saved {config.out}. To audit it: python -m melody_env.audit --profile {config.out}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The command match: weights of rules that give an agent the means of human tunes, as a reward profile."""
+"""The command match: a reward profile fitted to the means of human tunes."""
 
 from collections.abc import Sequence
 
@@ -14,10 +14,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     check_out_file(config.out)
     profile = match(config)
     comments = [
-        "What the Note RNN has too little or too much of beside people, weighed: python -m melody_env.match",
-        f"People: {', '.join(config.collections)}, without what is held out, {profile.setting.steps} steps. "
+        "Rules weighed by the difference of the Note RNN from human tunes: python -m melody_env.match",
+        f"Human tunes: {', '.join(config.collections)}, without held-out tunes, {profile.setting.steps} steps. "
         f"Note RNN: {config.prior}. Seed {config.seed}.",
-        "Weights are nats, so c is 1: tuned with them, undiscounted, an agent has as much of each as people have.",
+        "Weights are nats, so c is 1: tuned with them, undiscounted, an agent has the human mean of each rule.",
     ]
     write_profile(profile, config.out, comments)
     print(f"Saved {config.out}. Tune with it: {train_command()} --algo ppo_kl --preset people --reward {config.out}")

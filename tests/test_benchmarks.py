@@ -1,4 +1,4 @@
-"""The benchmarks, run small: what they print follows from what they measured."""
+"""The benchmarks at small size: their output follows from their measurements."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from note_rnn.extraction.tunes import Bars
 
 
 class Clock:
-    """A clock that moves on by a second whenever it is read."""
+    """A clock that advances by a second at each reading."""
 
     def __init__(self):
         self.seconds = 0.0
@@ -80,10 +80,10 @@ def test_a_transition_counts_for_each_update_that_it_is_part_of(monkeypatch, sma
 
     model = bench_learning.agent("q", 4, small_prior, n_envs=4, learning_starts=0)
     monkeypatch.setattr(bench_learning.time, "perf_counter", Clock())
-    updating, all_in_all = bench_learning.learn(model, 64)
+    update, end_to_end = bench_learning.learn(model, 64)
     # 16 updates of 4 pieces, a second each by that clock, which is read twice for each and twice for the whole
-    assert updating == 4 * 32
-    assert all_in_all == pytest.approx(16 * 4 * 32 / 33)
+    assert update == 4 * 32
+    assert end_to_end == pytest.approx(16 * 4 * 32 / 33)
 
 
 def test_speeds_of_learning_stand_beside_two_limits(monkeypatch, capsys):
@@ -116,7 +116,7 @@ def test_learning_is_measured_end_to_end(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("moving", [False, True])
-def test_only_where_it_may_move_does_the_prior_of_g_move(moving, monkeypatch, capsys):
+def test_the_prior_of_g_is_trained_only_on_request(moving, monkeypatch, capsys):
     import g_question
 
     arguments = ["--seed", 5, "--steps", 160 * 34, "--compositions", 30, *["--moving-prior"] * moving]
@@ -151,14 +151,14 @@ def test_agents_are_compared_with_human_tunes_and_controls(tunes, small_runs, tm
     from agents.composing.composers import load_run
     from melody_env import load_profile, score_melodies
 
-    for judge in ("trees", "gru"):  # as sure as the quickest, for this
-        monkeypatch.setitem(likeness.JUDGES, judge, likeness.LOGISTIC)
+    for name in ("trees", "gru"):  # the quickest in place of the others
+        monkeypatch.setitem(likeness.CLASSIFIERS, name, likeness.LOGISTIC)
     out = tmp_path / "likeness.json"
     arguments = [f"an agent={small_runs[0]}", "--compositions", 40, "--judged", 30, "--out", out, "--seed", 4]
     output = output_of(human_likeness, [*arguments, "--temperatures", 0.5, 2], monkeypatch, capsys)
     assert f"Saved {out}" in output
     rows = json.loads(out.read_text())["rows"]
-    labels = ["people", "Note RNN", "Note RNN given the position", "an agent"]
+    labels = ["Human", "Note RNN", "Note RNN given the position", "an agent"]
     assert [label for label in rows if "temperature" not in label] == labels
     assert output.startswith(human_likeness.markdown(rows))
     assert all(figures["longest_shared_run"] >= 1 for (figures,) in rows.values())
@@ -167,9 +167,9 @@ def test_agents_are_compared_with_human_tunes_and_controls(tunes, small_runs, tm
     melodies = compose(small_runs[0], 40, seed=4)
     scores = score_melodies(melodies, load_profile("paper")).music_theory
     assert agent["r_MT: paper"] == pytest.approx(scores.mean())
-    heard = np.concatenate([np.full((40, 1), 1), melodies[:, :-1]], axis=1)
+    inputs = np.concatenate([np.full((40, 1), 1), melodies[:, :-1]], axis=1)
     prior = load_run(small_runs[0]).environment.prior
-    log_probs = prior.log_probs(heard).numpy()[:, 1:]  # the first follows a random note
+    log_probs = prior.log_probs(inputs).numpy()[:, 1:]  # the first follows a random note
     expected = np.take_along_axis(log_probs, melodies[:, 1:, None], -1).mean()
     assert agent["log_prob"] == pytest.approx(expected, rel=0.05)
     assert agent["distinct"] == len(np.unique(melodies, axis=0)) / 40

@@ -1,4 +1,4 @@
-"""The benchmark that compares agents with human tunes and with controls that no reward has touched."""
+"""The benchmark that compares agents with human tunes and with controls without a reward."""
 
 import sys
 
@@ -18,8 +18,8 @@ def prior() -> NoteRNN:
     return load_note_rnn()
 
 
-def test_told_the_position_the_prior_plays_what_stands_there(prior):
-    from honest_controls import fit_position
+def test_given_the_position_the_prior_plays_the_token_there(prior):
+    from reward_free_controls import fit_position
 
     windows = np.ones((300, 8), np.int64)
     windows[:, ::4] = E4
@@ -33,7 +33,7 @@ def test_told_the_position_the_prior_plays_what_stands_there(prior):
 
 
 def test_colder_is_more_likely_and_still_the_prior(prior):
-    from honest_controls import ColderPrior
+    from reward_free_controls import ColderPrior
 
     environment = EnvironmentSpec.of(prior=prior, length=8)
     players = (ColderPrior(1), NoteRNNPlayer(), ColderPrior(0.5))
@@ -43,15 +43,15 @@ def test_colder_is_more_likely_and_still_the_prior(prior):
     assert cold.kl.mean() > own.kl.mean() == pytest.approx(0, abs=1e-4)
 
 
-def test_figures_of_pieces_and_of_people(prior):
-    from likeness import Likeness, People
+def test_figures_of_pieces_and_of_human_tunes(prior):
+    from likeness import HumanTunes, Likeness
 
     rng = np.random.default_rng(0)
     tunes = rng.choice([C4, E4, G4, 1, 1, 1], (240, 16))
     setting = Setting(length=16)
-    people = People(setting, tunes[:200], tunes[200:], list(tunes[:200]))
-    likeness = Likeness(people, {"paper": load_profile("paper")}, compositions=100, judged=80, seed=0)
-    own = likeness.of_people(prior)
+    human = HumanTunes(setting, tunes[:200], tunes[200:], list(tunes[:200]))
+    likeness = Likeness(human, {"paper": load_profile("paper")}, compositions=100, judged=80, seed=0)
+    own = likeness.of_human_tunes(prior)
     composed = likeness.of_player(NoteRNNPlayer(), EnvironmentSpec.of(prior=prior, **setting.as_dict()))
     assert own["logistic"] == pytest.approx(0.5, abs=0.15)
     assert min(composed[name] for name in ("logistic", "trees", "gru")) > 0.8  # dance tunes have more than three notes
@@ -60,13 +60,13 @@ def test_figures_of_pieces_and_of_people(prior):
     assert {*composed} - {*own} == {"kl", "human_nats", "distinct"}
 
 
-def test_seeds_are_told_by_mean_and_deviation():
+def test_seeds_are_reported_by_mean_and_deviation():
     from human_likeness import COLUMNS, markdown
 
     one = {"r_MT: paper": 1.0, **dict.fromkeys(COLUMNS, 0.5)}
     other = {"r_MT: paper": 3.0, **dict.fromkeys(COLUMNS, 0.5)}
-    lines = markdown({"people": [{"r_MT: paper": 2.0}], "Psi": [one, other]}).splitlines()
-    assert lines[2].startswith("| people | 2.00 | - |")
+    lines = markdown({"Human": [{"r_MT: paper": 2.0}], "Psi": [one, other]}).splitlines()
+    assert lines[2].startswith("| Human | 2.00 | - |")
     assert lines[3].startswith("| Psi (2 seeds) | 2.00 ± 1.41 | 0.500 ± 0.000 |")
     assert len({line.count("|") for line in lines}) == 1
 
@@ -82,7 +82,7 @@ def test_seeds_are_told_by_mean_and_deviation():
         (["Psi=nowhere"], "nowhere holds no run"),
     ],
 )
-def test_bad_input_is_told_in_a_sentence(arguments, sentence, monkeypatch, capsys):
+def test_bad_input_is_reported_in_a_sentence(arguments, sentence, monkeypatch, capsys):
     import human_likeness
 
     monkeypatch.setattr(sys, "argv", ["human_likeness", *arguments])

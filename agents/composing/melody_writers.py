@@ -7,7 +7,7 @@ from typing import Any
 
 from agents.composing.pieces import Pieces
 from melody_env import Setting, longest_shared_runs, melody_text, piano_roll_figure
-from melody_env.measures.populations import learned_tunes
+from melody_env.measures.populations import training_tunes
 from note_rnn import Tokens, replacing, write_abc, write_midi, write_musicxml, write_wav
 
 
@@ -44,7 +44,7 @@ def longest_shared_run(melody: Tokens, setting: Setting) -> int | None:
 
     None where these are not at hand.
     """
-    tunes = learned_tunes(setting)
+    tunes = training_tunes(setting)
     return None if tunes is None else int(longest_shared_runs(melody[None], tunes)[0])
 
 

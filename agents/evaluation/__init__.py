@@ -1,1 +1,1 @@
-"""Evaluation: metrics of pieces, their table, samples with intervals."""
+"""Evaluation: metrics of pieces and their table, samples with intervals, votes of listeners."""

@@ -1,7 +1,7 @@
-"""How sure a statistic of many pieces is: bootstrap intervals, and whether two composers differ.
+"""Bootstrap intervals of statistics of many pieces, and tests of the difference between two composers.
 
-A statistic is a sum over pieces divided by another: notes in key by notes, leaps resolved by leaps. Agents of several
-seeds are drawn with replacement too, so that intervals know of the difference between them.
+A statistic is a ratio of two sums over pieces: notes in key by notes, leaps resolved by leaps. The agents of several
+seeds are resampled too, so that intervals include the variance between them.
 Shapes: N pieces, K statistics, S seeds, R resamples, P comparisons.
 """
 
@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-_AT_ONCE = 32
-"""Resamples of a matrix product."""
+_BLOCK = 32
+"""Resamples per matrix product."""
 
 
 class Estimate(NamedTuple):
@@ -28,7 +28,7 @@ class Estimate(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Sums over N pieces of one agent: of all of them, and of R resamples."""
+    """Sums over N pieces of one agent, and over R resamples of them."""
 
     whole: Floats
     """[2, K]; numerators and denominators."""
@@ -37,27 +37,27 @@ class Sums(NamedTuple):
 
 
 def resampled_sums(numerators: Floats, denominators: Floats, resamples: int, rng: np.random.Generator) -> Sums:
-    """Return the sums of `numerators` and `denominators` [N, K] over all pieces, and over N drawn with replacement."""
+    """Return the sums of `numerators` and `denominators` [N, K] over all pieces, and over resamples of N pieces."""
     columns = np.concatenate([numerators, denominators], axis=1)
     count, width = columns.shape
     resampled = np.empty((resamples, width))
-    for first in range(0, resamples, _AT_ONCE):
-        size = min(_AT_ONCE, resamples - first)
+    for first in range(0, resamples, _BLOCK):
+        size = min(_BLOCK, resamples - first)
         drawn = [np.bincount(rng.integers(count, size=count), minlength=count) for _ in range(size)]
         resampled[first : first + size] = np.array(drawn, np.float64) @ columns
     return Sums(columns.sum(axis=0).reshape(2, -1), resampled.reshape(resamples, 2, -1))
 
 
 def pooled(agents: Sequence[Sums], rng: np.random.Generator) -> Sums:
-    """Return the sums over the pieces of S `agents`; those resampled are of S of them drawn with replacement."""
+    """Return the sums over the pieces of S `agents`; each resample is of S agents drawn with replacement."""
     resamples = len(agents[0].resampled)
-    every = np.stack([agent.resampled for agent in agents])
+    resampled = np.stack([agent.resampled for agent in agents])
     which = rng.integers(len(agents), size=(len(agents), resamples))
-    return Sums(sum(agent.whole for agent in agents), every[which, np.arange(resamples)].sum(axis=0))  # type: ignore[arg-type]
+    return Sums(sum(agent.whole for agent in agents), resampled[which, np.arange(resamples)].sum(axis=0))  # type: ignore[arg-type]
 
 
 def estimates(sums: Sums) -> list[Estimate]:
-    """Return the K statistics; nan where there is nothing to divide by."""
+    """Return the K statistics; nan where the denominator is 0."""
     with np.errstate(invalid="ignore", divide="ignore"):
         values = sums.whole[0] / sums.whole[1]
         resampled = sums.resampled[:, 0] / sums.resampled[:, 1]
@@ -67,7 +67,7 @@ def estimates(sums: Sums) -> list[Estimate]:
 
 
 def p_value(one: Estimate, other: Estimate) -> float:
-    """Return how likely a difference as large would be if there were none: normal, with both standard errors."""
+    """Return the two-sided p-value of a difference: normal, with both standard errors."""
     error = math.hypot(one.error, other.error)
     difference = abs(one.value - other.value)
     if math.isnan(difference) or math.isnan(error):
@@ -78,7 +78,7 @@ def p_value(one: Estimate, other: Estimate) -> float:
 
 
 def holm(p_values: Floats) -> Floats:
-    """Return `p_values` [P] adjusted for their number: Holm's step-down (1979). Those that are nan do not count."""
+    """Return `p_values` [P] adjusted for their number: Holm's step-down (1979), not counting nan."""
     order = np.argsort(p_values)  # nan last
     factors = np.count_nonzero(~np.isnan(p_values)) - np.arange(len(order))
     adjusted = np.empty_like(p_values)

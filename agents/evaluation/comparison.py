@@ -1,4 +1,4 @@
-"""The evaluation of an agent: beside the Note RNN that it was tuned from, and human tunes."""
+"""Evaluation of an agent beside the Note RNN that it was tuned from, and human tunes."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,17 +11,17 @@ from melody_env import HumanReference
 
 
 class Evaluation(NamedTuple):
-    """What the Note RNN and the agent composed, by name, and the columns of the table."""
+    """Pieces of the Note RNN and the agent, by name, and the columns of the table."""
 
     pieces: dict[str, Pieces]
     columns: dict[str, dict[str, float]]
-    """By name the `table_metrics`; those of human tunes too, if any are at hand."""
+    """`table_metrics` by name; those of human tunes too, if available."""
 
 
 def evaluate_agent(
     agent: Agent, n: int, seed: int, retained: int = 0, on_composed: Callable[[int], None] = lambda pieces: None
 ) -> Evaluation:
-    """Let the `agent` and its Note RNN compose `n` pieces each from the same priming tokens, and count them.
+    """Return the evaluation of `n` pieces each of the `agent` and its Note RNN, from the same priming tokens.
 
     `seed`, `retained` and `on_composed` are those of `compose_pieces`.
     """

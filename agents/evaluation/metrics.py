@@ -1,4 +1,4 @@
-"""Metrics of composed pieces: a handful to watch while learning, and all of those in the table.
+"""Metrics of composed pieces: those logged during training, and all those in the table.
 
 Shapes: N pieces, M human tunes, T steps.
 """
@@ -21,19 +21,19 @@ from melody_env.measures.discriminator import discriminator_auc
 from melody_env.measures.statistics import MelodyStatistics, count_distinct
 from note_rnn import NO_EVENT, NoteRNN, Tokens
 
-MOST_JUDGED = 2_000
-"""Pieces that the classifier sees; more change nothing."""
-MOST_COMPARED = 200
-"""Pieces that are looked for in the tunes that were learned from."""
-MIN_JUDGED = 10
-"""Human tunes that a comparison with them takes."""
+MAX_CLASSIFIED = 2_000
+"""Pieces given to the classifier; more change nothing."""
+MAX_COMPARED = 200
+"""Pieces searched for runs shared with training tunes."""
+MIN_HUMAN_TUNES = 10
+"""Human tunes required for a comparison."""
 
 
 def learning_metrics(pieces: Pieces) -> dict[str, float]:
-    """Return the means of `pieces` to watch while learning.
+    """Return the means of `pieces` to log during training.
 
     Per step: total reward, r_MT, log p, entropy and each rule ("rule/<name>"). Per piece: KL from the Note RNN. And
-    how different the pieces are from each other.
+    the diversity of the pieces.
     """
     finished, length = pieces.finished, pieces.melodies.shape[1]
     return {
@@ -50,14 +50,14 @@ def learning_metrics(pieces: Pieces) -> dict[str, float]:
 
 
 def table_metrics(pieces: Pieces, human: HumanReference | None = None) -> dict[str, float]:
-    """Return all figures of `pieces`: `melody_metrics` and `learning_metrics`."""
+    """Return all metrics of `pieces`: `melody_metrics` and `learning_metrics`."""
     return {**melody_metrics(pieces.melodies, pieces.setting, human), **learning_metrics(pieces)}
 
 
 def melody_metrics(melodies: Tokens, setting: Setting, human: HumanReference | None = None) -> dict[str, float]:
-    """Return the figures of `melodies` [N, T], whoever composed them: the paper's Table 1, r_MT by its rules, and more.
+    """Return the metrics of any `melodies` [N, T]: the paper's Table 1, r_MT by its rules, and more.
 
-    With a `human` reference in the same setting also how like its tunes they are.
+    With a `human` reference in the same setting also their `likeness` to its tunes.
     """
     statistics = melody_statistics(melodies, setting)
     metrics = {
@@ -72,35 +72,37 @@ def melody_metrics(melodies: Tokens, setting: Setting, human: HumanReference | N
 
 
 def likeness(melodies: Tokens, statistics: MelodyStatistics, human: HumanReference) -> dict[str, float]:
-    """Return how like the `human` tunes `melodies` [N, T] with these `statistics` are, and how far they copy."""
+    """Return the likeness of `melodies` [N, T] with these `statistics` to `human` tunes, and their longest copy."""
     overlap = statistics.overlaps(human.statistics)
     copied = {}
-    if human.learned is not None:
-        copied["longest_shared_run"] = float(np.median(longest_shared_runs(melodies[:MOST_COMPARED], human.learned)))
+    if human.training_tunes is not None:
+        copied["longest_shared_run"] = float(
+            np.median(longest_shared_runs(melodies[:MAX_COMPARED], human.training_tunes))
+        )
     rng = np.random.default_rng(0)
     return {
         **copied,
         **{f"overlap_{name}": value for name, value in overlap.items() if name != "mean"},
         "human_overlap": overlap["mean"],
-        "human_auc": discriminator_auc(human.tunes, melodies[:MOST_JUDGED], rng, human.setting),
+        "human_auc": discriminator_auc(human.tunes, melodies[:MAX_CLASSIFIED], rng, human.setting),
     }
 
 
 def human_metrics(human: HumanReference, prior: NoteRNN) -> dict[str, float]:
     """Return the column of the `human` tunes, with log p of `prior`, a Note RNN of C major."""
-    nothing = np.full(len(human.tunes), NO_EVENT)
-    log_prob = prior.transposed(human.setting.transposition).log_prob(human.tunes, nothing).mean().item()
-    return {**melody_metrics(human.tunes, human.setting), **likeness_of_halves(human), "log_prob": log_prob}
+    primers = np.full(len(human.tunes), NO_EVENT)
+    log_prob = prior.transposed(human.setting.transposition).log_prob(human.tunes, primers).mean().item()
+    return {**melody_metrics(human.tunes, human.setting), **split_half_likeness(human), "log_prob": log_prob}
 
 
-def likeness_of_halves(human: HumanReference) -> dict[str, float]:
-    """Return the `likeness` of one half of the `human` tunes to the other: what human tunes themselves come to.
+def split_half_likeness(human: HumanReference) -> dict[str, float]:
+    """Return the `likeness` of one half of the `human` tunes to the other, as the value of human tunes themselves.
 
-    Nothing where they are too few to compare with.
+    Empty if there are too few.
     """
     order = np.random.default_rng(0).permutation(len(human.tunes))
     one, other = human.tunes[order[::2]], human.tunes[order[1::2]]
-    if len(other) < MIN_JUDGED:
+    if len(other) < MIN_HUMAN_TUNES:
         return {}
-    judges = replace(human, tunes=other, statistics=melody_statistics(other, human.setting))
-    return likeness(one, melody_statistics(one, human.setting), judges)
+    reference = replace(human, tunes=other, statistics=melody_statistics(other, human.setting))
+    return likeness(one, melody_statistics(one, human.setting), reference)

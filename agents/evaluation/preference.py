@@ -1,7 +1,7 @@
-"""What votes between two melodies say of the models that composed them.
+"""Analysis of listeners' votes between pairs of melodies: the strength of each model, and tests.
 
-The study of Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 5: listeners say on a scale of five which of
-two melodies they prefer. Shapes: V votes, M models, S bootstrap samples, L listeners.
+As in the study of Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 5, listeners rate on a scale of five
+which of two melodies they prefer. Shapes: V votes, M models, S bootstrap samples, L listeners.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ Integers = npt.NDArray[np.int64]
 
 TIE = 3
 """The middle of the scale 1..5."""
-HALF_A_WIN = 0.5
-"""Added to both sides of every pair (Jeffreys' prior), so that a model that never lost has a finite strength."""
+PRIOR_WINS = 0.5
+"""Wins added to both sides of each pair (Jeffreys' prior), so that a model that never lost has a finite strength."""
 _ITERATIONS = 10_000
 _TOLERANCE = 1e-9
 
@@ -32,9 +32,9 @@ class Votes:
     models: tuple[str, ...]
     """Names [M]."""
     left: Integers
-    """[V]; the model heard first in the page, as A."""
+    """[V]; the model presented first, as A."""
     right: Integers
-    """[V]; the other, B."""
+    """[V]; the model presented as B."""
     preference: Integers
     """[V]; 1: A is much better, 2: a little, 3: no difference, 4: B is a little better, 5: much."""
     listener: Integers
@@ -42,7 +42,7 @@ class Votes:
 
 
 class Pair(NamedTuple):
-    """Two models compared by all ratings that each was given: Mann-Whitney's U of the first, and p, two-sided."""
+    """Two models compared by their ratings: Mann-Whitney's U of the first, and two-sided p."""
 
     first: str
     second: str
@@ -54,11 +54,11 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Preference:
-    """What the votes say."""
+    """Result of the analysis of votes."""
 
     models: tuple[str, ...]
     wins: Floats
-    """[M, M]; how often the row was preferred to the column, a tie half to each."""
+    """[M, M]; number of times that the row was preferred to the column, a tie half to each."""
     strengths: Floats
     """[M]; log-strengths (Bradley-Terry), their mean 0: the difference of two is the log-odds of a win."""
     samples: Floats
@@ -70,7 +70,7 @@ class Preference:
     listeners: int
 
     def interval(self, model: str, baseline: str | None = None) -> tuple[float, float]:
-        """Return the 95 % interval of the strength of `model`, or of what it is above that of the `baseline`."""
+        """Return the 95 % interval of the strength of `model`, or of its lead over the `baseline`."""
         strengths = self.samples[:, self.models.index(model)]
         if baseline is not None:
             strengths = strengths - self.samples[:, self.models.index(baseline)]
@@ -79,9 +79,9 @@ class Preference:
 
 
 def analyse(votes: Votes, samples: int = 2_000, seed: int = 0) -> Preference:
-    """Return what `votes` say, with intervals from `samples` bootstrap samples.
+    """Return the analysis of `votes`, with intervals from `samples` bootstrap samples.
 
-    A vote gives a rating to both melodies, so the ratings are not independent, and p is as approximate as in the paper.
+    A vote rates both melodies, so the ratings are not independent, and p is as approximate as in the paper.
     """
     counts = wins(votes)
     resampled = wins(votes, resampled_weights(votes.listener, samples, np.random.default_rng(seed)))
@@ -90,17 +90,17 @@ def analyse(votes: Votes, samples: int = 2_000, seed: int = 0) -> Preference:
     return Preference(
         votes.models,
         counts,
-        bradley_terry(counts + HALF_A_WIN),
-        bradley_terry(resampled + HALF_A_WIN),
+        bradley_terry(counts + PRIOR_WINS),
+        bradley_terry(resampled + PRIOR_WINS),
         h,
         p,
-        compared(votes.models, by_model),
+        pairwise_tests(votes.models, by_model),
         len(np.unique(votes.listener)),
     )
 
 
 def wins(votes: Votes, weights: Floats | None = None) -> Floats:
-    """Return how often each model (row) was preferred to each other (column) [M, M]; a tie is half a win of both.
+    """Return how often each model (row) was preferred to each other (column) [M, M]; a tie is half a win for both.
 
     With `weights` [S, V] of the votes, [S, M, M].
     """
@@ -116,16 +116,16 @@ def wins(votes: Votes, weights: Floats | None = None) -> Floats:
 
 
 def bradley_terry(counts: Floats) -> Floats:
-    """Return log-strengths [..., M], their mean 0, by which `counts` [..., M, M] of wins are likeliest.
+    """Return the maximum-likelihood log-strengths [..., M] of `counts` [..., M, M] of wins; their mean is 0.
 
     P(i is preferred to j) = s_i / (s_i + s_j), with s the exponentials of the strengths. Hunter 2004
-    (https://doi.org/10.1214/aos/1079120141), equation 3, until nothing changes.
+    (https://doi.org/10.1214/aos/1079120141), equation 3, iterated to convergence.
     """
     won = counts.sum(-1)
-    compared = counts + counts.swapaxes(-1, -2)
+    comparisons = counts + counts.swapaxes(-1, -2)
     strengths = np.ones_like(won)
     for _ in range(_ITERATIONS):
-        updated = won / (compared / (strengths[..., :, None] + strengths[..., None, :])).sum(-1)
+        updated = won / (comparisons / (strengths[..., :, None] + strengths[..., None, :])).sum(-1)
         updated /= np.exp(np.log(updated).mean(-1, keepdims=True))
         done = np.abs(updated - strengths).max() < _TOLERANCE
         strengths = updated
@@ -135,9 +135,10 @@ def bradley_terry(counts: Floats) -> Floats:
 
 
 def resampled_weights(listener: Integers, samples: int, rng: np.random.Generator) -> Floats:
-    """Return how often each vote is part of each bootstrap sample [S, V].
+    """Return the multiplicity of each vote in each bootstrap sample [S, V].
 
-    Listeners are drawn with replacement, and of each its votes: those of one listener are alike. `listener` is [V].
+    Listeners are drawn with replacement, then the votes of each, since those of one listener are correlated. `listener`
+    is [V].
     """
     listeners, size = np.unique(listener, return_counts=True)
     times = rng.multinomial(len(listeners), np.full(len(listeners), 1 / len(listeners)), samples)
@@ -148,14 +149,14 @@ def resampled_weights(listener: Integers, samples: int, rng: np.random.Generator
 
 
 def ratings(votes: Votes) -> list[Integers]:
-    """Return for each of the M models the ratings 1..5 that its melodies were given, 5 the best."""
+    """Return the ratings 1..5 of the melodies of each of the M models, 5 the best."""
     models = np.concatenate([votes.left, votes.right])
     given = np.concatenate([2 * TIE - votes.preference, votes.preference])
     return [given[models == model] for model in range(len(votes.models))]
 
 
-def compared(models: tuple[str, ...], by_model: list[Integers]) -> list[Pair]:
-    """Return the Mann-Whitney test of each pair of `models`, by their ratings."""
+def pairwise_tests(models: tuple[str, ...], by_model: list[Integers]) -> list[Pair]:
+    """Return the Mann-Whitney test of each pair of `models` by their ratings."""
     pairs = list(combinations(range(len(models)), 2))
     tests = [stats.mannwhitneyu(by_model[i], by_model[j], method="asymptotic") for i, j in pairs]
     adjusted = holm(np.array([test.pvalue for test in tests]))

@@ -1,14 +1,14 @@
-"""What Jaques et al. 2017 (https://arxiv.org/abs/1611.02796) published: Table 1, and which way is better."""
+"""Table 1 of Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), and which direction is better."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 
 class Published(NamedTuple):
-    """A row of Table 1: whether the statistic should become less or more, and its value for each of four models."""
+    """A row of Table 1: the better direction of the statistic, and its value for each of four models."""
 
     better: Literal["less", "more"]
-    """Of a correlation "less" means nearer to 0."""
+    """For a correlation "less" means nearer to 0."""
     note_rnn: float
     q: float
     psi: float

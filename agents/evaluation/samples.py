@@ -1,4 +1,4 @@
-"""A sample of a composer: many of its melodies, and what is counted of them, in one file.
+"""Samples of composers: many melodies of one composer and their statistics, in one file.
 
 Shapes: N melodies, T steps, A = 38 tokens, K statistics.
 """
@@ -29,33 +29,33 @@ from melody_env.measures.statistics import LAGS, MelodyStatistics
 from note_rnn import NO_EVENT, VOCABULARY_SIZE, NoteRNN, Tokens, replacing
 
 Column = tuple[npt.NDArray[Any], npt.NDArray[Any]]
-"""What each of N melodies adds to a numerator and a denominator."""
+"""The contributions of N melodies to a numerator and a denominator."""
 
 VERSION = 3
-"""Raised when samples tell more than before, so that older ones are made again."""
+"""Increased when samples hold more figures, so that older ones are computed again."""
 RESAMPLES = 1_000
-_AT_ONCE = 2_048
-"""Melodies that the Note RNN reads side by side."""
+_BLOCK = 2_048
+"""Melodies in one batch of the Note RNN."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """N melodies, figures of them all, and the sums from which intervals are computed."""
+    """N melodies, metrics of all of them, and the sums from which intervals are computed."""
 
     melodies: Tokens
     """[N, T]."""
     probabilities: npt.NDArray[np.floating]
-    """[T, A] of the first melody while it was composed; empty if that is not known."""
+    """[T, A] while the first melody was composed; empty if not available."""
     metrics: dict[str, float]
-    """Of `table_metrics` those that are no sums over melodies: how different they are, how like people's."""
+    """Those of `table_metrics` that are not sums over melodies: diversity and likeness to human tunes."""
     names: tuple[str, ...]
-    """Of the K statistics that have intervals."""
+    """Names of the K statistics with intervals."""
     sums: Sums
     request: dict[str, Any]
-    """What the sample was made for: a sample of another request is made again."""
+    """Parameters of the sample; one with other parameters is computed again."""
 
     def save(self, path: Path) -> None:
-        """Write the sample to the file `path`; raises OSError where that cannot be."""
+        """Write the sample to the file `path`; raises OSError if that fails."""
         record = {"metrics": self.metrics, "names": self.names, "request": self.request}
         with replacing(path) as temporary:
             np.savez_compressed(
@@ -90,13 +90,13 @@ class Sample:
 def composed_sample(
     composer: Composer, n: int, seed: int, human: HumanReference | None = None, request: Mapping[str, Any] | None = None
 ) -> Sample:
-    """Return a sample of `n` pieces that a `composer` composes in its environment, compared with the `human` tunes."""
+    """Return a sample of `n` pieces of a `composer` in its environment, compared with the `human` tunes."""
     pieces = compose_pieces(composer.player(), n, seed, composer.environment, retained=1)
-    length, each = np.full(n, pieces.melodies.shape[1]), np.ones(n)
+    length, ones = np.full(n, pieces.melodies.shape[1]), np.ones(n)
     columns = {
         "log_prob": (pieces.finished.log_prob, length),
-        "entropy": (pieces.entropy, each),
-        "kl": (pieces.kl, each),
+        "entropy": (pieces.entropy, ones),
+        "kl": (pieces.kl, ones),
     }
     probabilities = pieces.steps.probabilities[0]
     return _sample(pieces.melodies, pieces.setting, columns, human, probabilities, seed, request or {})
@@ -110,13 +110,13 @@ def given_sample(
     seed: int = 0,
     request: Mapping[str, Any] | None = None,
 ) -> Sample:
-    """Return a sample of given `melodies` [N, T]: human, or of a machine without probabilities.
+    """Return a sample of given `melodies` [N, T], human or of a machine without probabilities.
 
-    Their log p is that of `prior`, a Note RNN of C major, with nothing before them.
+    Their log p is that of `prior`, a Note RNN of C major, conditioned on nothing before them.
     """
     count, length = melodies.shape
     prior = prior.transposed(setting.transposition)
-    blocks = [melodies[first : first + _AT_ONCE] for first in range(0, count, _AT_ONCE)]
+    blocks = [melodies[first : first + _BLOCK] for first in range(0, count, _BLOCK)]
     log_prob = np.concatenate([prior.log_prob(each, np.full(len(each), NO_EVENT)).sum(1).numpy() for each in blocks])
     columns = {"log_prob": (log_prob, np.full(count, length))}
     return _sample(melodies, setting, columns, human, np.zeros((0, VOCABULARY_SIZE)), seed, request or {})
@@ -132,7 +132,8 @@ def _sample(
     request: Mapping[str, Any],
 ) -> Sample:
     statistics = melody_statistics(melodies, setting)
-    columns = {**counted(statistics, score_melodies(melodies, "paper", setting).music_theory.sum(1)), **columns}
+    music_theory = score_melodies(melodies, "paper", setting).music_theory.sum(1)
+    columns = {**statistic_columns(statistics, music_theory), **columns}
     numerators, denominators = (np.stack(side, axis=1) for side in zip(*columns.values(), strict=True))
     metrics = {
         "distinct_compositions": statistics.distinct / len(melodies),
@@ -145,19 +146,19 @@ def _sample(
     return Sample(melodies, probabilities, metrics, tuple(columns), sums, dict(request))
 
 
-def counted(statistics: MelodyStatistics, music_theory: Floats) -> dict[str, Column]:
-    """Return, by name, what each melody adds [N] to the numerators and denominators of its statistics.
+def statistic_columns(statistics: MelodyStatistics, music_theory: Floats) -> dict[str, Column]:
+    """Return, by name, the contributions [N] of the melodies to the numerators and denominators of their statistics.
 
-    Those of the paper's Table 1, r_MT per step from its sums `music_theory` [N], and the numbers that people's
-    melodies are compared by.
+    These are the statistics of the paper's Table 1, r_MT per step from its sums `music_theory` [N], and the numbers
+    of `melody_features`.
     """
     counts = statistics.counts
-    each = np.ones(len(music_theory))
-    steps = each * statistics.length
+    ones = np.ones(len(music_theory))
+    steps = ones * statistics.length
     columns: dict[str, Column] = {name: (count, steps) for name, count in counts.items() if name.startswith("notes_")}
-    columns |= {name: (count, each) for name, count in counts.items() if name.startswith("compositions_")}
+    columns |= {name: (count, ones) for name, count in counts.items() if name.startswith("compositions_")}
     columns["leaps_resolved"] = (counts["leaps_resolved"], counts["leaps_resolved"] + counts["leaps_doubled"])
     for lag, coefficients in zip(LAGS, statistics.autocorrelations, strict=True):
         columns[f"autocorrelation_lag{lag}"] = (np.nan_to_num(coefficients), ~np.isnan(coefficients))
-    columns |= {name: (values, each) for name, values in statistics.features.numbers.items()}
+    columns |= {name: (values, ones) for name, values in statistics.features.numbers.items()}
     return columns | {"paper_music_theory": (music_theory, steps)}

@@ -1,4 +1,4 @@
-"""The table of metrics: its rows in their order, and how each value is written."""
+"""The table of metrics: its rows in order, with their labels and formats."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from melody_env.reward.rules import RULES
 
 
 class TableRow(NamedTuple):
-    """A line of the table: the metric's name, what it is called, how it is written."""
+    """A row of the table: the metric's name, its label, and the format of its values."""
 
     metric: str
     label: str
@@ -35,10 +35,10 @@ ROWS = (
     TableRow("range", "Range, semitones", ".1f"),
     TableRow("leap_rate", "Intervals of a fourth or more", ".1%"),
     TableRow("rest_share", "Rests", ".1%"),
-    TableRow("repeated_motifs", "Motifs heard before", ".1%"),
+    TableRow("repeated_motifs", "Recurring motifs", ".1%"),
     TableRow("human_overlap", "Overlap with human tunes (12 statistics)", ".3f"),
-    TableRow("human_auc", "Classifier's AUC against human tunes", ".3f"),
-    TableRow("longest_shared_run", "Longest run shared with its tunes, median", ".0f"),
+    TableRow("human_auc", "Classifier AUC against human tunes", ".3f"),
+    TableRow("longest_shared_run", "Longest run shared with training tunes, median", ".0f"),
     TableRow("log_prob", "log p per step, nats", ".2f"),
     TableRow("entropy", "Policy entropy per step, nats", ".2f"),
     TableRow("kl", "KL from the Note RNN per piece, nats", ".1f"),
@@ -49,9 +49,9 @@ ROWS = (
 
 
 def metrics_table(columns: Mapping[str, Mapping[str, float]], title: str) -> Table:
-    """Return the table of `columns` (composer -> `table_metrics`), the published Note RNN and Q beside them.
+    """Return the table of `columns` (composer -> `table_metrics`), with the published Note RNN and Q.
 
-    The paper's rules are seen in the statistics; any others have rows of their own.
+    Rules other than the paper's, which the statistics cover, have rows of their own.
     """
     table = Table("", *columns, "paper: Note RNN", "paper: Q", title=title)
     for column in table.columns[1:]:
@@ -59,14 +59,14 @@ def metrics_table(columns: Mapping[str, Mapping[str, float]], title: str) -> Tab
     for row in ROWS:
         values = [metrics.get(row.metric) for metrics in columns.values()]
         values += [published(row.metric, "note_rnn"), published(row.metric, "q")]
-        table.add_row(row.label, *(written(value, row.form) for value in values))
+        table.add_row(row.label, *(format_value(value, row.form) for value in values))
     for name in dict.fromkeys(name for metrics in columns.values() for name in metrics):
         if name.startswith("rule/") and name.removeprefix("rule/") not in RULES:
-            own = [written(metrics.get(name), ".3f") for metrics in columns.values()]
+            own = [format_value(metrics.get(name), ".3f") for metrics in columns.values()]
             table.add_row(f"Rule {name.removeprefix('rule/')} per step", *own, "-", "-")
     return table
 
 
-def written(value: float | None, form: str) -> str:
-    """Return `value` as the table writes it; a dash for what is not known or no number."""
+def format_value(value: float | None, form: str) -> str:
+    """Return `value` in the format `form`; a dash for None or nan."""
     return "-" if value is None or math.isnan(value) else format(value, form)

@@ -1,4 +1,4 @@
-"""The votes of a listening study, as its page writes them down: one JSON file a listener."""
+"""Reading the votes of a listening study: JSON files written by its page, one for each listener."""
 
 import json
 from collections.abc import Sequence
@@ -12,26 +12,26 @@ from note_rnn import InputError
 
 
 class VotesError(InputError):
-    """A file that holds no votes, or those of another study."""
+    """A file without votes, or with those of another study."""
 
 
 def read_votes(paths: Sequence[Path]) -> Votes:
-    """Return the votes in the files `paths`, all of one study; raises VotesError where they are not."""
+    """Return the votes in the files `paths`; raises VotesError unless they are votes of one study."""
     if not paths:
-        raise VotesError("There are no votes to read: give at least one of the files that listeners downloaded.")
+        raise VotesError("There are no votes to read: give at least one file that a listener downloaded.")
     records = [_read(path) for path in paths]
     seen: dict[str, Path] = {}
     for path, record in zip(paths, records, strict=True):
         if record["study"] != records[0]["study"]:
-            raise VotesError(f"{path} belongs to another study than {paths[0]}: analyse them apart.")
+            raise VotesError(f"{path} belongs to another study than {paths[0]}: analyse them separately.")
         if record["session"] in seen:
             raise VotesError(f"{path} holds the same votes as {seen[record['session']]}: leave one of them out.")
         seen[record["session"]] = path
     votes = [(listener, vote) for listener, record in enumerate(records) for vote in record["votes"]]
     if not votes:
-        raise VotesError(f"There is not one vote in {', '.join(map(str, paths))}.")
-    judged = {vote[side] for _, vote in votes for side in ("left", "right")}
-    models = tuple(model for model in records[0]["models"] if model in judged)
+        raise VotesError(f"There are no votes in {', '.join(map(str, paths))}.")
+    rated = {vote[side] for _, vote in votes for side in ("left", "right")}
+    models = tuple(model for model in records[0]["models"] if model in rated)
     return Votes(
         models,
         np.array([models.index(vote["left"]) for _, vote in votes]),
@@ -54,5 +54,7 @@ def _read(path: Path) -> dict[str, Any]:
     except (KeyError, TypeError, AttributeError):
         valid = False
     if not valid:
-        raise VotesError(f"{path} holds no votes of a listening study: it is not what the study's page wrote.")
+        raise VotesError(
+            f"{path} is not a file of votes written by a study's page: give a file that a listener downloaded."
+        )
     return record

@@ -11,7 +11,7 @@ import tyro
 from agents.composing.composers import load_run
 from agents.evaluation.preference import Preference, analyse
 from agents.evaluation.published import published
-from agents.evaluation.table import ROWS, written
+from agents.evaluation.table import ROWS, format_value
 from agents.evaluation.votes import read_votes
 from agents.report_page.cards import RunCards, agent_cards, chosen_tunes, tune_cards
 from agents.report_page.claims import Measured, ladder
@@ -161,7 +161,7 @@ def _table(runs: Sequence[Run]) -> ResultTable:
 
 
 def _column(metrics: Mapping[str, float | None]) -> list[Entry]:
-    return [Entry(written(metrics.get(row.metric), row.form)) for row in ROWS]
+    return [Entry(format_value(metrics.get(row.metric), row.form)) for row in ROWS]
 
 
 def _charts(runs: Sequence[Run]) -> list[Chart]:

@@ -1,1 +1,1 @@
-"""The reproduction of the paper's results: what is trained, its parts, tables, figures and page."""
+"""The reproduction of the paper's results: configuration, parts, tables, figures and page."""

@@ -1,4 +1,4 @@
-"""What is reproduced: which agents and references, how much of each, and where it goes."""
+"""Configuration of a reproduction: agents, sizes and folders."""
 
 import os
 import shlex
@@ -12,7 +12,7 @@ from note_rnn.common.errors import InputError, check_choice, check_count
 
 
 class Model(NamedTuple):
-    """An agent of the tables: its name, how it learns, and its column in the paper's Table 1, if it has one."""
+    """An agent of the tables: name, algorithm, preset, and its column in the paper's Table 1, if any."""
 
     name: str
     algo: Algorithm
@@ -33,7 +33,7 @@ MODELS = (
 
 
 class Size(NamedTuple):
-    """How much is trained and counted."""
+    """Amount of training and evaluation."""
 
     seeds: int
     compositions: int
@@ -48,47 +48,47 @@ FULL = Size(3, 100_000, 3_000_000, 30)
 
 @dataclass(frozen=True)
 class ReproduceConfig:
-    """Remake the results of Jaques et al. 2017 beside people's tunes, Markov chains and random notes.
+    """Reproduce the results of Jaques et al. 2017 beside human tunes, Markov chains and random notes.
 
-    Trains Q, Psi, G and RL only with the paper's presets, and the default presets; lets each compose; writes Table 1
-    with the published values beside it, Figure 2 and Figure 3, as text, pictures, CSV and JSON, and report.html, a page
-    to see and hear all of it. What is finished is not made again: the same command goes on where it was stopped.
+    Trains Q, Psi, G and RL only with the paper's presets, and the default presets; composes with each; writes Table 1
+    beside the published values, Figure 2 and Figure 3, as text, pictures, CSV and JSON, and report.html, a page to view
+    and play the results. Finished parts are reused: the same command resumes where it was stopped.
     """
 
     quick: bool = False
-    """Minutes: the paper's presets learn for a tenth of their steps, 10,000 pieces of each."""
+    """Minutes: the paper's presets for a tenth of their steps, 10,000 pieces of each."""
     full: bool = False
     """Hours: three seeds, 100,000 pieces of each as in the paper. Without either: one seed, 20,000 pieces."""
     out: Path | None = None
     """Folder of the results (default: runs/reproduce, with -quick or -full)."""
     seeds: int | None = None
-    """Seeds of each agent, from 0 on, if not those of the size."""
+    """Number of seeds of each agent, from 0; defaults to that of the size."""
     compositions: int | None = None
-    """Pieces of each agent and reference, if not those of the size."""
+    """Number of pieces of each agent and reference; defaults to that of the size."""
     total_timesteps: int | None = None
-    """Tokens that every agent composes while learning, if not those of its preset and the size."""
+    """Training steps (tokens) of every agent; defaults to those of its preset and the size."""
     models: tuple[str, ...] = tuple(model.name for model in MODELS)
-    """Agents to train, by the names of the table."""
+    """Agents to train, by their names in the table."""
     prior: str = "default"
-    """Note RNN: "default", the one that comes with the package; a .safetensors file; or "train", to pretrain one
-    first with the paper's recipe."""
+    """Note RNN: "default", which is shipped; a .safetensors file; or "train", to pretrain one first with the paper's
+    recipe."""
     workers: int = min(2, os.cpu_count() or 1)
-    """Agents trained at the same time, each on a core of its own."""
+    """Number of agents trained in parallel, each on one core."""
 
     @property
     def size(self) -> Size:
-        """How much is trained and counted."""
+        """Amount of training and evaluation."""
         size = QUICK if self.quick else FULL if self.full else STANDARD
         return size._replace(seeds=self.seeds or size.seeds, compositions=self.compositions or size.compositions)
 
     @property
     def folder(self) -> Path:
-        """Where the results go."""
+        """Folder of the results."""
         return self.out or Path("runs") / f"reproduce{'-quick' * self.quick}{'-full' * self.full}"
 
     @property
     def command(self) -> str:
-        """The command that remakes the results; where they go and on how many cores changes nothing in them."""
+        """The command that reproduces the results, without --out and --workers, which do not change them."""
         words = ["python", "-m", "agents.reproduce"]
         for each in fields(self):
             value = getattr(self, each.name)
@@ -100,7 +100,7 @@ class ReproduceConfig:
 
     @property
     def prior_file(self) -> str:
-        """The Note RNN to use: `prior`, or where the one is that was pretrained for it."""
+        """The Note RNN to use: `prior`, or the file of the one pretrained here."""
         return str(self.folder / "note_rnn.safetensors") if self.prior == "train" else self.prior
 
     @property
@@ -113,7 +113,7 @@ class ReproduceConfig:
         return [model.name for model in self.chosen if model.preset == preset]
 
     def check(self) -> None:
-        """Raise InputError for what cannot be used."""
+        """Raise InputError for invalid options."""
         if self.quick and self.full:
             raise InputError("Give --quick or --full, not both.")
         given = {"--seeds": self.seeds, "--compositions": self.compositions, "--total-timesteps": self.total_timesteps}
@@ -121,10 +121,10 @@ class ReproduceConfig:
             if value is not None:
                 check_count(name, value)
         if not self.models:
-            raise InputError("--models names no agent: leave it out for all of them.")
-        known = [model.name for model in MODELS]
+            raise InputError("--models names no agent: leave it out to train all of them.")
+        choices = [model.name for model in MODELS]
         for name in self.models:
-            check_choice("--models", name, known)
+            check_choice("--models", name, choices)
 
     def training(self, model: Model, seed: int) -> TrainConfig[Any]:
         """Return the configuration of an agent's training."""

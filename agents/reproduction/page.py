@@ -1,4 +1,4 @@
-"""The report page of a reproduction: the claims, both tables, Figures 2 and 3, and melodies of whoever is in them."""
+"""The report page of a reproduction: claims, both tables, Figures 2 and 3, and melodies of every composer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from agents.report_page.facts import Facts, run_facts
 from agents.report_page.layout import HELD_OUT, NO_RACE, AgentMelodies, Composition, Curves, MelodyRow, Report, Results
 from agents.report_page.result_table import ResultTable
 from agents.reproduction.models import MODELS, Model, ReproduceConfig
-from agents.reproduction.paper_figures import CURVES, Seeds, across
+from agents.reproduction.paper_figures import CURVES, Seeds, mean_curve
 from agents.reproduction.paper_table import Cell
 from agents.reproduction.parts import PIECES
 from agents.runs.labels import HUMAN, MARKOV, NOTE_RNN, RANDOM
@@ -22,56 +22,56 @@ from agents.runs.presets import PresetName
 from agents.runs.run_directory import RunDirectory
 
 PAIRS = 2
-"""First notes from which each agent and the Note RNN stand side by side."""
+"""First notes for which the Note RNN and each agent are shown side by side."""
 MORE = 3
-"""Further melodies of everybody."""
+"""Number of further melodies of every composer."""
 SEED = 0
-"""Of the melodies."""
+"""Seed of the melodies."""
 
 _REFERENCES = {
     HUMAN: HELD_OUT,
-    MARKOV: "As three tokens go on in people's tunes",
-    RANDOM: "Notes, holds and silences of the key",
+    MARKOV: "Continuations of three tokens, as in human tunes",
+    RANDOM: "Random notes of the key, holds and rests",
 }
 _FIGURES: dict[PresetName, str] = {
     "paper": "Figure 2: the paper's presets",
     "default": "Figure 2 again: the default presets",
 }
 _ABOUT = (
-    "Here the results of its paper are remade: Q, Psi and G as it had them, the same without log p (RL only), and "
-    "default presets of today, beside people's tunes, Markov chains and dice."
+    "This page reproduces the results of its paper: Q, Psi and G with the paper's presets, the same without log p "
+    "(RL only), and today's default presets, beside human tunes, Markov chains and random notes."
 )
-_MARKS = "Below a value its 95 % interval. Bold: better than the Note RNN, as the rules see it; †: worse (p < .05)."
+_MARKS = "Below each value, its 95 % interval. Bold: better than the Note RNN by the rules; †: worse (p < .05)."
 _EACH_POINT = (
-    f"Each point is the mean of {PIECES} pieces, always from the same first notes, against the tokens composed so far; "
-    "the Note RNN at 0. What the paper's rules pay and log p of the Note RNN, in nats, RL only included: summed over a "
+    f"Each point is the mean of {PIECES} pieces from the same first notes, against training steps; 0 is the "
+    "Note RNN. The reward of the paper's rules, and log p of the Note RNN in nats, also for RL only: summed over a "
     "piece, and of its last step alone, which is all that the original logged."
 )
 
 
 @dataclass(frozen=True)
-class Reproduced:
-    """What a reproduction has come to."""
+class Reproduction:
+    """Results of a reproduction."""
 
     samples: Mapping[str, Sequence[Sample]]
-    """By composer, of every seed."""
+    """By composer, one for each seed."""
     cells: Sequence[Cell]
     curves: Mapping[str, Seeds]
-    """By agent."""
+    """By agent, one for each seed."""
     tables: tuple[ResultTable, ResultTable]
     """Table 1, the paper's, and Table 2, of the default presets and references."""
 
     @property
     def first(self) -> dict[str, Sample]:
-        """By composer, the sample of the first seed."""
+        """The sample of the first seed, by composer."""
         return {name: seeds[0] for name, seeds in self.samples.items()}
 
 
-def reproduction_report(config: ReproduceConfig, reproduced: Reproduced) -> Report:
-    """Return what the page shows; of agents with several seeds the melodies are those of the first."""
+def reproduction_report(config: ReproduceConfig, reproduced: Reproduction) -> Report:
+    """Return the contents of the page; melodies are those of the first seed."""
     agents = {model: load_run(config.run_dir(model, 0)) for model in config.chosen}
     return Report(
-        title="Tuning a melody model: the paper's results, remade",
+        title="Tuning a melody model: the paper's results reproduced",
         about=_ABOUT,
         ladder=ladder(_measured(config, reproduced)),
         agents=[_agent_melodies(model, agent, config) for model, agent in agents.items()],
@@ -89,16 +89,16 @@ def reproduction_report(config: ReproduceConfig, reproduced: Reproduced) -> Repo
     )
 
 
-def _measured(config: ReproduceConfig, reproduced: Reproduced) -> list[Measured]:
-    """Return of each agent what claims are made of."""
+def _measured(config: ReproduceConfig, reproduced: Reproduction) -> list[Measured]:
+    """Return the metrics of each agent that the claims are based on."""
     values: dict[str, dict[str, float]] = {name: {} for name in reproduced.samples}
     for cell in reproduced.cells:
         values[cell.composer][cell.metric] = cell.value
     for name, seeds in reproduced.samples.items():
         absolute = [metric for metric in seeds[0].metrics if metric in BETTER]
         values[name] |= {metric: float(np.mean([sample.metrics[metric] for sample in seeds])) for metric in absolute}
-    people: Metrics | None = values.get(HUMAN)
-    return [Measured(model.name, values[model.name], values[NOTE_RNN], people) for model in config.chosen]
+    human: Metrics | None = values.get(HUMAN)
+    return [Measured(model.name, values[model.name], values[NOTE_RNN], human) for model in config.chosen]
 
 
 def _agent_melodies(model: Model, agent: Agent, config: ReproduceConfig) -> AgentMelodies:
@@ -114,7 +114,7 @@ def _agent_melodies(model: Model, agent: Agent, config: ReproduceConfig) -> Agen
 
 
 def _references(first: Mapping[str, Sample], config: ReproduceConfig) -> list[MelodyRow]:
-    """Return melodies of people and of machines that learn nothing from rewards, rewarded as the paper's Q."""
+    """Return human tunes and melodies of machines without rewards, scored as those of the paper's Q."""
     environment = config.training(MODELS[0], 0).environment()
     rows = []
     for name, heading in _REFERENCES.items():
@@ -124,23 +124,23 @@ def _references(first: Mapping[str, Sample], config: ReproduceConfig) -> list[Me
     return rows
 
 
-def _results(config: ReproduceConfig, reproduced: Reproduced) -> list[Results]:
+def _results(config: ReproduceConfig, reproduced: Reproduction) -> list[Results]:
     size = config.size
     seeds = f", {size.seeds} seeds of each agent" if size.seeds > 1 else ""
     counted = f"{size.compositions:,} compositions of each model{seeds}. {_MARKS}"
     first, second = reproduced.tables
     return [
-        Results("Table 1: the paper's presets, beside what it published", f"{counted} {NO_RACE}", first),
-        Results("Table 2: people, machines that know no rewards, and the default presets", counted, second),
+        Results("Table 1: the paper's presets beside its published values", f"{counted} {NO_RACE}", first),
+        Results("Table 2: human tunes, machines without rewards, and the default presets", counted, second),
     ]
 
 
 def _curves(config: ReproduceConfig, curves: Mapping[str, Seeds]) -> list[Curves]:
-    """Return Figure 2, of the paper's presets and of the default ones, as far as there are any."""
+    """Return Figure 2 for the paper's presets and for the default ones, if any."""
     found = []
     for preset, title in _FIGURES.items():
         names = config.names(preset)
-        charts = [chart(label, {name: across(curves[name], metric) for name in names}) for metric, label in CURVES]
+        charts = [chart(label, {name: mean_curve(curves[name], metric) for name in names}) for metric, label in CURVES]
         if names:
             found.append(Curves(title, _EACH_POINT, charts))
     return found

@@ -1,4 +1,4 @@
-"""The paper's Figure 2 and Figure 3, remade: as pictures, and as rows of plain numbers.
+"""Figure 2 and Figure 3 of the paper, reproduced as pictures and as rows of numbers.
 
 Shapes: T steps, A = 38 tokens.
 """
@@ -18,7 +18,7 @@ from agents.report_page.curves import Curve
 from melody_env.pictures import draw_probabilities
 
 Seeds = Sequence[Sequence[Mapping[str, float]]]
-"""Of every seed, what its checkpoints composed: steps, and means over the pieces."""
+"""For each seed and checkpoint: the steps, and means over the pieces."""
 
 CURVES = (
     ("log_prob", "log p(a|s), sum over a piece"),
@@ -26,20 +26,20 @@ CURVES = (
     ("last_log_prob", "log p(a|s), last step only (the original's)"),
     ("last_music_theory", "r_MT, last step only (the original's)"),
 )
-"""Of Figure 2 what each panel shows, and what it is called."""
+"""Metric and label of each panel of Figure 2."""
 
 
 def learning_figure(curves: Mapping[str, Seeds]) -> Figure:
-    """Return Figure 2: log p and r_MT of pieces while agents learn, per piece and as the original logged them.
+    """Return Figure 2: log p and r_MT of pieces during training, per piece and as the original logged them.
 
-    The line of each composer is the mean of its seeds; the band reaches from the lowest to the highest.
+    The line of each agent is the mean of its seeds; the band spans their minimum and maximum.
     """
     figure = Figure(figsize=(12, 8), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (name, label) in zip(figure.subplots(2, 2).flat, CURVES, strict=True):
         for composer, seeds in curves.items():
             _draw_curve(axes, composer, seeds, name)
-        axes.set_xlabel("steps (tokens composed while learning)")
+        axes.set_xlabel("steps (tokens composed in training)")
         axes.set_ylabel(label, fontsize=9)
         axes.grid(alpha=0.3)
     figure.axes[0].legend(fontsize=8)
@@ -47,14 +47,14 @@ def learning_figure(curves: Mapping[str, Seeds]) -> Figure:
 
 
 def _draw_curve(axes: Axes, composer: str, seeds: Seeds, name: str) -> None:
-    curve = across(seeds, name)
+    curve = mean_curve(seeds, name)
     (line,) = axes.plot(curve.steps, curve.values, label=composer)
     if curve.low:
         axes.fill_between(curve.steps, curve.low, curve.high, color=line.get_color(), alpha=0.2, lw=0)
 
 
-def across(seeds: Seeds, name: str) -> Curve:
-    """Return the mean of the `seeds` as far as all have come, and, of several, the lowest and the highest."""
+def mean_curve(seeds: Seeds, name: str) -> Curve:
+    """Return the mean of the `seeds` over the checkpoints that all have, and of several also minimum and maximum."""
     points = min(len(seed) for seed in seeds)
     steps = [int(row["steps"]) for row in seeds[0][:points]]
     values = np.array([[row[name] for row in seed[:points]] for seed in seeds])
@@ -63,9 +63,9 @@ def across(seeds: Seeds, name: str) -> Curve:
 
 
 def composition_figure(samples: Mapping[str, Sample]) -> Figure:
-    """Return Figure 3: the probability of each note while the first melody of each sample was composed.
+    """Return Figure 3: the probability of each token while the first melody of each sample was composed.
 
-    All begin after the same priming token. What was played is outlined.
+    All follow the same priming token. The tokens played are outlined.
     """
     shown = {name: sample for name, sample in samples.items() if len(sample.probabilities)}
     rows = -(-len(shown) // 2)
@@ -93,13 +93,13 @@ def composition_rows(samples: Mapping[str, Sample]) -> list[dict[str, Any]]:
             "played": int(sample.melodies[0, step] == token),
         }
         for name, sample in samples.items()
-        for step, chances in enumerate(sample.probabilities)
-        for token, probability in enumerate(chances)
+        for step, probabilities in enumerate(sample.probabilities)
+        for token, probability in enumerate(probabilities)
     ]
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return `rows`, which all have the same keys, as CSV with a header; an empty field for None."""
+    """Return `rows`, all with the same keys, as CSV with a header; None is an empty field."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()

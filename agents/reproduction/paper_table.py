@@ -1,4 +1,4 @@
-"""The paper's Table 1, remade: what each composer came to, with intervals, tests and the published values."""
+"""Table 1 of the paper, reproduced: statistics of each composer, with intervals, tests and published values."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 
 from agents.evaluation.bootstrap import Estimate, holm, p_value
 from agents.evaluation.published import TABLE_1, published
-from agents.evaluation.table import ROWS, written
+from agents.evaluation.table import ROWS, format_value
 from agents.report_page.result_table import UNKNOWN, Entry, ResultTable, result_table
 
 SIGNIFICANT = 0.05
@@ -15,7 +15,7 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True)
 class Cell:
-    """What one composer came to in one statistic."""
+    """One statistic of one composer."""
 
     metric: str
     composer: str
@@ -24,9 +24,9 @@ class Cell:
     high: float | None = None
     """The 95 % interval; None for a statistic of all pieces together."""
     p: float | None = None
-    """That of no difference from the Note RNN, adjusted for the number of comparisons; None if not compared."""
+    """p-value of the difference from the Note RNN, adjusted for the number of comparisons; None if not tested."""
     verdict: str = ""
-    """"better" or "worse" than the Note RNN where p < .05 and the paper says which way is better, else empty."""
+    """"better" or "worse" than the Note RNN where p < .05 and the paper gives the better direction, else empty."""
     paper: float | None = None
     """The published value."""
 
@@ -39,10 +39,10 @@ def cells(
 ) -> list[Cell]:
     """Return the cells of all composers, row by row of the table.
 
-    :param estimates: per composer and statistic.
-    :param metrics: per composer what has no interval.
-    :param baseline: the composer that the others are compared with.
-    :param columns: the name of its column in the paper, of composers that have one.
+    :param estimates: by composer and statistic.
+    :param metrics: by composer, those without an interval.
+    :param baseline: the composer to compare the others with.
+    :param columns: by composer, the column of the paper's table, if it has one.
     """
     compared = {
         f"{composer}/{metric}": p_value(estimate, estimates[baseline][metric])
@@ -54,7 +54,7 @@ def cells(
     found = []
     for row in ROWS:
         for composer in estimates:
-            told = published(row.metric, columns[composer]) if composer in columns else None
+            paper = published(row.metric, columns[composer]) if composer in columns else None
             estimate = estimates[composer].get(row.metric)
             if estimate is None:
                 value = metrics[composer].get(row.metric)
@@ -63,7 +63,7 @@ def cells(
                 continue
             p = adjusted.get(f"{composer}/{row.metric}")
             verdict = _verdict(row.metric, estimate.value, estimates[baseline][row.metric].value, p)
-            found.append(Cell(row.metric, composer, estimate.value, estimate.low, estimate.high, p, verdict, told))
+            found.append(Cell(row.metric, composer, estimate.value, estimate.low, estimate.high, p, verdict, paper))
     return found
 
 
@@ -76,7 +76,7 @@ def _verdict(metric: str, value: float, baseline: float, p: float | None) -> str
 
 
 def paper_table(found: Iterable[Cell], composers: Sequence[str]) -> ResultTable:
-    """Return the table of `composers`; beside one that the paper has stand the published values."""
+    """Return the table of `composers`, each followed by its published values, if any."""
     by_place = {(cell.metric, cell.composer): cell for cell in found}
     with_paper = {composer for (_, composer), cell in by_place.items() if cell.paper is not None}
     columns: dict[str, list[Entry]] = {}
@@ -84,7 +84,9 @@ def paper_table(found: Iterable[Cell], composers: Sequence[str]) -> ResultTable:
         own = [(by_place.get((row.metric, composer)), row.form) for row in ROWS]
         columns[composer] = [_entry(cell, form) for cell, form in own]
         if composer in with_paper:
-            columns[f"paper: {composer}"] = [Entry(written(cell.paper if cell else None, form)) for cell, form in own]
+            columns[f"paper: {composer}"] = [
+                Entry(format_value(cell.paper if cell else None, form)) for cell, form in own
+            ]
     return result_table(columns)
 
 
@@ -93,5 +95,5 @@ def _entry(cell: Cell | None, form: str) -> Entry:
         return Entry(UNKNOWN)
     interval = ""
     if cell.low is not None and cell.high is not None and not np.isnan(cell.low):
-        interval = f"{written(cell.low, form)} to {written(cell.high, form)}"
-    return Entry(written(cell.value, form), interval, cell.verdict)
+        interval = f"{format_value(cell.low, form)} to {format_value(cell.high, form)}"
+    return Entry(format_value(cell.value, form), interval, cell.verdict)

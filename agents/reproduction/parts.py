@@ -1,4 +1,4 @@
-"""The parts of a reproduction, each made once: an agent with its curve and pieces, or the pieces of a reference.
+"""Parts of a reproduction, each made once: an agent with its curve and pieces, or the pieces of a reference.
 
 Shapes: N melodies, T steps.
 """
@@ -16,7 +16,7 @@ import torch
 
 from agents.composing.composers import Agent, Composer, NoteRNNComposer, load_agent, load_run
 from agents.composing.pieces import compose_pieces
-from agents.evaluation.metrics import likeness_of_halves
+from agents.evaluation.metrics import split_half_likeness
 from agents.evaluation.samples import VERSION, Sample, composed_sample, given_sample
 from agents.reproduction.models import MODELS, Model, ReproduceConfig
 from agents.runs.config import TrainConfig
@@ -25,32 +25,32 @@ from agents.runs.presets import algorithm_class
 from agents.runs.run_directory import RunDirectory, RunError
 from agents.training.trainer import train_run
 from melody_env import EnvironmentSpec, HumanReference, Setting, score_melodies
-from melody_env.measures.populations import learned_tunes
+from melody_env.measures.populations import training_tunes
 from note_rnn import Tokens, write_json
 from note_rnn.markov import markov_melodies
 
 PIECES = 256
-"""Pieces that each point of Figure 2 is the mean of; the paper has 100."""
+"""Pieces averaged in each point of Figure 2; 100 in the paper."""
 
 
 class Part(NamedTuple):
-    """All of an agent of one seed, or of a reference (`model` None)."""
+    """An agent of one seed, or a reference (`model` None)."""
 
     name: str
     model: Model | None
     seed: int
 
     def folder(self, config: ReproduceConfig) -> Path:
-        """Return where it is kept."""
+        """Return its folder."""
         if self.model is not None:
             return config.run_dir(self.model, self.seed)
         return config.folder / self.name.lower().replace(" ", "_")
 
 
 def make(part: Part, config: ReproduceConfig) -> str:
-    """Make all of `part` that is missing; return what it is. What it has to say goes to a log in its folder.
+    """Make what is missing of `part` and return its label; its output goes to a log in its folder.
 
-    Raises RunError for a folder with something else in it, or if the training was stopped.
+    Raises RunError for a folder of another run, or if training was stopped.
     """
     torch.set_num_threads(1)
     folder = part.folder(config)
@@ -64,15 +64,15 @@ def make(part: Part, config: ReproduceConfig) -> str:
 
 
 def read_sample(part: Part, config: ReproduceConfig) -> Sample:
-    """Return the sample of a `part` that was made; raises RunError if it was not."""
+    """Return the sample of a `part`; raises RunError if it has not been made."""
     sample = Sample.load(part.folder(config) / "pieces.npz")
     if sample is None:
-        raise RunError(f"{part.folder(config)} has no pieces: give the same command again.")
+        raise RunError(f"{part.folder(config)} has no pieces: run the same command again.")
     return sample
 
 
 def read_curve(part: Part, config: ReproduceConfig) -> list[dict[str, float]]:
-    """Return what an agent was like while it learned, as `_curve` told."""
+    """Return the curve of an agent, as `_curve` yielded it."""
     return json.loads((part.folder(config) / "curve.json").read_text(encoding="utf-8"))
 
 
@@ -93,12 +93,12 @@ def _make_agent(part: Part, train: TrainConfig[Any], config: ReproduceConfig) ->
 
 
 def _train(train: TrainConfig[Any], folder: Path) -> None:
-    """Train to the end, from the newest checkpoint on if there is one."""
+    """Train to the end, resuming from the newest checkpoint if there is one."""
     config = folder / "config.json"
     if config.is_file():
         run = RunDirectory.open(folder)
         saved = run.read_json("config.json")["config"]
-        if saved | {"run_dir": None} != as_json(train) | {"run_dir": None}:  # a folder may have been moved
+        if saved | {"run_dir": None} != as_json(train) | {"run_dir": None}:  # the folder may have been moved
             raise RunError(f"{folder} holds a run with other settings: choose another --out, or delete it.")
         steps = list(run.saved())
         if steps and steps[-1] >= train.total_timesteps:
@@ -111,16 +111,16 @@ def _train(train: TrainConfig[Any], folder: Path) -> None:
     trained = train_run(train)
     print(f"Trained to step {trained.model.num_timesteps:,} in {time.process_time() - started:.0f} CPU-seconds.")
     if not trained.is_whole:
-        raise RunError(f"The training in {folder} was stopped, and saved: the same command goes on with it.")
+        raise RunError(f"The training in {folder} was stopped and saved: run the same command again to resume.")
 
 
 def as_json(train: TrainConfig[Any]) -> dict[str, Any]:
-    """Return a configuration as a run's config.json has it."""
+    """Return a configuration as stored in a run's config.json."""
     return json.loads(json.dumps(asdict(train.resolved(train.environment().setting)), default=str))
 
 
 def _curve(run: RunDirectory, train: TrainConfig[Any], environment: EnvironmentSpec) -> Iterator[dict[str, float]]:
-    """Yield what the pieces of the Note RNN, and of each checkpoint of `run`, are like on average.
+    """Yield the mean figures of pieces of the Note RNN and of each checkpoint of `run`.
 
     log p and r_MT by the paper's rules, not divided by c: summed over a piece, and of its last step alone, which is
     all that the original logged.
@@ -158,17 +158,17 @@ def _make_reference(part: Part, config: ReproduceConfig) -> None:
     elif part.name == HUMAN:
         assert human is not None
         sample = given_sample(human.tunes, setting, prior, None, part.seed, request)
-        sample.metrics.update(likeness_of_halves(human))
+        sample.metrics.update(split_half_likeness(human))
     else:
         sample = given_sample(_machine_melodies(part, setting, n), setting, prior, human, part.seed, request)
     sample.save(path)
 
 
 def _machine_melodies(part: Part, setting: Setting, n: int) -> Tokens:
-    """Return `n` melodies [N, T] of the Markov chain of the tunes that were learned from, or of random notes in key."""
+    """Return `n` melodies [N, T] of a Markov chain of the training tunes, or of random notes in key."""
     rng = np.random.default_rng(part.seed)
     if part.name == MARKOV:
-        tunes = learned_tunes(setting)
+        tunes = training_tunes(setting)
         assert tunes is not None
         return markov_melodies(tunes, 3, n, setting.steps, rng)
     return rng.choice(np.flatnonzero(setting.in_scale & setting.in_range), (n, setting.steps))

@@ -1,4 +1,4 @@
-"""The results of a reproduction: all parts made in parallel, then Table 1, Figures 2 and 3 and the page."""
+"""Results of a reproduction: all parts made in parallel, then Table 1, Figures 2 and 3 and the page."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -15,7 +15,7 @@ from agents.evaluation.samples import Sample
 from agents.report_page.layout import write_report_page
 from agents.report_page.result_table import ResultTable, markdown
 from agents.reproduction.models import ReproduceConfig
-from agents.reproduction.page import Reproduced, reproduction_report
+from agents.reproduction.page import Reproduction, reproduction_report
 from agents.reproduction.paper_figures import Seeds, composition_figure, composition_rows, csv_text, learning_figure
 from agents.reproduction.paper_table import Cell, cells, paper_table
 from agents.reproduction.parts import Part, make, read_curve, read_sample
@@ -30,12 +30,12 @@ from note_rnn.pretraining.recipe import PretrainConfig, pretrain
 def reproduce(config: ReproduceConfig) -> list[Path]:
     """Make what is missing and write the tables and figures; return their files.
 
-    Raises InputError for what cannot be used, before anything is trained.
+    Raises InputError for invalid options, before anything is trained.
     """
     config.check()
     _provide_note_rnn(config)
     setting = config.training(config.chosen[0], 0).environment().setting
-    parts = [Part(name, None, 0) for name in (NOTE_RNN, *_references_at_hand(setting))]
+    parts = [Part(name, None, 0) for name in (NOTE_RNN, *_available_references(setting))]
     parts += [Part(model.name, model, seed) for seed in range(config.size.seeds) for model in config.chosen]
     with (
         Progress(len(parts), "reproduce", "models") as progress,
@@ -45,14 +45,14 @@ def reproduce(config: ReproduceConfig) -> list[Path]:
             for future in as_completed([pool.submit(make, part, config) for part in parts]):
                 progress.note(f"{future.result()} is done")
                 progress.advance()
-        except BaseException:  # an interrupt too: what has not begun is not to begin
+        except BaseException:  # also on an interrupt, parts not yet begun are cancelled
             pool.shutdown(cancel_futures=True)
             raise
     return _write_results(config, parts)
 
 
 def _provide_note_rnn(config: ReproduceConfig) -> None:
-    """Pretrain the Note RNN if that is asked for and not yet done; raises CheckpointError if there is none."""
+    """Pretrain the Note RNN if requested and not yet done; raises CheckpointError if there is none."""
     path = Path(config.prior_file)
     if config.prior != "train":
         load_note_rnn(config.prior)
@@ -60,12 +60,12 @@ def _provide_note_rnn(config: ReproduceConfig) -> None:
         pretrain(PretrainConfig(path, recipe="paper", log_dir=config.folder / "pretraining"))
 
 
-def _references_at_hand(setting: Setting) -> list[str]:
-    """Return the names of the references that can be made; people's tunes are music21's, parsed once."""
+def _available_references(setting: Setting) -> list[str]:
+    """Return the names of the references that can be made; human tunes come from music21, parsed once."""
     try:
         load_corpus()
     except CorpusError as error:
-        print(f"Without people's tunes and Markov chains: {error}")
+        print(f"Without human tunes and Markov chains: {error}")
         return [RANDOM]
     return [HUMAN, MARKOV, RANDOM] if held_out_melodies(setting) is not None else [MARKOV, RANDOM]
 
@@ -88,8 +88,8 @@ def _write_results(config: ReproduceConfig, parts: Sequence[Part]) -> list[Path]
     return [config.folder / name for name in (*texts, *figures, "reproduce.json", "report.html")]
 
 
-def _read(config: ReproduceConfig, parts: Sequence[Part]) -> Reproduced:
-    """Return what the finished `parts` have come to."""
+def _read(config: ReproduceConfig, parts: Sequence[Part]) -> Reproduction:
+    """Return the results of the finished `parts`."""
     samples: dict[str, list[Sample]] = {}
     curves: dict[str, Seeds] = {}
     for part in parts:
@@ -97,18 +97,18 @@ def _read(config: ReproduceConfig, parts: Sequence[Part]) -> Reproduced:
     for model in config.chosen:
         curves[model.name] = [read_curve(part, config) for part in parts if part.model == model]
     found = _cells(config, samples)
-    return Reproduced(samples, found, curves, _tables(config, found, list(samples)))
+    return Reproduction(samples, found, curves, _tables(config, found, list(samples)))
 
 
 def _tables(config: ReproduceConfig, found: Sequence[Cell], names: Sequence[str]) -> tuple[ResultTable, ResultTable]:
-    """Return Table 1, the paper's, and Table 2, of the default presets and references."""
+    """Return Table 1, of the paper's presets, and Table 2, of the default presets and references."""
     of_paper = config.names("paper")
     others = [name for name in names if name not in (NOTE_RNN, *of_paper)]
     unpublished = [replace(cell, paper=None) for cell in found]
     return paper_table(found, [NOTE_RNN, *of_paper]), paper_table(unpublished, [NOTE_RNN, *others])
 
 
-def _texts(reproduced: Reproduced) -> dict[str, str]:
+def _texts(reproduced: Reproduction) -> dict[str, str]:
     """Return the tables as Markdown, and all tables and figures as CSV."""
     learning = [
         {"composer": name, "seed": seed, **row}
@@ -125,8 +125,8 @@ def _texts(reproduced: Reproduced) -> dict[str, str]:
     return tables | {name: csv_text(each) for name, each in rows.items()}
 
 
-def _figures(config: ReproduceConfig, reproduced: Reproduced) -> dict[str, Figure]:
-    """Return Figure 2, of the paper's presets and of the default ones if there are any, and Figure 3."""
+def _figures(config: ReproduceConfig, reproduced: Reproduction) -> dict[str, Figure]:
+    """Return Figure 2, for the paper's presets and for the default ones if any, and Figure 3."""
     groups = {"figure2.png": config.names("paper"), "figure2_default.png": config.names("default")}
     learning = {
         name: learning_figure({each: reproduced.curves[each] for each in group})
@@ -138,16 +138,16 @@ def _figures(config: ReproduceConfig, reproduced: Reproduced) -> dict[str, Figur
 
 def _cells(config: ReproduceConfig, samples: Mapping[str, Sequence[Sample]]) -> list[Cell]:
     rng = np.random.default_rng(0)
-    known = {}
+    statistics = {}
     metrics = {}
     for name, agents in samples.items():
-        told = estimates(pooled([agent.sums for agent in agents], rng))
-        known[name] = dict(zip(agents[0].names, told, strict=True))
+        pooled_estimates = estimates(pooled([agent.sums for agent in agents], rng))
+        statistics[name] = dict(zip(agents[0].names, pooled_estimates, strict=True))
         metrics[name] = {each: float(np.mean([a.metrics[each] for a in agents])) for each in agents[0].metrics}
     columns = {NOTE_RNN: "note_rnn"} | {model.name: model.column for model in config.chosen if model.column}
-    return cells(known, metrics, NOTE_RNN, columns)
+    return cells(statistics, metrics, NOTE_RNN, columns)
 
 
 def _plain(cell: Cell) -> dict[str, Any]:
-    """Return a cell's fields for CSV and JSON, which have no nan."""
+    """Return a cell's fields for CSV and JSON, with None for nan."""
     return {name: None if value != value else value for name, value in asdict(cell).items()}

@@ -1,1 +1,1 @@
-"""Measures of melodies: statistics, diversity, copying, classifiers, and the populations that are compared."""
+"""Measures of melodies: statistics, diversity, copying, classifiers, and the populations to compare."""

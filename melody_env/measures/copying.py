@@ -1,4 +1,4 @@
-"""Does it copy? The longest run of tokens that a melody has in common with the tunes that were learned from.
+"""Copying: the longest run of tokens that a melody shares with the training tunes.
 
 Shapes: B melodies, T steps.
 """
@@ -12,13 +12,13 @@ from note_rnn.vocabulary import VOCABULARY_SIZE, Tokens
 
 
 def longest_shared_runs(melodies: Tokens, tunes: Sequence[npt.NDArray[np.integer]]) -> npt.NDArray[np.int64]:
-    """Return the length [B] of the longest run of tokens that each of `melodies` [B, T] has in common with any tune."""
+    """Return the length [B] of the longest run of tokens that each of `melodies` [B, T] shares with any tune."""
     size, length = melodies.shape
     longest = np.zeros(size, np.int64)
-    book = np.concatenate([np.append(tune, VOCABULARY_SIZE) for tune in tunes])[None]  # no melody has what is between
-    own, theirs = np.zeros((size, length + 1), np.uint64), np.zeros((1, book.shape[1] + 1), np.uint64)
+    corpus = np.concatenate([np.append(tune, VOCABULARY_SIZE) for tune in tunes])[None]  # separators occur in no melody
+    own, theirs = np.zeros((size, length + 1), np.uint64), np.zeros((1, corpus.shape[1] + 1), np.uint64)
     for run in range(1, length + 1):
-        own, theirs = _extended(own, melodies, run), _extended(theirs, book, run)
+        own, theirs = _extended(own, melodies, run), _extended(theirs, corpus, run)
         runs, which = np.unique(own, return_inverse=True)
         place = np.minimum(np.searchsorted(runs, theirs[0]), len(runs) - 1)
         found = np.zeros(len(runs), np.bool_)
@@ -31,7 +31,7 @@ def longest_shared_runs(melodies: Tokens, tunes: Sequence[npt.NDArray[np.integer
 
 
 def _extended(codes: npt.NDArray[np.uint64], tokens: npt.NDArray[np.integer], run: int) -> npt.NDArray[np.uint64]:
-    """Return hashes of all runs of `run` tokens in each row of `tokens`, given those of all shorter by one."""
+    """Return hashes of all runs of `run` tokens in each row of `tokens`, given those of the runs one token shorter."""
     count = max(tokens.shape[1] - run + 1, 0)
     following = tokens[:, run - 1 : run - 1 + count].astype(np.uint64) + np.uint64(1)
     return codes[:, :count] * np.uint64(0x9E3779B97F4A7C15) + following

@@ -1,4 +1,4 @@
-"""How different melodies are from each other.
+"""Diversity of a set of melodies.
 
 Shapes: B melodies, T steps.
 """
@@ -9,20 +9,20 @@ from note_rnn.vocabulary import VOCABULARY_SIZE, Tokens
 
 
 def mean_hamming_distance(melodies: Tokens) -> float:
-    """Return the share of the T steps at which two different rows of `melodies` [B, T] differ, on average.
+    """Return the mean share of the T steps at which two rows of `melodies` [B, T] differ.
 
-    0 if all are the same; nan for a single one.
+    0 if all rows are equal; nan for a single row.
     """
     count, length = melodies.shape
     if count < 2:
         return float("nan")
     places = melodies + VOCABULARY_SIZE * np.arange(length)
-    alike = np.bincount(places.ravel(), minlength=VOCABULARY_SIZE * length) / count
-    return float(1 - np.square(alike).sum() / length) * count / (count - 1)
+    shares = np.bincount(places.ravel(), minlength=VOCABULARY_SIZE * length) / count
+    return float(1 - np.square(shares).sum() / length) * count / (count - 1)
 
 
 def largest_bar_share(melodies: Tokens, steps_per_bar: int = 16) -> float:
-    """Return the share of the commonest bar among all whole bars of `melodies` [B, T]; nan if there is none."""
+    """Return the share of the commonest bar among all whole bars of `melodies` [B, T]; nan without whole bars."""
     whole = melodies.shape[1] // steps_per_bar * steps_per_bar
     bars = np.ascontiguousarray(melodies[:, :whole].astype(np.int8)).reshape(-1, steps_per_bar)
     if not len(bars):

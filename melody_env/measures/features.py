@@ -1,4 +1,4 @@
-"""What people's melodies are like and machines' often are not: twelve distributions, and how far two overlap.
+"""Features in which machine melodies differ from human ones: twelve distributions, and the overlap of two.
 
 Shapes: B melodies, T steps, N notes of all melodies, K bins.
 """
@@ -16,11 +16,11 @@ from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MIN_PITCH, NO_EVENT, Tokens
 Integers = npt.NDArray[np.int64]
 
 LEAP = 5
-"""Semitones: from a fourth on an interval is a leap."""
-GRAM = 3
-"""Moves (interval and time) in a motif that can come again."""
-OF_NOTES = {"pitch_interval": 27, "duration": 17, "onset_position": 0, "scale_degree": 13}
-"""What each note is counted by, and in how many bins; an onset position in as many as a bar has steps."""
+"""Semitones of the smallest leap, a fourth."""
+MOTIF_MOVES = 3
+"""Moves (interval and time between two onsets) in a motif."""
+NOTE_HISTOGRAMS = {"pitch_interval": 27, "duration": 17, "onset_position": 0, "scale_degree": 13}
+"""The histograms over notes and their number of bins; for onset positions, the steps of a bar."""
 
 
 class NoteTable(NamedTuple):
@@ -33,17 +33,17 @@ class NoteTable(NamedTuple):
 
 
 class MelodyFeatures(NamedTuple):
-    """What B melodies are like: of each melody its histograms of notes, and eight numbers."""
+    """Features of B melodies: for each its histograms of notes, and eight numbers."""
 
     histograms: dict[str, Floats]
-    """Per name of `OF_NOTES` how many notes fall into each bin [B, K]."""
+    """By name (`NOTE_HISTOGRAMS`) the notes in each bin [B, K]."""
     numbers: dict[str, Floats]
     """[B] each: leap_rate, turn_rate and repeated_note_rate of the intervals; range in semitones; notes_per_bar;
-    rest_share of the steps; distinct_pitches; repeated_motifs, the share of motifs that came before."""
+    rest_share of the steps; distinct_pitches; repeated_motifs, the share of motifs that occurred before."""
 
 
 def melody_features(melodies: Tokens, setting: Setting) -> MelodyFeatures:
-    """Return what `melodies` [B, T] are like."""
+    """Return the features of `melodies` [B, T]."""
     size, length = melodies.shape
     notes = note_table(melodies)
     count = np.bincount(notes.melody, minlength=size).astype(np.float64)
@@ -58,10 +58,10 @@ def melody_features(melodies: Tokens, setting: Setting) -> MelodyFeatures:
         return np.bincount(rows, minlength=size) / np.maximum(of, 1)
 
     histograms = {
-        "pitch_interval": _histogram(of_move, moves.clip(-13, 13) + 13, size, OF_NOTES["pitch_interval"]),
-        "duration": _histogram(notes.melody, notes.duration.clip(max=16), size, OF_NOTES["duration"]),
+        "pitch_interval": _histogram(of_move, moves.clip(-13, 13) + 13, size, NOTE_HISTOGRAMS["pitch_interval"]),
+        "duration": _histogram(notes.melody, notes.duration.clip(max=16), size, NOTE_HISTOGRAMS["duration"]),
         "onset_position": _histogram(notes.melody, notes.onset % setting.steps_per_bar, size, setting.steps_per_bar),
-        "scale_degree": _histogram(notes.melody, degrees, size, OF_NOTES["scale_degree"]),
+        "scale_degree": _histogram(notes.melody, degrees, size, NOTE_HISTOGRAMS["scale_degree"]),
     }
     numbers = {
         "leap_rate": share(of_move[np.abs(moves) >= LEAP], intervals),
@@ -84,11 +84,11 @@ _BINS: Mapping[str, Callable[[Floats], Floats]] = {
     "notes_per_bar": lambda x: x,
     "distinct_pitches": lambda x: x,
 }
-"""Which bin a number falls into: tenths of shares, minor thirds of ranges, whole notes."""
+"""Scaling of each number to bins of width 1: tenths of shares, minor thirds of ranges, whole notes."""
 
 
 def distributions(features: MelodyFeatures) -> dict[str, Floats]:
-    """Return the twelve distributions, by name the share of each bin [K]: of notes, and of melodies."""
+    """Return the twelve distributions by name, as the share of each bin [K]: four over notes, eight over melodies."""
     of_notes = {name: rows.sum(axis=0) for name, rows in features.histograms.items()}
     of_melodies = {
         name: np.bincount(np.floor(_BINS[name](values) + 1e-9).astype(np.int64), minlength=1).astype(np.float64)
@@ -98,7 +98,7 @@ def distributions(features: MelodyFeatures) -> dict[str, Floats]:
 
 
 def overlaps(one: Mapping[str, Floats], other: Mapping[str, Floats]) -> dict[str, float]:
-    """Return of each distribution the mass that both have in common: 1 the same, 0 nothing; and their mean, "mean"."""
+    """Return the mass that two sets of distributions share, by name, from 0 to 1 (equal), and the "mean" of all."""
     common = {}
     for name, shares in one.items():
         bins = min(len(shares), len(other[name]))
@@ -107,7 +107,7 @@ def overlaps(one: Mapping[str, Floats], other: Mapping[str, Floats]) -> dict[str
 
 
 def note_table(melodies: Tokens) -> NoteTable:
-    """Return the notes of `melodies` [B, T]; one lasts until the next note or note off, or to the end."""
+    """Return the notes of `melodies` [B, T]; each lasts to the next note or note off, or to the end."""
     melody, onset = np.nonzero(melodies != NO_EVENT)
     ends = np.append(onset[1:], 0)
     ends[np.append(melody[1:] != melody[:-1], True)] = melodies.shape[1]
@@ -128,18 +128,18 @@ def _range(melodies: Tokens) -> Floats:
 
 
 def _distinct(rows: Integers, values: Integers, size: int) -> Floats:
-    """Return how many different `values` [N] each of `size` melodies has."""
+    """Return the number of different `values` [N] in each of `size` melodies, given by `rows` [N]."""
     kinds = values.max(initial=0) + 1
     pairs = np.unique(rows * kinds + values)
     return np.bincount(pairs // kinds, minlength=size).astype(np.float64)
 
 
 def _repeated_motifs(notes: NoteTable, size: int) -> Floats:
-    """Return the share [B] of motifs, GRAM moves in a row, that the same melody had before; 0 without motifs."""
+    """Return the share [B] of motifs (runs of MOTIF_MOVES moves) that occur earlier in the melody; 0 without motifs."""
     codes = (np.diff(notes.pitch) + 40) * 1024 + np.diff(notes.onset).clip(0, 1023)  # below 2^17
-    starts = np.arange(max(len(codes) - GRAM + 1, 0))
-    whole = notes.melody[starts] == notes.melody[starts + GRAM]
+    starts = np.arange(max(len(codes) - MOTIF_MOVES + 1, 0))
+    whole = notes.melody[starts] == notes.melody[starts + MOTIF_MOVES]
     rows = notes.melody[starts[whole]]
-    _, motifs = np.unique(sum(codes[starts[whole] + k] << 17 * k for k in range(GRAM)), return_inverse=True)
+    _, motifs = np.unique(sum(codes[starts[whole] + k] << 17 * k for k in range(MOTIF_MOVES)), return_inverse=True)
     total = np.bincount(rows, minlength=size)
     return (total - _distinct(rows, motifs, size)) / np.maximum(total, 1)

@@ -1,6 +1,6 @@
-"""A GRU that tells people's melodies from a machine's by their tokens alone, whatever features the rules may see.
+"""GRU classifier of human and machine melodies, on tokens alone and so independent of the rules' features.
 
-Shapes: B melodies, T steps, N melodies to learn from, H units.
+Shapes: B melodies, T steps, N training melodies, H units.
 """
 
 import copy
@@ -12,22 +12,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from melody_env.measures.discriminator import Judge, Score
+from melody_env.measures.discriminator import Classifier, Score
 from melody_env.reward.composition import Floats
 from melody_env.setting import Setting
 from note_rnn.vocabulary import VOCABULARY_SIZE, Tokens
 
 EPOCHS = 12
 PATIENCE = 2
-"""Epochs without a better loss on the melodies kept aside, after which learning ends."""
-_KEPT_ASIDE = 5
-"""One in so many melodies is not learned from, but says when to end."""
+"""Epochs without a better validation loss after which training stops."""
+_VALIDATION = 5
+"""One in this many melodies is for validation."""
 _BATCH = 128
 _LEARNING_RATE = 5e-3
 
 
 class MelodyClassifier(nn.Module):
-    """Tokens embedded, a GRU over them, and the log-odds that people made them, of its mean and its last output."""
+    """Embedded tokens, a GRU, and from the mean and the last of its outputs the log-odds of "human"."""
 
     def __init__(self, embedding: int = 16, units: int = 48):
         super().__init__()
@@ -42,18 +42,18 @@ class MelodyClassifier(nn.Module):
         return log_odds
 
 
-def learn_gru(melodies: Tokens, is_human: npt.NDArray[np.bool_], seed: int) -> Score:
-    """Return the score that a `MelodyClassifier` learned from `melodies` [N, T] and which of them `is_human` [N].
+def fit_gru(melodies: Tokens, is_human: npt.NDArray[np.bool_], seed: int) -> Score:
+    """Return the score of a `MelodyClassifier` fitted to `melodies` [N, T] and labels `is_human` [N].
 
-    A fifth of each class is kept aside; of all epochs the weights count under which its loss was least.
+    A fifth of each class is for validation; the weights are those of the epoch with the least validation loss.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = MelodyClassifier()
     rng = np.random.default_rng(seed)
-    is_aside = np.zeros(len(melodies), np.bool_)
+    is_validation = np.zeros(len(melodies), np.bool_)
     for one_class in (is_human, ~is_human):
-        is_aside[rng.permutation(np.flatnonzero(one_class))[::_KEPT_ASIDE]] = True
+        is_validation[rng.permutation(np.flatnonzero(one_class))[::_VALIDATION]] = True
     inputs, targets = torch.from_numpy(melodies), torch.from_numpy(is_human.astype(np.float32))
     share = is_human.mean()
     weights = torch.from_numpy(np.where(is_human, 0.5 / share, 0.5 / (1 - share)).astype(np.float32))
@@ -61,28 +61,28 @@ def learn_gru(melodies: Tokens, is_human: npt.NDArray[np.bool_], seed: int) -> S
     def loss(rows: npt.NDArray[np.int64]) -> Tensor:
         return functional.binary_cross_entropy_with_logits(network(inputs[rows]), targets[rows], weights[rows])
 
-    _fit(network, loss, np.flatnonzero(~is_aside), np.flatnonzero(is_aside), rng)
-    return lambda judged: _scores(network, judged)
+    _train(network, loss, np.flatnonzero(~is_validation), np.flatnonzero(is_validation), rng)
+    return lambda tested: _scores(network, tested)
 
 
-def _fit(
+def _train(
     network: nn.Module,
     loss: Callable[[npt.NDArray[np.int64]], Tensor],
-    seen: npt.NDArray[np.int64],
-    aside: npt.NDArray[np.int64],
+    training: npt.NDArray[np.int64],
+    validation: npt.NDArray[np.int64],
     rng: np.random.Generator,
 ) -> None:
-    """Let `network` learn from the `loss` of rows `seen`; keep the weights with which that of `aside` was least."""
+    """Train `network` on the `loss` of the rows `training`; keep the weights with the least loss on `validation`."""
     optimizer = torch.optim.Adam(network.parameters(), lr=_LEARNING_RATE)
     best, best_weights, since = float("inf"), network.state_dict(), 0
     for _ in range(EPOCHS):
-        for rows in np.array_split(rng.permutation(seen), max(len(seen) // _BATCH, 1)):
+        for rows in np.array_split(rng.permutation(training), max(len(training) // _BATCH, 1)):
             optimizer.zero_grad()
             loss(rows).backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
         with torch.no_grad():
-            now = loss(aside).item()
+            now = loss(validation).item()
         since += 1
         if now < best:
             best, best_weights, since = now, copy.deepcopy(network.state_dict()), 0
@@ -100,5 +100,5 @@ def _tokens(melodies: Tokens, setting: Setting) -> Tokens:
     return melodies.astype(np.int64)
 
 
-GRU = Judge(_tokens, learn_gru)
-"""A small recurrent network on the tokens, independent of all features; a minute or so for thousands of melodies."""
+GRU = Classifier(_tokens, fit_gru)
+"""Small recurrent network on the tokens, independent of all features; about a minute for thousands of melodies."""

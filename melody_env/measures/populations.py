@@ -1,4 +1,4 @@
-"""Who composed it: tunes of people, and the machines that they are compared with.
+"""Populations of melodies: human tunes, and the machines that they are compared with.
 
 Shapes: B melodies, T steps.
 """
@@ -18,7 +18,7 @@ from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT, NOTE_OFF, VOCABULAR
 
 HUMAN, PRIOR, MARKOV3, MARKOV1 = "human", "prior", "Markov-3", "Markov-1"
 RANDOM_PITCHES, LOOPS, RANDOM = "random pitches", "loops", "random"
-EVERYONE = (HUMAN, PRIOR, MARKOV3, MARKOV1, RANDOM_PITCHES, LOOPS, RANDOM)
+POPULATIONS = (HUMAN, PRIOR, MARKOV3, MARKOV1, RANDOM_PITCHES, LOOPS, RANDOM)
 
 
 def human_melodies(corpus: Corpus, setting: Setting) -> Tokens:
@@ -28,22 +28,22 @@ def human_melodies(corpus: Corpus, setting: Setting) -> Tokens:
 
 
 def held_out_melodies(setting: Setting) -> Tokens | None:
-    """Return the windows [N, T] of the default collections' validation and test tunes; None if none are at hand."""
+    """Return the windows [N, T] of the default collections' validation and test tunes; None if there are none."""
     parts = _cached_split()
     if parts is None:
         return None
-    melodies = held_out_of(parts, setting)
+    melodies = held_out_windows(parts, setting)
     return melodies if len(melodies) else None
 
 
-def held_out_of(parts: Split, setting: Setting) -> Tokens:
+def held_out_windows(parts: Split, setting: Setting) -> Tokens:
     """Return the windows [N, T] of the validation and test tunes of `parts`, each melody once."""
     held_out = [human_melodies(part, setting) for part in (parts.validation, parts.test)]
     return np.unique(np.concatenate(held_out), axis=0)
 
 
-def learned_tunes(setting: Setting) -> list[Tokens] | None:
-    """Return the segments of the default collections' training tunes in the key of `setting`; None if not at hand."""
+def training_tunes(setting: Setting) -> list[Tokens] | None:
+    """Return the segments of the default collections' training tunes in the key of `setting`; None if missing."""
     parts = _cached_split()
     return None if parts is None else [transposed(each, setting.transposition) for each in parts.train.segments]
 
@@ -79,10 +79,10 @@ def machine_melodies(
 
 
 def loops(human: Tokens, size: int, longest: int, rng: np.random.Generator) -> Tokens:
-    """Return `size` melodies [B, T] that say one thing over and over: what agents come to that collapse.
+    """Return `size` melodies [B, T] that repeat one short figure, as those of collapsed agents do.
 
-    Each is a few tokens of a `human` tune, 1, 2, 4 ... up to `longest`, that go round: one note again and again, a
-    trill, a figure; or, where those tokens have no note, the tune's first note, held for ever.
+    The figure is 1, 2, 4 ... up to `longest` tokens of a `human` tune: a repeated note, a trill, a longer figure. If
+    it begins with a hold, the melody starts with the tune's first note, held to the end where the figure has no note.
     """
     tunes = human[np.arange(size) % len(human)]
     tunes = np.where(tunes == NOTE_OFF, NO_EVENT, tunes)

@@ -38,30 +38,30 @@ _COUNTED_STEPS: dict[str, Callable[[Composition], npt.NDArray[np.bool_]]] = {
 
 @dataclass(frozen=True)
 class MelodyStatistics:
-    """What B melodies of T steps are like, counted melody by melody as the original's evaluation does."""
+    """Statistics of B melodies of T steps, counted melody by melody as in the original's evaluation."""
 
     length: int
     """T."""
     counts: dict[str, npt.NDArray[np.int64]]
     """Per melody [B]. Steps: notes_not_in_key, notes_excessively_repeated, notes_in_motif, notes_in_repeated_motif,
-    leaps_resolved, leaps_doubled (a leap that is neither counts nowhere). 1 or 0: compositions_starting_with_tonic,
+    leaps_resolved, leaps_doubled (a leap that is neither is not counted). 1 or 0: compositions_starting_with_tonic,
     compositions_with_unique_max_note, compositions_with_unique_min_note. Steps again: interval_second and so
     on, one for each `Interval`."""
     autocorrelations: Floats
-    """[3, B]; of the tokens as numbers, at lags 1, 2 and 3; nan for a constant melody."""
+    """[3, B]; of the token numbers at lags 1, 2 and 3; nan for a constant melody."""
     distinct: int
-    """How many of the B melodies are different."""
+    """Number of different melodies."""
     features: MelodyFeatures
-    """What tells people's melodies from machines': intervals, durations, onsets, leap rate, range ..."""
+    """Intervals, durations, onsets, leap rate, range ..., in which machine melodies differ from human ones."""
     rules: dict[str, Floats] = field(default_factory=dict)
-    """Of a reward profile's rules, where one was given, the sum [B] of the values."""
+    """The sum [B] of each rule of the reward profile, if one was given."""
 
     def as_dict(self) -> dict[str, float]:
         """Return the statistics of the paper's Table 1 by name, and `distinct_compositions`.
 
-        Notes are fractions of all steps and compositions of all melodies; leaps_resolved = resolved / (resolved +
-        doubled), nan without leaps; autocorrelations are means, constant melodies left out (nan if all are constant).
-        The rules of a profile (`rule_<name>`) are means per step.
+        Counts of notes are fractions of all steps, those of compositions of all melodies; leaps_resolved = resolved /
+        (resolved + doubled), nan without leaps; autocorrelations are means, constant melodies left out (nan if all are
+        constant). The rules of a profile (`rule_<name>`) are means per step.
         """
         total = {name: int(count.sum()) for name, count in self.counts.items()}
         melodies = self.autocorrelations.shape[1]
@@ -80,22 +80,22 @@ class MelodyStatistics:
         return {name: float(values.mean()) for name, values in self.features.numbers.items()}
 
     def overlaps(self, human: "MelodyStatistics") -> dict[str, float]:
-        """Return how far each of twelve distributions overlaps with that of `human` tunes, 0..1, and their "mean"."""
+        """Return the overlap, 0..1, of each of twelve distributions with that of `human` tunes, and their "mean"."""
         return overlaps(distributions(self.features), distributions(human.features))
 
     def mean_absolute_autocorrelations(self) -> dict[str, float]:
-        """Return the means of the absolute values, which unlike those of `as_dict` do not cancel out."""
+        """Return the means of the absolute coefficients, which unlike those of `as_dict` do not cancel out."""
         return _by_lag("absolute_autocorrelation", np.abs(self.autocorrelations))
 
 
 def melody_statistics(
     tokens: npt.ArrayLike, setting: Setting | None = None, profile: str | Path | RewardProfile | None = None
 ) -> MelodyStatistics:
-    """Return the statistics of `tokens` [B, T], and those of a `profile`'s rules, if one is given.
+    """Return the statistics of `tokens` [B, T], and the sums of a `profile`'s rules, if one is given.
 
-    The musical `setting` is the profile's, or C major in 4/4, if no other is given.
+    The musical `setting` defaults to that of the profile, or else to C major in 4/4.
 
-    Raises VocabularyError for tokens outside 0..37, another shape, or no melody at all.
+    Raises VocabularyError for tokens outside 0..37, another shape, or no melody.
     """
     melodies = check_melodies(tokens)
     rules: dict[str, Floats] = {}
@@ -119,7 +119,7 @@ def melody_statistics(
 
 
 def count_distinct(melodies: Tokens) -> int:
-    """Return how many rows of `melodies` [B, T] are different."""
+    """Return the number of different rows of `melodies` [B, T]."""
     rows = np.ascontiguousarray(melodies.astype(np.int8))
     return len(np.unique(rows.view(np.dtype((np.void, rows.shape[1])))))
 

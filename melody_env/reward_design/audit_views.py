@@ -1,16 +1,18 @@
-"""The audit of a reward profile as a table and as a picture."""
+"""Table and figure of an audit of a reward profile."""
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from melody_env.reward_design.ranking_audit import NOISY, TOTAL, Audit
+from melody_env.reward_design.ranking_audit import NOISE_THRESHOLD, TOTAL, Audit
 
 
 def audit_table(result: Audit, title: str) -> Table:
-    """Return the table of AUCs: a row a rule, the sum last with its interval; what ranks a machine higher in red."""
+    """Return the table of AUCs: a row for each rule, the sum last with its interval; AUCs below 0.45 in red."""
     machines = list(result.intervals)
-    table = Table("", *machines, title=title, caption="chance that a tune of people is worth more; 0.5 cannot tell")
+    table = Table(
+        "", *machines, title=title, caption="probability that a human tune scores higher; 0.5: indistinguishable"
+    )
     table.columns[0].no_wrap = True
     for column in table.columns[1:]:
         column.justify = "right"
@@ -24,11 +26,11 @@ def audit_table(result: Audit, title: str) -> Table:
 
 
 def _cell(value: float) -> str:
-    return f"[red]{value:.3f}[/red]" if value < NOISY else f"{value:.3f}"
+    return f"[red]{value:.3f}[/red]" if value < NOISE_THRESHOLD else f"{value:.3f}"
 
 
 def audit_figure(result: Audit, title: str) -> Figure:
-    """Draw how the sums of each population are distributed, and the AUC of each rule against each machine."""
+    """Return a figure of the sums of each population and the AUC of each rule against each machine."""
     figure = Figure(figsize=(12, 0.28 * len(result.aucs) + 2.5), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
@@ -44,5 +46,5 @@ def audit_figure(result: Audit, title: str) -> Figure:
     for y, row in enumerate(values):
         for x, value in enumerate(row):
             right.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=7)
-    right.set_title("chance that a tune of people is worth more", fontsize=9)
+    right.set_title("probability that a human tune scores higher", fontsize=9)
     return figure

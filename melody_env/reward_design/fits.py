@@ -1,9 +1,10 @@
-"""Weights of rules from examples: who should be ranked above whom, and what the ranking is worth in log-odds.
+"""Weights of rules fitted to examples: by ranking, by means, and on the scale of log-odds.
 
-The optimum of the environment's objective is p(x) exp(r(x) / c). With r the log-odds of people's melodies against the
-prior's own, at c = 1 that is the distribution of people's melodies, as far as the rules can see.
+The optimum of the environment's objective is p(x) exp(r(x) / c). With r the log-odds of human melodies against the
+prior's own and c = 1, that is the distribution of human melodies, as far as the rules can express it.
 
-Shapes: N melodies of a population, R rules. The same input gives the same weights: it is convex, and starts from 0.
+Shapes: N melodies of a population, R rules. The problems are convex and solved from 0: the same input gives the same
+weights.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,10 +16,10 @@ from scipy.optimize import minimize
 from melody_env.reward.composition import Floats
 
 Population = Mapping[str, Floats]
-"""Of each population, by name, the sums of the R rules in its N melodies [N, R]; all of one length."""
+"""By population, the sums of the R rules in its N melodies [N, R]; all melodies of one length."""
 
 _ROUNDING = 1e-9
-"""Deviations smaller than this share of the values are errors of floating-point sums."""
+"""Deviations smaller than this share of the values are rounding errors."""
 
 
 def fit_ranking(
@@ -28,12 +29,11 @@ def fit_ranking(
     rng: np.random.Generator,
     penalty: float = 1e-3,
 ) -> Floats:
-    """Return weights [R] such that of each of `pairs` (higher, lower) the first scores higher, in all `groups`.
+    """Return weights [R] by which the first of each of `pairs` (higher, lower) scores higher, in all `groups`.
 
-    Minimises the mean of log(1 + exp(score of the lower - score of the higher)), over melodies paired by lot, as
-    many as `pairs` says, and `penalty` times the squares of the weights of rules scaled to deviation 1 in the highest
-    population; where that has next to none, to deviation 10 of the differences. A weight has the sign of `signs` [R]
-    or is 0.
+    Minimises the mean of log(1 + exp(score of the lower - score of the higher)) over randomly paired melodies, as many
+    as `pairs` gives, plus `penalty` times the squared weights of rules scaled to deviation 1 in the highest population,
+    or to deviation 10 of the differences if that is smaller. A weight has the sign of `signs` [R] or is 0.
     """
     signs = np.asarray(signs, np.float64)
     differences = np.concatenate(
@@ -52,13 +52,13 @@ def fit_ranking(
 
 
 def fit_means(human: Floats, prior: Floats, penalty: float = 3e-3) -> Floats:
-    """Return weights [R] by which the `prior`'s melodies, their rules summed [M, R], get the means of `human` [N, R].
+    """Return weights [R] that give the `prior`'s melodies, their rules summed [M, R], the means of `human` [N, R].
 
-    Of all distributions with people's means, p(x) exp(weights . rules(x)) is nearest to the prior p: the reward of
+    Of all distributions with the human means, p(x) exp(weights . rules(x)) is nearest to the prior p: the reward of
     maximum-entropy inverse reinforcement learning (Ziebart et al. 2008,
     https://cdn.aaai.org/AAAI/2008/AAAI08-227.pdf). Minimises log E_p exp(weights . rules) - weights . E_human rules,
-    and `penalty` times the squares of the weights of rules scaled to people's deviations. A rule that is constant in
-    all human melodies has weight 0.
+    plus `penalty` times the squared weights of rules scaled to the human deviations. A rule that is constant in all
+    human melodies has weight 0.
     """
     deviations = _deviations(human, np.abs(human).max(axis=0))
     scales = np.divide(1.0, deviations, out=np.zeros_like(deviations), where=deviations > 0)
@@ -66,9 +66,9 @@ def fit_means(human: Floats, prior: Floats, penalty: float = 3e-3) -> Floats:
 
     def cost(weights: Floats) -> tuple[float, Floats]:
         scores = rules @ weights
-        chances = np.exp(scores - scores.max())
-        log_mean = scores.max() + np.log(chances.mean())
-        slope = chances @ rules / chances.sum() - means + 2 * penalty * weights
+        odds = np.exp(scores - scores.max())
+        log_mean = scores.max() + np.log(odds.mean())
+        slope = odds @ rules / odds.sum() - means + 2 * penalty * weights
         return float(log_mean - means @ weights + penalty * weights @ weights), slope
 
     found = minimize(cost, np.zeros(len(scales)), jac=True, method="L-BFGS-B", options={"maxiter": 500})
@@ -76,7 +76,7 @@ def fit_means(human: Floats, prior: Floats, penalty: float = 3e-3) -> Floats:
 
 
 def log_odds_scale(higher: Sequence[Floats], lower: Sequence[Floats], iterations: int = 50) -> float:
-    """Return what turns scores into log-odds of `higher` against `lower`, given of each length the scores [N].
+    """Return the factor that turns scores into log-odds of `higher` against `lower`; their scores [N] are by length.
 
     By logistic regression with one slope and an intercept for each length (Newton's method).
     """
@@ -87,31 +87,31 @@ def log_odds_scale(higher: Sequence[Floats], lower: Sequence[Floats], iterations
     columns[:, 0] /= max(scores.std(), 1e-9)
     beta = np.zeros(columns.shape[1])
     for _ in range(iterations):
-        chance = 1 / (1 + np.exp(-np.clip(columns @ beta, -500, 500)))
-        hessian = columns.T @ (columns * (chance * (1 - chance))[:, None]) + 1e-3 * np.eye(len(beta))
-        beta += np.linalg.solve(hessian, columns.T @ (labels - chance) - 1e-3 * beta)
+        probability = 1 / (1 + np.exp(-np.clip(columns @ beta, -500, 500)))
+        hessian = columns.T @ (columns * (probability * (1 - probability))[:, None]) + 1e-3 * np.eye(len(beta))
+        beta += np.linalg.solve(hessian, columns.T @ (labels - probability) - 1e-3 * beta)
     return float(beta[0] / max(scores.std(), 1e-9))
 
 
 def _deviations(sums: Floats, largest: Floats) -> Floats:
     """Return the standard deviation [R] of each column of `sums` [N, R].
 
-    It is 0 where it is nothing but the rounding of numbers as large as `largest` [R].
+    It is 0 where it is within the rounding error of numbers as large as `largest` [R].
     """
     deviations = sums.std(axis=0)
     return np.where(deviations > _ROUNDING * largest, deviations, 0.0)
 
 
 def _differences(higher: Floats, lower: Floats, count: int, rng: np.random.Generator) -> Floats:
-    """Return higher - lower [`count`, R] of melodies paired by lot."""
+    """Return higher - lower [`count`, R] of randomly paired melodies."""
     return higher[rng.integers(len(higher), size=count)] - lower[rng.integers(len(lower), size=count)]
 
 
 def _nonnegative_logistic(rows: Floats, penalty: float, iterations: int = 2000) -> Floats:
-    """Return the weights [R] of at least 0 with the least mean log(1 + exp(-rows @ weights)) + penalty |weights|^2.
+    """Return the weights [R], at least 0, with the least mean log(1 + exp(-rows @ weights)) + penalty |weights|^2.
 
     By accelerated projected gradient descent (Beck & Teboulle 2009, https://doi.org/10.1137/080716542), its momentum
-    started anew where it points uphill.
+    restarted where it points uphill.
     """
     curvature = np.linalg.eigvalsh(rows.T @ rows / len(rows))[-1] / 4 + 2 * penalty
     weights = ahead = np.zeros(rows.shape[1])

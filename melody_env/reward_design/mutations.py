@@ -1,8 +1,8 @@
-"""Small changes of whole melodies, for searching among them; each row is changed in its own way.
+"""Mutations of whole melodies for search; each row is changed independently.
 
-Shapes: B melodies, T steps. Every move takes melodies [B, T] and a generator, and returns new melodies [B, T]. A period
-n means that what is done at a step is done at every n-th step from there on as well: for half of the rows, so that what
-repeats can change as a whole.
+Shapes: B melodies, T steps. Every move takes melodies [B, T] and a generator and returns new melodies [B, T]. With a
+period n, which half of the rows have, a change at one step is repeated at every n-th step, so that repeated figures can
+change as a whole.
 """
 
 from collections.abc import Callable
@@ -23,14 +23,14 @@ def change(melodies: Tokens, rng: np.random.Generator) -> Tokens:
 
 
 def substitute(melodies: Tokens, rng: np.random.Generator) -> Tokens:
-    """Replace one token, wherever it stands, by another."""
+    """Replace one token by another throughout."""
     rows, length = melodies.shape
     old = np.take_along_axis(melodies, rng.integers(length, size=(rows, 1)), axis=1)
     return np.where(melodies == old, rng.integers(VOCABULARY_SIZE, size=(rows, 1)), melodies)
 
 
 def swap(melodies: Tokens, rng: np.random.Generator) -> Tokens:
-    """Let two steps change places."""
+    """Swap two steps."""
     rows, length = melodies.shape
     period, steps = _periods(rows, length, rng), np.arange(length)
     one, other = rng.integers(length, size=(2, rows, 1))
@@ -40,7 +40,7 @@ def swap(melodies: Tokens, rng: np.random.Generator) -> Tokens:
 
 
 def transpose(melodies: Tokens, rng: np.random.Generator) -> Tokens:
-    """Move the pitches of a run of steps by up to an octave, those that stay in range."""
+    """Transpose a run of steps by up to an octave, except pitches that would leave the range."""
     rows, length = melodies.shape
     period = _periods(rows, length, rng)
     width = 1 + (rng.random((rows, 1)) * period).astype(np.int64)
@@ -51,17 +51,17 @@ def transpose(melodies: Tokens, rng: np.random.Generator) -> Tokens:
 
 
 def loop(melodies: Tokens, rng: np.random.Generator) -> Tokens:
-    """Repeat a run of steps to the end of the melody, or over all of it."""
+    """Repeat a run of steps to the end of the melody, or throughout."""
     rows, length = melodies.shape
     width = rng.integers(1, max(length, 2), size=(rows, 1))
     first = (rng.random((rows, 1)) * (length - width + 1)).astype(np.int64)
     steps = np.arange(length)
-    kept = (steps < first) & (rng.random((rows, 1)) < 0.5)
-    return np.take_along_axis(melodies, np.where(kept, steps, first + (steps - first) % width), axis=1)
+    unchanged = (steps < first) & (rng.random((rows, 1)) < 0.5)
+    return np.take_along_axis(melodies, np.where(unchanged, steps, first + (steps - first) % width), axis=1)
 
 
 def shift(melodies: Tokens, rng: np.random.Generator) -> Tokens:
-    """Move what follows a random step by up to four steps; what falls off the end is lost."""
+    """Shift all from a random step on by up to four steps; steps beyond the end are dropped."""
     rows, length = melodies.shape
     steps = np.arange(length)
     late = steps >= rng.integers(length, size=(rows, 1))
@@ -70,15 +70,15 @@ def shift(melodies: Tokens, rng: np.random.Generator) -> Tokens:
 
 
 MOVES: tuple[Move, ...] = (change, change, substitute, swap, transpose, loop, shift)
-"""What a search draws from; the change of a single step counts twice."""
+"""The moves that a search draws from; `change` is twice as likely."""
 
 
 def cross(one: Tokens, other: Tokens, rng: np.random.Generator) -> Tokens:
-    """Return melodies that begin as the rows of `one` and go on, from a random step, as those of `other`."""
+    """Return melodies that follow the rows of `one` up to a random step and those of `other` from there on."""
     cut = rng.integers(one.shape[1] + 1, size=(len(one), 1))
     return np.where(np.arange(one.shape[1]) < cut, one, other)
 
 
 def _periods(rows: int, length: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Return a period [rows, 1] for each row: in half of them the whole length, so that nothing repeats."""
+    """Return a period [rows, 1] for each row; for half of them the whole length, so that nothing is repeated."""
     return np.where(rng.random((rows, 1)) < 0.5, length, rng.integers(1, length + 1, size=(rows, 1)))

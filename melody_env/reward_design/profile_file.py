@@ -1,4 +1,4 @@
-"""Reward profiles written as YAML."""
+"""Writing reward profiles as YAML."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ def write_profile(profile: RewardProfile, out: Path, comments: Sequence[str]) ->
 
 
 def profile_text(profile: RewardProfile, comments: Sequence[str]) -> str:
-    """Return `profile` as YAML, its rules by weight, under `comments`."""
+    """Return `profile` as YAML, with its weighted rules, under `comments`."""
     lines = [f"# {comment}" for comment in comments]
     lines += ["", f"c: {profile.c:g}", "log_prior: true", ""]
     changed = {

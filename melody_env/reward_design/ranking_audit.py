@@ -14,7 +14,7 @@ from melody_env.measures.populations import (
     MARKOV1,
     MARKOV3,
     RANDOM,
-    held_out_of,
+    held_out_windows,
     human_melodies,
     machine_melodies,
 )
@@ -32,112 +32,112 @@ from note_rnn.vocabulary import Tokens, transposed
 TOTAL = "sum"
 ORDER = ((MARKOV3, MARKOV1), (MARKOV1, RANDOM))
 MIN_TUNES = 10
-NOISY = 0.45
-"""Below it an AUC is no accident of a hundred tunes."""
+NOISE_THRESHOLD = 0.45
+"""An AUC below this is significant for a hundred tunes."""
 
 
 @dataclass(frozen=True)
 class AuditConfig(SettingOptions):
-    """Rank people's tunes, the Note RNN's melodies, Markov melodies and random notes by a reward profile.
+    """Rank human tunes, the Note RNN's melodies, Markov melodies and random notes by a reward profile.
 
-    A reward that puts people first gives each machine an AUC near 1: the chance that a tune of people is worth more
-    than a melody of that machine. At 0.5 the reward cannot tell them apart; below, it pays for noise.
+    The AUC of a machine is the probability that a human tune earns a higher reward than a melody of that machine: near
+    1 if the reward ranks human tunes first, 0.5 if it cannot distinguish them, less if it rewards noise.
     """
 
     profile: str = "paper"
     """Reward profile: the name of a shipped one, or a YAML file."""
     corpus: tuple[str, ...] = DEFAULT_COLLECTIONS
-    """People's tunes: collections of music21's corpus, or a corpus file (.npz) of `python -m note_rnn.corpus build`, or
-    any with `tokens`, one tune after the other, and `offsets`; its tunes are taken to begin on a bar line."""
+    """Human tunes: collections of music21's corpus, or a corpus file (.npz) of `python -m note_rnn.corpus build`, or
+    any with concatenated `tokens` and their `offsets`; its tunes are assumed to begin on a bar line."""
     all_tunes: bool = False
-    """Rank all tunes of the collections and not only those held out (a tenth): for collections that neither the
-    profile nor the Note RNN has learned from."""
+    """Rank all tunes of the collections, not only the held-out tenth: for collections that neither the profile nor the
+    Note RNN was fitted to."""
     prior: str = "default"
     """Note RNN whose melodies are ranked."""
     melodies: int = 1_000
-    """Melodies of each machine."""
+    """Number of melodies of each machine."""
     seed: int = 0
-    """Seed of everything random."""
+    """Random seed."""
     require_human_first: bool = False
-    """Exit with status 1 if not all machines rank below people, with the whole 95 % interval."""
+    """Exit with status 1 unless all machines rank below human tunes, with the whole 95 % interval."""
     out: Path | None = None
     """Folder for audit.json and audit.png."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What each rule, weighted, and the sum of all ("sum") is worth to people and machines, in a piece."""
+    """Rewards per piece of human tunes and machines: of each weighted rule, and of all together ("sum")."""
 
     means: dict[str, dict[str, float]]
-    """Per rule and population the mean."""
+    """Mean by rule and population."""
     aucs: dict[str, dict[str, float]]
-    """Per rule and machine the chance that people's tune is worth more."""
+    """By rule and machine, the probability that a human tune earns more."""
     intervals: dict[str, tuple[float, float]]
-    """Per machine the 95 % interval of the sum's AUC."""
+    """By machine, the 95 % interval of the sum's AUC."""
     machines_in_order: dict[str, float]
-    """The AUC of the sum of better machines over worse ones, which a reward that knows music should have, too."""
+    """AUC of the sum, of better machines over worse ones: a musical reward should rank these too."""
     sizes: dict[str, int]
-    """Melodies of each population."""
+    """Number of melodies of each population."""
     totals: dict[str, Floats]
-    """Per population the sum of all rules in each melody."""
+    """By population, the sum of all rules in each melody."""
 
     @property
-    def puts_humans_first(self) -> bool:
-        """Whether all machines surely rank below people."""
+    def ranks_human_first(self) -> bool:
+        """Whether all machines rank below human tunes, with their whole intervals."""
         return all(low > 0.5 for low, _ in self.intervals.values())
 
     @property
     def noisy_rules(self) -> list[str]:
-        """The rules that clearly rank some machine above people: with an AUC below 0.45."""
-        return [rule for rule, row in self.aucs.items() if rule != TOTAL and min(row.values()) < NOISY]
+        """The rules that rank some machine above human tunes: with an AUC below 0.45."""
+        return [rule for rule, row in self.aucs.items() if rule != TOTAL and min(row.values()) < NOISE_THRESHOLD]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        kept = {name: value for name, value in asdict(self).items() if name != "totals"}
-        return {**kept, "noisy_rules": self.noisy_rules, "humans_first": self.puts_humans_first}
+        """Return the contents of the JSON file."""
+        figures = {name: value for name, value in asdict(self).items() if name != "totals"}
+        return {**figures, "noisy_rules": self.noisy_rules, "humans_first": self.ranks_human_first}
 
 
 def audit(config: AuditConfig) -> Audit:
-    """Rank as `config` says; raises ProfileError, CorpusError, CheckpointError or InputError for bad input."""
+    """Return the audit of `config`; raises ProfileError, CorpusError, CheckpointError or InputError for bad input."""
     check_count("--melodies", config.melodies)
     torch.set_num_threads(1)
     profile = load_profile(config.profile).with_setting(**config.setting_changes())
     rng = np.random.default_rng(config.seed)
-    human, train = _people(config, profile.setting)
+    human, train = _human_tunes(config, profile.setting)
     if len(human) < MIN_TUNES:
         raise InputError(
             f"{', '.join(config.corpus)}: only {len(human)} tunes have {profile.setting.steps} steps in a meter like "
-            f"{profile.setting.meter}, too few to rank: add a collection, --all-tunes, or ask for fewer steps."
+            f"{profile.setting.meter}, too few to rank: add a collection or --all-tunes, or choose a shorter --length."
         )
     prior = load_note_rnn(config.prior)
-    everyone = {HUMAN: human, **machine_melodies(train, human, prior, profile.setting, config.melodies, rng)}
-    return rank(everyone, profile, rng)
+    populations = {HUMAN: human, **machine_melodies(train, human, prior, profile.setting, config.melodies, rng)}
+    return rank(populations, profile, rng)
 
 
-def rank(everyone: Mapping[str, Tokens], profile: RewardProfile, rng: np.random.Generator) -> Audit:
-    """Return the audit of `profile` with the melodies [N, T] of each population, people's ("human") among them."""
-    worth: dict[str, dict[str, Floats]] = {}
-    with Progress(len(everyone), "Scoring", "populations") as progress:
-        for name, melodies in everyone.items():
+def rank(populations: Mapping[str, Tokens], profile: RewardProfile, rng: np.random.Generator) -> Audit:
+    """Return the audit of `profile` on the melodies [N, T] of each population, among them "human"."""
+    rewards: dict[str, dict[str, Floats]] = {}
+    with Progress(len(populations), "Scoring", "populations") as progress:
+        for name, melodies in populations.items():
             scores = score_melodies(melodies, profile)
             sums = zip(scores.rules.items(), profile.weights, strict=True)
-            worth[name] = {rule: weight * values.sum(axis=1) for (rule, values), weight in sums}
-            worth[name][TOTAL] = scores.music_theory.sum(axis=1)
+            rewards[name] = {rule: weight * values.sum(axis=1) for (rule, values), weight in sums}
+            rewards[name][TOTAL] = scores.music_theory.sum(axis=1)
             progress.advance()
-    machines = [name for name in everyone if name != HUMAN]
-    human = worth[HUMAN]
+    machines = [name for name in populations if name != HUMAN]
+    human = rewards[HUMAN]
     return Audit(
-        {rule: {name: float(worth[name][rule].mean()) for name in everyone} for rule in human},
-        {rule: {name: auc(human[rule], worth[name][rule]) for name in machines} for rule in human},
-        {name: auc_interval(human[TOTAL], worth[name][TOTAL], rng) for name in machines},
-        {f"{better} over {worse}": auc(worth[better][TOTAL], worth[worse][TOTAL]) for better, worse in ORDER},
-        {name: len(melodies) for name, melodies in everyone.items()},
-        {name: worth[name][TOTAL] for name in everyone},
+        {rule: {name: float(rewards[name][rule].mean()) for name in populations} for rule in human},
+        {rule: {name: auc(human[rule], rewards[name][rule]) for name in machines} for rule in human},
+        {name: auc_interval(human[TOTAL], rewards[name][TOTAL], rng) for name in machines},
+        {f"{better} over {worse}": auc(rewards[better][TOTAL], rewards[worse][TOTAL]) for better, worse in ORDER},
+        {name: len(melodies) for name, melodies in populations.items()},
+        {name: rewards[name][TOTAL] for name in populations},
     )
 
 
-def _people(config: AuditConfig, setting: Setting) -> tuple[Tokens, Corpus]:
-    """Return people's tunes [N, T] to rank, and the tunes that Markov chains learn from."""
+def _human_tunes(config: AuditConfig, setting: Setting) -> tuple[Tokens, Corpus]:
+    """Return the human tunes [N, T] to rank, and the tunes that Markov chains are fitted to."""
     if len(config.corpus) == 1 and config.corpus[0].endswith(".npz"):
         tunes = transposed(first_steps(read_corpus(config.corpus[0]), setting.steps), setting.transposition)
         tunes = tunes[setting.in_range[tunes].all(axis=1)]
@@ -146,4 +146,4 @@ def _people(config: AuditConfig, setting: Setting) -> tuple[Tokens, Corpus]:
     if config.all_tunes:
         return human_melodies(corpus, setting), split(load_corpus()).train
     parts = split(corpus)
-    return held_out_of(parts, setting), parts.train
+    return held_out_windows(parts, setting), parts.train

@@ -1,4 +1,4 @@
-"""Weights of rules from a ranking: human melodies above those of machines."""
+"""Weights of rules fitted to rank human melodies above those of machines."""
 
 import inspect
 from collections.abc import Iterable, Mapping
@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from melody_env.measures.populations import (
-    EVERYONE,
     HUMAN,
     LOOPS,
     MARKOV1,
     MARKOV3,
+    POPULATIONS,
     PRIOR,
     RANDOM,
     RANDOM_PITCHES,
@@ -39,7 +39,7 @@ PAIRS = {
     (MARKOV3, MARKOV1): 5_500,
     (MARKOV1, RANDOM): 4_000,
 }
-"""Who should be ranked above whom, and how much that counts: pairs of melodies drawn of each length."""
+"""Pairs of populations (higher, lower) to rank, and the number of melody pairs drawn of each length."""
 
 SIGNS = {
     **{"echo": 1, "overused_motif": -1, "bar_repeat": 1, "sequence": 1, "bar_rhythm": 1, "long_end": 1},
@@ -48,44 +48,44 @@ SIGNS = {
     **{"tritone_or_seventh": -1, "beyond_octave": -1, "leap_answered": 1, "leap_continued": -1},
     **{"key": 1, "chromatic_step": 1, "stable_beat": 1, "opening": 1, "stable_end": 1},
 }
-"""Which rules are weighed, and whether each may pay (1) or cost (-1): what a musician knows before any fit.
+"""The rules to weigh, and whether each may reward (1) or punish (-1): musical knowledge that no fit supplies.
 
-Without it, notes in the scale would cost, since random notes of the scale never leave it. Not weighed are rests, which
-are free, and bells, which tell dances from songs.
+Without it, notes in the scale would be punished, since random notes of the scale never leave it. Rests are not weighed,
+since they are free, nor are bells, which distinguish dances from songs.
 """
 
-AS_MUCH_AS = 0.9
-"""What this share of people's tunes have at most of what a rule counts is all that it pays for."""
+CAP_QUANTILE = 0.9
+"""The cap of a rule is this quantile of its count in human tunes."""
 
 MIN_TUNES = 50
 
 
 @dataclass(frozen=True)
 class CalibrateConfig(SettingOptions):
-    """Weigh the rules by examples: people's tunes are to be worth more than what Note RNN, Markov chains and dice make.
+    """Weigh the rules by examples, so that human tunes rank above those of Note RNN, Markov chains and random notes.
 
-    The weights become log-odds of people against the Note RNN, so the profile's c is 1. Tune with it:
+    The weights are scaled to log-odds of human against Note RNN melodies, so the profile's c is 1. Tune with it:
     melody-rl train --reward calibrated.yaml
     """
 
     out: Path = Path("calibrated.yaml")
-    """Where the reward profile goes."""
+    """File for the reward profile."""
     prior: str = "bars"
     """Note RNN that agents will start from: "bars", "default", or a .safetensors file."""
     collections: tuple[str, ...] = DEFAULT_COLLECTIONS
-    """Collections of music21's corpus; a twentieth each stays out of the fit, for validation and test."""
+    """Collections of music21's corpus; a twentieth each is held out for validation and test."""
     bars: tuple[int, ...] = (2, 4)
-    """Lengths of melodies, in bars, that are fitted together; --length has one length instead."""
+    """Lengths of melodies, in bars, to fit together; --length gives a single length instead."""
     melodies: int = 2_000
-    """Melodies of each machine and length."""
+    """Number of melodies of each machine and length."""
     penalty: float = 1e-3
-    """Cost of large weights: more makes them smaller and more alike."""
+    """Cost of large weights: a larger one makes them smaller and more alike."""
     seed: int = 0
-    """Seed of everything random."""
+    """Random seed."""
 
 
 def calibrate(config: CalibrateConfig) -> RewardProfile:
-    """Return the profile that `config` leads to; raises CorpusError, CheckpointError or InputError for bad input."""
+    """Return the profile fitted as in `config`; raises CorpusError, CheckpointError or InputError for bad input."""
     check_count("--melodies", config.melodies)
     if not config.penalty >= 0:
         raise InputError(f"--penalty must be a number of at least 0, not {config.penalty}.")
@@ -95,11 +95,11 @@ def calibrate(config: CalibrateConfig) -> RewardProfile:
     settings = [replace(setting, length=length) for length in lengths]
     train, prior = split(load_corpus(config.collections)).train, load_note_rnn(config.prior)
     longest = max(settings, key=lambda each: each.steps)
-    candidates = limited(SIGNS, checked_tunes(train, longest), longest)
+    candidates = capped_rules(SIGNS, training_windows(train, longest), longest)
     profile = RewardProfile("calibrated", candidates, c=1.0, setting=setting)
     rng = np.random.default_rng(config.seed)
     groups = []
-    with Progress(len(settings) * len(EVERYONE), "Scoring", "populations") as progress:
+    with Progress(len(settings) * len(POPULATIONS), "Scoring", "populations") as progress:
         for at_length in settings:
             groups.append(_population(profile, train, prior, at_length, config.melodies, rng, progress))
     signs = [SIGNS[name] for name in profile.rule_names]
@@ -107,16 +107,16 @@ def calibrate(config: CalibrateConfig) -> RewardProfile:
     weights *= log_odds_scale(
         [group[HUMAN] @ weights for group in groups], [group[PRIOR] @ weights for group in groups]
     )
-    kept = [
+    rules = tuple(
         replace(rule, weight=float(f"{weight:.3g}"))
         for rule, weight in zip(candidates, weights, strict=True)
         if abs(weight) > 1e-3
-    ]
-    return replace(profile, rules=tuple(kept))
+    )
+    return replace(profile, rules=rules)
 
 
-def checked_tunes(train: Corpus, setting: Setting) -> Tokens:
-    """Return the windows [N, T] of `train` in `setting`; raises InputError if they are too few to learn from."""
+def training_windows(train: Corpus, setting: Setting) -> Tokens:
+    """Return the windows [N, T] of `train` in `setting`; raises InputError if there are too few to fit to."""
     tunes = human_melodies(train, setting)
     if len(tunes) < MIN_TUNES:
         raise InputError(
@@ -126,17 +126,17 @@ def checked_tunes(train: Corpus, setting: Setting) -> Tokens:
     return tunes
 
 
-def limited(names: Iterable[str], tunes: Tokens, setting: Setting) -> tuple[WeightedRule, ...]:
-    """Return the rules of these `names`; those with a limit pay for what nine of ten `tunes` [N, T] have in a bar."""
-    unlimited = tuple(map(WeightedRule, names))
-    counts = score_melodies(tunes, RewardProfile("counts", unlimited), setting).rules
+def capped_rules(names: Iterable[str], tunes: Tokens, setting: Setting) -> tuple[WeightedRule, ...]:
+    """Return the rules of these `names`, capped counts with a cap per bar that nine of ten `tunes` [N, T] keep to."""
+    uncapped = tuple(map(WeightedRule, names))
+    counts = score_melodies(tunes, RewardProfile("counts", uncapped), setting).rules
     bars = tunes.shape[1] / setting.steps_per_bar
-    enough = {name: np.quantile(count.sum(axis=1), AS_MUCH_AS) / bars for name, count in counts.items()}
+    caps = {name: np.quantile(count.sum(axis=1), CAP_QUANTILE) / bars for name, count in counts.items()}
     return tuple(
-        replace(rule, parameters={"most": round(float(enough[rule.name]), 2)})
+        replace(rule, parameters={"most": round(float(caps[rule.name]), 2)})
         if "most" in inspect.signature(rule.function()).parameters
         else rule
-        for rule in unlimited
+        for rule in uncapped
     )
 
 
@@ -149,11 +149,11 @@ def _population(
     rng: np.random.Generator,
     progress: Progress,
 ) -> Population:
-    """Return the sums of the rules in melodies of people and machines, all in `setting`."""
-    human = checked_tunes(train, setting)
-    everyone: Mapping[str, Tokens] = {HUMAN: human, **machine_melodies(train, human, prior, setting, size, rng)}
+    """Return the sums of the rules in human and machine melodies, all in `setting`."""
+    human = training_windows(train, setting)
+    populations: Mapping[str, Tokens] = {HUMAN: human, **machine_melodies(train, human, prior, setting, size, rng)}
     sums = {}
-    for name, melodies in everyone.items():
+    for name, melodies in populations.items():
         sums[name] = np.stack([row.sum(axis=1) for row in score_melodies(melodies, profile, setting).rules.values()], 1)
         progress.advance()
     return sums

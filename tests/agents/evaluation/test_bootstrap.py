@@ -1,4 +1,4 @@
-"""Intervals cover what they should, shrink as they should, and differences are told from chance."""
+"""Coverage and width of bootstrap intervals, and tests of differences."""
 
 import math
 
@@ -48,10 +48,10 @@ def coverage(sums: Sums, truth: float) -> float:
 def test_intervals_and_errors_of_a_known_distribution():
     # Of the 201 values 0..200 a 40th lies 5 places in; for n values 0..n-1 the variance is n (n + 1) / 12.
     resampled = np.stack([np.arange(201.0)[::-1], np.full(201, 2.0)], axis=1)[:, :, None]
-    (told,) = estimates(Sums(np.array([[240.0], [3.0]]), resampled))
-    assert told.value == 80
-    assert (told.low, told.high) == pytest.approx((5 / 2, 195 / 2))
-    assert told.error == pytest.approx(math.sqrt(201 * 202 / 12) / 2)
+    (estimate,) = estimates(Sums(np.array([[240.0], [3.0]]), resampled))
+    assert estimate.value == 80
+    assert (estimate.low, estimate.high) == pytest.approx((5 / 2, 195 / 2))
+    assert estimate.error == pytest.approx(math.sqrt(201 * 202 / 12) / 2)
 
 
 def test_95_percent_of_the_intervals_over_pieces_hold_the_truth():

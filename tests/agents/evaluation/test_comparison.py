@@ -1,4 +1,4 @@
-"""`python -m agents.evaluate` measures the run that it is given, in the run's setting, beside human tunes in it."""
+"""The command evaluate measures a run in its setting, beside human tunes in that setting."""
 
 import json
 import shutil
@@ -28,8 +28,8 @@ def corpus_of(segments) -> Corpus:
 
 
 @pytest.fixture(autouse=True)
-def tunes_at_hand(monkeypatch):
-    """Human tunes in C: 5 that were learned from, 40 held out."""
+def available_tunes(monkeypatch):
+    """Human tunes in C: 5 for training, 40 held out."""
     parts = Split(corpus_of(HUMAN[:5] % 36), corpus_of(HUMAN[:20]), corpus_of(HUMAN[20:]))
     monkeypatch.setattr(populations, "_cached_split", lambda: parts)
 
@@ -68,10 +68,10 @@ def test_its_figures_are_those_of_the_note_rnn_the_agent_and_human_tunes(run, mo
     assert expected["agent"]["kl"] > 1e-3
     column = expected["Human"]
     assert (column["notes_not_in_key"], column["compositions_starting_with_tonic"]) == (0, 0.5)
-    told = capsys.readouterr().out
-    assert "run: 30 compositions each" in told
-    assert told.index("Note RNN ┃") < told.index("agent ┃") < told.index("Human ┃")
-    (row,) = [line.split("│")[2:5] for line in told.splitlines() if "Compositions starting with tonic" in line]
+    output = capsys.readouterr().out
+    assert "run: 30 compositions each" in output
+    assert output.index("Note RNN ┃") < output.index("agent ┃") < output.index("Human ┃")
+    (row,) = [line.split("│")[2:5] for line in output.splitlines() if "Compositions starting with tonic" in line]
     columns = (expected[name]["compositions_starting_with_tonic"] for name in ("Note RNN", "agent", "Human"))
     assert [cell.strip() for cell in row] == [f"{share:.1%}" for share in columns]
 
@@ -82,8 +82,8 @@ def test_the_seed_is_that_of_the_pieces_and_of_nothing_else(run, monkeypatch):
     assert first["Human"] == other["Human"]
     for composer in ("Note RNN", "agent"):
         assert first[composer]["log_prob"] != other[composer]["log_prob"]
-    unsaid = evaluated(run, monkeypatch, "--compositions", 20)
-    assert unsaid == first
+    default = evaluated(run, monkeypatch, "--compositions", 20)
+    assert default == first
 
 
 def test_without_human_tunes_there_is_no_column_of_theirs(run, monkeypatch):
@@ -97,7 +97,7 @@ def test_without_human_tunes_there_is_no_column_of_theirs(run, monkeypatch):
     ("arguments", "sentence"),
     [(["nowhere"], "nowhere holds no run"), (["nowhere", "--compositions", "0"], "--compositions must be at least 1")],
 )
-def test_bad_input_is_told_in_a_sentence(arguments, sentence, monkeypatch, capsys, tmp_path):
+def test_bad_input_is_reported_in_a_sentence(arguments, sentence, monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["evaluate", *arguments])
     with pytest.raises(SystemExit) as exit_info:

@@ -10,14 +10,14 @@ from agents.composing.composers import Agent, NoteRNNComposer
 from agents.composing.players import NoteRNNPlayer
 from agents.evaluation.comparison import evaluate_agent
 from agents.evaluation.metrics import (
-    MIN_JUDGED,
+    MIN_HUMAN_TUNES,
     human_metrics,
     learning_metrics,
-    likeness_of_halves,
     melody_metrics,
+    split_half_likeness,
     table_metrics,
 )
-from agents.evaluation.table import ROWS, metrics_table, written
+from agents.evaluation.table import ROWS, format_value, metrics_table
 from melody_env import EnvironmentSpec, HumanReference, MelodyVecEnv, Setting, load_profile, melody_statistics
 from melody_env.measures import populations
 from note_rnn import NO_EVENT, transposed
@@ -36,7 +36,7 @@ def tunes(number, seed, length=32):
     return made
 
 
-LEARNED, HUMAN = tunes(6, 1), tunes(40, 2)
+TRAINING, HUMAN = tunes(6, 1), tunes(40, 2)
 
 
 def corpus_of(segments) -> Corpus:
@@ -45,16 +45,16 @@ def corpus_of(segments) -> Corpus:
 
 
 @pytest.fixture(autouse=True)
-def at_hand(monkeypatch):
-    """A corpus whose training tunes are `LEARNED`."""
-    parts = Split(corpus_of(LEARNED), corpus_of(HUMAN[:20]), corpus_of(HUMAN[20:]))
+def available_tunes(monkeypatch):
+    """A corpus whose training tunes are `TRAINING`."""
+    parts = Split(corpus_of(TRAINING), corpus_of(HUMAN[:20]), corpus_of(HUMAN[20:]))
     monkeypatch.setattr(populations, "_cached_split", lambda: parts)
 
 
 def machine() -> np.ndarray:
-    """Return melodies in C, of which 9 in 16 go on as a learned tune does for 20 steps."""
+    """Return melodies in C, of which 9 in 16 continue as a training tune for 20 steps."""
     melodies = np.random.default_rng(3).choice([*C_MAJOR, 15, 1], (32, 32))
-    melodies[:18, 12:] = LEARNED[0, :20]
+    melodies[:18, 12:] = TRAINING[0, :20]
     return melodies
 
 
@@ -104,13 +104,13 @@ def test_a_tune_is_as_likely_in_the_mode_of_c_major_that_it_is_in_as_in_c_major(
 def test_human_tunes_are_compared_with_those_of_the_other_half():
     groups = HUMAN.copy()  # of many notes and of one, in turn
     groups[::2] = np.where(HUMAN[::2] > 1, 14, HUMAN[::2])
-    halves = likeness_of_halves(HumanReference.of(groups, Setting()))
+    halves = split_half_likeness(HumanReference.of(groups, Setting()))
     assert 0.7 < halves["human_overlap"] < 1
     assert 0.2 < halves["human_auc"] < 0.8
     assert melody_metrics(groups[::2], Setting(), HumanReference.of(groups[1::2], Setting()))["human_overlap"] < 0.6
-    assert halves == likeness_of_halves(HumanReference.of(groups, Setting()))
-    assert likeness_of_halves(HumanReference.of(HUMAN[: 2 * MIN_JUDGED - 1], Setting())) == {}
-    assert likeness_of_halves(HumanReference.of(HUMAN[: 2 * MIN_JUDGED], Setting())) != {}
+    assert halves == split_half_likeness(HumanReference.of(groups, Setting()))
+    assert split_half_likeness(HumanReference.of(HUMAN[: 2 * MIN_HUMAN_TUNES - 1], Setting())) == {}
+    assert split_half_likeness(HumanReference.of(HUMAN[: 2 * MIN_HUMAN_TUNES], Setting())) != {}
 
 
 def test_the_mode_says_what_is_in_key():
@@ -137,8 +137,8 @@ def pieces(small_prior):
     return compose_pieces(NoteRNNPlayer(), 40, 5, environment, temperature=0.5)  # not as the Note RNN itself would
 
 
-def test_what_is_watched_while_learning_is_recomputed_from_the_pieces(pieces):
-    told, finished, melodies = learning_metrics(pieces), pieces.finished, pieces.melodies
+def test_metrics_logged_during_training_are_recomputed_from_the_pieces(pieces):
+    metrics, finished, melodies = learning_metrics(pieces), pieces.finished, pieces.melodies
     profile = load_profile("varied")
     expected = {
         "reward": (finished.log_prob + finished.music_theory / profile.c).mean() / 24,
@@ -151,25 +151,27 @@ def test_what_is_watched_while_learning_is_recomputed_from_the_pieces(pieces):
         "largest_bar_share": max(np.unique(melodies.reshape(80, 12), axis=0, return_counts=True)[1]) / 80,
         **{f"rule/{name}": values.mean() / 24 for name, values in finished.rules.items()},
     }
-    assert told == pytest.approx(expected, rel=1e-5, abs=1e-6)
-    assert told["kl"] > 0.1
-    assert {f"rule/{name}" for name in profile.rule_names} <= told.keys()
+    assert metrics == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    assert metrics["kl"] > 0.1
+    assert {f"rule/{name}" for name in profile.rule_names} <= metrics.keys()
 
 
 def test_the_table_counts_in_the_setting_of_the_pieces_whatever_their_reward(pieces):
-    told = table_metrics(pieces)
+    metrics = table_metrics(pieces)
     counted = melody_statistics(pieces.melodies, Setting(key="D", meter="6/8", length=24))
-    assert told["notes_not_in_key"] == counted.as_dict()["notes_not_in_key"]
+    assert metrics["notes_not_in_key"] == counted.as_dict()["notes_not_in_key"]
     assert (
-        told["absolute_autocorrelation_lag1"]
+        metrics["absolute_autocorrelation_lag1"]
         == counted.mean_absolute_autocorrelations()["absolute_autocorrelation_lag1"]
     )
-    assert told["range"] == counted.means()["range"]
+    assert metrics["range"] == counted.means()["range"]
     rules = {f"rule_{name}" for name in load_profile("paper").rule_names}
     paper = melody_statistics(pieces.melodies, pieces.setting, "paper").as_dict()
-    assert told["paper_music_theory"] == pytest.approx(sum(paper[name] for name in rules))
-    assert told["paper_music_theory"] != pytest.approx(told["music_theory"])  # which is that of the run's own rules
-    assert "human_overlap" not in told
+    assert metrics["paper_music_theory"] == pytest.approx(sum(paper[name] for name in rules))
+    assert metrics["paper_music_theory"] != pytest.approx(
+        metrics["music_theory"]
+    )  # which is that of the run's own rules
+    assert "human_overlap" not in metrics
     human = HumanReference.of(HUMAN[:, :24], pieces.setting)
     assert table_metrics(pieces, human)["human_overlap"] < 1
 
@@ -185,8 +187,8 @@ def test_a_row_of_the_table_is_written_in_its_form():
     assert rows["Mean autocorrelation, lag 2"] == ("0.12", "-", "0.14", "0.03")
     assert rows["KL from the Note RNN per piece, nats"] == ("-", "-", "-", "-")
     assert rows["Overlap with human tunes (12 statistics)"] == ("0.123", "-", "-", "-")
-    assert rows["Rule mine per step"] == ("0.500", "-", "-", "-")  # the paper's own are seen in the statistics
-    assert written(None, ".1%") == written(math.nan, ".1%") == "-"
+    assert rows["Rule mine per step"] == ("0.500", "-", "-", "-")  # the statistics cover the paper's own
+    assert format_value(None, ".1%") == format_value(math.nan, ".1%") == "-"
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What votes say, by hand on small numbers, and the ranking that was planted on many."""
+"""Analysis of votes: small numbers by hand, and planted rankings of many."""
 
 import math
 from dataclasses import replace
@@ -10,7 +10,7 @@ from agents.evaluation.preference import (
     Votes,
     analyse,
     bradley_terry,
-    compared,
+    pairwise_tests,
     ratings,
     resampled_weights,
     wins,
@@ -24,7 +24,7 @@ def votes_of(rows, models=("X", "Y"), listeners=1) -> Votes:
 
 
 ONE_SIDED = [(0, 1, 1), (0, 1, 1), (1, 0, 4), (0, 1, 3)]
-"""X much better twice, once a little (it was B), once alike."""
+"""X much better twice, once a little (as B), once a tie."""
 
 
 def test_a_tie_is_half_a_win_of_both():
@@ -82,7 +82,7 @@ def test_p_of_every_pair_is_adjusted_for_the_number_of_pairs():
     )
 
 
-def test_nothing_but_ties_says_nothing():
+def test_ties_alone_give_no_preference():
     preference = analyse(votes_of([(0, 1, 3)] * 4), samples=10)
     assert (preference.kruskal_h, preference.kruskal_p) == (0, 1)
     assert preference.pairs[0].p == 1
@@ -106,14 +106,14 @@ def test_samples_have_as_many_listeners_and_all_votes_of_each():
 
 
 def simulated(strengths, votes_per_pair, listeners, seed=0) -> Votes:
-    """Return votes of listeners who hear strengths through logistic noise, and call small differences none."""
+    """Return votes of listeners who perceive strengths with logistic noise and report small differences as ties."""
     rng = np.random.default_rng(seed)
     size = len(strengths)
     pairs = np.array([(i, j) for i in range(size) for j in range(size) if i < j] * votes_per_pair)
     swapped = rng.random(len(pairs)) < 0.5
     left, right = np.where(swapped[:, None], pairs[:, ::-1], pairs).T
-    heard = np.array(strengths)[right] - np.array(strengths)[left] + rng.logistic(size=len(pairs))
-    preference = 1 + np.digitize(heard, [-1.5, -0.3, 0.3, 1.5])
+    perceived = np.array(strengths)[right] - np.array(strengths)[left] + rng.logistic(size=len(pairs))
+    preference = 1 + np.digitize(perceived, [-1.5, -0.3, 0.3, 1.5])
     names = tuple("ABCDEF"[:size])
     return Votes(names, left, right, preference, rng.integers(listeners, size=len(pairs)))
 
@@ -153,8 +153,8 @@ def intervals_of(repetitions, listeners, votes_each, lean) -> np.ndarray:
     zeros, ones = np.zeros_like(listener), np.ones_like(listener)
     found = []
     for seed in range(repetitions):
-        chance = 1 / (1 + np.exp(-rng.normal(0, lean, listeners)))
-        preference = np.where(rng.random(len(listener)) < chance[listener], 1, 5)
+        probability = 1 / (1 + np.exp(-rng.normal(0, lean, listeners)))
+        preference = np.where(rng.random(len(listener)) < probability[listener], 1, 5)
         votes = Votes(("A", "B"), zeros, ones, preference, listener)
         found.append(analyse(votes, samples=300, seed=seed).interval("A", "B"))
     return np.array(found)
@@ -165,7 +165,7 @@ def test_95_percent_of_the_intervals_of_single_votes_hold_the_truth():
     assert np.mean((low <= 0) & (high >= 0)) == pytest.approx(0.95, abs=0.02)
 
 
-def test_intervals_know_that_the_votes_of_a_listener_are_alike():
+def test_intervals_include_the_correlation_of_a_listeners_votes():
     low, high = intervals_of(200, listeners=25, votes_each=12, lean=3).T
     assert 0.92 < np.mean((low <= 0) & (high >= 0)) < 0.99
 
@@ -181,5 +181,5 @@ def test_the_seed_draws_the_samples_and_nothing_else():
 
 
 def test_models_are_compared_pair_by_pair():
-    pairs = compared(("A", "B", "C"), [np.array([1, 2]), np.array([2, 3]), np.array([4, 5])])
+    pairs = pairwise_tests(("A", "B", "C"), [np.array([1, 2]), np.array([2, 3]), np.array([4, 5])])
     assert [(pair.first, pair.second, pair.u) for pair in pairs] == [("A", "B", 0.5), ("A", "C", 0), ("B", "C", 0)]

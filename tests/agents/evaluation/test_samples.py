@@ -1,4 +1,4 @@
-"""A sample counts what the tables count, and is what was asked for or made anew."""
+"""Samples have the statistics of the tables, and are loaded only for the request that they were made for."""
 
 from math import isclose
 
@@ -30,14 +30,14 @@ def sample(environment) -> Sample:
 
 
 def values(sample: Sample) -> dict[str, float]:
-    return {name: told.value for name, told in zip(sample.names, estimates(sample.sums), strict=True)}
+    return {name: estimate.value for name, estimate in zip(sample.names, estimates(sample.sums), strict=True)}
 
 
 def test_its_statistics_are_those_of_the_table(sample, environment):
     expected = table_metrics(compose_pieces(NoteRNNPlayer(), 60, 3, environment))
-    told = values(sample) | sample.metrics
-    assert {"notes_not_in_key", "leaps_resolved", "autocorrelation_lag3", "log_prob", "kl", "range"} <= told.keys()
-    assert told == pytest.approx({name: expected[name] for name in told}, rel=1e-5, abs=1e-6)
+    found = values(sample) | sample.metrics
+    assert {"notes_not_in_key", "leaps_resolved", "autocorrelation_lag3", "log_prob", "kl", "range"} <= found.keys()
+    assert found == pytest.approx({name: expected[name] for name in found}, rel=1e-5, abs=1e-6)
 
 
 def test_it_is_counted_in_the_key_and_meter_of_its_pieces(sample, environment):
@@ -61,21 +61,21 @@ def test_its_resamples_are_drawn_by_its_seed(sample, small_prior):
 
 
 def test_intervals_hold_the_values(sample):
-    for name, told in zip(sample.names, estimates(sample.sums), strict=True):
-        assert told.low <= told.value <= told.high or name == "kl"
+    for name, estimate in zip(sample.names, estimates(sample.sums), strict=True):
+        assert estimate.low <= estimate.value <= estimate.high or name == "kl"
 
 
 def test_given_melodies_are_counted_in_the_same_way(sample, small_prior, monkeypatch):
-    """Their log p is that of the Note RNN in their key, which has heard nothing before, block by block."""
-    monkeypatch.setattr(samples, "_AT_ONCE", 25)
+    """Their log p is that of the Note RNN in their key, conditioned on nothing before, block by block."""
+    monkeypatch.setattr(samples, "_BLOCK", 25)
     given = given_sample(sample.melodies, WALTZ_IN_D, small_prior)
     composed = values(sample)
     for name, value in values(given).items():
         if name != "log_prob":
             assert value == pytest.approx(composed[name])
-    heard = np.concatenate([np.ones((60, 1), int), transposed(sample.melodies[:, :-1], -2)], axis=1)
+    inputs = np.concatenate([np.ones((60, 1), int), transposed(sample.melodies[:, :-1], -2)], axis=1)
     tokens = transposed(sample.melodies, -2)[..., None]
-    log_probs = np.take_along_axis(small_prior.log_probs(heard).numpy(), tokens, -1)
+    log_probs = np.take_along_axis(small_prior.log_probs(inputs).numpy(), tokens, -1)
     assert values(given)["log_prob"] == pytest.approx(log_probs.mean(), rel=1e-5)
     assert "kl" not in given.names
 
@@ -87,15 +87,15 @@ def test_a_melody_without_autocorrelation_is_left_out_of_its_mean(sample, small_
     assert given["autocorrelation_lag1"] == pytest.approx(values(sample)["autocorrelation_lag1"])
 
 
-def test_likeness_to_human_tunes_is_told_if_there_are_any(small_prior):
+def test_likeness_to_human_tunes_is_reported_if_there_are_any(small_prior):
     human = np.random.default_rng(0).integers(2, 38, size=(30, 32))
     reference = HumanReference.of(human, PAPER_SETTING)
-    told = given_sample(human[:20], PAPER_SETTING, small_prior, reference).metrics
-    assert told["human_overlap"] > 0.8
-    assert {"human_auc", "distinct_compositions"} <= told.keys()
+    found = given_sample(human[:20], PAPER_SETTING, small_prior, reference).metrics
+    assert found["human_overlap"] > 0.8
+    assert {"human_auc", "distinct_compositions"} <= found.keys()
 
 
-def test_likeness_is_judged_in_the_key_of_the_melodies(small_prior):
+def test_likeness_is_measured_in_the_key_of_the_melodies(small_prior):
     """Tunes in C major are as like others in C as both are in D, a tone higher."""
     rng = np.random.default_rng(0)
     in_c = np.array([2, 4, 6, 7, 9, 11, 13, 14, 16, 18, 19, 21, 23, 25, 26, 28])
@@ -110,7 +110,7 @@ def test_likeness_is_judged_in_the_key_of_the_melodies(small_prior):
         assert isclose(one[name], other[name], abs_tol=0.005)
 
 
-def test_it_is_read_back_if_it_is_what_is_asked_for(sample, tmp_path):
+def test_it_is_loaded_if_it_is_what_is_requested(sample, tmp_path):
     path = tmp_path / "pieces.npz"
     assert Sample.load(path) is None
     sample.save(path)

@@ -1,4 +1,4 @@
-"""Votes are read as the page wrote them, and nothing else is taken for votes."""
+"""Votes are read as the page wrote them; any other file is refused."""
 
 import json
 
@@ -18,7 +18,7 @@ def test_votes_of_all_listeners_are_read(tmp_path):
     first = votes_file(tmp_path / "1.json", [("Q", "Note RNN", 1), ("Note RNN", "Q", 4)])
     second = votes_file(tmp_path / "2.json", [("Note RNN", "Q", 5)], session="s2")
     votes = read_votes([first, second])
-    assert votes.models == ("Note RNN", "Q")  # nobody judged G
+    assert votes.models == ("Note RNN", "Q")  # G has no votes
     assert votes.left.tolist() == [1, 0, 0]
     assert votes.right.tolist() == [0, 1, 1]
     assert votes.preference.tolist() == [1, 4, 5]
@@ -30,33 +30,33 @@ def test_votes_of_all_listeners_are_read(tmp_path):
     ("content", "sentence"),
     [
         ("{", "cannot be read"),
-        ('{"votes": []}', "it is not what the study's page wrote"),
-        ('{"study": "a", "models": [], "votes": []}', "it is not what the study's page wrote"),
-        ("[1]", "it is not what the study's page wrote"),
+        ('{"votes": []}', "is not a file of votes written by a study's page"),
+        ('{"study": "a", "models": [], "votes": []}', "is not a file of votes written by a study's page"),
+        ("[1]", "is not a file of votes written by a study's page"),
         (
             '{"study": "a", "session": "b", "models": ["X"], "votes": [{"left": "X", "right": "Y", "preference": 1}]}',
-            "it is not what the study's page wrote",
+            "is not a file of votes written by a study's page",
         ),
         (
             '{"study": "a", "session": "b", "models": ["X", "Y"], '
             '"votes": [{"left": "X", "right": "Y", "preference": 6}]}',
-            "it is not what the study's page wrote",
+            "is not a file of votes written by a study's page",
         ),
         (
             '{"study": "a", "session": "b", "models": ["X", "Y"], '
             '"votes": [{"left": "X", "right": "Y", "preference": 0}]}',
-            "it is not what the study's page wrote",
+            "is not a file of votes written by a study's page",
         ),
-        ('{"study": "a", "session": "b", "models": ["X", "Y"], "votes": []}', "There is not one vote"),
+        ('{"study": "a", "session": "b", "models": ["X", "Y"], "votes": []}', "There are no votes in"),
     ],
 )
-def test_a_file_without_votes_is_told(tmp_path, content, sentence):
+def test_a_file_without_votes_is_reported(tmp_path, content, sentence):
     (tmp_path / "votes.json").write_text(content)
     with pytest.raises(VotesError, match=sentence):
         read_votes([tmp_path / "votes.json"])
 
 
-def test_votes_of_another_study_or_given_twice_are_told(tmp_path):
+def test_votes_of_another_study_or_given_twice_are_reported(tmp_path):
     rows = [("Q", "G", 1)]
     first = votes_file(tmp_path / "1.json", rows)
     with pytest.raises(VotesError, match="belongs to another study"):

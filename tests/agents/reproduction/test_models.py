@@ -1,4 +1,4 @@
-"""What a reproduction consists of: sizes, folders, settings, and the command that makes it again."""
+"""Configuration of a reproduction: sizes, folders, settings, and the command that repeats it."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def test_sizes_are_those_of_the_paper_or_of_minutes():
     assert folders == [Path("runs/reproduce-full"), Path("runs/reproduce-quick"), Path("runs/reproduce")]
 
 
-def test_each_agent_is_what_its_name_says():
+def test_each_agent_matches_its_name():
     for model in MODELS:
         name, _, kind = model.name.partition(", ")
         assert model.algo == name.lower().replace(" ", "_")
@@ -73,7 +73,7 @@ def test_agents_are_chosen_by_name_and_grouped_by_preset():
     assert (config.names("paper"), config.names("default")) == (["Q", "G"], ["Psi, default"])
 
 
-def test_a_note_rnn_to_be_pretrained_lies_in_the_folder(tmp_path):
+def test_a_pretrained_note_rnn_is_in_the_folder(tmp_path):
     assert ReproduceConfig(out=tmp_path, prior="train").prior_file == str(tmp_path / "note_rnn.safetensors")
     assert ReproduceConfig(out=tmp_path, prior="bars").prior_file == "bars"
 

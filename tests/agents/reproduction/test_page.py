@@ -1,4 +1,4 @@
-"""Tables, figures and the page of a reproduction show the parts that lie in its folder, two seeds of each agent."""
+"""Tables, figures and page of a reproduction show the parts in its folder, with two seeds of each agent."""
 
 import base64
 import csv

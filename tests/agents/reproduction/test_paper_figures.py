@@ -1,4 +1,4 @@
-"""Table and figures show the numbers that they are given, beside the paper's."""
+"""Table and figures show the given numbers beside the paper's."""
 
 import csv
 import io
@@ -9,7 +9,13 @@ import pytest
 from agents.evaluation.bootstrap import Estimate, Sums
 from agents.evaluation.samples import Sample
 from agents.report_page.result_table import Entry, markdown
-from agents.reproduction.paper_figures import across, composition_figure, composition_rows, csv_text, learning_figure
+from agents.reproduction.paper_figures import (
+    composition_figure,
+    composition_rows,
+    csv_text,
+    learning_figure,
+    mean_curve,
+)
 from agents.reproduction.paper_table import Cell, cells, paper_table
 
 
@@ -35,14 +41,14 @@ def of(found: list[Cell], metric: str, composer: str) -> Cell:
     return cell
 
 
-def test_better_and_worse_are_told_where_the_paper_says_which_way_and_chance_cannot_be(found):
+def test_better_and_worse_need_a_direction_in_the_paper_and_significance(found):
     assert of(found, "notes_not_in_key", "Q").verdict == "better"
     assert of(found, "notes_not_in_key", "G").verdict == "worse"
     assert of(found, "autocorrelation_lag1", "G").verdict == "better"
     assert of(found, "autocorrelation_lag1", "Q").verdict == "worse"  # farther from 0, if only just
     assert of(found, "log_prob", "Q").p is None
     assert of(found, "notes_not_in_key", "Note RNN").p is None
-    close = {name: dict(told) for name, told in ESTIMATES.items()} | {"Q": {"notes_not_in_key": near(0.19)}}
+    close = {name: dict(own) for name, own in ESTIMATES.items()} | {"Q": {"notes_not_in_key": near(0.19)}}
     assert of(cells(close, METRICS, "Note RNN", {}), "notes_not_in_key", "Q").verdict == ""
 
 
@@ -64,7 +70,7 @@ def test_markdown_by_hand(found):
     assert len(lines) == 2 + 4
 
 
-def test_the_table_tells_values_intervals_and_verdicts_apart(found):
+def test_the_table_has_values_intervals_and_verdicts(found):
     table = paper_table(found, ["Note RNN", "Q"])
     assert table.header == ["Note RNN", "paper: Note RNN", "Q", "paper: Q"]
     assert dict(table.rows)["Notes not in key"][1:] == [
@@ -74,10 +80,10 @@ def test_the_table_tells_values_intervals_and_verdicts_apart(found):
     ]
 
 
-def test_a_curve_across_seeds_is_their_mean_with_a_band_as_far_as_all_have_come():
+def test_the_curve_of_several_seeds_is_their_mean_with_a_band_over_common_checkpoints():
     seeds = [[{"steps": 0, "kl": 1.0}, {"steps": 10, "kl": 3.0}], [{"steps": 0, "kl": 2.0}]]
-    assert across(seeds, "kl") == ([0], [1.5], [1.0], [2.0])
-    assert across(seeds[:1], "kl") == ([0, 10], [1.0, 3.0], (), ())
+    assert mean_curve(seeds, "kl") == ([0], [1.5], [1.0], [2.0])
+    assert mean_curve(seeds[:1], "kl") == ([0, 10], [1.0, 3.0], (), ())
 
 
 def sample(melody: list[int], probabilities: np.ndarray) -> Sample:
@@ -87,13 +93,13 @@ def sample(melody: list[int], probabilities: np.ndarray) -> Sample:
     )
 
 
-def test_figure_3_shows_each_composer_that_tells_probabilities():
-    chances = np.full((3, 38), 1 / 38)
-    samples = {"Note RNN": sample([14, 1, 16], chances), "Human": sample([1, 1, 1], np.zeros((0, 38)))}
+def test_figure_3_shows_each_composer_with_probabilities():
+    probabilities = np.full((3, 38), 1 / 38)
+    samples = {"Note RNN": sample([14, 1, 16], probabilities), "Human": sample([1, 1, 1], np.zeros((0, 38)))}
     figure = composition_figure(samples)
     figure.canvas.draw()
     assert figure.axes[0].get_title(loc="left") == "Note RNN"
-    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), chances.T)
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), probabilities.T)
     assert [(patch.get_x(), patch.get_y() + 0.5) for patch in figure.axes[0].patches] == [(0, 14), (1, 1), (2, 16)]
     assert not figure.axes[1].axison
     rows = composition_rows(samples)

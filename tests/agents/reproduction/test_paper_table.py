@@ -1,4 +1,4 @@
-"""The paper's numbers as printed there; comparisons corrected for their number; what is unknown stays a dash."""
+"""The paper's numbers as printed there; comparisons corrected for their number; dashes for missing values."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The parts of a reproduction: who composed them, what is counted, and when they are made again."""
+"""Parts of a reproduction: their composers, their figures, and when they are made again."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ SIZE = 60
 def config(small_prior_file, tmp_path, monkeypatch) -> ReproduceConfig:
     monkeypatch.setattr(human_reference, "held_out_melodies", lambda setting: TUNES)
     for module in (human_reference, reproduction_parts):
-        monkeypatch.setattr(module, "learned_tunes", lambda setting: list(TUNES[:20]))
+        monkeypatch.setattr(module, "training_tunes", lambda setting: list(TUNES[:20]))
     return ReproduceConfig(out=tmp_path / "out", prior=str(small_prior_file), compositions=SIZE, total_timesteps=512)
 
 
@@ -44,9 +44,9 @@ def value(sample, name: str) -> float:
 
 
 def log_prob(prior, melodies) -> float:
-    """Return the mean log p of `melodies` [N, T] when nothing came before."""
-    heard = np.concatenate([np.ones((len(melodies), 1), int), melodies[:, :-1]], axis=1)
-    return float(np.take_along_axis(prior.log_probs(heard).numpy(), melodies[..., None], -1).mean())
+    """Return the mean log p of `melodies` [N, T], conditioned on nothing before them."""
+    inputs = np.concatenate([np.ones((len(melodies), 1), int), melodies[:, :-1]], axis=1)
+    return float(np.take_along_axis(prior.log_probs(inputs).numpy(), melodies[..., None], -1).mean())
 
 
 def test_each_part_has_a_folder_of_its_own(config):
@@ -63,7 +63,7 @@ def test_the_note_rnn_composes_its_own_pieces(config, small_prior):
     assert "human_overlap" in sample.metrics
 
 
-def test_human_tunes_are_all_that_are_held_out_and_judged_by_halves(config, small_prior):
+def test_human_tunes_are_all_held_out_ones_compared_by_halves(config, small_prior):
     sample = made("Human", config)
     assert sample.melodies.tolist() == TUNES.tolist()
     assert value(sample, "log_prob") == pytest.approx(log_prob(small_prior, TUNES), rel=1e-5)
@@ -158,8 +158,8 @@ def test_a_curve_has_the_note_rnn_at_0_and_then_each_checkpoint(trained, config)
         }
         for name, figure in expected.items():
             assert row[name] == pytest.approx(figure, rel=1e-4, abs=1e-5)
-        heard = np.concatenate([pieces.primers[:, None], pieces.melodies[:, :-1]], axis=1)
-        last = environment.prior.log_probs(heard).numpy()[:, -1]
+        inputs = np.concatenate([pieces.primers[:, None], pieces.melodies[:, :-1]], axis=1)
+        last = environment.prior.log_probs(inputs).numpy()[:, -1]
         likely = np.take_along_axis(last, pieces.melodies[:, -1:], -1).mean()
         assert row["last_log_prob"] == pytest.approx(likely, rel=1e-4)
 
@@ -184,7 +184,7 @@ def test_a_run_with_other_settings_is_not_taken_for_it(trained, config):
 
 
 def test_a_part_that_was_not_made_is_an_error(config):
-    with pytest.raises(RunError, match="has no pieces: give the same command again"):
+    with pytest.raises(RunError, match="has no pieces: run the same command again"):
         read_sample(Part("Human", None, 0), config)
 
 

@@ -1,4 +1,4 @@
-"""One command remakes tables and figures; what is finished is not made again."""
+"""One command reproduces tables and figures; finished parts are not made again."""
 
 import csv
 import io
@@ -58,15 +58,15 @@ class HerePool:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def at_hand():
-    """Forty tunes of people, and no other process."""
+def available_tunes():
+    """Forty human tunes, and no other process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(results, "ProcessPoolExecutor", HerePool)
         patch.setattr(results, "load_corpus", lambda: None)
         for module in (results, human_reference):
             patch.setattr(module, "held_out_melodies", lambda setting: HUMAN)
         for module in (human_reference, reproduction_parts):
-            patch.setattr(module, "learned_tunes", lambda setting: list(HUMAN[:20]))
+            patch.setattr(module, "training_tunes", lambda setting: list(HUMAN[:20]))
         patch.setattr(reproduction, "QUICK", reproduction.QUICK._replace(checkpoints=2))
         patch.setattr(reproduction_parts, "PIECES", 8)
         patch.setattr(callbacks, "show_pieces", lambda *arguments: None)
@@ -154,17 +154,17 @@ def test_every_agent_is_made_of_every_seed_and_every_reference_once(config, tmp_
 
 
 def test_a_note_rnn_is_pretrained_once_by_the_papers_recipe(config, tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(results, "pretrain", lambda given: asked.append(given) or given.out.touch())
+    requested = []
+    monkeypatch.setattr(results, "pretrain", lambda given: requested.append(given) or given.out.touch())
     train = replace(config, out=tmp_path, prior="train")
     results._provide_note_rnn(train)
-    assert (asked[0].out, asked[0].recipe) == (tmp_path / "note_rnn.safetensors", "paper")
-    assert asked[0].log_dir == tmp_path / "pretraining"
+    assert (requested[0].out, requested[0].recipe) == (tmp_path / "note_rnn.safetensors", "paper")
+    assert requested[0].log_dir == tmp_path / "pretraining"
     results._provide_note_rnn(train)
-    assert len(asked) == 1
+    assert len(requested) == 1
 
 
-def test_numbers_are_of_those_who_composed(config, files):
+def test_numbers_are_those_of_their_composers(config, files):
     found = table(config)
     assert float(found["random in key", "notes_not_in_key"]["value"]) == 0.0
     assert float(found["Note RNN", "kl"]["value"]) == pytest.approx(0.0, abs=1e-5)
@@ -198,17 +198,17 @@ def test_a_moved_folder_is_still_finished(config, files, tmp_path, monkeypatch):
     reproduction_parts.make(Part("Q", MODELS[0], 0), replace(config, out=tmp_path / "moved"))
 
 
-def test_a_stopped_training_goes_on_to_the_same_agent(config, files, tmp_path, monkeypatch):
+def test_a_stopped_training_resumes_to_the_same_agent(config, files, tmp_path, monkeypatch):
     part = Part("Q", MODELS[0], 0)
     stopped = ReproduceConfig(**{**vars(config), "out": tmp_path})
     with monkeypatch.context() as patch:
         patch.setattr(callbacks.ProgressCallback, "_on_step", interrupt_after(10))
-        with pytest.raises(RunError, match="was stopped, and saved"):
+        with pytest.raises(RunError, match="was stopped and saved"):
             reproduction_parts.make(part, stopped)
     assert not (part.folder(stopped) / "pieces.npz").exists()
     reproduction_parts.make(part, stopped)
-    whole, went_on = (read_sample(part, each) for each in (config, stopped))
-    assert went_on.melodies.tolist() == whole.melodies.tolist()
+    whole, resumed = (read_sample(part, each) for each in (config, stopped))
+    assert resumed.melodies.tolist() == whole.melodies.tolist()
 
 
 def interrupt_after(steps: int):
@@ -254,17 +254,17 @@ def test_more_compositions_need_no_training(config, files, monkeypatch):
 
 
 def test_without_tunes_the_rest_is_made(monkeypatch, capsys):
-    def none_at_hand():
+    def no_corpus():
         raise CorpusError("The tune books come with music21.")
 
-    monkeypatch.setattr(results, "load_corpus", none_at_hand)
+    monkeypatch.setattr(results, "load_corpus", no_corpus)
     setting = ReproduceConfig().training(MODELS[0], 0).environment().setting
-    assert results._references_at_hand(setting) == ["random in key"]
+    assert results._available_references(setting) == ["random in key"]
     monkeypatch.setattr(results, "load_corpus", lambda: None)
-    assert results._references_at_hand(setting) == ["Human", "Markov-3", "random in key"]
+    assert results._available_references(setting) == ["Human", "Markov-3", "random in key"]
     monkeypatch.setattr(results, "held_out_melodies", lambda setting: None)
-    assert results._references_at_hand(setting) == ["Markov-3", "random in key"]
-    assert "Without people's tunes" in capsys.readouterr().out
+    assert results._available_references(setting) == ["Markov-3", "random in key"]
+    assert "Without human tunes" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_without_tunes_the_rest_is_made(monkeypatch, capsys):
         (["--prior", "nowhere"], "No Note RNN at nowhere.safetensors"),
     ],
 )
-def test_bad_input_is_told_in_a_sentence(arguments, sentence, tmp_path, monkeypatch, capsys):
+def test_bad_input_is_reported_in_a_sentence(arguments, sentence, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["reproduce", *arguments])
     with pytest.raises(SystemExit) as exit_info:

@@ -1,4 +1,4 @@
-"""The area under the curve, and its interval, against what is known of them."""
+"""The area under the ROC curve and its interval, against values worked out by hand."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Who can tell two kinds of melodies apart, and by what."""
+"""Classifiers distinguish two kinds of melodies by the inputs that they are given."""
 
 import numpy as np
 import pytest
@@ -6,89 +6,97 @@ import torch
 
 from melody_env import discriminator_auc
 from melody_env.measures import gru_discriminator
-from melody_env.measures.discriminator import LOGISTIC, TREES, Judge
+from melody_env.measures.discriminator import LOGISTIC, TREES, Classifier
 from melody_env.measures.features import melody_features
-from melody_env.measures.gru_discriminator import EPOCHS, GRU, PATIENCE, _fit
+from melody_env.measures.gru_discriminator import EPOCHS, GRU, PATIENCE, _train
 from melody_env.setting import PAPER_SETTING, Setting
 
 C4, D4, E4, F4, G4, C5 = 14, 16, 18, 19, 21, 26
 SCALE = [C4, D4, E4, F4, G4, 1, 1, 1]
 
-JUDGES = pytest.mark.parametrize("judge", [LOGISTIC, TREES, GRU], ids=["logistic", "trees", "GRU"])
+CLASSIFIERS = pytest.mark.parametrize("classifier", [LOGISTIC, TREES, GRU], ids=["logistic", "trees", "GRU"])
 
 
 def walks(seed: int, size: int = 200, notes: list[int] = SCALE):
     return np.random.default_rng(seed).choice(notes, (size, 32))
 
 
-@JUDGES
-def test_a_judge_tells_what_differs_and_nothing_else(judge):
+@CLASSIFIERS
+def test_a_classifier_distinguishes_what_differs_and_nothing_else(classifier):
     leaping = walks(2, notes=[C4, C4 + 7, C5, 1, 1, 1, 1])
-    alike = discriminator_auc(walks(0, 400), walks(1, 400), np.random.default_rng(0), judge=judge, folds=2)
+    alike = discriminator_auc(walks(0, 400), walks(1, 400), np.random.default_rng(0), classifier=classifier, folds=2)
     assert alike == pytest.approx(0.5, abs=0.08)
-    assert discriminator_auc(walks(0), leaping, np.random.default_rng(0), judge=judge, folds=2) > 0.98
+    assert discriminator_auc(walks(0), leaping, np.random.default_rng(0), classifier=classifier, folds=2) > 0.98
 
 
-def test_logistic_regression_is_the_judge_if_none_is_named():
+def test_logistic_regression_is_the_default_classifier():
     leaping = walks(2, notes=[*SCALE, C5])
-    one, other = (discriminator_auc(walks(0), leaping, np.random.default_rng(0), judge=j) for j in (None, LOGISTIC))
+    one, other = (
+        discriminator_auc(walks(0), leaping, np.random.default_rng(0), classifier=each) for each in (None, LOGISTIC)
+    )
     assert one == other
 
 
-@JUDGES
-def test_the_same_seed_gives_the_same_auc(judge):
+@CLASSIFIERS
+def test_the_same_seed_gives_the_same_auc(classifier):
     more = walks(2, notes=[*SCALE, C5])
-    one, other = (discriminator_auc(walks(0), more, np.random.default_rng(3), judge=judge, folds=2) for _ in range(2))
+    one, other = (
+        discriminator_auc(walks(0), more, np.random.default_rng(3), classifier=classifier, folds=2) for _ in range(2)
+    )
     assert one == other
 
 
-@JUDGES
-def test_few_tunes_against_many_pieces(judge):
+@CLASSIFIERS
+def test_few_tunes_against_many_pieces(classifier):
     leaping = walks(2, 400, notes=[C4, C4 + 7, C5, 1, 1, 1, 1])
-    assert discriminator_auc(walks(0, 40), leaping, np.random.default_rng(0), judge=judge, folds=2) > 0.95
+    assert discriminator_auc(walks(0, 40), leaping, np.random.default_rng(0), classifier=classifier, folds=2) > 0.95
 
 
-@JUDGES
-def test_other_tunes_to_learn_from_decide_what_is_human(judge):
-    """Learned from tunes like the pieces, it cannot know what else the judged tunes are like, though it judges all."""
+@CLASSIFIERS
+def test_given_training_tunes_decide_what_is_human(classifier):
+    """Fitted to tunes like the pieces, it cannot distinguish the tested tunes from them, though it scores all."""
     leaping = walks(2, 300, notes=[C4, C4 + 7, C5, 1, 1, 1, 1])
     rng = np.random.default_rng(0)
-    assert discriminator_auc(walks(0), leaping[:150], rng, judge=judge, learned=walks(1), folds=2) > 0.98
-    unlearned = discriminator_auc(leaping[150:], leaping[:150], rng, judge=judge, learned=walks(1), folds=2)
+    assert (
+        discriminator_auc(walks(0), leaping[:150], rng, classifier=classifier, training_tunes=walks(1), folds=2) > 0.98
+    )
+    unlearned = discriminator_auc(
+        leaping[150:], leaping[:150], rng, classifier=classifier, training_tunes=walks(1), folds=2
+    )
     assert unlearned == pytest.approx(0.5, abs=0.1)
 
 
 def test_only_the_gru_sees_the_order_of_bars():
-    """All melodies have a rising and a falling bar with the same intervals; which is first tells."""
+    """All melodies have a rising and a falling bar with the same intervals; only their order differs."""
     rising = np.repeat([C4, D4, E4, F4], 4)
     falling = rising[::-1]
     start = np.random.default_rng(0).integers(0, 12, (500, 1))
     first_up = np.where(np.arange(32) % 2, 1, np.concatenate([rising, falling]) + start)
     first_down = np.where(np.arange(32) % 2, 1, np.concatenate([falling, rising]) + start)
-    for judge, lowest, highest in ((LOGISTIC, 0.4, 0.6), (GRU, 0.95, 1.0)):
-        found = discriminator_auc(first_up, first_down, np.random.default_rng(0), judge=judge, folds=2)
+    for classifier, lowest, highest in ((LOGISTIC, 0.4, 0.6), (GRU, 0.95, 1.0)):
+        found = discriminator_auc(first_up, first_down, np.random.default_rng(0), classifier=classifier, folds=2)
         assert lowest <= found <= highest
 
 
 class Witness:
-    """A judge that knows each melody by its tokens, and remembers what it learned and judged, part by part."""
+    """A classifier that recognises each melody by its tokens and records what it is fitted to and tested on."""
 
     def __init__(self, favours_human=True):
-        self.settings, self.learned, self.judged, self.seeds = [], [], [], []
+        self.settings, self.trained, self.tested, self.seeds = [], [], [], []
         self.sign = 1.0 if favours_human else -1.0
-        self.judge = Judge(self.see, self.learn)
+        self.classifier = Classifier(self.inputs, self.fit)
 
-    def see(self, melodies, setting):
+    def inputs(self, melodies, setting):
         self.settings.append(setting)
         return melodies[:, 0]
 
-    def learn(self, rows, is_human, seed):
-        self.learned.append(dict(zip(rows.tolist(), is_human.tolist(), strict=True)))
+    def fit(self, rows, is_human, seed):
+        self.trained.append(dict(zip(rows.tolist(), is_human.tolist(), strict=True)))
         self.seeds.append(seed)
-        self.judged.append([])
+        self.tested.append([])
 
         def score(rows):
-            self.judged[-1].append(rows.tolist())
+            self.tested[-1].append(rows.tolist())
             return self.sign * (rows < 20)
 
         return score
@@ -98,51 +106,51 @@ HUMAN, MODEL, OTHERS = (np.arange(first, first + 10)[:, None] for first in (0, 2
 
 
 @pytest.mark.parametrize("folds", [2, 5])
-def test_each_melody_is_judged_once_by_who_has_learned_all_other_parts(folds):
+def test_each_melody_is_tested_once_by_a_classifier_of_all_other_parts(folds):
     witness = Witness()
     setting = Setting(key="G")
-    assert discriminator_auc(HUMAN, MODEL, np.random.default_rng(0), setting, witness.judge, folds=folds) == 1
+    assert discriminator_auc(HUMAN, MODEL, np.random.default_rng(0), setting, witness.classifier, folds=folds) == 1
     assert witness.settings == [setting]
-    assert len(witness.learned) == len(set(witness.seeds)) == folds
-    for learned, (humans, models) in zip(witness.learned, witness.judged, strict=True):
+    assert len(witness.trained) == len(set(witness.seeds)) == folds
+    for trained, (humans, models) in zip(witness.trained, witness.tested, strict=True):
         assert len(humans) == len(models) == 10 / folds
-        assert set(learned) | {*humans, *models} == {*HUMAN[:, 0], *MODEL[:, 0]}
-        assert not set(learned) & {*humans, *models}
-        assert all(is_human == (row < 20) for row, is_human in learned.items())
-    assert sorted(row for humans, _ in witness.judged for row in humans) == HUMAN[:, 0].tolist()
-    assert sorted(row for _, models in witness.judged for row in models) == MODEL[:, 0].tolist()
+        assert set(trained) | {*humans, *models} == {*HUMAN[:, 0], *MODEL[:, 0]}
+        assert not set(trained) & {*humans, *models}
+        assert all(is_human == (row < 20) for row, is_human in trained.items())
+    assert sorted(row for humans, _ in witness.tested for row in humans) == HUMAN[:, 0].tolist()
+    assert sorted(row for _, models in witness.tested for row in models) == MODEL[:, 0].tolist()
     mistaken = Witness(favours_human=False)
-    assert discriminator_auc(HUMAN, MODEL, np.random.default_rng(0), judge=mistaken.judge) == 0
+    assert discriminator_auc(HUMAN, MODEL, np.random.default_rng(0), classifier=mistaken.classifier) == 0
     assert mistaken.settings == [PAPER_SETTING]
-    assert len(mistaken.learned) == 5
+    assert len(mistaken.trained) == 5
 
 
-def test_given_others_to_learn_from_no_human_melody_is_learned_and_all_are_judged_in_every_part():
+def test_with_training_tunes_no_human_melody_is_fitted_to_and_all_are_tested_in_every_part():
     witness = Witness()
     rng = np.random.default_rng(0)
-    assert discriminator_auc(HUMAN, MODEL, rng, judge=witness.judge, learned=OTHERS, folds=5) == 1
-    judged_models = []
-    for learned, (humans, models) in zip(witness.learned, witness.judged, strict=True):
+    assert discriminator_auc(HUMAN, MODEL, rng, classifier=witness.classifier, training_tunes=OTHERS, folds=5) == 1
+    tested_models = []
+    for trained, (humans, models) in zip(witness.trained, witness.tested, strict=True):
         assert humans == HUMAN[:, 0].tolist()
-        assert {row for row, is_human in learned.items() if is_human} == {*OTHERS[:, 0]}
-        assert {row for row, is_human in learned.items() if not is_human} == {*MODEL[:, 0]} - {*models}
-        judged_models += models
-    assert sorted(judged_models) == MODEL[:, 0].tolist()
+        assert {row for row, is_human in trained.items() if is_human} == {*OTHERS[:, 0]}
+        assert {row for row, is_human in trained.items() if not is_human} == {*MODEL[:, 0]} - {*models}
+        tested_models += models
+    assert sorted(tested_models) == MODEL[:, 0].tolist()
 
 
-@JUDGES
-def test_both_classes_count_the_same(judge):
-    """Of twenty melodies, each of which is said to be human once and the machine's nine times, the odds are even."""
-    rows = judge.see(np.tile(walks(3, 20), (10, 1)), PAPER_SETTING)
-    scores = judge.learn(rows, np.arange(200) < 20, 0)(rows[:20])
+@CLASSIFIERS
+def test_both_classes_count_the_same(classifier):
+    """Of twenty melodies, each of which is labelled human once and machine nine times, the odds are even."""
+    rows = classifier.inputs(np.tile(walks(3, 20), (10, 1)), PAPER_SETTING)
+    scores = classifier.fit(rows, np.arange(200) < 20, 0)(rows[:20])
     assert scores == pytest.approx(np.zeros(20), abs=0.3)
 
 
-@pytest.mark.parametrize("judge", [LOGISTIC, TREES], ids=["logistic", "trees"])
-def test_features_are_shares_and_numbers_and_for_the_logistic_regression_squares(judge):
+@pytest.mark.parametrize("classifier", [LOGISTIC, TREES], ids=["logistic", "trees"])
+def test_features_are_shares_and_numbers_and_for_the_logistic_regression_squares(classifier):
     melodies = walks(0, 30)
     features = melody_features(melodies, PAPER_SETTING)
-    rows = judge.see(melodies, PAPER_SETTING)
+    rows = classifier.inputs(melodies, PAPER_SETTING)
     sizes = [counts.shape[1] for counts in features.histograms.values()]
     for part in np.split(rows, np.cumsum(sizes), axis=1)[:-1]:
         assert part.sum(axis=1) == pytest.approx(np.ones(30))
@@ -150,34 +158,34 @@ def test_features_are_shares_and_numbers_and_for_the_logistic_regression_squares
     kinds = numbers.shape[1]
     np.testing.assert_array_equal(rows[:, sum(sizes) : sum(sizes) + kinds], numbers)
     squares = rows[:, sum(sizes) + kinds :]
-    assert squares.shape[1] == (kinds if judge is LOGISTIC else 0)
-    if judge is LOGISTIC:
+    assert squares.shape[1] == (kinds if classifier is LOGISTIC else 0)
+    if classifier is LOGISTIC:
         np.testing.assert_allclose(squares, (numbers - numbers.mean(axis=0)) ** 2)
-    moved = judge.see(melodies + (melodies > 1), Setting(key="Db"))
+    moved = classifier.inputs(melodies + (melodies > 1), Setting(key="Db"))
     np.testing.assert_allclose(moved, rows)
-    assert not np.allclose(judge.see(melodies, Setting(key="Db")), rows)
+    assert not np.allclose(classifier.inputs(melodies, Setting(key="Db")), rows)
 
 
 class Scripted(torch.nn.Module):
-    """One weight that learning makes smaller, batch by batch; what it loses on melodies kept aside is prescribed."""
+    """One weight that learning makes smaller, batch by batch; its validation loss is prescribed."""
 
-    def __init__(self, aside):
+    def __init__(self, validation):
         super().__init__()
         self.weight = torch.nn.Parameter(torch.tensor(1.0))
-        self.aside = iter(aside)
+        self.validation = iter(validation)
         self.after, self.rows = [], []
 
     def loss(self, rows):
         if rows.tolist() == [100, 101]:
             self.after.append(self.weight.item())
-            return torch.tensor(next(self.aside))
+            return torch.tensor(next(self.validation))
         self.rows.append(rows.tolist())
         return 1000 * self.weight
 
 
-def test_the_gru_keeps_the_weights_that_were_best_on_what_it_did_not_learn():
+def test_the_gru_keeps_the_weights_with_the_least_validation_loss():
     network = Scripted([3.0, 1.0, 2.0, 1.0, 0.5])
-    _fit(network, network.loss, np.arange(10), np.array([100, 101]), np.random.default_rng(0))
+    _train(network, network.loss, np.arange(10), np.array([100, 101]), np.random.default_rng(0))
     assert len(network.after) == 2 + PATIENCE  # no better than the second
     assert network.after == sorted(network.after, reverse=True)
     assert network.weight.item() == network.after[1]
@@ -186,34 +194,34 @@ def test_the_gru_keeps_the_weights_that_were_best_on_what_it_did_not_learn():
     assert network.weight.grad.item() == pytest.approx(1.0)  # clipped
 
 
-def test_the_gru_learns_no_longer_than_its_epochs_and_in_batches():
+def test_the_gru_trains_for_its_epochs_at_most_and_in_batches():
     network = Scripted(np.linspace(2, 1, EPOCHS + 5))
-    _fit(network, network.loss, np.arange(300), np.array([100, 101]), np.random.default_rng(0))
+    _train(network, network.loss, np.arange(300), np.array([100, 101]), np.random.default_rng(0))
     assert len(network.after) == EPOCHS
     assert network.weight.item() == network.after[-1]
     assert [len(rows) for rows in network.rows[:2]] == [150, 150]
     assert sorted(network.rows[0] + network.rows[1]) == list(range(300))
 
 
-def test_the_gru_keeps_a_fifth_of_each_class_aside(monkeypatch):
+def test_the_gru_validates_on_a_fifth_of_each_class(monkeypatch):
     given = []
 
-    def fit(network, loss, seen, aside, rng):
-        given.append((seen, aside, network.head.weight.tolist()))
+    def train(network, loss, training, validation, rng):
+        given.append((training, validation, network.head.weight.tolist()))
 
-    monkeypatch.setattr(gru_discriminator, "_fit", fit)
+    monkeypatch.setattr(gru_discriminator, "_train", train)
     is_human = np.arange(100) < 20
     for seed in (0, 1):
-        gru_discriminator.learn_gru(walks(0, 100), is_human, seed)
-    for seen, aside, _ in given:
-        assert (is_human[aside].sum(), (~is_human[aside]).sum()) == (4, 16)
-        assert sorted([*seen, *aside]) == list(range(100))
+        gru_discriminator.fit_gru(walks(0, 100), is_human, seed)
+    for training, validation, _ in given:
+        assert (is_human[validation].sum(), (~is_human[validation]).sum()) == (4, 16)
+        assert sorted([*training, *validation]) == list(range(100))
     assert given[0][1].tolist() != given[1][1].tolist()  # by lot, and so are the first weights
     assert given[0][2] != given[1][2]
 
 
 def test_another_seed_makes_another_gru():
     melodies, is_human = walks(0, 40), np.arange(40) < 20
-    scores = [GRU.learn(melodies, is_human, seed)(melodies) for seed in (0, 1, 0)]
+    scores = [GRU.fit(melodies, is_human, seed)(melodies) for seed in (0, 1, 0)]
     assert not np.allclose(scores[0], scores[1])
     np.testing.assert_array_equal(scores[0], scores[2])

@@ -1,4 +1,4 @@
-"""The human reference has the tunes that are held out, in the setting, counted once; there is none without tunes."""
+"""The human reference: held-out tunes in their setting, with statistics; None without tunes."""
 
 import numpy as np
 import pytest
@@ -9,12 +9,12 @@ from note_rnn import transposed
 
 IN_D = Setting(key="D", meter="3/4", length=24)
 TUNES = np.random.default_rng(0).choice([1, 1, 14, 16, 18, 21], (20, 24))
-LEARNED = [np.array([14, 1, 16, 1])]
+TRAINING = [np.array([14, 1, 16, 1])]
 
 
 @pytest.fixture
 def requested(monkeypatch) -> list[Setting]:
-    """The settings in which tunes were requested, which are at hand in C."""
+    """The settings in which tunes were requested; the tunes are available in every key."""
     settings = []
 
     def held_out(setting):
@@ -23,7 +23,9 @@ def requested(monkeypatch) -> list[Setting]:
 
     monkeypatch.setattr(human_reference, "held_out_melodies", held_out)
     monkeypatch.setattr(
-        human_reference, "learned_tunes", lambda setting: [transposed(tune, setting.transposition) for tune in LEARNED]
+        human_reference,
+        "training_tunes",
+        lambda setting: [transposed(tune, setting.transposition) for tune in TRAINING],
     )
     return settings
 
@@ -40,9 +42,9 @@ def test_its_statistics_are_those_of_its_tunes_in_their_key(requested):
     assert requested == []
     assert human.statistics.as_dict() == melody_statistics(transposed(TUNES, 2), IN_D).as_dict()
     assert human.statistics.as_dict() != melody_statistics(transposed(TUNES, 2)).as_dict()
-    np.testing.assert_array_equal(human.learned, [[16, 1, 18, 1]])
+    np.testing.assert_array_equal(human.training_tunes, [[16, 1, 18, 1]])
 
 
-def test_there_is_none_where_no_tunes_are_at_hand():
+def test_there_is_none_without_tunes():
     assert HumanReference.held_out(IN_D) is None
-    assert HumanReference.of(TUNES, IN_D).learned is None
+    assert HumanReference.of(TUNES, IN_D).training_tunes is None

@@ -7,14 +7,14 @@ import pytest
 
 from melody_env.measures import populations
 from melody_env.measures.populations import (
-    EVERYONE,
+    POPULATIONS,
     held_out_melodies,
-    held_out_of,
+    held_out_windows,
     human_melodies,
-    learned_tunes,
     loops,
     machine_melodies,
     prior_melodies,
+    training_tunes,
 )
 from melody_env.setting import Setting
 from note_rnn.corpus import Corpus, Split, split
@@ -42,7 +42,7 @@ def test_human_tunes_and_machines_are_in_the_key_of_the_setting(small_prior):
     tunes = eighths(400, rng)
     human = human_melodies(tunes, setting)
     everyone = {"human": human, **machine_melodies(tunes, human, small_prior, setting, 30, rng)}
-    assert set(everyone) == set(EVERYONE)
+    assert set(everyone) == set(POPULATIONS)
     for name, melodies in everyone.items():
         assert melodies.shape[1] == 32
         assert len(melodies) == (30 if name != "human" else len(human))
@@ -82,15 +82,15 @@ def test_markov_melodies_have_the_order_of_their_name_and_begin_on_bar_lines(sma
     tunes, setting = all_kinds_of_tunes(rng), Setting(key="D")
     human = human_melodies(tunes, setting)
     made = machine_melodies(tunes, human, small_prior, setting, 200, rng)
-    heard = [transposed(segment[1:], 2) for segment in tunes.segments[:24]]
+    segments = [transposed(segment[1:], 2) for segment in tunes.segments[:24]]
 
     def grams(melodies, n):
         return {tuple(row[i : i + n]) for row in melodies for i in range(len(row) - n + 1)}
 
     for name, order in (("Markov-3", 3), ("Markov-1", 1)):
         assert set(made[name][:, 0]) == {16}
-        assert grams(made[name], order) <= grams(heard, order)
-        new = [grams(made[name], n) - grams(heard, n) for n in (order + 1, order + 2)]
+        assert grams(made[name], order) <= grams(segments, order)
+        new = [grams(made[name], n) - grams(segments, n) for n in (order + 1, order + 2)]
         assert len(new[0]) < 50  # none but after the last tokens of a tune
         assert len(new[1]) > 300
 
@@ -137,15 +137,15 @@ def test_the_note_rnns_melodies_are_in_the_key_of_the_setting(sure):
 
 def test_held_out_melodies_are_those_of_validation_and_test_tunes_each_once():
     parts = Split(*(corpus([rows, rows], [Bars("4/4", 0)] * 2) for rows in ([14, 1], [16, 1], [18, 1])))
-    assert held_out_of(parts, Setting(length=2)).tolist() == [[16, 1], [18, 1]]
-    assert held_out_of(parts, Setting(length=2, key="D")).tolist() == [[18, 1], [20, 1]]
+    assert held_out_windows(parts, Setting(length=2)).tolist() == [[16, 1], [18, 1]]
+    assert held_out_windows(parts, Setting(length=2, key="D")).tolist() == [[18, 1], [20, 1]]
     twice = parts._replace(test=parts.validation)
-    assert held_out_of(twice, Setting(length=2)).tolist() == [[16, 1]]
+    assert held_out_windows(twice, Setting(length=2)).tolist() == [[16, 1]]
 
 
 @pytest.fixture
-def at_hand(monkeypatch):
-    """Lets the default collections be what is given."""
+def available(monkeypatch):
+    """Set the default collections to a given corpus."""
 
     def let(tunes):
         monkeypatch.setattr(populations, "cached_corpus", lambda: tunes)
@@ -155,17 +155,17 @@ def at_hand(monkeypatch):
     populations._cached_split.cache_clear()
 
 
-def test_tunes_of_the_default_collections_are_learned_or_held_out(at_hand):
+def test_tunes_of_the_default_collections_are_for_training_or_held_out(available):
     tunes = eighths(200, np.random.default_rng(1))
-    at_hand(tunes)
+    available(tunes)
     parts, setting = split(tunes), Setting(key="D")
-    np.testing.assert_array_equal(held_out_melodies(setting), held_out_of(parts, setting))
-    learned = learned_tunes(setting)
-    assert [segment.tolist() for segment in learned] == [transposed(each, 2).tolist() for each in parts.train.segments]
+    np.testing.assert_array_equal(held_out_melodies(setting), held_out_windows(parts, setting))
+    training = training_tunes(setting)
+    assert [segment.tolist() for segment in training] == [transposed(each, 2).tolist() for each in parts.train.segments]
     assert held_out_melodies(Setting(length=1000)) is None
-    at_hand(None)
+    available(None)
     assert held_out_melodies(setting) is None
-    assert learned_tunes(setting) is None
+    assert training_tunes(setting) is None
 
 
 def test_the_prior_composes_as_it_predicts(small_prior):

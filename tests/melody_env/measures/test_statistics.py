@@ -160,7 +160,7 @@ def test_a_profiles_rules_are_means_per_step(golden):
 def test_the_mode_is_respected():
     tokens = [[14, 16, 17, 19, 21, 23, 24, 26]]  # C D Eb F G A Bb C
     found = {mode: melody_statistics(tokens, Setting(mode=mode)) for mode in ("major", "dorian", "minor")}
-    assert {mode: told.counts["notes_not_in_key"].tolist() for mode, told in found.items()} == {
+    assert {mode: statistics.counts["notes_not_in_key"].tolist() for mode, statistics in found.items()} == {
         "major": [2],
         "dorian": [0],
         "minor": [1],
@@ -175,7 +175,7 @@ def test_what_never_happens_has_no_mean():
 
 @pytest.mark.parametrize("score", [score_melodies, melody_statistics])
 @pytest.mark.parametrize(
-    ("tokens", "told"),
+    ("tokens", "sentence"),
     [
         ([[38]], r"Token 38 at position \(0, 0\)"),
         ([[0, -1]], r"Token -1 at position \(0, 1\)"),
@@ -185,6 +185,6 @@ def test_what_never_happens_has_no_mean():
         (np.zeros((3, 0), int), r"at least one token, got shape \(3, 0\)"),
     ],
 )
-def test_what_is_no_melody_is_refused(score, tokens, told):
-    with pytest.raises(VocabularyError, match=told):
+def test_what_is_no_melody_is_refused(score, tokens, sentence):
+    with pytest.raises(VocabularyError, match=sentence):
         score(tokens)

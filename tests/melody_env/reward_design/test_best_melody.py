@@ -1,4 +1,4 @@
-"""What a search finds is worth what the environment pays, and where the best is known, it is found."""
+"""A search finds the reward that the environment gives, and the best melody where that is known."""
 
 import json
 import sys
@@ -30,7 +30,7 @@ def search_for(method, value, budget, seed=0):
     return list(METHODS[method](value, budget, np.random.default_rng(seed)))
 
 
-def test_value_is_what_the_environment_pays(small_prior):
+def test_value_is_the_reward_of_the_environment(small_prior):
     melodies = np.random.default_rng(0).integers(38, size=(5, 12))
     engine = MelodyEngine(5, EnvironmentSpec.of(prior=small_prior, length=12, priming="none"))
     engine.reset()
@@ -63,7 +63,7 @@ def test_the_best_of_a_small_world_is_found(method):
 def test_every_method_gets_better_within_its_budget(method, small_prior):
     value = Value(load_profile("paper"), 8, small_prior)
     found = search_for(method, value, 4_000)
-    assert found[-1].valued <= 4_000
+    assert found[-1].evaluations <= 4_000
     bests = [step.values[0] for step in found]
     if method not in ("beam", "greedy"):  # theirs are beginnings until the last step
         assert bests == sorted(bests)
@@ -134,7 +134,7 @@ def test_command_prints_and_writes_what_it_found(small_prior_file, tmp_path, mon
     assert f"key {record['rules']['key']:.1f}" in shown
 
 
-def test_what_the_command_finds_is_worth_what_the_environment_pays(prior, tmp_path, monkeypatch):
+def test_the_command_reports_the_reward_of_the_environment(prior, tmp_path, monkeypatch):
     path = save_note_rnn(prior, tmp_path / "prior")
     setting = ["--key", "G", "--pitch-range", 53, 79, "--meter", "3/4", "--length", "2 bars"]
     options = ["--reward", "calibrated", "--c", 2, "--prior", path, "--method", "random", "--evaluations", 640]
@@ -194,7 +194,7 @@ def test_without_log_p_the_sum_of_r_mt_counts():
         (["--c", "-1"], "c must be a number above 0"),
     ],
 )
-def test_bad_input_is_told_in_a_sentence(arguments, sentence, monkeypatch, capsys):
+def test_bad_input_is_reported_in_a_sentence(arguments, sentence, monkeypatch, capsys):
     with pytest.raises(SystemExit) as exit_info:
         command(monkeypatch, *arguments)
     assert exit_info.value.code == 2

@@ -1,4 +1,4 @@
-"""Weights that rank as asked, weights that match means, and how well a score tells two populations apart."""
+"""Weights fitted to rank and to match means, and the AUC of a score."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_the_interval_of_an_auc_holds_it_and_narrows():
 
 @given(st.integers(0, 1000))
 @settings(max_examples=5, deadline=None)
-def test_weights_rank_as_asked_with_the_signs_allowed(seed):
+def test_weights_rank_as_requested_with_the_signs_allowed(seed):
     rng = np.random.default_rng(seed)
     high, low = rng.normal([1, 1, -1], size=(500, 3)), rng.normal(size=(500, 3))
     weights = fit_ranking([{"a": high, "b": low}], {("a", "b"): 4000}, [1, -1, -1], rng)
@@ -102,8 +102,8 @@ def test_matched_weights_give_the_prior_the_human_means():
     prior = np.column_stack([rng.integers(0, 2, 4000), rng.normal(0, 2, 4000), np.zeros(4000)])
     human = np.column_stack([rng.random(4000) < 0.8, rng.normal(1, 2, 4000), np.zeros(4000)])
     weights = fit_means(human, prior, penalty=0)
-    chances = np.exp(prior @ weights)
-    np.testing.assert_allclose(chances @ prior / chances.sum(), human.mean(axis=0), atol=1e-3)
+    odds = np.exp(prior @ weights)
+    np.testing.assert_allclose(odds @ prior / odds.sum(), human.mean(axis=0), atol=1e-3)
     assert weights == pytest.approx([np.log(0.8 / 0.2), 1 / 2**2, 0], abs=0.15)  # log-odds; mean difference / variance
 
 

@@ -36,7 +36,7 @@ def watched(monkeypatch, move):
     return seen
 
 
-def test_value_in_another_key_is_what_the_environment_pays(prior):
+def test_value_in_another_key_is_the_reward_of_the_environment(prior):
     profile = load_profile("paper").with_setting(key="G", length=8)
     melodies = np.random.default_rng(0).integers(38, size=(5, 8))
     engine = MelodyEngine(5, EnvironmentSpec.of(prior=prior, key="G", length=8, priming="none"))
@@ -47,8 +47,8 @@ def test_value_in_another_key_is_what_the_environment_pays(prior):
     np.testing.assert_allclose(value(melodies), finished.returns, rtol=1e-5)
     tonic = Value(RewardProfile("tonic", (WeightedRule("tonic"),)), 8)
     assert tonic(np.array([[14, 16, 18, 0]])).tolist() == [3.0]  # of the first token; the last beat is yet to come
-    assert value.points == 2.0  # c is 0.5
-    assert Value(profile, 8).points == 1.0
+    assert value.reward_scale == 2.0  # c is 0.5
+    assert Value(profile, 8).reward_scale == 1.0
 
 
 @pytest.mark.parametrize("temperature", [1.0, 3.0])
@@ -68,7 +68,7 @@ def test_better_melodies_multiply_as_it_gets_colder(monkeypatch):
     monkeypatch.setattr(searching, "POPULATION", 8000)
     seen = watched(monkeypatch, lambda melodies, rng: melodies)
     found = search_for("anneal", Value(in_key(0.5), 1), 8000 * 42)
-    assert [step.valued for step in found] == [8000 * number for number in range(2, 43)]
+    assert [step.evaluations for step in found] == [8000 * number for number in range(2, 43)]
     outside = [(~Setting().in_scale[melodies]).mean() for melodies in seen]
     assert len(outside) == 41  # temperatures in equal ratios from 10 to 0.3
     assert outside[0] == pytest.approx(15 / 38, abs=0.02)
@@ -97,7 +97,7 @@ def test_evolution_keeps_the_better_half_and_replaces_the_rest_by_its_children(m
     children = watched(monkeypatch, lambda melodies, rng: melodies)
     value = Value(load_profile("paper"), 8)
     found = search_for("evolve", value, 64 + 3 * 32)
-    assert [step.valued for step in found] == [96, 128, 160]
+    assert [step.evaluations for step in found] == [96, 128, 160]
     assert len(found) == len(children) == 3
     for before, after, made in zip(found, found[1:], children[1:], strict=False):
         parents = before.melodies[:32]
@@ -119,7 +119,7 @@ def test_random_search_is_of_what_the_note_rnn_composes_or_of_random_tokens(give
     for _ in range(6):
         piece.append(int(sure.log_probs([piece])[0, -1].argmax()))
     (found,) = search_for("random", Value(in_key(1.0), 6, sure if given_prior else None), 300)
-    assert found.valued == 300
+    assert found.evaluations == 300
     if given_prior:
         assert found.melodies.tolist() == [piece[1:]]
     else:
@@ -138,17 +138,17 @@ def test_random_search_draws_from_the_note_rnns_distribution(prior, monkeypatch)
 @pytest.mark.parametrize(("budget", "width"), [(1, 1), (38 * 5 * 3, 3), (38 * 5 * 4 - 1, 3)])
 def test_a_beam_is_as_wide_as_its_budget_allows(budget, width):
     found = search_for("beam", Value(load_profile("paper"), 5), budget)
-    assert [step.valued for step in found] == [38 + 38 * width * t for t in range(5)]
+    assert [step.evaluations for step in found] == [38 + 38 * width * t for t in range(5)]
     assert [step.melodies.shape for step in found] == [(width, t + 1) for t in range(5)]
     greedy = search_for("greedy", Value(load_profile("paper"), 5), budget)
-    assert greedy[-1].valued == 38 * 5
+    assert greedy[-1].evaluations == 38 * 5
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("masks", [(), (NamedMask("in_scale"),)], ids=["range", "scale"])
 def test_every_method_finds_only_what_is_allowed(method, masks, small_prior, monkeypatch):
     monkeypatch.setattr(searching, "POPULATION", 64)
-    profile = RewardProfile("mine", (WeightedRule("key", -1.0),), setting=IN_G, masks=masks)  # pays for notes outside
+    profile = RewardProfile("mine", (WeightedRule("key", -1.0),), setting=IN_G, masks=masks)  # rewards notes outside
     found = search_for(method, Value(profile, 8, small_prior.transposed(-5)), 1500)[-1]
     assert IN_G.in_range[found.melodies].all()
     assert IN_G.in_scale[found.melodies].all() == bool(masks)

@@ -1,4 +1,4 @@
-"""How rules whose answer is known rank melodies; and, among the slow tests, the shipped profiles on real tunes."""
+"""Audits of rules with known answers, and, among the slow tests, of the shipped profiles on real tunes."""
 
 import io
 import json
@@ -11,7 +11,7 @@ from rich.console import Console
 
 from melody_env import RewardProfile, WeightedRule
 from melody_env.audit import main
-from melody_env.measures.populations import EVERYONE, MARKOV1, MARKOV3, RANDOM
+from melody_env.measures.populations import MARKOV1, MARKOV3, POPULATIONS, RANDOM
 from melody_env.reward_design import ranking_audit
 from melody_env.reward_design.audit_views import _cell, audit_figure, audit_table
 from melody_env.reward_design.ranking_audit import AuditConfig, audit, rank
@@ -24,8 +24,8 @@ IN_KEY, OUT_OF_KEY = np.tile([14, 16, 18, 19], (6, 2)), np.tile([14, 15, 18, 19]
 
 def test_an_audit_by_hand():
     profile = RewardProfile("mine", (WeightedRule("key", 2.0), WeightedRule("stepwise", -1.0)))
-    everyone = {"human": IN_KEY, **dict.fromkeys((MARKOV3, MARKOV1, RANDOM), OUT_OF_KEY)}
-    result = rank(everyone, profile, np.random.default_rng(0))
+    melodies = {"human": IN_KEY, **dict.fromkeys((MARKOV3, MARKOV1, RANDOM), OUT_OF_KEY)}
+    result = rank(melodies, profile, np.random.default_rng(0))
     # C D E F C D E F: no note outside, six steps; C C# E F: two notes outside, four steps
     assert result.means["key"] == {"human": 0, **dict.fromkeys((MARKOV3, MARKOV1, RANDOM), -4)}
     assert result.means["stepwise"]["human"] == -6
@@ -35,13 +35,13 @@ def test_an_audit_by_hand():
     assert result.intervals[RANDOM] == (1, 1)
     assert result.machines_in_order == {"Markov-3 over Markov-1": 0.5, "Markov-1 over random": 0.5}
     assert result.noisy_rules == ["stepwise"]
-    assert result.puts_humans_first
-    swapped = rank({**everyone, "human": OUT_OF_KEY, RANDOM: IN_KEY}, profile, np.random.default_rng(0))
-    assert not swapped.puts_humans_first
+    assert result.ranks_human_first
+    swapped = rank({**melodies, "human": OUT_OF_KEY, RANDOM: IN_KEY}, profile, np.random.default_rng(0))
+    assert not swapped.ranks_human_first
 
 
 def test_the_interval_is_that_of_the_sum_against_each_machine():
-    """Two tunes of eight are worth as much as a machine's, which is as often above as below: 0.5 lies within."""
+    """Human tunes earn the same as a machine's melodies, so 0.5 lies within the interval."""
     profile = RewardProfile("mine", (WeightedRule("key"),))
     mixed = np.concatenate([IN_KEY, OUT_OF_KEY])
     machines = {MARKOV3: mixed, MARKOV1: OUT_OF_KEY, RANDOM: OUT_OF_KEY}
@@ -50,8 +50,8 @@ def test_the_interval_is_that_of_the_sum_against_each_machine():
     assert low < 0.5 < high
     assert result.aucs["sum"] == {MARKOV3: 0.5, MARKOV1: 0.75, RANDOM: 0.75}
     assert result.intervals[RANDOM][0] > 0.5
-    assert not result.puts_humans_first
-    assert rank({"human": mixed, **machines, MARKOV3: OUT_OF_KEY}, profile, np.random.default_rng(0)).puts_humans_first
+    assert not result.ranks_human_first
+    assert rank({"human": mixed, **machines, MARKOV3: OUT_OF_KEY}, profile, np.random.default_rng(0)).ranks_human_first
     assert result.machines_in_order == {"Markov-3 over Markov-1": 0.75, "Markov-1 over random": 0.5}
     assert result.sizes == {"human": 12, MARKOV3: 12, MARKOV1: 6, RANDOM: 6}
     assert result.as_dict()["humans_first"] is False
@@ -63,8 +63,8 @@ def test_the_interval_is_that_of_the_sum_against_each_machine():
 
 def test_the_table_has_each_rule_the_sum_and_its_interval():
     profile = RewardProfile("mine", (WeightedRule("key", 2.0), WeightedRule("stepwise", -1.0)))
-    everyone = {"human": IN_KEY, MARKOV3: IN_KEY, **dict.fromkeys((MARKOV1, RANDOM), OUT_OF_KEY)}
-    result = rank(everyone, profile, np.random.default_rng(0))
+    melodies = {"human": IN_KEY, MARKOV3: IN_KEY, **dict.fromkeys((MARKOV1, RANDOM), OUT_OF_KEY)}
+    result = rank(melodies, profile, np.random.default_rng(0))
     console = Console(width=200, record=True, file=io.StringIO())
     console.print(audit_table(result, "a title"))
     rows = [line.split() for line in console.export_text().splitlines()]
@@ -109,7 +109,7 @@ def test_the_command_writes_table_picture_and_json(tunes, monkeypatch, capsys, t
     )
     shown = capsys.readouterr().out
     assert "Markov-3 over Markov-1" in shown
-    assert "calibrated, 64 steps, 35 tunes of people" in " ".join(shown.split())
+    assert "calibrated, 64 steps, 35 human tunes" in " ".join(shown.split())
     written = json.loads((tmp_path / "audit" / "audit.json").read_text())
     assert written["humans_first"]
     assert (written["config"]["profile"], written["config"]["length"]) == ("calibrated", 64)
@@ -117,7 +117,7 @@ def test_the_command_writes_table_picture_and_json(tunes, monkeypatch, capsys, t
     assert (tmp_path / "audit" / "audit.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_the_command_fails_where_people_do_not_come_first(tunes, monkeypatch, capsys, tmp_path):
+def test_the_command_fails_where_human_tunes_do_not_rank_first(tunes, monkeypatch, capsys, tmp_path):
     profile = tmp_path / "noise.yaml"
     profile.write_text("rules: {bar_repeat: {weight: -1}, key: {weight: 9}}")
     with pytest.raises(SystemExit) as exit:
@@ -126,7 +126,7 @@ def test_the_command_fails_where_people_do_not_come_first(tunes, monkeypatch, ca
     intervals = audit(AuditConfig(str(profile), melodies=50)).intervals
     not_below = [name for name, (low, _) in intervals.items() if low <= 0.5]
     assert 0 < len(not_below) < len(intervals)
-    assert f"People do not come first: {', '.join(not_below)}.\n" in capsys.readouterr().err
+    assert f"Human tunes do not rank above: {', '.join(not_below)}.\n" in capsys.readouterr().err
 
 
 def test_a_token_file_is_a_corpus(tunes, tmp_path):
@@ -156,24 +156,24 @@ def test_a_token_file_is_moved_to_the_key_and_what_leaves_the_range_is_left_out(
 def test_held_out_tunes_are_ranked_or_all(tunes):
     parts = split(riffs(400))
     held_out = len(parts.validation.segments) + len(parts.test.segments)
-    assert audit(AuditConfig(melodies=20)).sizes == {**dict.fromkeys(EVERYONE, 20), "human": held_out}
+    assert audit(AuditConfig(melodies=20)).sizes == {**dict.fromkeys(POPULATIONS, 20), "human": held_out}
     assert audit(AuditConfig(melodies=20, all_tunes=True)).sizes["human"] == 400
     assert audit(AuditConfig(melodies=20, all_tunes=True, corpus=("other",))).sizes["human"] == 40
 
 
-def test_markov_chains_learn_from_training_tunes_alone(tunes, monkeypatch):
+def test_markov_chains_are_fitted_to_training_tunes_alone(tunes, monkeypatch):
     """Of other collections when those are split, of the default ones where all tunes are ranked."""
-    learned = []
+    fitted = []
 
     def machines(train, human, prior, setting, size, rng):
-        learned.append([segment.tolist() for segment in train.segments])
+        fitted.append([segment.tolist() for segment in train.segments])
         return dict.fromkeys((MARKOV3, MARKOV1, RANDOM), human[:2])
 
     monkeypatch.setattr(ranking_audit, "machine_melodies", machines)
     audit(AuditConfig())
     audit(AuditConfig(corpus=("other",), all_tunes=True))
     default = [segment.tolist() for segment in split(riffs(400)).train.segments]
-    assert learned == [default, default]
+    assert fitted == [default, default]
 
 
 def test_each_option_decides_the_audit(tunes):
@@ -194,16 +194,16 @@ def test_each_option_decides_the_audit(tunes):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("steps", "least"), [(32, (0.92, 0.98, 0.99)), (64, (0.98, 0.99, 0.99))])
-def test_calibrated_puts_held_out_tunes_first_and_paper_does_not(steps, least):
+def test_calibrated_ranks_held_out_tunes_first_and_paper_does_not(steps, least):
     result = audit(AuditConfig(profile="calibrated", length=steps, melodies=500))
     for machine, value in zip((MARKOV3, MARKOV1, RANDOM), least, strict=True):
         assert result.aucs["sum"][machine] > value
     assert min(result.machines_in_order.values()) > 0.88
-    assert result.puts_humans_first
+    assert result.ranks_human_first
     paper = audit(AuditConfig(profile="paper", length=steps, melodies=500))
-    assert not paper.puts_humans_first
+    assert not paper.ranks_human_first
 
 
-def test_unknown_collections_are_told():
+def test_unknown_collections_are_reported():
     with pytest.raises(CorpusError, match="music21 has no collection 'nowhere'"):
         audit(AuditConfig(corpus=("nowhere",)))

@@ -1,4 +1,4 @@
-"""Reward profiles fitted to corpora whose secret is known: the commands calibrate and match, and what they write."""
+"""The commands calibrate and match, on corpora with known properties."""
 
 import json
 import sys
@@ -10,13 +10,13 @@ import pytest
 from melody_env import RewardProfile, WeightedRule, audit, load_profile, score_melodies
 from melody_env import calibrate as calibrate_command
 from melody_env import match as match_command
-from melody_env.measures.populations import EVERYONE, human_melodies, prior_melodies
+from melody_env.measures.populations import POPULATIONS, human_melodies, prior_melodies
 from melody_env.reward.rules import HUMAN_RULES
 from melody_env.reward_design import ranking_audit, ranking_fit
 from melody_env.reward_design.fits import log_odds_scale
-from melody_env.reward_design.moment_matching import MATCHED, MatchConfig, counts, match, weighted
+from melody_env.reward_design.moment_matching import MATCHED, MatchConfig, counts, match, weighted_rules
 from melody_env.reward_design.profile_file import profile_text
-from melody_env.reward_design.ranking_fit import PAIRS, SIGNS, CalibrateConfig, calibrate, limited
+from melody_env.reward_design.ranking_fit import PAIRS, SIGNS, CalibrateConfig, calibrate, capped_rules
 from melody_env.setting import Setting
 from note_rnn import NO_EVENT, InputError, NoteRNN, run_command, save_note_rnn
 from note_rnn.corpus import Corpus, read_corpus, split, write_corpus
@@ -68,7 +68,7 @@ def command(module, monkeypatch, *arguments):
     run_command(module.main)
 
 
-def test_a_profile_pays_for_what_the_tunes_of_a_corpus_do(given, tmp_path):
+def test_a_profile_rewards_what_the_tunes_of_a_corpus_do(given, tmp_path):
     profile = calibrate(CalibrateConfig(**given))
     weights = dict(zip(profile.rule_names, profile.weights, strict=True))
     assert weights["bar_repeat"] > 0
@@ -105,7 +105,7 @@ def test_each_option_decides_the_profile_that_a_command_writes(module, given, fo
         assert f"Saved {out}" in capsys.readouterr().out
         profile = load_profile(out)
         comments = " ".join(line[2:] for line in out.read_text().splitlines() if line.startswith("# "))
-        assert f"People: {options['--collections'][0]}, without what is held out" in comments
+        assert f"Human tunes: {options['--collections'][0]}, without held-out tunes" in comments
         assert f"Note RNN: {options['--prior'][0]}. Seed {options['--seed'][0]}." in comments
         written[option] = profile.rules
         assert profile.rules
@@ -123,7 +123,7 @@ def test_weights_are_log_odds_of_human_tunes_against_those_of_the_note_rnn(given
     tunes = str(folder / "tunes.npz")
     profile = calibrate(CalibrateConfig(**{**given, "collections": (tunes,), "melodies": 1000}, key="D"))
     train, rng = split(read_corpus(tunes)).train, np.random.default_rng(7)
-    worth = [
+    sums = [
         [
             score_melodies(melodies, profile).music_theory.sum(axis=1)
             for melodies in (
@@ -133,10 +133,10 @@ def test_weights_are_log_odds_of_human_tunes_against_those_of_the_note_rnn(given
         ]
         for length in (32, 64)
     ]
-    assert log_odds_scale([human for human, _ in worth], [prior for _, prior in worth]) == pytest.approx(1, abs=0.25)
+    assert log_odds_scale([human for human, _ in sums], [prior for _, prior in sums]) == pytest.approx(1, abs=0.25)
 
 
-def test_tunes_held_out_do_not_count(given, folder, tmp_path):
+def test_held_out_tunes_do_not_count(given, folder, tmp_path):
     """Of the tunes held out only one of each kind is left, and nothing changes."""
     corpus = read_corpus(folder / "tunes.npz")
     parts = split(corpus)
@@ -170,22 +170,22 @@ def test_a_profile_keeps_the_setting_that_it_was_fitted_in(given, tmp_path):
         assert load_profile(path).setting == profile.setting == Setting(**changes)
 
 
-def test_a_rules_limit_is_what_nine_of_ten_tunes_have_in_a_bar():
+def test_a_rules_cap_is_what_nine_of_ten_tunes_have_in_a_bar():
     """Of eleven tunes of two bars, the n-th has n steps of the scale; nine of ten have at most 9 of them, 4.5 a bar."""
     tunes = np.array([[(14, 16)[min(t, n) % 2] if t <= n else NO_EVENT for t in range(32)] for n in range(11)])
-    (stepwise, turn) = limited(["stepwise", "turn"], tunes, Setting())
+    (stepwise, turn) = capped_rules(["stepwise", "turn"], tunes, Setting())
     assert stepwise == WeightedRule("stepwise", 1.0, {"most": 4.5})
     assert turn == WeightedRule("turn")
-    (stepwise,) = limited(["stepwise"], tunes, Setting(meter="2/4"))
+    (stepwise,) = capped_rules(["stepwise"], tunes, Setting(meter="2/4"))
     assert stepwise.parameters == {"most": 2.25}
 
 
-def test_a_rules_limit_is_that_of_the_tunes_in_their_key():
+def test_a_rules_cap_is_that_of_the_tunes_in_their_key():
     tunes = np.tile([14, 15, 16, 17] * 8, (3, 1))
-    (in_c,) = limited(["chromatic_step"], tunes, Setting())
-    (in_d_flat,) = limited(["chromatic_step"], tunes, Setting(key="Db"))
+    (in_c,) = capped_rules(["chromatic_step"], tunes, Setting())
+    (in_d_flat,) = capped_rules(["chromatic_step"], tunes, Setting(key="Db"))
     assert (in_c.parameters, in_d_flat.parameters) != ({"most": 0.0}, {"most": 0.0})
-    assert limited(["chromatic_step"], tunes + 1, Setting(key="Db")) == (in_c,)
+    assert capped_rules(["chromatic_step"], tunes + 1, Setting(key="Db")) == (in_c,)
 
 
 def test_too_few_tunes_are_reported(given):
@@ -194,7 +194,7 @@ def test_too_few_tunes_are_reported(given):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "sentence"),
     [
         ({"melodies": 0}, "--melodies must be at least 1, not 0"),
         ({"bars": (2, 0)}, "--bars must be at least 1, not 0"),
@@ -202,8 +202,8 @@ def test_too_few_tunes_are_reported(given):
         ({"meter": "4/0"}, "meter"),
     ],
 )
-def test_bad_settings_are_reported(given, change, told):
-    with pytest.raises(InputError, match=told):
+def test_bad_settings_are_reported(given, change, sentence):
+    with pytest.raises(InputError, match=sentence):
         calibrate(CalibrateConfig(**{**given, **change}))
 
 
@@ -221,7 +221,7 @@ def test_a_profile_that_calibrate_wrote_can_be_audited(given, folder, monkeypatc
     )
     written = json.loads((tmp_path / "audit" / "audit.json").read_text())
     assert set(written["aucs"]) == {*load_profile(tmp_path / "mine.yaml").rule_names, "sum"}
-    assert set(written["sizes"]) == set(EVERYONE)
+    assert set(written["sizes"]) == set(POPULATIONS)
     assert written["humans_first"]
 
 
@@ -243,7 +243,7 @@ def test_melodies_of_the_note_rnn_weighed_by_a_matched_profile_have_the_human_me
     assert len({rule.name for rule in profile.rules}) > 10
     human = human_melodies(split(read_corpus(tunes)).train, setting)
     machine = prior_melodies(small_prior.transposed(2), 3000, 32, np.random.default_rng(3))
-    rules = limited(MATCHED, human, setting)
+    rules = capped_rules(MATCHED, human, setting)
     limits = {rule.name: rule.parameters for rule in rules}
     assert all(rule.parameters == limits[rule.name] for rule in profile.rules[:-1])
     human_counts, machine_counts = (counts(melodies, rules, setting) for melodies in (human, machine))
@@ -259,7 +259,7 @@ def test_melodies_of_the_note_rnn_weighed_by_a_matched_profile_have_the_human_me
     assert after.max() < 0.05
 
 
-def test_a_matched_profile_is_worth_what_it_counts(given, folder):
+def test_a_matched_profile_rewards_what_it_counts(given, folder):
     given = {**given, "collections": (str(folder / "tunes.npz"),)}
     profile = match(MatchConfig(**{**given, "melodies": 2000}))
     weights = {rule.name: rule.weight for rule in profile.rules}
@@ -271,8 +271,8 @@ def test_a_matched_profile_is_worth_what_it_counts(given, folder):
     counted = counts(melodies, unweighted, profile.setting)
     every = [*(rule.weight for rule in profile.rules[:-1]), *profile.rules[-1].parameters["worth"]]
     np.testing.assert_allclose(score_melodies(melodies, profile).music_theory.sum(axis=1), counted @ every)
-    for change, told in (({"melodies": 0}, "melodies"), ({"penalty": 0.0}, "--penalty must be a number above 0")):
-        with pytest.raises(InputError, match=told):
+    for change, sentence in (({"melodies": 0}, "melodies"), ({"penalty": 0.0}, "--penalty must be a number above 0")):
+        with pytest.raises(InputError, match=sentence):
             match(MatchConfig(**{**given, **change}))
 
 
@@ -290,7 +290,7 @@ def test_counts_by_hand():
 
 def test_weights_go_to_their_rules_and_places():
     rules = [WeightedRule("key"), WeightedRule("stepwise", 1.0, {"most": 3.0}), WeightedRule("turn")]
-    assert weighted(rules, np.array([0.123456, 0.0009, -2.0, 5.55555, 0.0, -1.0, 0.25])) == (
+    assert weighted_rules(rules, np.array([0.123456, 0.0009, -2.0, 5.55555, 0.0, -1.0, 0.25])) == (
         WeightedRule("key", 0.123),
         WeightedRule("turn", -2.0),
         WeightedRule("onset", 1.0, {"worth": [5.56, 0.0, -1.0, 0.25]}),
@@ -299,7 +299,7 @@ def test_weights_go_to_their_rules_and_places():
 
 def test_every_rule_has_a_sign_and_every_pair_two_populations():
     assert set(SIGNS) <= {*HUMAN_RULES, "key"}
-    assert {name for pair in PAIRS for name in pair} == set(EVERYONE)
+    assert {name for pair in PAIRS for name in pair} == set(POPULATIONS)
     assert all(higher != lower for higher, lower in PAIRS)
 
 

@@ -1,6 +1,6 @@
-"""What gets nearer to people without any reward: the Note RNN at a lower temperature, or told where in the piece it is.
+"""Controls that approach human tunes without a reward: the Note RNN at lower temperature, or given the position.
 
-An agent that is tuned towards people has to do better than both. Shapes: N pieces or windows, T steps, A = 38 tokens.
+An agent tuned towards human tunes has to do better than both. Shapes: N pieces or windows, T steps, A = 38 tokens.
 """
 
 import numpy as np
@@ -16,13 +16,13 @@ ITERATIONS = 50
 
 
 class ColderPrior:
-    """Composes with log p / `temperature`."""
+    """Player that composes with log p / `temperature`."""
 
     def __init__(self, temperature: float):
         self.temperature = temperature
 
     def begin(self, num_pieces: int) -> None:
-        """Do nothing: the engine's Note RNN remembers."""
+        """Do nothing: the state is that of the engine's Note RNN."""
 
     def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
         """Return the scores [N, A] of the next tokens."""
@@ -30,13 +30,13 @@ class ColderPrior:
 
 
 class PositionedPrior:
-    """Composes with log p + bias[t], a number for each token at each step t of the piece."""
+    """Player that composes with log p + bias[t], with one bias per token and step t of the piece."""
 
     def __init__(self, bias: Floats32):
         self.bias = bias
 
     def begin(self, num_pieces: int) -> None:
-        """Go back to the first step."""
+        """Return to the first step."""
         self._step = 0
 
     def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
@@ -46,9 +46,9 @@ class PositionedPrior:
 
 
 def fit_position(prior: NoteRNN, human: Tokens, rng: np.random.Generator, penalty: float = 1.0) -> PositionedPrior:
-    """Return the `prior` with the bias [T, A] under which `human` windows [N, T] are most likely.
+    """Return the `prior` with the bias [T, A] that maximises the likelihood of `human` windows [N, T].
 
-    They come after random tokens, as composed pieces do. The cost of the squared biases is `penalty` / 2, in nats.
+    They follow random tokens, as composed pieces do. The cost of the squared biases is `penalty` / 2, in nats.
     """
     log_probs = _log_probs(prior, human, rng)
     targets = torch.from_numpy(human)
@@ -67,6 +67,6 @@ def fit_position(prior: NoteRNN, human: Tokens, rng: np.random.Generator, penalt
 
 
 def _log_probs(prior: NoteRNN, human: Tokens, rng: np.random.Generator) -> torch.Tensor:
-    """Return log p [N, T, A] of each token of `human` windows [N, T] that could stand there, after random tokens."""
-    heard = np.concatenate([rng.integers(VOCABULARY_SIZE, size=(len(human), 1)), human[:, :-1]], axis=1)
-    return prior.log_probs(heard)
+    """Return log p [N, T, A] of every token at each step of `human` windows [N, T], which follow random tokens."""
+    inputs = np.concatenate([rng.integers(VOCABULARY_SIZE, size=(len(human), 1)), human[:, :-1]], axis=1)
+    return prior.log_probs(inputs)
