@@ -1,0 +1,1 @@
+"""Runs: configuration, hyperparameters, presets, and what a run saves."""
