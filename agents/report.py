@@ -1,4 +1,4 @@
-"""The command report: a page to see and hear what became of the Note RNN, for a browser without network."""
+"""The command report: a page about finished runs, for a browser without network."""
 
 from collections.abc import Sequence
 

@@ -16,10 +16,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     new = Annotated[NewConfig, tyro.conf.subcommand("new")]
     analysis = Annotated[AnalyseConfig, tyro.conf.subcommand("analyse")]
     config: NewConfig | AnalyseConfig = parse(
-        new | analysis, arguments, description="A blind listening study of what models compose."
+        new | analysis, arguments, description="A blind listening study of melodies by models."
     )
     if isinstance(config, NewConfig):
-        print(f"Saved {new_study(config)}: send it to listeners, and gather the files that they download.")
+        print(f"Saved {new_study(config)}: send it to listeners, and collect the files that they download.")
     else:
         analyse_votes(config)
 

@@ -1,1 +1,1 @@
-"""The blind listening study: its page, votes, and their analysis."""
+"""The blind listening study: its page, and the analysis of its votes."""

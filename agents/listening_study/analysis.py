@@ -17,12 +17,12 @@ from note_rnn.common.errors import check_count
 
 @dataclass(frozen=True)
 class AnalyseConfig:
-    """Say what the votes of a study mean: wins, strengths with intervals, and the paper's tests."""
+    """Analyse the votes of a study: wins, strengths with intervals, and the paper's tests."""
 
     votes: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """The files that listeners downloaded."""
     out: Path | None = None
-    """JSON file for the figures, if they are to be kept."""
+    """JSON file for the figures (default: none is written)."""
     samples: int = 2_000
     """Bootstrap samples."""
     seed: int = 0
@@ -30,7 +30,7 @@ class AnalyseConfig:
 
 
 def analyse_votes(config: AnalyseConfig) -> Preference:
-    """Print what the votes say, and write it down if asked to. Raises InputError for what cannot be used."""
+    """Print the analysis of the votes, and save it to `config.out` if given. Raises InputError for unusable votes."""
     check_count("--samples", config.samples)
     votes = read_votes(config.votes)
     preference = analyse(votes, config.samples, config.seed)
@@ -46,9 +46,9 @@ def analyse_votes(config: AnalyseConfig) -> Preference:
 
 
 def tables(preference: Preference) -> list[Table]:
-    """Return what the votes say as tables: each model, each pair."""
+    """Return the tables of models and of pairs."""
     total = preference.wins + preference.wins.T
-    models = Table("", "wins", "of", "strength", "95 % interval", title="Models, a tie half a win of both")
+    models = Table("", "wins", "of", "strength", "95 % interval", title="Models (a tie is half a win for each)")
     for i in np.argsort(-preference.strengths):
         low, high = preference.interval(preference.models[i])
         won, of = preference.wins[i].sum(), total[i].sum()
@@ -61,7 +61,7 @@ def tables(preference: Preference) -> list[Table]:
 
 
 def as_record(preference: Preference) -> dict[str, Any]:
-    """Return the figures of `preference` as JSON has them."""
+    """Return the figures of `preference` for JSON."""
     return {
         "listeners": preference.listeners,
         "models": preference.models,

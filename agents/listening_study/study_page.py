@@ -1,6 +1,7 @@
-"""The page of a blind listening study, and what the votes say.
+"""The page of a blind listening study.
 
-A study as in Jaques et al. 2017, section 5: pairs of melodies, which one, on a scale of five. M models, N pieces.
+A study as in Jaques et al. 2017, section 5: preferences between two melodies on a scale of five. Shapes: N pieces, T
+steps.
 """
 
 import base64
@@ -26,42 +27,42 @@ from note_rnn import Tokens, write_json
 from note_rnn.common.errors import InputError, check_count
 
 Slot = tuple[int, int]
-"""A model and the number of one of its pieces."""
+"""Indices of a model and of one of its pieces."""
 
 
 @dataclass(frozen=True)
 class NewConfig:
-    """Make the page of a blind study: what the Note RNN and the agents of runs composed, in pairs, for people to judge.
+    """Write the page of a blind study: pairs of melodies by the Note RNN and by agents, for listeners to judge.
 
-    Send DIR/study.html to listeners; it works without network, and lets them download their votes as a file.
+    Send OUT/study.html to listeners; it works without network, and lets them download their votes as a file.
     """
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Folders of runs that started from the same Note RNN."""
     out: Path = Path("study")
-    """Folder for study.html, and study.json, which says who composed what."""
+    """Folder for study.html, and for study.json, which names the composer of each melody."""
     pieces: int = 12
     """Melodies of each model."""
     repeats: int = 4
-    """How often a listener compares each pair of models."""
+    """Comparisons of each pair of models per listener."""
     orders: int = 100
-    """Orders that the page knows; each listener gets one of them by chance."""
-    people: bool = False
-    """Let held-out tunes of people compete as one more model. Not by default: the paper asked for models alone, and
-    every model more takes listeners more time, who are asked whether tuning made the Note RNN better."""
+    """Orders in the page; each listener gets one of them at random."""
+    human_tunes: bool = False
+    """Include held-out human tunes as one more model. The paper compared models only, since the question is whether
+    tuning improved the Note RNN; each further model takes listeners more time."""
     seed: int = 0
-    """Seed of melodies and orders."""
+    """Seed of the melodies and orders."""
 
 
 class Trial(NamedTuple):
-    """Two melodies to compare."""
+    """Two pieces to compare."""
 
     left: Slot
     right: Slot
 
 
 def new_study(config: NewConfig) -> Path:
-    """Write the page of a new study; return its file. Raises InputError for what cannot be used."""
+    """Write the page of a new study; return its file. Raises InputError for runs or options it cannot use."""
     if not config.runs:
         raise InputError("There is nothing to compare: give the folder of at least one run.")
     for name in ("pieces", "repeats", "orders"):
@@ -70,7 +71,7 @@ def new_study(config: NewConfig) -> Path:
     composed = compose_models(config)
     setting = composed[NOTE_RNN].setting
     melodies = {model: pieces.melodies for model, pieces in composed.items()}
-    if config.people:
+    if config.human_tunes:
         melodies[HUMAN] = human_tunes(config, setting)
     study, record = study_data(melodies, setting.tempo, config)
     page = config.out / "study.html"
@@ -80,11 +81,10 @@ def new_study(config: NewConfig) -> Path:
 
 
 def study_data(composed: dict[str, Tokens], tempo: float, config: NewConfig) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what the page knows of the study, and what is kept beside it for whoever asks.
+    """Return the data of the page and the record saved beside it, from model -> melodies [N, T] (`composed`).
 
-    Of what models `composed`, [N, T] each, played in quarter notes a minute (`tempo`).
-
-    The page has the melodies in random order, and their composers in a form that is not read by accident.
+    The page has the melodies in random order, and their composers in a form that is not read by accident. `tempo` is in
+    quarter notes per minute.
     """
     rng = np.random.default_rng(config.seed)
     slots = [(model, number) for model in range(len(composed)) for number in range(config.pieces)]
@@ -99,19 +99,19 @@ def study_data(composed: dict[str, Tokens], tempo: float, config: NewConfig) -> 
         "tempo": tempo,
         "melodies": melodies,
         "orders": [[[shuffled.index(slot) for slot in trial] for trial in order] for order in orders],
-        "composers": _hidden(composers),
-        "models": _hidden(models),
+        "composers": _obscured(composers),
+        "models": _obscured(models),
     }
     record = {"config": asdict(config), "id": identity, "models": models, "composers": composers, "melodies": melodies}
     return study, record
 
 
-def _hidden(names: list[str]) -> str:
+def _obscured(names: list[str]) -> str:
     return base64.b64encode(json.dumps(names).encode()).decode("ascii")
 
 
 def compose_models(config: NewConfig) -> dict[str, Pieces]:
-    """Return the pieces of the Note RNN and of each run, by what they are called.
+    """Return label -> pieces of the Note RNN and of each run.
 
     Raises InputError if the runs did not all start from the same Note RNN in the same setting.
     """
@@ -122,23 +122,23 @@ def compose_models(config: NewConfig) -> dict[str, Pieces]:
         prior, tuned = (
             compose_pieces(each.player(), config.pieces, config.seed, each.environment) for each in composers
         )
-        known = composed.setdefault(NOTE_RNN, prior)
-        if not np.array_equal(known.melodies, prior.melodies) or known.setting != prior.setting:
+        first = composed.setdefault(NOTE_RNN, prior)
+        if not np.array_equal(first.melodies, prior.melodies) or first.setting != prior.setting:
             raise InputError(
                 f"{path} did not start from the same Note RNN in the same key, meter, length and tempo as "
-                f"{config.runs[0]}: compare them in studies of their own."
+                f"{config.runs[0]}: compare them in separate studies."
             )
         composed[label] = tuned
     return composed
 
 
 def human_tunes(config: NewConfig, setting: Setting) -> Tokens:
-    """Return as many held-out tunes of people [N, T] as each model has pieces; raises InputError if too few."""
+    """Return as many held-out human tunes [N, T] as each model has pieces; raises InputError if there are too few."""
     tunes = held_out_melodies(setting)
     if tunes is None or len(tunes) < config.pieces:
         raise InputError(
-            f"There are {0 if tunes is None else len(tunes)} held-out tunes of people in this key, meter and length, "
-            f"too few for --pieces {config.pieces}: leave out --people, or give fewer --pieces."
+            f"There are {0 if tunes is None else len(tunes)} held-out human tunes in this key, meter and length, "
+            f"too few for --pieces {config.pieces}: leave out --human-tunes, or reduce --pieces."
         )
     return chosen_tunes(tunes, config.pieces, config.seed)
 
@@ -146,18 +146,18 @@ def human_tunes(config: NewConfig, setting: Setting) -> Tokens:
 def schedule(models: int, pieces: int, repeats: int, rng: np.random.Generator) -> list[Trial]:
     """Return the comparisons of one listener in random order: each pair of `models` `repeats` times, sides balanced.
 
-    Each model goes through its `pieces` in random order, so that none is heard again before all were heard.
+    Each model goes through its `pieces` in random order, so that none is repeated before all have been used.
     """
     pairs = [pair for pair in combinations(range(models), 2) for _ in range(repeats)]
     swapped = [turn % 2 == 1 for _ in combinations(range(models), 2) for turn in rng.permutation(repeats)]
     queues = [rng.permutation(pieces) for _ in range(models)]
-    heard = [0] * models
+    used = [0] * models
     trials = []
     for i in rng.permutation(len(pairs)):
         left, right = reversed(pairs[i]) if swapped[i] else pairs[i]
         slots = []
         for model in (left, right):
-            slots.append((model, int(queues[model][heard[model] % pieces])))
-            heard[model] += 1
+            slots.append((model, int(queues[model][used[model] % pieces])))
+            used[model] += 1
         trials.append(Trial(*slots))
     return trials

@@ -1,1 +1,1 @@
-"""The report page: what it shows of models, and the templates that it is made of."""
+"""The report page: its content, gathered from runs, and its templates."""

@@ -1,4 +1,4 @@
-"""Melodies as a page shows and plays them: tokens, what each rule paid for each, and how likely each was.
+"""Melodies as pages show and play them: tokens, and the rewards and probabilities of each step.
 
 Shapes: N pieces, T steps, A = 38 tokens.
 """
@@ -20,7 +20,7 @@ from note_rnn import NO_EVENT, NOTE_OFF, Tokens, write_midi
 from note_rnn.vocabulary import token_to_pitch
 
 _DIGITS = 4
-"""Decimals of what is shown."""
+"""Decimals of the numbers on a page."""
 
 
 @dataclass(frozen=True)
@@ -30,36 +30,36 @@ class Card:
     tokens: list[int]
     """[T]"""
     start: str
-    """What was heard before it, in words."""
+    """The priming token, in words."""
     rules: dict[str, list[float]]
-    """Per rule, its weighted value [T]; rules that never paid are left out."""
+    """Weighted value [T] of each rule; rules that are 0 at every step are left out."""
     music_theory: list[float]
-    """r_MT [T], the sum of them."""
+    """r_MT [T], their sum."""
     prior: list[float]
-    """p(a|s) [T] of each token by the Note RNN."""
+    """p(a|s) [T] of each token under the Note RNN."""
     policy: list[float]
-    """The same [T] by the composer."""
+    """The same [T] under the composer."""
     alternatives: str
-    """What else the composer could have played: its probabilities [T, A], `packed`."""
+    """The composer's probabilities [T, A] of all tokens, `packed`."""
     log_prob: float
-    """log p of the whole by the Note RNN, in nats."""
+    """log p of the melody under the Note RNN, in nats."""
     steps_per_beat: int
     steps_per_bar: int
     tempo: float
-    """Quarter notes a minute."""
+    """Quarter notes per minute."""
     midi: str
     """The MIDI file, base64."""
 
 
 class RunCards(NamedTuple):
-    """What the Note RNN, before, and the agent that it became, after, made of the same first notes."""
+    """Melodies from the same priming tokens: by the Note RNN (`before`), and by the agent tuned from it (`after`)."""
 
     before: list[Card]
     after: list[Card]
 
 
 def agent_cards(agent: Agent, n: int, seed: int) -> RunCards:
-    """Return `n` melodies of an `agent` and of its Note RNN, rewarded as in the agent's environment."""
+    """Return `n` melodies of an `agent` and of its Note RNN, with the rewards of the agent's environment."""
     composers: tuple[Composer, Composer] = (NoteRNNComposer(agent.environment), agent)
     return RunCards(
         *(
@@ -70,18 +70,18 @@ def agent_cards(agent: Agent, n: int, seed: int) -> RunCards:
 
 
 def piece_cards(pieces: Pieces, profile: RewardProfile) -> list[Card]:
-    """Return the pieces that were retained step by step, rewarded by the `profile`."""
+    """Return the pieces that were retained step by step, with the rewards of the `profile`."""
     count = len(pieces.steps.probabilities)
     return _cards(pieces.melodies[:count], pieces.primers[:count], pieces.steps, profile)
 
 
 def chosen_tunes(tunes: Tokens, n: int, seed: int) -> Tokens:
-    """Return up to `n` of `tunes` [N, T], drawn by chance."""
+    """Return up to `n` of `tunes` [N, T], drawn at random."""
     return np.random.default_rng(seed).permutation(tunes)[:n]
 
 
 def tune_cards(tunes: Tokens, environment: EnvironmentSpec) -> list[Card]:
-    """Return any `tunes` [N, T] as if the Note RNN of the `environment` had composed them."""
+    """Return given `tunes` [N, T] as if the Note RNN of the `environment` had composed them."""
     if not len(tunes):
         return []
     primers = np.full(len(tunes), NO_EVENT)
@@ -94,7 +94,7 @@ def tune_cards(tunes: Tokens, environment: EnvironmentSpec) -> list[Card]:
 
 
 def _cards(melodies: Tokens, primers: Tokens, steps: PieceSteps, profile: RewardProfile) -> list[Card]:
-    """Return `melodies` [K, T] that were composed in these `steps` after `primers` [K], rewarded by the `profile`."""
+    """Return `melodies` [K, T] composed in `steps` after `primers` [K], with the rewards of the `profile`."""
     setting = profile.setting
     weights = zip(profile.rule_names, profile.weights, strict=True)
     weighted = {name: weight * steps.rules[name] for name, weight in weights}
@@ -119,7 +119,7 @@ def _cards(melodies: Tokens, primers: Tokens, steps: PieceSteps, profile: Reward
 
 
 def packed(probabilities: npt.NDArray[np.floating]) -> str:
-    """Return `probabilities` [T, A] in 255ths, a byte each, base64."""
+    """Return `probabilities` [T, A] in 255ths, one byte each, as base64."""
     return base64.b64encode(np.rint(255 * probabilities).astype(np.uint8).tobytes()).decode("ascii")
 
 
@@ -131,7 +131,7 @@ def token_name(token: int) -> str:
 
 
 def midi_base64(melody: Tokens, setting: Setting) -> str:
-    """Return `melody` [T] as a MIDI file in base64."""
+    """Return the MIDI file of `melody` [T] as base64."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "melody.mid"
         write_midi(melody, path, setting.tempo)

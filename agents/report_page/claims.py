@@ -1,6 +1,6 @@
-"""What the evidence supports, and no more: rules obeyed; closer to people's statistics; preferred by listeners.
+"""Claims about an agent that its figures support: it obeys the rules, is closer to human tunes, is preferred.
 
-The metrics are `table_metrics`; the statistics that count are those of the paper's Table 1.
+The metrics are `table_metrics`; the statistics compared are those of the paper's Table 1.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,98 +18,101 @@ BETTER = {
     for row in ROWS
     if row.metric in TABLE_1
 }
-"""The direction in which the rules pull each statistic of Table 1; correlations are absolute."""
+"""Statistic of Table 1 -> 1 if the rules raise it, -1 if they lower it; correlations are absolute."""
 
 _LABELS = {row.metric: row.label for row in ROWS}
 
 Metrics = Mapping[str, float]
+Claims = list[tuple[str, list["Claim"]]]
+"""Headings, each with the claims below it."""
 
 
 class Claim(NamedTuple):
-    """A sentence of what was measured, and whether what it was measured for holds."""
+    """A sentence with the measured figures, and whether they support the claim."""
 
     holds: bool
     sentence: str
 
 
 class Measured(NamedTuple):
-    """An agent called `name`, the Note RNN that it was, and people, None where they were not measured."""
+    """Metrics of the agent called `name`, of the Note RNN it was tuned from, and of human tunes (None if missing)."""
 
     name: str
     agent: Metrics
     note_rnn: Metrics
-    people: Metrics | None
+    human: Metrics | None
 
 
-def ladder(models: Sequence[Measured], preference: Preference | None = None) -> list[tuple[str, list[Claim]]]:
-    """Return what can be said of the `models`, by heading, the weakest claim first."""
-    unasked = [Claim(False, "Nobody has been asked, so nothing is claimed.")]
+def claims_by_heading(models: Sequence[Measured], preference: Preference | None = None) -> Claims:
+    """Return the claims about the `models` by heading, the weakest claim first."""
+    no_votes = [Claim(False, "No listeners' votes were given, so nothing is claimed.")]
     return [
-        ("The rules are obeyed", [rules_claim(name, agent, prior) for name, agent, prior, _ in models]),
-        ("Closer to what people write", [people_claim(*model) for model in models]),
+        ("Obeys the rules", [rules_claim(name, agent, prior) for name, agent, prior, _ in models]),
+        ("Closer to human tunes", [human_claim(*model) for model in models]),
         (
             "Preferred by listeners",
-            unasked if preference is None else [listeners_claim(model.name, preference) for model in models],
+            no_votes if preference is None else [listeners_claim(model.name, preference) for model in models],
         ),
     ]
 
 
 def rules_claim(name: str, agent: Metrics, note_rnn: Metrics) -> Claim:
-    """Return whether the agent called `name` earns more by the nine rules, and in most statistics obeys them better."""
+    """Return the claim that the agent earns more from the nine rules, and obeys them better in most statistics."""
     better = [metric for metric, sign in BETTER.items() if sign * (agent[metric] - note_rnn[metric]) > 0]
-    worse = [_label(metric) for metric in BETTER if metric not in better]
-    earns, earned = agent["paper_music_theory"], note_rnn["paper_music_theory"]
+    worse = "; ".join(_label(metric) for metric in BETTER if metric not in better)
+    exceptions = f" (not better: {worse})" if worse else ""
+    reward, reward_before = agent["paper_music_theory"], note_rnn["paper_music_theory"]
     return Claim(
-        earns > earned and 2 * len(better) > len(BETTER),
-        f"{name} earns {_signed(earns)} per step by the nine rules of the paper, where the Note RNN earns "
-        f"{_signed(earned)}; it obeys them better in {len(better)} of {len(BETTER)} statistics"
-        f"{', not in: ' * bool(worse)}{'; '.join(worse)}.",
+        reward > reward_before and 2 * len(better) > len(BETTER),
+        f"{name} earns a reward of {_signed(reward)} per step from the nine rules of the paper, the Note RNN "
+        f"{_signed(reward_before)}; it obeys them better in {len(better)} of {len(BETTER)} statistics{exceptions}.",
     )
 
 
-def people_claim(name: str, agent: Metrics, note_rnn: Metrics, people: Metrics | None) -> Claim:
-    """Return whether the agent called `name` is nearer than the Note RNN to `people` in most statistics.
+def human_claim(name: str, agent: Metrics, note_rnn: Metrics, human: Metrics | None) -> Claim:
+    """Return the claim that the agent called `name` is closer to `human` tunes than the Note RNN in most statistics.
 
-    And whether their distributions overlap more, and a classifier is worse at telling it from them, where that was
-    measured.
+    Where these were measured, its distributions must also overlap more with the human ones, and a classifier must be
+    worse at distinguishing it from human tunes.
     """
-    if people is None:
-        return Claim(False, f"{name}: not measured, for no tunes of people were at hand when it was evaluated.")
+    if human is None:
+        return Claim(False, f"{name} was not compared with human tunes: none were available when it was evaluated.")
     statistics = [metric.removeprefix("absolute_") for metric in BETTER]
-    nearer = [
-        metric for metric in statistics if abs(agent[metric] - people[metric]) < abs(note_rnn[metric] - people[metric])
+    closer = [
+        metric for metric in statistics if abs(agent[metric] - human[metric]) < abs(note_rnn[metric] - human[metric])
     ]
-    holds = 2 * len(nearer) > len(statistics)
-    named = "; ".join(map(_label, nearer))
+    holds = 2 * len(closer) > len(statistics)
+    labels = f" ({'; '.join(map(_label, closer))})" if closer else ""
     sentence = (
-        f"{name} is nearer to held-out tunes of people than the Note RNN in {len(nearer)} of {len(statistics)} "
-        f"statistics{': ' * bool(nearer)}{named}."
+        f"{name} is closer to held-out human tunes than the Note RNN in {len(closer)} of {len(statistics)} "
+        f"statistics{labels}."
     )
     if "human_overlap" in agent and "human_overlap" in note_rnn:
         overlaps = [metrics["human_overlap"] for metrics in (agent, note_rnn)]
         areas = [metrics["human_auc"] for metrics in (agent, note_rnn)]
         holds = holds and overlaps[0] > overlaps[1] and areas[0] < areas[1]
         sentence += (
-            f" Twelve distributions overlap with theirs by {overlaps[0]:.2f} (Note RNN {overlaps[1]:.2f}); a "
-            f"classifier tells it from them with an AUC of {areas[0]:.2f} (Note RNN {areas[1]:.2f}; .5 is not at all)."
+            f" Twelve feature distributions overlap with the human ones by {overlaps[0]:.2f} on average (Note RNN "
+            f"{overlaps[1]:.2f}); a classifier distinguishes it from human tunes with an AUC of {areas[0]:.2f} (Note "
+            f"RNN {areas[1]:.2f}; 0.5 is chance)."
         )
     return Claim(holds, sentence)
 
 
 def listeners_claim(name: str, preference: Preference) -> Claim:
-    """Return whether listeners preferred the agent called `name`: its lead over the Note RNN is surely above 0."""
+    """Return the claim that listeners preferred the agent: the interval of its lead over the Note RNN is above 0."""
     models = preference.models
     if not {name, NOTE_RNN} <= {*models}:
-        return Claim(False, f"{name} and the Note RNN were not compared by listeners.")
+        return Claim(False, f"Listeners did not compare {name} with the Note RNN.")
     agent, note_rnn = models.index(name), models.index(NOTE_RNN)
     low, high = preference.interval(name, NOTE_RNN)
     lead = preference.strengths[agent] - preference.strengths[note_rnn]
     won, lost = preference.wins[agent, note_rnn], preference.wins[note_rnn, agent]
     return Claim(
         low > 0,
-        f"{name} was preferred to the Note RNN in {won:g} of {won + lost:g} comparisons (a tie half), by "
-        f"{preference.listeners} listener{'s' * (preference.listeners != 1)}; from all comparisons, its log-odds are "
-        f"{_signed(lead)} (95 % interval {_signed(low)} to {_signed(high)}).",
+        f"{name} was preferred to the Note RNN in {won:g} of {won + lost:g} comparisons (a tie is half) by "
+        f"{preference.listeners} listener{'s' * (preference.listeners != 1)}; its log-odds of a win over the Note RNN, "
+        f"from all comparisons, are {_signed(lead)} (95 % interval {_signed(low)} to {_signed(high)}).",
     )
 
 

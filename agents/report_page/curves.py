@@ -1,4 +1,4 @@
-"""Learning curves: what TensorBoard's events hold of a run, and where its points lie on a chart.
+"""Learning curves: read from TensorBoard's event files, and placed on charts.
 
 Shapes: K points.
 """
@@ -13,22 +13,22 @@ from matplotlib.ticker import MaxNLocator
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 WIDTH, HEIGHT = 320, 180
-"""Of a chart, in its own units."""
+"""Size of a chart, in its own units."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 8, 8, 22
 
 
 class Curve(NamedTuple):
-    """A figure while learning: environment steps [K] and values [K]."""
+    """One scalar during training: environment steps [K] and values [K]."""
 
     steps: Sequence[int]
     values: Sequence[float]
     low: Sequence[float] = ()
-    """[K]; with `high` the band around the values, empty where there is none."""
+    """[K]; with `high`, the band around the values; empty without a band."""
     high: Sequence[float] = ()
 
 
 class Tick(NamedTuple):
-    """A line of a chart's grid: where it lies and what is written beside it."""
+    """A grid line of a chart: its coordinate and its label."""
 
     at: float
     label: str
@@ -36,32 +36,32 @@ class Tick(NamedTuple):
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves of one figure, placed on a sheet of `WIDTH` x `HEIGHT`, the origin at the top left."""
+    """Curves of one scalar, on a canvas of `WIDTH` x `HEIGHT` with its origin at the top left."""
 
     title: str
     lines: dict[str, str]
-    """Of each run the points of its polyline, as SVG writes them."""
+    """Run -> the points of its polyline, in SVG's notation."""
     bands: dict[str, str]
-    """Of each run that has one the points of the polygon around its line."""
+    """Run -> the points of the polygon around its line, for runs with a band."""
     last: dict[str, float]
-    """Of each run the last value."""
+    """Run -> its last value."""
     x_ticks: list[Tick]
     y_ticks: list[Tick]
 
 
 def read_curves(run: str | Path) -> dict[str, Curve]:
-    """Return the scalars that the run in the folder `run` has logged, by their tags; none where it has no events."""
+    """Return tag -> curve of the scalars that the run in the folder `run` logged; empty without event files."""
     if not any(Path(run).glob("events.out.tfevents.*")):
         return {}
-    everything, least = 0, 1
-    guidance = {"scalars": everything, "images": least, "audio": least, "tensors": least, "histograms": least}
+    unlimited, minimum = 0, 1
+    guidance = {"scalars": unlimited, **dict.fromkeys(("images", "audio", "tensors", "histograms"), minimum)}
     events = EventAccumulator(str(run), size_guidance=guidance).Reload()
     points = {tag: events.Scalars(tag) for tag in events.Tags()["scalars"]}
     return {tag: Curve([p.step for p in those], [p.value for p in those]) for tag, those in points.items()}
 
 
 def chart(title: str, curves: Mapping[str, Curve]) -> Chart:
-    """Return the `curves` (run -> its curve) on one chart; points that are no numbers are left out."""
+    """Return the `curves` (run -> its curve) on one chart; points that are not finite are left out."""
     finite = {name: _finite(curve) for name, curve in curves.items()}
     x_ticks = _ticks([step for curve in finite.values() for step in curve.steps])
     y_ticks = _ticks([value for curve in finite.values() for value in (*curve.values, *curve.low, *curve.high)])
@@ -91,13 +91,13 @@ def chart(title: str, curves: Mapping[str, Curve]) -> Chart:
 
 
 def _finite(curve: Curve) -> Curve:
-    kept = [i for i, value in enumerate(curve.values) if np.isfinite(value)]
-    low, high = ([side[i] for i in kept] if side else () for side in (curve.low, curve.high))
-    return Curve([curve.steps[i] for i in kept], [curve.values[i] for i in kept], low, high)
+    finite = [i for i, value in enumerate(curve.values) if np.isfinite(value)]
+    low, high = ([side[i] for i in finite] if side else () for side in (curve.low, curve.high))
+    return Curve([curve.steps[i] for i in finite], [curve.values[i] for i in finite], low, high)
 
 
 def _ticks(values: Sequence[float]) -> list[float]:
-    """Return round numbers around `values`, at least two."""
+    """Return round numbers, at least two, that enclose `values`."""
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     if low == high:
         low, high = low - 0.5, high + 0.5
@@ -105,7 +105,7 @@ def _ticks(values: Sequence[float]) -> list[float]:
 
 
 def _short(number: float) -> str:
-    """Return `number` as briefly as a chart needs it: 250k, 1.5M, -0.25."""
+    """Return `number` in short form: 250k, 1.5M, -0.25."""
     text = f"{number:g}"
     for unit, name in ((1e3, "k"), (1e6, "M")):
         if abs(number) >= unit:

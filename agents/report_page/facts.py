@@ -1,4 +1,4 @@
-"""What is needed to make a run again, in words."""
+"""Facts needed to reproduce a run, in words."""
 
 from typing import Any
 
@@ -6,16 +6,16 @@ from agents.runs.config import TrainConfig
 from melody_env import EnvironmentSpec
 
 Facts = list[tuple[str, str]]
-"""Names and what they are."""
+"""Pairs of a name and a value."""
 
 
 def run_facts(record: dict[str, Any], environment: EnvironmentSpec) -> Facts:
-    """Return what a run's `record`, its `config.json`, and its `environment` say of it, but for command and seed."""
+    """Return the facts of a run, except command and seed, from its `record` (`config.json`) and `environment`."""
     config = TrainConfig.saved(record)
     profile, setting = environment.profile, environment.setting
     packages = ", ".join(f"{name} {number}" for name, number in record.get("versions", {}).items())
     return [
-        ("Tokens composed while learning", f"{config.total_timesteps:,}"),
+        ("Tokens composed during training", f"{config.total_timesteps:,}"),
         ("Reward", f"{profile.name}, c = {profile.c:g}: {', '.join(profile.rule_names)}"),
         (
             "Setting",

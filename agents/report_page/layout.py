@@ -1,4 +1,4 @@
-"""The report page: what it shows of models, whoever has gathered it, and the file that it becomes.
+"""The content of the report page, and the file written from it.
 
 Shapes: T steps, A = 38 tokens.
 """
@@ -19,20 +19,20 @@ from agents.report_page.result_table import ResultTable
 from agents.runs.labels import NOTE_RNN
 from note_rnn.notes import tokens_to_notes
 
-HELD_OUT = "A held-out tune"
-"""What stands above tunes of people."""
-NO_RACE = (
-    "The paper's Note RNN learned from other music, so its columns are no race: they show whether the same rules pull "
-    "in the same direction."
+HELD_OUT = "A held-out human tune"
+"""Heading above a human tune."""
+CAVEAT = (
+    "The paper's Note RNN was trained on other music, so its columns are not directly comparable; they show whether "
+    "the same rules pull in the same direction."
 )
-"""What is to be said where published values stand beside others."""
+"""Caveat on tables that include the paper's published values."""
 _COLOURS = 8
-"""Of curves, in page.css."""
+"""Colours of curves, in page.css."""
 
 
 @dataclass(frozen=True)
 class AgentMelodies:
-    """A tuned model: what it made of some first notes, what the Note RNN had made of them, how to make it again."""
+    """A tuned model: its melodies, those of its Note RNN from the same priming tokens, and how to reproduce it."""
 
     label: str
     before: Sequence[Card]
@@ -42,19 +42,19 @@ class AgentMelodies:
 
 @dataclass(frozen=True)
 class MelodyRow:
-    """Melodies of one composer; what stands above each is what it had heard, if no `heading` is given."""
+    """Melodies of one composer; each is headed by its priming token unless a `heading` is given."""
 
     label: str
     cards: Sequence[Card]
     first: int = 1
-    """The number of the first."""
+    """Number of the first melody."""
     heading: str = ""
     tuned: bool = False
 
 
 @dataclass(frozen=True)
 class Results:
-    """A table, and what it is; the title may be empty."""
+    """A table with its explanation; the title may be empty."""
 
     title: str
     text: str
@@ -63,7 +63,7 @@ class Results:
 
 @dataclass(frozen=True)
 class Curves:
-    """Charts of the same agents, and what they are; the title may be empty."""
+    """Charts of the same agents with their explanation; the title may be empty."""
 
     title: str
     text: str
@@ -71,42 +71,41 @@ class Curves:
 
 
 class Composition(NamedTuple):
-    """A melody while it was composed (the paper's Figure 3)."""
+    """A melody and the probabilities it was drawn from (the paper's Figure 3)."""
 
     label: str
     tokens: list[int]
     """[T]"""
-    chances: str
-    """Probabilities [T, A], `packed`."""
+    probabilities: str
+    """[T, A], `packed`."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that the page shows, in its order."""
+    """The content of the page, in its order."""
 
     title: str
     about: str
-    """What the page is of, a sentence or two."""
-    ladder: Sequence[tuple[str, Sequence[Claim]]]
+    """What the page shows, in a sentence or two."""
+    claims: Sequence[tuple[str, Sequence[Claim]]]
     agents: Sequence[AgentMelodies]
     pairs: int
-    """First notes from which before and after stand side by side; the agents' further melodies have rows of their own.
-    """
-    others: Sequence[MelodyRow]
-    """Whoever is neither an agent nor a Note RNN."""
+    """Number of before-and-after pairs per agent; further melodies have rows of their own."""
+    references: Sequence[MelodyRow]
+    """Composers other than agents and Note RNNs."""
     results: Sequence[Results]
     curves: Sequence[Curves]
     seed: int
-    """Of the melodies."""
+    """Seed of the melodies."""
     compositions: Sequence[Composition] = ()
     facts: Facts = field(default_factory=list)
-    """What is needed to make all of it again."""
+    """Facts needed to reproduce the whole page."""
 
 
 class Item(NamedTuple):
-    """A melody on the page: its place among the page's data, whose it is, its number, and what stands above it."""
+    """A melody on the page: its index in the page's data, composer, number and heading."""
 
-    place: int
+    card_index: int
     model: str
     number: int
     heading: str
@@ -115,18 +114,18 @@ class Item(NamedTuple):
 
 
 def write_report_page(path: Path, report: Report) -> None:
-    """Write the page to the file `path`; raises OSError where it cannot be written."""
+    """Write the page to the file `path`; raises OSError if it cannot be written."""
     write_page(path, "report.html", **_content(report))
 
 
 def _content(report: Report) -> dict[str, Any]:
-    """Return what the template `report.html` asks for."""
+    """Return the variables of the template `report.html`."""
     items: list[Item] = []
 
     def placed(row: MelodyRow) -> list[Item]:
         added = []
         for i, card in enumerate(row.cards):
-            heading = row.heading or f"After hearing {card.start}"
+            heading = row.heading or f"Primed with {card.start}"
             added.append(Item(len(items) + i, row.label, row.first + i, heading, row.tuned, card))
         items.extend(added)
         return added
@@ -141,7 +140,7 @@ def _content(report: Report) -> dict[str, Any]:
         }
         for i, agent in enumerate(report.agents)
     ]
-    rows = [(row.label, placed(row)) for row in (*report.others, *_further(report)) if row.cards]
+    rows = [(row.label, placed(row)) for row in (*report.references, *_further(report)) if row.cards]
     return {
         "title": report.title,
         "report": report,
@@ -166,7 +165,7 @@ def _sides(agent: AgentMelodies, pairs: int) -> tuple[MelodyRow, MelodyRow]:
 
 
 def _further(report: Report) -> Iterator[MelodyRow]:
-    """Yield what is in no pair: of each Note RNN, which several agents may have started from, and of each agent."""
+    """Yield the melodies that are in no pair: of each Note RNN, which several agents may share, and of each agent."""
     note_rnns = {str([card.tokens for card in agent.before]): agent.before for agent in reversed(report.agents)}
     for cards in reversed(note_rnns.values()):
         yield MelodyRow(NOTE_RNN, cards[report.pairs :], report.pairs + 1)
@@ -175,13 +174,13 @@ def _further(report: Report) -> Iterator[MelodyRow]:
 
 
 def _shared_facts(agents: Sequence[AgentMelodies]) -> Facts:
-    """Return what is so of several agents alike."""
+    """Return the facts that all of several agents have in common."""
     first, *others = agents
     return [fact for fact in first.facts if others and all(fact in agent.facts for agent in others)]
 
 
 def _tempo(items: Sequence[Item]) -> dict[str, int]:
-    """Return where the control of the tempo starts, and its ends, within which every melody has its own."""
+    """Return the initial value of the tempo control, and its range, which includes the tempo of every melody."""
     tempos = [round(item.card.tempo) for item in items]
     return {"first": tempos[0], "lowest": min(40, *tempos), "highest": max(240, *tempos)}
 

@@ -1,6 +1,6 @@
-"""Templates rendered as pages, each one file that needs no network: markup with its styles, scripts and data.
+"""Rendering of templates: each page is one file that needs no network, with its styles, scripts and data inline.
 
-The page's own policy forbids every request, so that nothing can leave it even by mistake.
+Its content security policy forbids every request, so that nothing can leave it even by mistake.
 """
 
 from importlib.resources import files
@@ -24,10 +24,10 @@ _TEMPLATES.globals["source"] = lambda name: Markup((_PAGES / name).read_text(enc
 
 
 def render(template: str, **content: Any) -> str:
-    """Return the page that `template` and `content` make; text is escaped, and what is missing raises."""
+    """Return the page of `template` and `content`, text escaped; raises UndefinedError if content is missing."""
     return _TEMPLATES.get_template(template).render(content)
 
 
 def write_page(path: str | Path, template: str, **content: Any) -> None:
-    """Write the page to the file `path`; raises OSError where it cannot be written."""
+    """Write the page to the file `path`; raises OSError if it cannot be written."""
     write_text(path, render(template, **content))

@@ -1,4 +1,4 @@
-"""The report of runs: their figures, curves and melodies gathered for the report page."""
+"""The report of runs: figures, curves and melodies gathered for the report page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from agents.evaluation.published import published
 from agents.evaluation.table import ROWS, format_value
 from agents.evaluation.votes import read_votes
 from agents.report_page.cards import RunCards, agent_cards, chosen_tunes, tune_cards
-from agents.report_page.claims import Measured, ladder
+from agents.report_page.claims import Measured, claims_by_heading
 from agents.report_page.curves import Chart, Curve, chart, read_curves
 from agents.report_page.facts import Facts, run_facts
 from agents.report_page.layout import (
+    CAVEAT,
     HELD_OUT,
-    NO_RACE,
     AgentMelodies,
     Curves,
     MelodyRow,
@@ -37,53 +37,54 @@ from note_rnn import InputError
 from note_rnn.common.command_line import train_command
 
 PAIRS = 3
-"""First notes from which before and after stand side by side; further melodies have rows of their own."""
+"""Number of before-and-after pairs per agent; further melodies have rows of their own."""
 
 _CURVES = {
-    "melody/music_theory": "r_MT per step, by the run's own rules",
+    "melody/music_theory": "r_MT per step, rules of the run",
     "melody/log_prob": "log p per step, nats",
     "melody/kl": "KL from the Note RNN per piece, nats",
     "melody/entropy": "Policy entropy per step, nats",
-    "melody/distinct_compositions": "Distinct compositions, share",
-    "melody/human_log_prob": "log p of people's tunes under the agent, nats per step",
+    "melody/distinct_compositions": "Distinct compositions, fraction",
+    "melody/human_log_prob": "log p of human tunes under the agent, nats per step",
 }
 
 _EACH_POINT = (
-    "Each point is the mean of 256 pieces, always from the same first notes, against the tokens composed so far."
+    "Each point is the mean of 256 pieces, from the same priming notes every time; the horizontal axis counts the "
+    "tokens composed during training."
 )
 
 
 @dataclass(frozen=True)
 class ReportConfig:
-    """Make a page of finished runs: tables, curves, and melodies to see, hear and download. It needs no network."""
+    """Write a page about finished runs: tables, curves, and melodies to see, play and download. It needs no network."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Folders of runs."""
     out: Path | None = None
     """File to write (default: report.html in the folder of the first run)."""
     melodies: int = 9
-    """Melodies of each model; the first three stand beside what the Note RNN made of the same first note."""
+    """Melodies of each model; the first three are shown beside those of the Note RNN from the same priming note."""
     seed: int = 0
     """Seed of the melodies."""
     votes: tuple[Path, ...] = ()
-    """Files of votes from a listening study of these runs; without them nothing is said of what listeners prefer."""
+    """Files of votes from a listening study of these runs; without them nothing is claimed about listeners."""
 
 
 class Run(NamedTuple):
-    """A finished run, and what it and the Note RNN that it started from made of the same first notes."""
+    """A finished run, with melodies of it and of its Note RNN from the same priming tokens."""
 
     label: str
     record: dict[str, Any]
     """`config.json`"""
     metrics: dict[str, Any]
-    """`evaluation.json`, or `metrics.json` where it was not evaluated again."""
+    """`evaluation.json`, or `metrics.json` if the run was not evaluated again."""
     curves: dict[str, Curve]
     environment: EnvironmentSpec
     cards: RunCards
 
 
 def write_report(config: ReportConfig) -> Path:
-    """Write the page that `config` asks for; return its file. Raises InputError for what cannot be used."""
+    """Write the page of the runs of `config`; return its file. Raises InputError for runs or votes it cannot use."""
     if not config.runs:
         raise InputError("There is nothing to report: give the folder of at least one run.")
     if config.melodies < 1:
@@ -101,9 +102,9 @@ def _read(path: Path, label: str, config: ReportConfig) -> Run:
     run = RunDirectory.open(path)
     measured = [name for name in ("evaluation.json", "metrics.json") if (path / name).exists()]
     if not measured:
-        raise RunError(f"{path} has not come to its end: go on with it, {train_command()} --resume {path}")
+        raise RunError(f"{path} has not finished: resume it with {train_command()} --resume {path}")
     metrics = run.read_json(measured[0])
-    if "people" in metrics:  # as version 0.1 called them
+    if "people" in metrics:  # the name in version 0.1
         metrics[HUMAN] = metrics.pop("people")
     agent = load_run(path)
     cards = agent_cards(agent, config.melodies, config.seed)
@@ -111,17 +112,17 @@ def _read(path: Path, label: str, config: ReportConfig) -> Run:
 
 
 def _report(runs: Sequence[Run], preference: Preference | None, config: ReportConfig) -> Report:
-    """Return what the page shows of `runs`, and what listeners prefer, None if none were asked."""
+    """Return the page's content: `runs`, and the listeners' `preference` (None without votes)."""
     evaluated = [(run.label, run.metrics) for run in runs]
     measured = [Measured(label, its[AGENT], its[NOTE_RNN], its.get(HUMAN)) for label, its in evaluated]
     charts = _charts(runs)
     return Report(
         title=f"Tuning a melody model: {', '.join(run.label for run in runs)}",
-        about="This page shows what became of it, and lets you hear it.",
-        ladder=ladder(measured, preference),
+        about="This page shows the result and lets you listen to it.",
+        claims=claims_by_heading(measured, preference),
         agents=[AgentMelodies(run.label, run.cards.before, run.cards.after, _facts(run)) for run in runs],
         pairs=PAIRS,
-        others=[_human_tunes(config, runs[0].environment)],
+        references=[_human_tunes(config, runs[0].environment)],
         results=[_results(runs)],
         curves=[Curves("", _EACH_POINT, charts)] if charts else [],
         seed=config.seed,
@@ -129,7 +130,7 @@ def _report(runs: Sequence[Run], preference: Preference | None, config: ReportCo
 
 
 def _human_tunes(config: ReportConfig, environment: EnvironmentSpec) -> MelodyRow:
-    """Return as many human tunes as melodies of each model have rows of their own; none if not at hand."""
+    """Return as many human tunes as each model has melodies outside pairs; none if they are not available."""
     tunes = held_out_melodies(environment.setting)
     count = max(config.melodies - PAIRS, 0)
     shown = [] if tunes is None else tune_cards(chosen_tunes(tunes, count, config.seed), environment)
@@ -140,15 +141,15 @@ def _results(runs: Sequence[Run]) -> Results:
     counts = " or ".join(f"{count:,}" for count in sorted({run.metrics["compositions"] for run in runs}))
     table = _table(runs)
     beside = ", beside held-out human tunes" if HUMAN in table.header else ""
-    text = f"Table 1 of the paper and more, over {counts} compositions of each model{beside}. {NO_RACE}"
-    return Results("", text, table)
+    statistics = f"The statistics of the paper's Table 1, and others, over {counts} compositions of each model"
+    return Results("", f"{statistics}{beside}. {CAVEAT}", table)
 
 
 def _table(runs: Sequence[Run]) -> ResultTable:
     """Return the table of results: the Note RNN, agents, human tunes, and the paper's Note RNN and Q."""
     columns: dict[str, list[Entry]] = {}
-    for who, heading in ((NOTE_RNN, NOTE_RNN), (AGENT, None), (HUMAN, HUMAN)):
-        own = {run.label: _column(run.metrics[who]) for run in runs if who in run.metrics}
+    for composer, heading in ((NOTE_RNN, NOTE_RNN), (AGENT, None), (HUMAN, HUMAN)):
+        own = {run.label: _column(run.metrics[composer]) for run in runs if composer in run.metrics}
         first = next(iter(own.values()), None)
         if heading and all(column == first for column in own.values()):
             own = {heading: first} if first else {}
@@ -174,8 +175,8 @@ def _charts(runs: Sequence[Run]) -> list[Chart]:
 
 
 def _facts(run: Run) -> Facts:
-    """Return what is needed to make the run again, by name."""
+    """Return the facts needed to reproduce the run."""
     command, seed = " ".join(run.record.get("command", [])), TrainConfig.saved(run.record).seed
-    if not command.startswith(("python ", "melody-rl ")):  # 0.1 left the first word out
+    if not command.startswith(("python ", "melody-rl ")):  # 0.1 left out the first word
         command = f"python {command}"
     return [("Command", command), ("Seed", str(seed)), *run_facts(run.record, run.environment)]

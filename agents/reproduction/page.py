@@ -8,10 +8,10 @@ import numpy as np
 from agents.composing.composers import Agent, load_run
 from agents.evaluation.samples import Sample
 from agents.report_page.cards import agent_cards, chosen_tunes, packed, tune_cards
-from agents.report_page.claims import BETTER, Measured, Metrics, ladder
+from agents.report_page.claims import BETTER, Measured, Metrics, claims_by_heading
 from agents.report_page.curves import chart
 from agents.report_page.facts import Facts, run_facts
-from agents.report_page.layout import HELD_OUT, NO_RACE, AgentMelodies, Composition, Curves, MelodyRow, Report, Results
+from agents.report_page.layout import CAVEAT, HELD_OUT, AgentMelodies, Composition, Curves, MelodyRow, Report, Results
 from agents.report_page.result_table import ResultTable
 from agents.reproduction.models import MODELS, Model, ReproduceConfig
 from agents.reproduction.paper_figures import CURVES, Seeds, mean_curve
@@ -73,10 +73,10 @@ def reproduction_report(config: ReproduceConfig, reproduced: Reproduction) -> Re
     return Report(
         title="Tuning a melody model: the paper's results reproduced",
         about=_ABOUT,
-        ladder=ladder(_measured(config, reproduced)),
+        claims=claims_by_heading(_measured(config, reproduced)),
         agents=[_agent_melodies(model, agent, config) for model, agent in agents.items()],
         pairs=PAIRS,
-        others=_references(reproduced.first, config),
+        references=_references(reproduced.first, config),
         results=_results(config, reproduced),
         curves=_curves(config, reproduced.curves),
         seed=SEED,
@@ -130,7 +130,7 @@ def _results(config: ReproduceConfig, reproduced: Reproduction) -> list[Results]
     counted = f"{size.compositions:,} compositions of each model{seeds}. {_MARKS}"
     first, second = reproduced.tables
     return [
-        Results("Table 1: the paper's presets beside its published values", f"{counted} {NO_RACE}", first),
+        Results("Table 1: the paper's presets beside its published values", f"{counted} {CAVEAT}", first),
         Results("Table 2: human tunes, machines without rewards, and the default presets", counted, second),
     ]
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from agents.algorithms.ppo_kl import PPOKL
+from agents.algorithms.recurrent_dqn import RecurrentDQN
 from agents.runs.hyperparameters import (
     BASELINES,
     A2CHyperparameters,
@@ -15,8 +17,6 @@ from agents.runs.hyperparameters import (
     PPOKLHyperparameters,
     RecurrentDQNHyperparameters,
 )
-from agents.algorithms.ppo_kl import PPOKL
-from agents.algorithms.recurrent_dqn import RecurrentDQN
 
 Algorithm = Literal["q", "psi", "g", "rl_only", "ppo_kl", "ppo", "a2c", "dqn", "recurrent_ppo"]
 PresetName = Literal["default", "lookback", "people", "paper"]

@@ -9,7 +9,7 @@ import pytest
 
 
 class Page(HTMLParser):
-    """The elements of a page, the text of its table, and its data."""
+    """A parsed page: its elements, the cells of its tables, and its data."""
 
     def __init__(self, text: str):
         super().__init__()
@@ -36,21 +36,21 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="session")
 def parsed() -> type[Page]:
-    """What reads a page."""
+    """The parser of pages."""
     return Page
 
 
 class Visit:
-    """A page that is open, what it complained of, and what it asked the network for."""
+    """An open page, with its console messages and errors, and the URLs it requested."""
 
     def __init__(self, browser: Any, path: Any, fragment: str = "", **options: Any):
         self.context = browser.new_context(accept_downloads=True, **options)
         self.page = self.context.new_page()
         self.page.set_default_timeout(20_000)
-        self.complaints: list[str] = []
+        self.messages: list[str] = []
         self.requests: list[str] = []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda message: self.messages.append(message.text))
+        self.page.on("pageerror", lambda error: self.messages.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(f"{path.as_uri()}{fragment}")
 
@@ -60,7 +60,7 @@ class Visit:
 
 @pytest.fixture
 def visit(browser: Any) -> Iterator[Any]:
-    """Open the file `path` in a browser; at the end nothing was complained of, and nothing asked for but the page."""
+    """Open the file `path` in a browser; at the end, require no messages or errors, and no request but the page."""
     visits: list[Visit] = []
 
     def opened(path: Any, fragment: str = "", **options: Any) -> Any:
@@ -70,7 +70,7 @@ def visit(browser: Any) -> Iterator[Any]:
     yield opened
     for one in visits:
         outside = [url for url in one.requests if not url.startswith(("file:", "data:", "blob:"))]
-        complaints = one.complaints
+        messages = one.messages
         files = [url for url in one.requests if url.startswith("file:")]
         one.close()
-        assert (complaints, outside, len(files)) == ([], [], 1)
+        assert (messages, outside, len(files)) == ([], [], 1)

@@ -1,4 +1,4 @@
-// Melodies from tokens, as sound and as picture: what the report and the listening study share.
+// Sound and pictures of melodies, shared by the report and the listening study.
 // Times are seconds, positions are steps (sixteenths) from the start of a melody.
 "use strict";
 
@@ -7,7 +7,7 @@ const PITCH_CLASSES = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", 
 
 const pitchName = (pitch) => PITCH_CLASSES[pitch % 12] + (Math.floor(pitch / 12) - 1);
 
-// The notes of a melody: each starts at its pitch and ends at the next token that is no hold.
+// The notes of a melody: each ends at the next token other than no event.
 function notesOf(tokens) {
   const notes = [];
   let sounding = null;
@@ -20,7 +20,8 @@ function notesOf(tokens) {
   return notes;
 }
 
-// An electric piano: a sine bent by another of its own pitch, which dies sooner than it, and a short bright tine.
+// An electric piano by frequency modulation: one modulator at the pitch, fading faster than the carrier, and a short
+// bright one.
 class Instrument {
   constructor(context) {
     this.context = context;
@@ -32,7 +33,7 @@ class Instrument {
     this.sounding = new Set();
   }
 
-  // Let `pitch` sound from `when` on for `seconds`, then fade.
+  // Play `pitch` at the time `when` for `seconds`, then fade.
   play(pitch, when, seconds) {
     const frequency = 440 * 2 ** ((pitch - 69) / 12);
     const ring = 1.1 * (262 / frequency) ** 0.5;
@@ -79,7 +80,7 @@ class Instrument {
   }
 }
 
-// Half a second of a small room: noise that dies away, the same at every visit.
+// The impulse response of a small room, half a second: decaying noise from a fixed seed.
 function roomEcho(context) {
   const length = Math.round(0.5 * context.sampleRate);
   const buffer = new AudioBuffer({length, numberOfChannels: 2, sampleRate: context.sampleRate});
@@ -94,7 +95,7 @@ function roomEcho(context) {
   return buffer;
 }
 
-// Plays one melody at a time. A `listener` is told where it is: moved(step), and ended(wasHeardToTheEnd).
+// Plays one melody at a time, and notifies its `listener`: moved(step), and ended(isComplete).
 class Player {
   constructor() {
     this.context = null;
@@ -106,7 +107,7 @@ class Player {
     return this.listener !== null;
   }
 
-  // Play `tokens` from step `from` on. Browsers allow sound only after the user has done something: call it then.
+  // Play `tokens` from step `from`. Browsers allow sound only after a user's action: call it in response to one.
   play(tokens, from, listener) {
     this.stop();
     this.context ??= new AudioContext();
@@ -120,7 +121,7 @@ class Player {
     this.schedule();
     const frame = () => {
       if (this.timer !== timer) return;
-      listener.moved(Math.max(from, this.heardStep()));
+      listener.moved(Math.max(from, this.audibleStep()));
       requestAnimationFrame(frame);
     };
     requestAnimationFrame(frame);
@@ -134,12 +135,12 @@ class Player {
     return this.anchor.step + (time - this.anchor.time) / this.secondsPerStep;
   }
 
-  // The step that is heard now: what was computed a moment ago, for sound takes its time to the loudspeaker.
-  heardStep() {
+  // The step audible now, which lags behind the audio clock by the latency of the output.
+  audibleStep() {
     return this.stepAt(this.context.currentTime - (this.context.outputLatency || 0));
   }
 
-  // Hand over the notes of the next moments; hidden pages get few moments to do so.
+  // Schedule the notes that start soon; further ahead on hidden pages, where timers are throttled.
   schedule() {
     const now = this.context.currentTime;
     const horizon = this.stepAt(now + (document.hidden ? 2 : 0.2));
@@ -148,7 +149,7 @@ class Player {
       const when = this.anchor.time + (start - this.anchor.step) * this.secondsPerStep;
       this.instrument.play(pitch, Math.max(when, now), (end - start) * this.secondsPerStep);
     }
-    if (this.heardStep() >= this.length) this.finish(true);
+    if (this.audibleStep() >= this.length) this.finish(true);
   }
 
   setTempo(tempo) {
@@ -165,12 +166,12 @@ class Player {
     this.finish(false);
   }
 
-  finish(wasHeardToTheEnd) {
+  finish(isComplete) {
     clearInterval(this.timer);
     this.timer = null;
     const listener = this.listener;
     this.listener = null;
-    listener.ended(wasHeardToTheEnd);
+    listener.ended(isComplete);
   }
 }
 
@@ -183,11 +184,11 @@ function svg(name, attributes, parent) {
   return element;
 }
 
-const percent = (share) => `${(100 * share).toFixed(3)}%`;
+const percent = (fraction) => `${(100 * fraction).toFixed(3)}%`;
 
-// Draw a piano roll of `tokens` into `parent`, rows for the pitches lowest..highest; lengths are shares of the picture.
-// Of `chances` [T][38], where given, each note that could have come at a step is a shade behind what came.
-function drawRoll(parent, tokens, [lowest, highest], stepsPerBeat, stepsPerBar, chances = []) {
+// Draw a piano roll of `tokens` into `parent`, with rows for the pitches lowest..highest; lengths are in percent of the
+// picture. Given `probabilities` [T][38], shade every note at every step by its probability.
+function drawRoll(parent, tokens, [lowest, highest], stepsPerBeat, stepsPerBar, probabilities = []) {
   const rows = highest - lowest + 1;
   const picture = svg("svg", {class: "roll", "aria-hidden": "true"}, parent);
   const top = (pitch) => percent((highest - pitch) / rows);
@@ -203,7 +204,7 @@ function drawRoll(parent, tokens, [lowest, highest], stepsPerBeat, stepsPerBar, 
     svg("text", {x: 4, y: top(pitch - 1), dy: 9}, picture).textContent = pitchName(pitch);
   }
   const shades = svg("g", {class: "alternatives"}, picture);
-  chances.forEach((ofTokens, step) => ofTokens.forEach((p, token) => {
+  probabilities.forEach((ofTokens, step) => ofTokens.forEach((p, token) => {
     if (token < FIRST_PITCH_TOKEN || p < 0.01) return;
     const y = top(token - FIRST_PITCH_TOKEN + MIN_PITCH);
     const box = {x: percent(step / tokens.length), width: percent(1 / tokens.length), y, height: percent(1 / rows)};

@@ -1,4 +1,4 @@
-// The listening study: pairs of melodies, heard before they are judged, and the votes as a file to download.
+// The listening study: pairs of melodies, played to the end before they are judged, and votes as a file to download.
 "use strict";
 
 const study = JSON.parse(document.getElementById("data").textContent);
@@ -8,9 +8,9 @@ const scale = [...document.querySelectorAll("[data-preference]")];
 const player = new Player();
 player.tempo = study.tempo;
 
-// study.html#7 is the order of number 7; without a number chance decides.
-const asked = Number.parseInt(location.hash.slice(1), 10);
-const order = Number.isInteger(asked) ? Math.abs(asked) % study.orders.length : Math.floor(Math.random() * study.orders.length);
+// study.html#7 is order 7; without a number the order is random.
+const requested = Number.parseInt(location.hash.slice(1), 10);
+const order = Number.isInteger(requested) ? Math.abs(requested) % study.orders.length : Math.floor(Math.random() * study.orders.length);
 const trials = study.orders[order];
 const session = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 const votes = new Array(trials.length).fill(null);
@@ -32,7 +32,7 @@ class Side {
   }
 
   reset() {
-    this.wasHeard = votes[trial] !== null;
+    this.wasPlayed = votes[trial] !== null;
     this.moved(0);
     this.state.textContent = "play";
   }
@@ -48,10 +48,10 @@ class Side {
     this.bar.style.width = percent(Math.min(position / this.tokens.length, 1));
   }
 
-  ended(wasHeardToTheEnd) {
-    this.wasHeard ||= wasHeardToTheEnd;
+  ended(isComplete) {
+    this.wasPlayed ||= isComplete;
     this.button.setAttribute("aria-pressed", "false");
-    this.state.textContent = this.wasHeard ? "play again" : "play";
+    this.state.textContent = this.wasPlayed ? "play again" : "play";
     this.moved(0);
     allowVotes();
   }
@@ -67,7 +67,7 @@ function show(id) {
 }
 
 function allowVotes() {
-  const missing = sides.filter((side) => !side.wasHeard).map((side) => side.button.dataset.side);
+  const missing = sides.filter((side) => !side.wasPlayed).map((side) => side.button.dataset.side);
   for (const button of scale) button.disabled = missing.length > 0;
   byId("hint").textContent = missing.length ? `Listen to ${missing.join(" and ")} to the end first.` : "";
 }
@@ -102,12 +102,12 @@ function finish() {
   URL.revokeObjectURL(download.href);
   download.href = URL.createObjectURL(new Blob([JSON.stringify(record, null, 1)], {type: "application/json"}));
   download.download = `votes-${study.id}-${session}.json`;
-  byId("said").textContent = `You have judged ${given.length} of ${trials.length} pairs. One last step: download the file, and send it to whoever asked you.`;
-  byId("go-on").hidden = given.length === trials.length;
+  byId("summary").textContent = `You have judged ${given.length} of ${trials.length} pairs. One last step: download the file and send it to the person who invited you.`;
+  byId("resume").hidden = given.length === trials.length;
   show("end");
 }
 
-function pressed(event) {
+function handleKey(event) {
   if (byId("trial").hidden || event.ctrlKey || event.metaKey || event.altKey) return;
   const key = event.key.toLowerCase();
   const answer = scale[(key === "t" ? 3 : Number(key)) - 1];
@@ -117,11 +117,11 @@ function pressed(event) {
 
 byId("start").addEventListener("click", () => present(0));
 byId("back").addEventListener("click", () => present(trial - 1));
-byId("enough").addEventListener("click", finish);
-byId("go-on").addEventListener("click", () => present(votes.indexOf(null)));
+byId("stop").addEventListener("click", finish);
+byId("resume").addEventListener("click", () => present(votes.indexOf(null)));
 byId("download").addEventListener("click", () => { isSaved = true; });
 for (const button of scale) button.addEventListener("click", () => vote(Number(button.dataset.preference)));
-addEventListener("keydown", pressed);
+addEventListener("keydown", handleKey);
 addEventListener("beforeunload", (event) => {
   if (!isSaved && votes.some((one) => one !== null)) event.preventDefault();
 });

@@ -1,4 +1,4 @@
-"""The study's page in Chromium: both melodies are heard before a vote counts, and the file has the votes."""
+"""The study's page in Chromium: both melodies are played before a vote counts, and the file has the votes."""
 
 import json
 
@@ -15,7 +15,7 @@ def study(browser, small_runs, tmp_path_factory):
 
 
 def listen(page) -> None:
-    """Hear A and B to the end, by keyboard."""
+    """Play A and B to the end, by keyboard."""
     for key in ("a", "b"):
         page.keyboard.press(key)
         while page.evaluate("player.playing"):
@@ -50,14 +50,14 @@ def test_a_vote_can_be_changed_and_a_study_left_early(visit, study):
     page = visit(study)
     page.get_by_role("button", name="Start").click()
     listen(page)
-    page.get_by_role("button", name="A, a little").click()
+    page.get_by_role("button", name="A, slightly").click()
     page.get_by_role("button", name="Back").click()
-    assert page.get_by_role("button", name="A, a little").get_attribute("aria-pressed") == "true"
-    page.get_by_role("button", name="B, much").click()
+    assert page.get_by_role("button", name="A, slightly").get_attribute("aria-pressed") == "true"
+    page.get_by_role("button", name="B, strongly").click()
     page.get_by_role("button", name="Stop here").click()
-    assert "You have judged 1 of 2 pairs." in page.locator("#said").inner_text()
+    assert "You have judged 1 of 2 pairs." in page.locator("#summary").inner_text()
     assert page.evaluate("votes[0].preference") == 5
-    page.get_by_role("button", name="Go on answering").click()
+    page.get_by_role("button", name="Continue").click()
     assert page.locator("#count").inner_text() == "Pair 2 of 2"
     assert page.locator("[data-preference]:disabled").count() == 5
 

@@ -1,4 +1,4 @@
-"""A study compares every pair of models equally often and blindly; its votes are read with care."""
+"""A study compares every pair of models equally often and blindly; its analysis recovers planted preferences."""
 
 import base64
 import json
@@ -17,6 +17,7 @@ from agents.evaluation.votes import read_votes
 from agents.listening_study import study_page
 from agents.listening_study.analysis import AnalyseConfig, analyse_votes
 from agents.listening_study.study_page import NewConfig, Trial, new_study, schedule
+from agents.report_page.rendering import render
 from agents.study import main
 from note_rnn import load_note_rnn, run_command, transposed
 
@@ -47,11 +48,11 @@ def test_each_pair_of_models_is_compared_equally_often_on_both_sides():
     assert sides == {(i, j): 3 for i in range(4) for j in range(4) if i != j}
 
 
-def test_no_melody_is_heard_again_before_all_of_its_model_were():
+def test_no_melody_is_repeated_before_all_of_its_model_were_played():
     trials = schedule(3, 5, 5, np.random.default_rng(0))
-    heard = [slot for trial in trials for slot in trial]
+    played = [slot for trial in trials for slot in trial]
     for model in range(3):
-        numbers = [number for who, number in heard if who == model]
+        numbers = [number for index, number in played if index == model]
         assert sorted(numbers[:5]) == sorted(numbers[5:]) == [0, 1, 2, 3, 4]
 
 
@@ -61,12 +62,12 @@ def test_the_order_is_the_seeds():
     assert schedule(2, 1, 1, np.random.default_rng(0)) == [Trial((0, 0), (1, 0))]
 
 
-def test_pairs_and_the_melodies_of_each_model_come_by_chance():
+def test_pairs_and_the_melodies_of_each_model_come_in_random_order():
     trials = schedule(3, 40, 20, np.random.default_rng(0))
     pairs = [frozenset((trial.left[0], trial.right[0])) for trial in trials]
     assert 25 < sum(before != after for before, after in pairwise(pairs)) < 55  # 2 of 3, of 59
     for model in range(3):
-        numbers = [number for trial in trials for who, number in trial if who == model]
+        numbers = [number for trial in trials for index, number in trial if index == model]
         assert sorted(numbers) == list(range(40)) != numbers
         sides = [trial.left[0] == model for trial in trials if model in (trial.left[0], trial.right[0])]
         assert 8 < sum(before != after for before, after in pairwise(sides)) < 31  # half of 39
@@ -88,7 +89,7 @@ def test_melodies_are_those_of_their_composers(study, config, small_prior_file):
     }
 
 
-def test_the_page_does_not_say_who_composed_what(config, study):
+def test_the_page_does_not_name_its_composers(config, study):
     page = (config.out / "study.html").read_text(encoding="utf-8")
     assert not any(name in page for name in ("Note RNN", "Policy gradient"))
     composers = decoded(study["composers"])
@@ -97,7 +98,7 @@ def test_the_page_does_not_say_who_composed_what(config, study):
     assert len(compared) == 3
 
 
-def test_what_is_behind_the_page_is_kept_for_whoever_asks(config, study):
+def test_the_record_beside_the_page_names_the_composers(config, study):
     record = json.loads((config.out / "study.json").read_text())
     assert (record["id"], record["melodies"]) == (study["id"], study["melodies"])
     assert record["composers"] == decoded(study["composers"])
@@ -125,40 +126,47 @@ def test_every_listener_has_an_order_of_their_own_at_the_tempo_of_the_runs(confi
         assert Counter(melody for trial in order for melody in trial).keys() == set(range(9))
 
 
-def test_tunes_of_people_are_those_of_the_runs_key_drawn_by_the_seed(small_runs, tmp_path, monkeypatch):
+def test_a_study_of_one_pair_is_announced_in_the_singular():
+    page = " ".join(render("study.html", comparisons=1, study={}).split())
+    assert "You will hear 1 pair of short melodies" in page
+    assert "It takes about 1 minute." in page
+
+
+def test_human_tunes_are_in_the_key_of_the_run_drawn_by_the_seed(small_runs, tmp_path, monkeypatch):
     in_c = np.random.default_rng(0).choice([1, 14, 16, 18], (40, 32))
     monkeypatch.setattr(study_page, "held_out_melodies", lambda setting: transposed(in_c, setting.transposition))
     run = in_another(small_runs[0], tmp_path / "run", key="D")
     drawn = []
     for seed in (0, 0, 1):
-        new_study(NewConfig((run,), tmp_path / "study", pieces=3, repeats=1, orders=1, people=True, seed=seed))
+        new_study(NewConfig((run,), tmp_path / "study", pieces=3, repeats=1, orders=1, human_tunes=True, seed=seed))
         record = json.loads((tmp_path / "study" / "study.json").read_text())
         melodies = zip(record["melodies"], record["composers"], strict=True)
-        drawn.append({tuple(melody) for melody, who in melodies if who == "Human"})
+        drawn.append({tuple(melody) for melody, composer in melodies if composer == "Human"})
     assert drawn[0] == drawn[1] != drawn[2]
     assert drawn[0] | drawn[2] < {*map(tuple, transposed(in_c, 2).tolist())}
 
 
-def test_people_compete_where_that_is_asked_for(small_runs, tmp_path, monkeypatch):
+def test_human_tunes_are_one_more_model_on_request(small_runs, tmp_path, monkeypatch):
     tunes = np.random.default_rng(0).choice([1, 14, 16, 18], (9, 32))
     monkeypatch.setattr(study_page, "held_out_melodies", lambda setting: tunes)
-    config = NewConfig((small_runs[0],), tmp_path, pieces=3, repeats=2, orders=2, people=True)
+    config = NewConfig((small_runs[0],), tmp_path, pieces=3, repeats=2, orders=2, human_tunes=True)
     new_study(config)
     record = json.loads((tmp_path / "study.json").read_text())
     assert record["models"] == ["Note RNN", "Q", "Human"]
-    theirs = [melody for melody, who in zip(record["melodies"], record["composers"], strict=True) if who == "Human"]
-    assert len(theirs) == 3
-    assert all(melody in tunes.tolist() for melody in theirs)
+    melodies = zip(record["melodies"], record["composers"], strict=True)
+    human = [melody for melody, composer in melodies if composer == "Human"]
+    assert len(human) == 3
+    assert all(melody in tunes.tolist() for melody in human)
     path = votes_file(tmp_path / "votes.json", [("Human", "Q", 1), ("Q", "Human", 4)], models=record["models"])
     preference = analyse_votes(AnalyseConfig((path,), samples=50))
     assert preference.models[int(preference.strengths.argmax())] == "Human"
 
 
 @pytest.mark.parametrize("tunes", [None, np.ones((2, 32), int)])
-def test_too_few_tunes_of_people_are_told(small_runs, tmp_path, monkeypatch, tunes):
+def test_too_few_human_tunes_are_an_error(small_runs, tmp_path, monkeypatch, tunes):
     monkeypatch.setattr(study_page, "held_out_melodies", lambda setting: tunes)
-    with pytest.raises(ValueError, match="too few for --pieces 3: leave out --people"):
-        new_study(NewConfig((small_runs[0],), tmp_path / "study", pieces=3, people=True))
+    with pytest.raises(ValueError, match="too few for --pieces 3: leave out --human-tunes"):
+        new_study(NewConfig((small_runs[0],), tmp_path / "study", pieces=3, human_tunes=True))
     assert not (tmp_path / "study").exists()
 
 
@@ -186,15 +194,15 @@ def votes_file(path, rows, models=("Note RNN", "Q", "G")):
     return path
 
 
-def test_the_analysis_prints_and_keeps_its_figures(tmp_path, capsys):
+def test_the_analysis_prints_and_saves_its_figures(tmp_path, capsys):
     path = votes_file(tmp_path / "1.json", [("Q", "Note RNN", 1), ("Note RNN", "Q", 4), ("Q", "Note RNN", 3)])
     analyse_votes(AnalyseConfig((path,), out=tmp_path / "analysis.json", samples=50))
-    told = capsys.readouterr().out.splitlines()
-    assert told[0] == "3 votes of 1 listener"
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "3 votes of 1 listener"
     # ratings 5 4 3 of Q, 1 2 3 of the Note RNN: ranks 6 5 3.5 and 1 2 3.5, one tie of two among six
     h = (12 / 42 * (14.5**2 + 6.5**2) / 3 - 21) / (1 - 6 / 210)
     p = math.erfc(math.sqrt(h / 2))
-    assert told[-1] == f"All models (Kruskal-Wallis): H(1) = {h:.2f}, p = {p:.3g}"
+    assert printed[-1] == f"All models (Kruskal-Wallis): H(1) = {h:.2f}, p = {p:.3g}"
     record = json.loads((tmp_path / "analysis.json").read_text())
     assert record["wins"] == [[0, 0.5], [2.5, 0]]
     assert record["strengths"][1] == pytest.approx(np.log(3) / 2)  # log((2.5 + .5) / (.5 + .5)), mean 0
@@ -209,8 +217,8 @@ def test_a_study_from_its_page_to_its_winner(small_runs, tmp_path, monkeypatch, 
         return capsys.readouterr().out
 
     out = tmp_path / "study"
-    told = study_command("new", *small_runs, "--out", out, "--pieces", 2, "--repeats", 3, "--orders", 4, "--seed", 7)
-    assert " ".join(told.split()).startswith(f"Saved {out / 'study.html'}: send it to listeners")
+    printed = study_command("new", *small_runs, "--out", out, "--pieces", 2, "--repeats", 3, "--orders", 4, "--seed", 7)
+    assert " ".join(printed.split()).startswith(f"Saved {out / 'study.html'}: send it to listeners")
     study = data_of(out / "study.html")
     assert [len(study["orders"]), len(study["orders"][0]), len(study["melodies"])] == [4, 9, 6]
     by_q = compose(small_runs[0], 2, seed=7).tolist()
@@ -224,9 +232,9 @@ def test_a_study_from_its_page_to_its_winner(small_runs, tmp_path, monkeypatch, 
         record = {"study": study["id"], "session": str(listener), "models": decoded(study["models"]), "votes": votes}
         files.append(tmp_path / f"votes{listener}.json")
         files[-1].write_text(json.dumps(record))
-    told = study_command("analyse", *files, "--out", tmp_path / "a.json", "--samples", 60, "--seed", 5)
-    assert told.startswith("36 votes of 4 listeners\n")
-    rows = [[word for word in line.replace("│", " ").split() if word != "┃"] for line in told.splitlines()]
+    printed = study_command("analyse", *files, "--out", tmp_path / "a.json", "--samples", 60, "--seed", 5)
+    assert printed.startswith("36 votes of 4 listeners\n")
+    rows = [[word for word in line.replace("│", " ").split() if word != "┃"] for line in printed.splitlines()]
     q, note_rnn = (next(row for row in rows if row[: len(name)] == name) for name in (["Q"], ["Note", "RNN"]))
     assert rows.index(q) < rows.index(note_rnn)  # the strongest first
     assert q[1:3] == ["24", "24"]
@@ -246,7 +254,7 @@ def test_a_study_from_its_page_to_its_winner(small_runs, tmp_path, monkeypatch, 
     assert first["p"] < first["p_holm"] < 1e-6
 
 
-def test_simulated_listeners_of_a_study_give_its_planted_ranking_back(study, tmp_path):
+def test_simulated_listeners_recover_the_planted_ranking(study, tmp_path):
     strengths = {"Note RNN": 0.0, "Q": 1.0, "Policy gradient": 2.2}
     rng = np.random.default_rng(0)
     composers = decoded(study["composers"])
@@ -277,7 +285,7 @@ def test_simulated_listeners_of_a_study_give_its_planted_ranking_back(study, tmp
         (["analyse"], "There are no votes to read"),
     ],
 )
-def test_bad_input_is_told_in_a_sentence(arguments, sentence, monkeypatch, capsys, tmp_path):
+def test_bad_input_is_reported_in_a_sentence(arguments, sentence, monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["study", *arguments])
     with pytest.raises(SystemExit) as exit_info:

@@ -1,4 +1,4 @@
-"""A card has what its melody is in its own key and meter, as can be computed again from the tokens alone."""
+"""A card describes its melody in its own key and meter, as computed independently from the tokens alone."""
 
 import base64
 
@@ -21,7 +21,7 @@ D_MAJOR = {2, 4, 6, 7, 9, 11, 1}
 
 @pytest.fixture(scope="module")
 def prior() -> NoteRNN:
-    """A Note RNN whose opinions differ much from note to note."""
+    """A Note RNN whose probabilities differ much from note to note."""
     torch.manual_seed(3)
     model = NoteRNN(hidden_size=12)
     with torch.no_grad():
@@ -49,7 +49,7 @@ class Surer:
 
 
 def log_probs_in_c(prior: NoteRNN, melodies, before) -> np.ndarray:
-    """Return log p [N, T, A] of what could come after `before` [N] and each token, all of them moved down to C."""
+    """Return log p [N, T, A] of the tokens after `before` [N] and after each token, all transposed down to C."""
     tokens = np.concatenate([np.reshape(before, (-1, 1)), melodies[:, :-1]], axis=1)
     return prior.log_probs(transposed(tokens, -D)).numpy()
 
@@ -63,7 +63,7 @@ def pieces(waltz):
     return compose_pieces(Surer(), 5, 11, waltz, retained=3)
 
 
-def test_likelihoods_are_those_of_the_melody_moved_to_c(pieces, waltz, prior):
+def test_likelihoods_are_those_of_the_melody_transposed_to_c(pieces, waltz, prior):
     cards = piece_cards(pieces, waltz.profile)
     assert len(cards) == 3
     melodies, primers = pieces.melodies[:3], pieces.primers[:3]
@@ -89,7 +89,7 @@ def test_rules_have_the_weights_of_the_profile_and_read_the_key_of_the_setting(p
         assert card.music_theory == pytest.approx(np.sum([[0.0] * 24, *card.rules.values()], axis=0))
     d4 = np.array([[16, *[1] * 23]])
     (card,) = tune_cards(d4, waltz)
-    # D is the tonic: three times 3 at the first step and for the holds of the last beat. "key" never paid.
+    # D is the tonic: three times 3 at the first step and for the holds of the last beat. "key" is 0 throughout.
     assert card.rules == {"tonic": [9.0] + [0.0] * 20 + [9.0] * 3}
     assert max(card.music_theory) == 9
 
@@ -110,7 +110,7 @@ def test_a_jig_has_beats_of_six_steps(prior):
     assert (card.steps_per_beat, card.steps_per_bar) == (6, 12)
 
 
-def test_a_tune_of_anybody_is_as_if_the_note_rnn_had_composed_it(waltz, prior):
+def test_a_given_tune_is_scored_as_if_the_note_rnn_had_composed_it(waltz, prior):
     tunes = np.random.default_rng(0).integers(2, 38, (2, 24))
     cards = tune_cards(tunes, waltz)
     log_probs = log_probs_in_c(prior, tunes, [1, 1])
@@ -122,7 +122,7 @@ def test_a_tune_of_anybody_is_as_if_the_note_rnn_had_composed_it(waltz, prior):
     assert tune_cards(tunes[:0], waltz) == []
 
 
-def test_tunes_are_chosen_by_chance_each_once():
+def test_tunes_are_chosen_at_random_each_once():
     tunes = np.arange(40).reshape(20, 2)
     chosen = chosen_tunes(tunes, 5, 0)
     assert chosen.tolist() != tunes[:5].tolist()
@@ -150,5 +150,5 @@ def test_probabilities_are_packed_in_255ths():
     assert list(base64.b64decode(packed(np.array([[0.0, 1.0], [0.498, 0.502]])))) == [0, 255, 127, 128]
 
 
-def test_the_token_before_a_melody_is_named_in_words():
+def test_the_priming_token_is_named_in_words():
     assert [token_name(token) for token in (0, 1, 14, 15, 37)] == ["silence", "nothing", "C4", "C♯4", "B5"]

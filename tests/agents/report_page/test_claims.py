@@ -1,11 +1,11 @@
-"""A claim holds where most statistics, or an interval above 0, say so, and not one statistic earlier."""
+"""A claim holds if most statistics, or an interval above 0, support it, and not one statistic earlier."""
 
 import numpy as np
 import pytest
 
 from agents.evaluation.preference import Votes, analyse
 from agents.evaluation.published import TABLE_1
-from agents.report_page.claims import BETTER, Measured, ladder, listeners_claim, people_claim, rules_claim
+from agents.report_page.claims import BETTER, Measured, claims_by_heading, human_claim, listeners_claim, rules_claim
 
 MINUS = "\N{MINUS SIGN}"
 STATISTICS = [name.removeprefix("absolute_") for name in BETTER]
@@ -30,20 +30,20 @@ def test_rules_are_obeyed_in_most_of_eleven_statistics(number, holds):
 
 
 @pytest.mark.parametrize(("number", "holds"), [(5, False), (6, True)])
-def test_closer_to_people_is_nearer_on_either_side_in_most_statistics(number, holds):
-    people, note_rnn = dict.fromkeys(STATISTICS, 0.5), dict.fromkeys(STATISTICS, 0.25)
-    agent = dict.fromkeys(STATISTICS, 0.75)  # as far away, on the other side: no nearer
+def test_closer_to_human_tunes_is_closer_on_either_side_in_most_statistics(number, holds):
+    human, note_rnn = dict.fromkeys(STATISTICS, 0.5), dict.fromkeys(STATISTICS, 0.25)
+    agent = dict.fromkeys(STATISTICS, 0.75)  # as far away, on the other side: no closer
     agent |= {name: (0.6, 0.4)[place % 2] for place, name in enumerate(STATISTICS[:number])}
-    claim = people_claim("Q", agent, note_rnn, people)
+    claim = human_claim("Q", agent, note_rnn, human)
     assert claim.holds == holds
-    assert f"in {number} of 11 statistics: " in claim.sentence
+    assert f"in {number} of 11 statistics (" in claim.sentence
     closer = agent | {"human_overlap": 0.9, "human_auc": 0.6}
     for overlap, area, agrees in ((0.8, 0.7, True), (0.9, 0.7, False), (0.8, 0.6, False)):
         other = note_rnn | {"human_overlap": overlap, "human_auc": area}
-        assert people_claim("Q", closer, other, people).holds == (holds and agrees)
-    told = people_claim("Q", closer, note_rnn | {"human_overlap": 0.8, "human_auc": 0.7}, people).sentence
-    assert "overlap with theirs by 0.90 (Note RNN 0.80)" in told
-    assert "an AUC of 0.60 (Note RNN 0.70; .5 is not at all)" in told
+        assert human_claim("Q", closer, other, human).holds == (holds and agrees)
+    sentence = human_claim("Q", closer, note_rnn | {"human_overlap": 0.8, "human_auc": 0.7}, human).sentence
+    assert "overlap with the human ones by 0.90 on average (Note RNN 0.80)" in sentence
+    assert "an AUC of 0.60 (Note RNN 0.70; 0.5 is chance)" in sentence
 
 
 def votes_of(rows, models) -> Votes:
@@ -62,29 +62,29 @@ def test_preferred_is_above_the_note_rnn_not_above_the_others():
     low, high = (f"{bound:+.2f}".replace("-", MINUS) for bound in preference.interval("Q", "Note RNN"))
     lead = preference.strengths[1] - preference.strengths[0]
     assert q.sentence == (
-        "Q was preferred to the Note RNN in 9 of 17 comparisons (a tie half), by 57 listeners; "
-        f"from all comparisons, its log-odds are {lead:+.2f} (95 % interval {low} to {high})."
+        "Q was preferred to the Note RNN in 9 of 17 comparisons (a tie is half) by 57 listeners; its log-odds "
+        f"of a win over the Note RNN, from all comparisons, are {lead:+.2f} (95 % interval {low} to {high})."
     )
     assert not g.holds
     assert "G was preferred to the Note RNN in 0 of 20 comparisons" in g.sentence
-    assert f"its log-odds are {MINUS}" in g.sentence
+    assert f"from all comparisons, are {MINUS}" in g.sentence
     assert listeners_claim("Q", analyse(votes_of([(1, 0, 2)] * 20, models[:2]), samples=300)).holds
 
 
-def test_the_ladder_says_of_each_model_what_was_measured_of_it():
+def test_each_heading_has_the_claims_of_each_model_from_its_own_metrics():
     far, near = dict.fromkeys([*BETTER, *STATISTICS], 0.9), dict.fromkeys([*BETTER, *STATISTICS], 0.5)
     far, near = far | {"paper_music_theory": -1.0}, near | {"paper_music_theory": 2.0}
     models = [Measured("Q", near, far, near), Measured("G", far, near, None)]
-    rules, people, listeners = ladder(models)
-    assert [heading for heading, _ in (rules, people, listeners)] == [
-        "The rules are obeyed",
-        "Closer to what people write",
+    rules, human, listeners = claims_by_heading(models)
+    assert [heading for heading, _ in (rules, human, listeners)] == [
+        "Obeys the rules",
+        "Closer to human tunes",
         "Preferred by listeners",
     ]
-    assert rules[1][0].sentence.startswith("Q earns +2.00 per step by the nine rules of the paper, where the Note")
-    assert rules[1][1].sentence.startswith(f"G earns {MINUS}1.00")
-    assert [claim.holds for claim in people[1]] == [True, False]
-    assert "not measured" in people[1][1].sentence
+    assert rules[1][0].sentence.startswith("Q earns a reward of +2.00 per step from the nine rules of the paper, the")
+    assert rules[1][1].sentence.startswith(f"G earns a reward of {MINUS}1.00")
+    assert [claim.holds for claim in human[1]] == [True, False]
+    assert "not compared with human tunes: none were available" in human[1][1].sentence
     assert [claim.holds for claim in listeners[1]] == [False]
     preference = analyse(votes_of([(0, 1, 1)] * 9, ("Q", "Note RNN")), samples=50)
-    assert [claim.holds for claim in ladder(models, preference)[2][1]] == [True, False]
+    assert [claim.holds for claim in claims_by_heading(models, preference)[2][1]] == [True, False]

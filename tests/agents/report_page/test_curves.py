@@ -1,4 +1,4 @@
-"""Curves are read whole, each step once, and drawn where their numbers say."""
+"""Curves are read in full, each step once, and drawn where their numbers are."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def logged(folder: Path, steps: int, points: dict[int, float], name: str = "") -> None:
-    """Log `points` as a run that goes on after `steps` steps; rename its events to `name`."""
+    """Log `points` as a run resumed after `steps` steps; rename its event file to `name`."""
     logger = _logger(SimpleNamespace(path=folder), steps)  # type: ignore[arg-type]
     for step, value in points.items():
         logger.record("melody/kl", value)
@@ -76,7 +76,7 @@ def test_numbers_are_short(steps, labels):
     assert [tick.label for tick in chart("figure", {"run": Curve([0, 1], below)}).y_ticks] == expected
 
 
-def test_a_band_lies_around_its_line_within_the_chart_without_points_that_are_no_numbers():
+def test_a_band_lies_around_its_line_within_the_chart_without_points_that_are_not_finite():
     curve = Curve([0, 1, 2], [1.0, float("nan"), 2.0], [0.0, 5.0, 1.0], [3.0, 50.0, 4.0])
     drawn = chart("figure", {"run": curve, "other": Curve([0, 2], [0.5, float("inf")])})
     # From 0 at the bottom to 4 at the top: 37.5 for each; there along the low side, and back along the high one.

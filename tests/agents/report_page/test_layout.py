@@ -1,4 +1,4 @@
-"""The report page shows each melody, number and curve in its place, under the name of whoever it is of."""
+"""The report page shows each melody, number and curve in its place, under the right name."""
 
 import base64
 import re
@@ -52,7 +52,7 @@ def report() -> Report:
     return Report(
         title="A <title>",
         about="About it.",
-        ladder=[("Rules", [Claim(True, "It does."), Claim(False, "It does not.")])],
+        claims=[("Rules", [Claim(True, "It does."), Claim(False, "It does not.")])],
         agents=[
             AgentMelodies(
                 "Q", [card(2, start="start 0", tempo=130.2), *cards(2)[1:]], cards(10), [*shared, ("Reward", "paper")]
@@ -60,7 +60,7 @@ def report() -> Report:
             AgentMelodies("Psi", cards(20), cards(26), [*shared, ("Reward", "varied")]),
         ],
         pairs=2,
-        others=[MelodyRow("Human", [card(34, tempo=260.4)], heading="A held-out tune")],
+        references=[MelodyRow("Human", [card(34, tempo=260.4)], heading="A held-out human tune")],
         results=[Results("", "Of many.", TABLE)],
         curves=[Curves("", "Each point.", [chart("KL", CURVES), chart("log p", {"Psi": CURVES["Psi"]})])],
         seed=7,
@@ -109,7 +109,7 @@ def test_a_note_rnn_that_agents_share_is_shown_once(report, tmp_path, parsed):
     assert [names.count(f"Note RNN, melody {n}") for n in (1, 2, 3, 4)] == [2, 2, 1, 1]
 
 
-def test_a_figure_says_whose_it_is_and_sums_up_its_card(text):
+def test_a_figure_names_its_composer_and_sums_up_its_card(text):
     figures = {re.search('data-name="(.*?)"', figure)[1]: figure for figure in figures_of(text)}
     after = figures["Q, melody 2"]
     assert "<span>After: Q</span>" in after
@@ -118,20 +118,20 @@ def test_a_figure_says_whose_it_is_and_sums_up_its_card(text):
     assert f"log p {MINUS}13.0 nats" in after
     assert f'href="data:audio/midi;base64,{base64.b64encode(bytes([11])).decode()}" download="q_2.mid"' in after
     further = figures["Psi, melody 3"]
-    assert "<span>After hearing start 2</span>" in further
+    assert "<span>Primed with start 2</span>" in further
     assert further.startswith('<figure class="melody tuned"')
-    assert "<span>A held-out tune</span>" in figures["Human, melody 1"]
+    assert "<span>A held-out human tune</span>" in figures["Human, melody 1"]
     assert figures["Human, melody 1"].startswith('<figure class="melody"')
     before = figures_of(text)[0]
     assert "<span>Before: the Note RNN</span>" in before
     assert before.startswith('<figure class="melody"')
 
 
-def test_a_pair_is_named_for_its_agent_and_what_both_had_heard(text):
+def test_a_pair_is_named_by_its_agent_and_priming_token(text):
     articles = re.findall(r'<article class="pair">.*?</article>', text, re.DOTALL)
     assert len(articles) == 4
     for article, label, start in zip(articles, ("Q", "Q", "Psi", "Psi"), (0, 1, 0, 1), strict=True):
-        assert f'aria-label="Play both, Note RNN and {label}, after start {start}"' in article
+        assert f'aria-label="Play both, Note RNN and {label}, primed with start {start}"' in article
         assert re.findall('data-name="(.*?)"', article) == [
             f"Note RNN, melody {start + 1}",
             f"{label}, melody {start + 1}",
@@ -148,7 +148,7 @@ def test_facts_of_all_agents_stand_above_and_those_of_one_below_its_name(text):
     ]
     assert re.findall("<dd>(.*?)</dd>", of_q) == ["paper"]
     assert re.findall("<dd>(.*?)</dd>", of_psi) == ["varied"]
-    assert "The melodies on this page: seed 7." in made
+    assert "Seed of the melodies on this page: 7." in made
 
 
 def test_text_is_escaped(text):
@@ -156,7 +156,7 @@ def test_text_is_escaped(text):
     assert "A <title>" not in text
 
 
-def test_a_page_that_lacks_something_is_not_made():
+def test_a_page_with_missing_content_is_not_written():
     with pytest.raises(UndefinedError, match="title"):
         render("head.html", style="study.css")
 
@@ -176,7 +176,7 @@ def test_the_pitch_range_has_a_row_above_and_below_all_notes(page, report, tmp_p
     assert page.data["pitchRange"] == [47, 81]  # from token 2 to 34
     for tokens, expected in (([14, 1], [59, 73]), ([0, 1], [59, 73])):
         only = replace(card(14), tokens=tokens)
-        alone = replace(report, agents=[AgentMelodies("Q", [only], [only], [])], others=[], curves=[])
+        alone = replace(report, agents=[AgentMelodies("Q", [only], [only], [])], references=[], curves=[])
         write_report_page(tmp_path / "page.html", alone)
         assert parsed((tmp_path / "page.html").read_text(encoding="utf-8")).data["pitchRange"] == expected
 
@@ -224,7 +224,7 @@ def test_a_ninth_agent_has_the_colour_of_the_first(report, tmp_path):
 
 
 def test_compositions_and_curves_are_linked_where_there_are_any(page, text, report, tmp_path):
-    assert page.data["compositions"] == [{"label": "Q", "tokens": [14, 1], "chances": "AAAA"}]
+    assert page.data["compositions"] == [{"label": "Q", "tokens": [14, 1], "probabilities": "AAAA"}]
     assert '<figure data-composition="0"><figcaption>Q</figcaption>' in text
     linked = set(re.findall(r'href="#(\w+)"', text))
     assert linked == {"pairs", "results", "curves", "compositions", "melodies", "made"}

@@ -11,10 +11,10 @@ from agents.report_page.layout import AgentMelodies, Composition, Report, write_
 
 C4, E4, FSHARP4, A3 = 14, 18, 20, 11
 TOKENS = [C4, 1, 1, 0, 1, 1, E4, 1, FSHARP4, 1, 1, 1, *[A3, 1, 1, 1, 1, 1] * 2]
-CHANCES = np.zeros((24, 38))
-CHANCES[np.arange(24), TOKENS] = 0.6
-CHANCES[:, 30] = 0.4  # E5 could have come at any step
-PAID = [9.0, -1.0, 0.0, -100.0, *[0.0] * 20]
+PROBABILITIES = np.zeros((24, 38))
+PROBABILITIES[np.arange(24), TOKENS] = 0.6
+PROBABILITIES[:, 30] = 0.4  # E5 is possible at every step
+REWARDS = [9.0, -1.0, 0.0, -100.0, *[0.0] * 20]
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +23,10 @@ def path(browser, tmp_path_factory):
         tokens=TOKENS,
         start="nothing",
         rules={"motif": [9.5, *[0.0] * 23], "in_key": [-0.5, -1.0, 0.0, -100.0, *[0.0] * 20]},
-        music_theory=PAID,
+        music_theory=REWARDS,
         prior=[0.25, 0.5, 0.0005, 0.05, *[1.0] * 20],
         policy=[0.75] * 24,
-        alternatives=packed(CHANCES),
+        alternatives=packed(PROBABILITIES),
         log_prob=-12.0,
         steps_per_beat=6,
         steps_per_bar=12,
@@ -34,7 +34,7 @@ def path(browser, tmp_path_factory):
         midi=base64.b64encode(b"").decode(),
     )
     agents = [AgentMelodies("Q", [shown], [shown], [])]
-    compositions = [Composition("Q", TOKENS, packed(CHANCES))]
+    compositions = [Composition("Q", TOKENS, packed(PROBABILITIES))]
     path = tmp_path_factory.mktemp("page") / "report.html"
     write_report_page(path, Report("Title", "About.", [], agents, 1, [], [], [], 0, compositions))
     return path
@@ -79,13 +79,13 @@ def test_rewards_go_up_and_costs_down_and_the_strip_is_the_note_rnns(visit, path
     page = visit(path)
     bars = drawn(page, ".rewards rect")
     assert len(bars) == 24
-    for step, (bar, paid) in enumerate(zip(bars, PAID, strict=True)):
-        height = min(math.log(1 + abs(paid)) / math.log(11), 1) / 2
-        assert bar["class"] == ("cost" if paid < 0 else "paid")
+    for step, (bar, reward) in enumerate(zip(bars, REWARDS, strict=True)):
+        height = min(math.log(1 + abs(reward)) / math.log(11), 1) / 2
+        assert bar["class"] == ("cost" if reward < 0 else "reward")
         assert (share(bar["x"]) + share(bar["width"]) / 2) * 24 == pytest.approx(step + 0.5, abs=1e-3)
         assert share(bar["height"]) == pytest.approx(height, abs=1e-5)
-        assert share(bar["y"]) == pytest.approx(0.5 if paid < 0 else 0.5 - height, abs=1e-5)
-    strip = drawn(page, ".chances rect")
+        assert share(bar["y"]) == pytest.approx(0.5 if reward < 0 else 0.5 - height, abs=1e-5)
+    strip = drawn(page, ".prior rect")
     assert [float(each["fill-opacity"]) for each in strip[:4]] == [
         pytest.approx(p**0.45, abs=1e-3) for p in (0.25, 0.5, 0.0005, 0.05)
     ]
@@ -116,7 +116,7 @@ def test_a_step_is_highlighted_and_put_into_words(visit, path):
         assert share(cursor["x1"]) * 24 == pytest.approx(step, abs=1e-3)
         assert after.locator(".readout b").inner_text() == words.partition(",")[0]
         rules = after.locator(".readout span").last.inner_text()
-        assert (rules == "rules +9.00") is (step == 0)  # the sum is shown where several rules have a say
+        assert (rules == "rules +9.00") is (step == 0)  # the sum is shown if several rules differ from 0
     before = page.locator("[role=slider]").first.get_attribute("aria-valuetext")
     assert before == WORDS[0].replace(", agent 75 %", "").replace("-", "\N{MINUS SIGN}")
 
@@ -172,7 +172,7 @@ def test_the_keyboard_moves_by_steps_and_bars(visit, path):
 
 def test_alternatives_are_shaded_at_their_pitch(visit, path):
     page = visit(path)
-    page.get_by_label("What else could have come").check()
+    page.get_by_label("Show note probabilities").check()
     shades = drawn(page, ".alternatives rect")
     e5 = [shade for shade in shades if share(shade["y"]) == pytest.approx((70 - 76) / 15, abs=1e-4)]
     assert [round(share(shade["x"]) * 24) for shade in e5] == list(range(24))
@@ -180,15 +180,15 @@ def test_alternatives_are_shaded_at_their_pitch(visit, path):
     assert len(shades) == 24 + sum(token > 1 for token in TOKENS)
 
 
-def test_figure_3_has_a_row_for_each_token_and_outlines_what_came(visit, path):
+def test_figure_3_has_a_row_for_each_token_and_outlines_the_tokens_drawn(visit, path):
     page = visit(path)
     figure = page.locator("figure[data-composition]")
-    came = figure.locator(".came").evaluate_all(
+    chosen = figure.locator(".chosen").evaluate_all(
         "all => all.map(one => [one.getAttribute('x'), one.getAttribute('y'), one.getAttribute('width')].map(Number))"
     )
-    for step, ((x, y, width), token) in enumerate(zip(came, TOKENS, strict=True)):
+    for step, ((x, y, width), token) in enumerate(zip(chosen, TOKENS, strict=True)):
         assert (x - 26) / 286 * 24 == pytest.approx(step)
         assert width == pytest.approx(286 / 24)
         assert y / 5.6 == pytest.approx(37 - token)
-    assert figure.locator(".likely").count() == 2 * 24
+    assert figure.locator(".probability").count() == 2 * 24
     assert figure.locator("text").all_text_contents() == ["C3", "C4", "C5", "0", "8", "16", "24"]

@@ -27,7 +27,7 @@ def until(page, condition: str) -> None:
     """Wait until `condition`, JavaScript, holds; the page's own policy keeps Playwright from waiting inside it."""
     deadline = time.monotonic() + 30
     while not page.evaluate(condition):
-        assert time.monotonic() < deadline, f"It never came to this: {condition}"
+        assert time.monotonic() < deadline, f"This never became true: {condition}"
         page.wait_for_timeout(20)
 
 
@@ -36,11 +36,11 @@ def test_a_melody_plays_and_its_cursor_moves_to_the_end(visit, report):
     button, tempo = page.locator(".play").first, page.locator("#tempo")
     tempo.fill("80")  # slow enough for a busy machine
     button.click()
-    until(page, "player.context.state === 'running' && player.heardStep() > 4")
+    until(page, "player.context.state === 'running' && player.audibleStep() > 4")
     assert button.get_attribute("aria-pressed") == "true"
     assert page.locator("#now-playing").inner_text() == "Note RNN, melody 1"
     first, began = cursor(page), page.evaluate("player.context.currentTime")
-    until(page, "player.heardStep() > 16")
+    until(page, "player.audibleStep() > 16")
     assert page.evaluate("player.context.currentTime") > began
     assert cursor(page) > first > 0
     tempo.fill("480")
@@ -49,12 +49,12 @@ def test_a_melody_plays_and_its_cursor_moves_to_the_end(visit, report):
     assert cursor(page) == 0
 
 
-def test_tempo_is_the_runs_until_it_is_chosen(visit, report):
+def test_tempo_is_that_of_the_run_until_it_is_set(visit, report):
     page = visit(report)
     page.locator(".play").first.click()
     assert page.evaluate("player.tempo") == 480
     page.locator("#tempo").fill("60")
-    until(page, "player.heardStep() > 1")
+    until(page, "player.audibleStep() > 1")
     assert page.evaluate("player.secondsPerStep") == 0.25
     page.locator(".play").nth(1).click()
     assert page.evaluate("[player.tempo, player.listener.name]") == [60, "Q, melody 1"]
@@ -87,7 +87,7 @@ def test_all_can_be_done_by_keyboard(visit, report):
     assert slider.get_attribute("aria-valuenow") == "31"
     page.keyboard.press("Home")
     page.keyboard.press("Space")
-    until(page, "player.heardStep() > 2")
+    until(page, "player.audibleStep() > 2")
     page.keyboard.press("Enter")
     assert not page.evaluate("player.playing")
 
@@ -102,8 +102,8 @@ def test_pointing_at_a_step_shows_rules_and_probabilities(visit, report):
     card = page.evaluate("({...cards[document.querySelectorAll('figure.melody')[1].dataset.card]})")
     assert "bar 1, beat 3" in text
     assert "agent" in text
-    paid = [rule.replace("_", " ") for rule, values in card["rules"].items() if values[8]]
-    assert all(rule in text for rule in paid)
+    shown = [rule.replace("_", " ") for rule, values in card["rules"].items() if values[8]]
+    assert all(rule in text for rule in shown)
     page.mouse.move(0, 0)
     assert readout.inner_text() == summary
 
@@ -147,18 +147,18 @@ def test_download_is_the_melody(visit, report, tmp_path):
     )
 
 
-def test_what_else_could_have_come_is_shaded_on_demand(visit, report):
+def test_note_probabilities_are_shaded_on_demand(visit, report):
     page = visit(report)
     shades = page.locator("figure.melody").nth(1).locator(".alternatives rect")
     assert shades.count() == 0
-    page.get_by_label("What else could have come").check()
+    page.get_by_label("Show note probabilities").check()
     policy = page.evaluate("""(() => {
         const card = cards[document.querySelectorAll('figure.melody')[1].dataset.card];
         return [...atob(card.alternatives)].map((letter) => letter.charCodeAt(0));
     })()""")
     likely = np.array(policy).reshape(32, 38)[:, 2:] / 255 >= 0.01
     assert shades.count() == likely.sum() > 32
-    page.get_by_label("What else could have come").uncheck()
+    page.get_by_label("Show note probabilities").uncheck()
     assert shades.count() == 0
 
 

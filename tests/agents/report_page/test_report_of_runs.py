@@ -1,4 +1,4 @@
-"""The report of two runs, one of them in another key: each figure on the page is that of its own run."""
+"""The report of two runs, one in another key: each figure on the page is that of its own run."""
 
 import json
 import re
@@ -20,7 +20,7 @@ TUNES = np.random.default_rng(1).choice([1, 1, 14, 16, 18, 21, 23], (30, 32))
 
 
 def metrics(seed: int) -> dict[str, float]:
-    """Return made-up figures, each another."""
+    """Return made-up figures, all different."""
     names = {row.metric for row in ROWS} | set(BETTER)
     return dict(zip(sorted(names), np.random.default_rng(seed).random(len(names)).round(3).tolist(), strict=True))
 
@@ -106,15 +106,17 @@ def test_each_column_of_the_table_is_of_its_composer(page):
 
 def test_claims_are_of_each_agent_its_note_rnn_and_human_tunes(text):
     for label, agent, note_rnn in (("Policy gradient", metrics(1), metrics(11)), ("Q", metrics(0), metrics(10))):
-        earns, earned = (f"{each['paper_music_theory']:+.2f}" for each in (agent, note_rnn))
+        reward, before = (f"{each['paper_music_theory']:+.2f}" for each in (agent, note_rnn))
         assert (
-            f"{label} earns {earns} per step by the nine rules of the paper, where the Note RNN earns {earned};" in text
+            f"{label} earns a reward of {reward} per step from the nine rules of the paper, the Note RNN {before};"
+            in text
         )
         names = [metric.removeprefix("absolute_") for metric in BETTER]
         human = metrics(20)
-        nearer = sum(abs(agent[n] - human[n]) < abs(note_rnn[n] - human[n]) for n in names)
-        assert f"{label} is nearer to held-out tunes of people than the Note RNN in {nearer} of 11 statistics" in text
-        assert f"overlap with theirs by {agent['human_overlap']:.2f} (Note RNN {note_rnn['human_overlap']:.2f})" in text
+        closer = sum(abs(agent[n] - human[n]) < abs(note_rnn[n] - human[n]) for n in names)
+        assert f"{label} is closer to held-out human tunes than the Note RNN in {closer} of 11 statistics" in text
+        overlaps = f"{agent['human_overlap']:.2f} on average (Note RNN {note_rnn['human_overlap']:.2f})"
+        assert f"overlap with the human ones by {overlaps}" in text
 
 
 def test_the_title_names_the_agents(text):
@@ -127,23 +129,23 @@ def test_text_above_the_table_counts_the_compositions(text):
 
 def test_each_chart_ends_where_its_run_did(text, runs):
     tags = {
-        "r_MT per step, by the run&#39;s own rules": "music_theory",
+        "r_MT per step, rules of the run": "music_theory",
         "log p per step, nats": "log_prob",
         "KL from the Note RNN per piece, nats": "kl",
         "Policy entropy per step, nats": "entropy",
-        "Distinct compositions, share": "distinct_compositions",
+        "Distinct compositions, fraction": "distinct_compositions",
     }
     events = {label: EventAccumulator(str(run)) for label, run in (("Policy gradient", runs[1]), ("Q", runs[0]))}
     ends = {label: each.Reload() for label, each in events.items()}
     charts = dict(re.findall(r'role="img" aria-label="(.*?); at the end (.*?)"', text))
-    assert charts.pop("log p of people&#39;s tunes under the agent, nats per step") == "Policy gradient -3.25"
+    assert charts.pop("log p of human tunes under the agent, nats per step") == "Policy gradient -3.25"
     assert charts == {
         title: ", ".join(f"{label} {end.Scalars(f'melody/{tag}')[-1].value:.3g}" for label, end in ends.items())
         for title, tag in tags.items()
     }
 
 
-def test_facts_of_a_run_are_what_its_folder_says(text, runs):
+def test_facts_of_a_run_are_those_of_its_folder(text, runs):
     made = text[text.index('<h2 id="made">') :]
     of_gradient, of_q = (dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", part)) for part in made.split("<h3>")[1:])
     assert of_gradient["Command"] == "python train.py --key D"
@@ -154,13 +156,13 @@ def test_facts_of_a_run_are_what_its_folder_says(text, runs):
     assert of_q["Reward"].startswith("paper, c = 0.55: key, tonic, ")
     shared = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", made[: made.index("<h3>")]))
     record = json.loads((runs[0] / "config.json").read_text())
-    assert shared["Tokens composed while learning"] == "512"
+    assert shared["Tokens composed during training"] == "512"
     assert shared["Note RNN"].endswith(f"small.safetensors, weights {record['prior_checksum'][:12]}")
     assert f"torch {record['versions']['torch']}" in shared["Software"]
 
 
-def test_the_page_says_of_which_seed_its_melodies_are(text):
-    assert "The melodies on this page: seed 2." in text
+def test_the_page_states_the_seed_of_its_melodies(text):
+    assert "Seed of the melodies on this page: 2." in text
 
 
 @pytest.mark.parametrize(("melodies", "count"), [(1, 0), (PAIRS + 4, 4)])

@@ -1,4 +1,4 @@
-"""The report page has the melodies, rewards and numbers of its runs, and refers to nothing outside itself."""
+"""The report page has the melodies, rewards and figures of its runs, and refers to nothing outside itself."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ from agents.evaluation.preference import Votes, analyse
 from agents.evaluation.table import ROWS
 from agents.report import main
 from agents.report_page import run_report
-from agents.report_page.claims import BETTER, listeners_claim, people_claim, rules_claim
+from agents.report_page.claims import BETTER, human_claim, listeners_claim, rules_claim
 from agents.report_page.curves import Curve, chart, read_curves
 from agents.report_page.rendering import render
 from agents.report_page.run_report import PAIRS, ReportConfig, write_report
@@ -31,15 +31,15 @@ def config(small_runs, tmp_path_factory) -> ReportConfig:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def no_people():
-    """Tunes of people may be at hand here or not."""
+def no_human_tunes():
+    """No held-out human tunes, whether or not this machine has any."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run_report, "held_out_melodies", lambda setting: None)
         yield
 
 
 @pytest.fixture(scope="module")
-def text(config, no_people) -> str:
+def text(config, no_human_tunes) -> str:
     return write_report(config).read_text(encoding="utf-8")
 
 
@@ -76,17 +76,17 @@ def test_models_have_pairs_and_rows_of_their_own(page, config):
     assert len(page.all("button", **{"class": "play-both"})) == pairs
 
 
-def test_both_of_a_pair_heard_the_same_note(page):
+def test_both_of_a_pair_are_primed_with_the_same_note(page):
     starts = [[card["start"] for card in shown(page, label)] for label in ("Note RNN", "Q", "Policy gradient")]
     assert starts[0] == starts[1] == starts[2]
 
 
-def test_what_is_so_of_several_runs_alike_is_said_once(text):
+def test_facts_that_runs_share_are_stated_once(text):
     assert text.count("<dt>Software</dt>") == text.count("<dt>Note RNN</dt>") == 1
     assert text.count("<dt>Reward</dt>") == 2  # c is their own
 
 
-def test_tunes_of_people_have_a_row_where_they_are_at_hand(small_runs, tmp_path, monkeypatch, parsed):
+def test_human_tunes_have_a_row_if_they_are_available(small_runs, tmp_path, monkeypatch, parsed):
     tunes = np.random.default_rng(0).choice([1, 14, 16, 18], (20, 32))
     monkeypatch.setattr(run_report, "held_out_melodies", lambda setting: tunes)
     config = ReportConfig((small_runs[0],), tmp_path / "page.html", melodies=PAIRS + 2)
@@ -114,12 +114,12 @@ def test_downloads_are_the_melodies_as_midi(page, tmp_path):
 
 
 def sounding(tokens):
-    """Return `tokens` with holds for each note off while nothing sounds, as a file has them."""
-    silent, heard_tokens = True, []
+    """Return `tokens` with a hold for each note off while nothing sounds, as a file has them."""
+    silent, written = True, []
     for token in tokens:
-        heard_tokens.append(1 if token == 0 and silent else token)
+        written.append(1 if token == 0 and silent else token)
         silent = silent if token == 1 else token == 0
-    return heard_tokens
+    return written
 
 
 def test_table_has_the_metrics_of_the_runs(page, config):
@@ -133,8 +133,8 @@ def test_table_has_the_metrics_of_the_runs(page, config):
 
 
 @pytest.mark.parametrize("name", ["Human", "people"])
-def test_human_tunes_have_a_column_where_they_were_measured(name, small_runs, tmp_path, parsed):
-    """Version 0.1 called them people."""
+def test_human_tunes_have_a_column_if_they_were_measured(name, small_runs, tmp_path, parsed):
+    """Version 0.1 named them "people"."""
     run = shutil.copytree(small_runs[0], tmp_path / "run")
     metrics = json.loads((run / "metrics.json").read_text())
     metrics[name] = {name.removeprefix("absolute_"): 0.0 for name in BETTER} | {"notes_in_motif": 0.125}
@@ -211,63 +211,63 @@ def metrics(**changes):
     return {**dict.fromkeys(BETTER, 0.5), **{f"autocorrelation_lag{lag}": 0.5 for lag in (1, 2, 3)}, **changes}
 
 
-def test_rules_are_obeyed_if_they_pay_more_and_most_statistics_go_their_way():
+def test_obeys_the_rules_if_reward_and_most_statistics_are_better():
     note_rnn = metrics(paper_music_theory=-2.0)
     better = {name: 0.5 + 0.1 * sign for name, sign in BETTER.items()}
     obeys = rules_claim("Q", metrics(**better, paper_music_theory=2.5), note_rnn)
     assert obeys.holds
     assert obeys.sentence == (
-        f"Q earns +2.50 per step by the nine rules of the paper, where the Note RNN earns {MINUS}2.00; "
+        f"Q earns a reward of +2.50 per step from the nine rules of the paper, the Note RNN {MINUS}2.00; "
         "it obeys them better in 11 of 11 statistics."
     )
     assert not rules_claim("Q", metrics(**better, paper_music_theory=-3.0), note_rnn).holds
     partly = rules_claim("Q", metrics(notes_not_in_key=0.4, paper_music_theory=0.0), note_rnn)
     assert not partly.holds
-    assert "better in 1 of 11 statistics, not in: notes excessively repeated;" in partly.sentence
+    assert "better in 1 of 11 statistics (not better: notes excessively repeated;" in partly.sentence
 
 
-def test_closer_to_people_needs_people_and_most_statistics():
-    note_rnn, people = metrics(), metrics(leaps_resolved=0.9, notes_in_motif=0.6)
-    assert "not measured" in people_claim("Q", note_rnn, note_rnn, None).sentence
-    claim = people_claim("Q", metrics(leaps_resolved=0.8, notes_in_motif=0.8), note_rnn, people)
+def test_closer_to_human_tunes_needs_human_tunes_and_most_statistics():
+    note_rnn, human = metrics(), metrics(leaps_resolved=0.9, notes_in_motif=0.6)
+    assert "not compared with human tunes" in human_claim("Q", note_rnn, note_rnn, None).sentence
+    claim = human_claim("Q", metrics(leaps_resolved=0.8, notes_in_motif=0.8), note_rnn, human)
     assert not claim.holds
-    assert claim.sentence.endswith("in 1 of 11 statistics: leaps resolved.")
+    assert claim.sentence.endswith("in 1 of 11 statistics (leaps resolved).")
     alike, unlike = {"human_overlap": 0.9, "human_auc": 0.6}, {"human_overlap": 0.7, "human_auc": 0.8}
     elsewhere = {name.removeprefix("absolute_"): 0.1 for name in BETTER}
-    assert people_claim("Q", people, metrics(**elsewhere), people).holds
-    closer = people_claim("Q", people | alike, metrics(**elsewhere, **unlike), people)
+    assert human_claim("Q", human, metrics(**elsewhere), human).holds
+    closer = human_claim("Q", human | alike, metrics(**elsewhere, **unlike), human)
     assert closer.holds
-    assert "overlap with theirs by 0.90 (Note RNN 0.70)" in closer.sentence
-    assert not people_claim("Q", people | unlike, metrics(**elsewhere, **alike), people).holds
-    assert not people_claim("Q", people | alike | {"human_auc": 0.9}, metrics(**elsewhere, **unlike), people).holds
+    assert "overlap with the human ones by 0.90 on average (Note RNN 0.70)" in closer.sentence
+    assert not human_claim("Q", human | unlike, metrics(**elsewhere, **alike), human).holds
+    assert not human_claim("Q", human | alike | {"human_auc": 0.9}, metrics(**elsewhere, **unlike), human).holds
 
 
 def preference_of(*preferences):
-    """Return what one listener's votes on Q (left) and the Note RNN (right) say."""
+    """Return the analysis of one listener's votes on Q (left) and the Note RNN (right)."""
     zeros, ones = np.zeros(len(preferences), int), np.ones(len(preferences), int)
     return analyse(Votes(("Q", "Note RNN"), zeros, ones, np.array(preferences), zeros), samples=500)
 
 
-def test_preferred_is_what_listeners_surely_prefer():
+def test_preferred_needs_an_interval_above_0():
     clear = listeners_claim("Q", preference_of(*[1] * 9, 3))
     assert clear.holds
     assert clear.sentence.startswith(
-        "Q was preferred to the Note RNN in 9.5 of 10 comparisons (a tie half), by 1 listener;"
+        "Q was preferred to the Note RNN in 9.5 of 10 comparisons (a tie is half) by 1 listener;"
     )
     assert not listeners_claim("Q", preference_of(1, 5, 2, 4, 1, 3)).holds
     assert not listeners_claim("Q", preference_of(*[5] * 10)).holds
-    assert listeners_claim("G", preference_of(1)).sentence == "G and the Note RNN were not compared by listeners."
+    assert listeners_claim("G", preference_of(1)).sentence == "Listeners did not compare G with the Note RNN."
 
 
-def test_the_page_says_what_votes_say_and_nothing_without_them(small_runs, text, tmp_path):
-    assert "Nobody has been asked" in text
+def test_the_page_claims_what_votes_support_and_nothing_without_them(small_runs, text, tmp_path):
+    assert "No listeners&#39; votes were given, so nothing is claimed." in text
     votes = [{"left": "Q", "right": "Note RNN", "preference": 1}] * 12
     record = {"study": "a", "session": "b", "models": ["Note RNN", "Q"], "votes": votes}
     (tmp_path / "votes.json").write_text(json.dumps(record))
     config = ReportConfig((small_runs[0],), tmp_path / "page.html", melodies=1, votes=(tmp_path / "votes.json",))
-    asked = write_report(config).read_text(encoding="utf-8")
-    assert "Q was preferred to the Note RNN in 12 of 12 comparisons" in asked
-    assert "Nobody has been asked" not in asked
+    voted = write_report(config).read_text(encoding="utf-8")
+    assert "Q was preferred to the Note RNN in 12 of 12 comparisons" in voted
+    assert "votes were given" not in voted
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_the_page_says_what_votes_say_and_nothing_without_them(small_runs, text,
         (["nowhere", "--melodies", "0"], "--melodies must be at least 1, not 0."),
     ],
 )
-def test_bad_input_is_told_in_a_sentence(arguments, sentence, monkeypatch, capsys, tmp_path):
+def test_bad_input_is_reported_in_a_sentence(arguments, sentence, monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["report", *arguments])
     with pytest.raises(SystemExit) as exit_info:
@@ -287,8 +287,8 @@ def test_bad_input_is_told_in_a_sentence(arguments, sentence, monkeypatch, capsy
     assert sentence in capsys.readouterr().err
 
 
-def test_a_run_that_was_stopped_is_told(small_runs, tmp_path):
+def test_an_unfinished_run_is_refused(small_runs, tmp_path):
     run = shutil.copytree(small_runs[0], tmp_path / "run")
     (run / "metrics.json").unlink()
-    with pytest.raises(RunError, match=r"has not come to its end: go on with it, python -m agents\.train --resume"):
+    with pytest.raises(RunError, match=r"has not finished: resume it with python -m agents\.train --resume"):
         write_report(ReportConfig((run,)))

@@ -148,11 +148,11 @@ def test_claims_are_made_of_the_table(config, text):
     value = {place: float(row["value"]) for place, row in table(config).items()}
     for name in ("Q", "ppo_kl, default"):
         earns, earned = (f"{value[each, 'paper_music_theory']:+.2f}" for each in (name, "Note RNN"))
-        assert f"{name} earns {earns} per step by the nine rules" in plain
-        assert f"where the Note RNN earns {earned}; it obeys them" in plain
+        assert f"{name} earns a reward of {earns} per step from the nine rules" in plain
+        assert f"the Note RNN {earned}; it obeys them" in plain
         overlaps = [value[each, "human_overlap"] for each in (name, "Note RNN")]
         areas = [value[each, "human_auc"] for each in (name, "Note RNN")]
-        assert f"overlap with theirs by {overlaps[0]:.2f} (Note RNN {overlaps[1]:.2f})" in text
+        assert f"overlap with the human ones by {overlaps[0]:.2f} on average (Note RNN {overlaps[1]:.2f})" in text
         assert f"with an AUC of {areas[0]:.2f} (Note RNN {areas[1]:.2f};" in text
         worse = re.search(rf"{name} earns .*? statistics(.*?)\.<", text)[1]
         own, note_rnn = (absolute_correlations(config, each) for each in (name, "Note RNN"))
@@ -175,7 +175,7 @@ def test_figure_3_is_of_the_first_piece_of_the_first_seed(config, files, text, p
     for each, part in zip(drawn, chosen, strict=True):
         sample = read_sample(part, config)
         assert each["tokens"] == sample.melodies[0].tolist()
-        shares = np.frombuffer(base64.b64decode(each["chances"]), np.uint8).reshape(32, 38) / 255
+        shares = np.frombuffer(base64.b64decode(each["probabilities"]), np.uint8).reshape(32, 38) / 255
         np.testing.assert_allclose(shares, sample.probabilities, atol=0.5 / 255 + 1e-6)
         own = [row for row in rows if row["composer"] == part.name]
         assert [int(row["token"]) for row in own if row["played"] == "1"] == each["tokens"]

@@ -34,7 +34,7 @@ def test_facts_are_those_of_the_run():
     record = {"config": config, "prior_checksum": "0123456789abcdef", "python": "3.12.1", "versions": versions}
     facts = dict(run_facts(record, TrainConfig.saved(record).environment()))
     assert facts == {
-        "Tokens composed while learning": "1,234,567",
+        "Tokens composed during training": "1,234,567",
         "Reward": f"varied, c = 0.75: {', '.join(load_profile('varied').rule_names)}",
         "Setting": "Eb dorian, 6/8, 48 sixteenths, 92.5 bpm",
         "Note RNN": "bars, weights 0123456789ab",

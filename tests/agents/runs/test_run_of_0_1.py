@@ -46,7 +46,9 @@ def test_it_is_evaluated_and_reported(run, capsys):
 
 
 def test_it_cannot_be_resumed_and_says_which_version_can(run):
-    with pytest.raises(RunError, match=r"run was saved by melody-rl 0\.1\.0: 0\.\d+\.\d+ can compose with it, but not resume it"):
+    with pytest.raises(
+        RunError, match=r"run was saved by melody-rl 0\.1\.0: 0\.\d+\.\d+ can compose with it, but not resume it"
+    ):
         train_run(TrainConfig.of(resume=run))
 
 
