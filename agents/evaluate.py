@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import tyro
@@ -12,43 +12,65 @@ from rich.console import Console
 from agents.composing.composers import load_run
 from agents.evaluation.comparison import evaluate_agent
 from agents.evaluation.table import metrics_table
+from agents.runs.config import TrainConfig
 from agents.runs.run_directory import RunDirectory
 from note_rnn import InputError, Progress, run_command
 from note_rnn.common.command_line import parse
+from note_rnn.common.csv_tables import write_csv
+from note_rnn.common.errors import check_count
 
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """Evaluate the newest agent of a run beside the Note RNN that it started from, and print the paper's table.
+    """Evaluate the newest agent of each run beside the Note RNN that it started from, and print the paper's table.
 
     The metrics are also written to evaluation.json in the folder of the run.
     """
 
-    run: Annotated[Path, tyro.conf.Positional]
-    """Folder of the run."""
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Folders of runs."""
     compositions: int = 100_000
     """Number of pieces of each; 100,000 in the paper."""
     seed: int = 0
     """Random seed of the pieces."""
+    csv: Path | None = None
+    """CSV file of all metrics: a row for each run and composer, with machine, date and commit."""
 
 
-def evaluate_run(config: EvaluateConfig) -> dict[str, dict[str, float]]:
-    """Return the metrics of Note RNN and agent; print and save them. Raises RunError if there is no run."""
-    if config.compositions < 1:
-        raise InputError(f"--compositions must be at least 1, not {config.compositions}.")
+def evaluate_runs(config: EvaluateConfig) -> list[dict[str, Any]]:
+    """Evaluate each run, print its table and save its metrics; return the rows of the CSV file.
+
+    Raises RunError if there is no run, InputError for a value that cannot be used.
+    """
+    if not config.runs:
+        raise InputError("Give the folder of at least one run.")
+    check_count("--compositions", config.compositions)
     torch.set_num_threads(1)
-    agent = load_run(config.run)
+    rows = [row for run in config.runs for row in _evaluate_run(run, config)]
+    if config.csv is not None:
+        write_csv(config.csv, rows)
+    return rows
+
+
+def _evaluate_run(path: Path, config: EvaluateConfig) -> list[dict[str, Any]]:
+    run = RunDirectory.open(path)
+    train = TrainConfig.saved(run.read_json("config.json"))
     with Progress(2 * config.compositions, "composing", "pieces") as progress:
+        agent = load_run(path)
         columns = evaluate_agent(agent, config.compositions, config.seed, on_composed=progress.advance).columns
-    record = {"compositions": config.compositions, "seed": config.seed, **columns}
-    RunDirectory.open(config.run).write_json("evaluation.json", record)
-    Console().print(metrics_table(columns, f"{config.run}: {config.compositions:,} compositions each"))
-    return columns
+    run.write_json("evaluation.json", {"compositions": config.compositions, "seed": config.seed, **columns})
+    Console().print(metrics_table(columns, f"{path}: {config.compositions:,} compositions each"))
+    known = {"algorithm": train.algo, "reward": Path(train.reward).stem, "training_seed": train.seed}
+    counted = {"compositions": config.compositions, "seed": config.seed}
+    return [{"run": path.name, **known, "composer": name, **counted, **figures} for name, figures in columns.items()]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    evaluate_run(parse(EvaluateConfig, arguments))
+    config = parse(EvaluateConfig, arguments)
+    evaluate_runs(config)
+    if config.csv is not None:
+        print(f"Saved {config.csv}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ Tokens and the Note RNN's weights are random: the speed does not depend on them.
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ from melody_env import (
 )
 from melody_env.reward.composition import Composition
 from note_rnn import VOCABULARY_SIZE, NoteRNN
+from note_rnn.common.csv_tables import write_csv
 
 T = 32
 
@@ -90,17 +92,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--num-envs", type=int, default=256, metavar="B", help="pieces in lockstep (default 256)")
     parser.add_argument("--repeats", type=int, default=50, help="repetitions, of which the fastest counts (default 50)")
+    parser.add_argument("--csv", type=Path, help="CSV file of the figures")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     print(f"B = {arguments.num_envs}, T = {T}, one thread, torch {torch.__version__}, numpy {np.__version__}\n")
     print(f"{'':32}{'us / step of all':>18}{'steps / s':>14}{'/ limit':>14}")
     limit = 0.0
+    rows = []
     for name, (pieces, compose) in subjects(arguments.num_envs).items():
         seconds = best_time(compose, arguments.repeats) / T
         speed = pieces / seconds
         limit = limit or speed
+        rows.append({"subject": name, "steps_per_second": round(speed), "share_of_limit": round(speed / limit, 3)})
         print(f"{name:32}{1e6 * seconds:18,.0f}{speed:14,.0f}{speed / limit:13.2g}x", flush=True)
+    if arguments.csv is not None:
+        write_csv(arguments.csv, rows)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from agents.runs.config import TrainConfig
 from agents.runs.presets import Algorithm
 from melody_env import MelodyVecEnv
 from note_rnn import VOCABULARY_SIZE, NoteRNN
+from note_rnn.common.csv_tables import write_csv
 
 T = 32
 H = 100
@@ -91,7 +93,9 @@ def main() -> None:
         "--minibatches", type=int, nargs="+", default=[32, 128], metavar="B", help="pieces per update (default 32 128)"
     )
     parser.add_argument("--num-envs", type=int, help="pieces composed in lockstep (default: the algorithm's own)")
+    parser.add_argument("--csv", type=Path, help="CSV file of the figures")
     arguments = parser.parse_args()
+    rows = []
     torch.set_num_threads(1)
     torch.manual_seed(0)
     prior = NoteRNN().eval().requires_grad_(False)
@@ -104,6 +108,7 @@ def main() -> None:
         alone = learned / best_time(lstm_alone(size), arguments.repeats)
 
         def show(name: str, speed: float, size: int = size, limit: float = limit, alone: float = alone) -> None:
+            rows.append({"subject": name, "minibatch": size, "transitions_per_second": round(speed)})
             print(f"{name:34}{size:10}{speed:18,.0f}{speed / limit:11.2f}x{speed / alone:11.2f}x", flush=True)
 
         show("matrix products (the limit)", limit)
@@ -113,6 +118,8 @@ def main() -> None:
             update, end_to_end = learn(agent(algo, size, prior, **changes), steps)
             show(f"{algo}: update", update)
             show(f"{algo}: end to end", end_to_end)
+    if arguments.csv is not None:
+        write_csv(arguments.csv, rows)
 
 
 if __name__ == "__main__":

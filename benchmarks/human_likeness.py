@@ -26,6 +26,7 @@ from agents.runs.run_directory import RunDirectory
 from melody_env import EnvironmentSpec, load_profile
 from note_rnn import Progress, weights_checksum, write_json
 from note_rnn.common.command_line import parse
+from note_rnn.common.csv_tables import write_csv
 from note_rnn.common.errors import InputError, check_above_zero, check_count, run_command
 
 COLUMNS = {
@@ -157,8 +158,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     torch.set_num_threads(1)
     config = parse(LikenessConfig, arguments)
-    print(markdown(compare(config)))
-    print(f"\nSaved {config.out}")
+    rows = compare(config)
+    print(markdown(rows))
+    table = config.out.with_suffix(".csv")
+    write_csv(table, [{"label": label, **seed} for label, seeds in rows.items() for seed in seeds])
+    print(f"\nSaved {config.out} and {table}")
 
 
 if __name__ == "__main__":

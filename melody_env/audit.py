@@ -12,6 +12,7 @@ from melody_env.reward_design.audit_views import audit_figure, audit_table
 from melody_env.reward_design.ranking_audit import AuditConfig, audit
 from note_rnn.common.atomic_files import replacing, write_json
 from note_rnn.common.command_line import parse
+from note_rnn.common.csv_tables import write_csv
 from note_rnn.common.errors import check_out_folder, run_command
 
 
@@ -31,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_json(config.out / "audit.json", {"config": asdict(config), **result.as_dict()})
         with replacing(config.out / "audit.png") as temporary:
             audit_figure(result, title).savefig(temporary, dpi=100)
-        print(f"Saved {config.out}/audit.json and .png")
+        rows = [{"rule": rule, **row} for rule, row in result.aucs.items()]
+        write_csv(config.out / "audit.csv", [{"profile": config.profile, "steps": steps, **row} for row in rows])
+        print(f"Saved {config.out}/audit.json, .csv and .png")
     if config.require_human_first and not result.ranks_human_first:
         unranked = [name for name, (low, _) in result.intervals.items() if low <= 0.5]
         print(f"Human tunes do not rank above: {', '.join(unranked)}.", file=sys.stderr)

@@ -3,8 +3,6 @@
 Shapes: T steps, A = 38 tokens.
 """
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -96,12 +94,3 @@ def composition_rows(samples: Mapping[str, Sample]) -> list[dict[str, Any]]:
         for step, probabilities in enumerate(sample.probabilities)
         for token, probability in enumerate(probabilities)
     ]
-
-
-def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return `rows`, all with the same keys, as CSV with a header; None is an empty field."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

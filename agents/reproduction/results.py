@@ -16,13 +16,14 @@ from agents.report_page.layout import write_report_page
 from agents.report_page.result_table import ResultTable, markdown
 from agents.reproduction.models import ReproduceConfig
 from agents.reproduction.page import Reproduction, reproduction_report
-from agents.reproduction.paper_figures import Seeds, composition_figure, composition_rows, csv_text, learning_figure
+from agents.reproduction.paper_figures import Seeds, composition_figure, composition_rows, learning_figure
 from agents.reproduction.paper_table import Cell, cells, paper_table
 from agents.reproduction.parts import Part, make, read_curve, read_sample
 from agents.runs.labels import HUMAN, MARKOV, NOTE_RNN, RANDOM
 from melody_env import Setting
 from melody_env.measures.populations import held_out_melodies
 from note_rnn import Progress, load_note_rnn, replacing, write_json, write_text
+from note_rnn.common.csv_tables import csv_text, provenance
 from note_rnn.corpus import CorpusError, load_corpus
 from note_rnn.pretraining.recipe import PretrainConfig, pretrain
 
@@ -116,8 +117,9 @@ def _texts(reproduced: Reproduction) -> dict[str, str]:
         for seed, curve in enumerate(agents)
         for row in curve
     ]
+    measured = provenance()
     rows = {
-        "tables.csv": list(map(_plain, reproduced.cells)),
+        "tables.csv": [{**_plain(cell), **measured} for cell in reproduced.cells],
         "figure2.csv": learning,
         "figure3.csv": composition_rows(reproduced.first),
     }

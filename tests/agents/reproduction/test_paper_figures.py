@@ -1,8 +1,5 @@
 """Table and figures show the given numbers beside the paper's."""
 
-import csv
-import io
-
 import numpy as np
 import pytest
 
@@ -12,7 +9,6 @@ from agents.report_page.result_table import Entry, markdown
 from agents.reproduction.paper_figures import (
     composition_figure,
     composition_rows,
-    csv_text,
     learning_figure,
     mean_curve,
 )
@@ -126,8 +122,3 @@ def test_figure_2_has_a_line_for_each_composer_and_a_band_for_its_seeds():
         assert axes.get_ylabel().startswith(label)
         assert axes.get_xlabel().startswith("steps")
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["Q", "RL only"]
-
-
-def test_csv():
-    text = csv_text([{"a": 1, "b": None}, {"a": "x, y", "b": 0.5}])
-    assert list(csv.DictReader(io.StringIO(text))) == [{"a": "1", "b": ""}, {"a": "x, y", "b": "0.5"}]
