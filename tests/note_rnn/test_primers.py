@@ -84,7 +84,7 @@ def test_a_tune_of_the_corpus_is_found_by_a_part_of_its_title(monkeypatch):
         (MELODY, 0, PrimerError, "must be at least 1 step, not 0"),
         ([38], None, VocabularyError, "Token 38"),
         ("14 99", None, VocabularyError, "Token 99"),
-        ("C4 X", None, VocabularyError, "'X' is no token: give a number 0..37, a note such as C4"),
+        ("C4 X", None, VocabularyError, "'X' is not a token: give a number 0..37, a note such as C4"),
         ("C9", None, VocabularyError, "MIDI pitch 120 is outside 48..83"),
         ("nowhere.mid", None, MelodyFileError, "There is no file nowhere.mid"),
         ("nowhere.abc", None, PrimerError, "There is no file nowhere.abc to start from"),

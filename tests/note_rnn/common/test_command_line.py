@@ -126,9 +126,9 @@ def test_a_mistake_is_told_in_one_sentence(arguments, sentence, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "Say what to do: do this or do that."),
-        (["that"], "Give SOURCE: --help says more."),
-        (["thit"], "'thit' is not expected here: do --help says what is."),
+        ([], "Choose a command: do this or do that."),
+        (["that"], "Give SOURCE: see --help."),
+        (["thit"], "'thit' is not expected here: see do --help."),
     ],
 )
 def test_so_it_is_where_a_command_has_parts(arguments, sentence):

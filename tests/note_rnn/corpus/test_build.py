@@ -203,7 +203,7 @@ def test_what_has_changed_meanwhile_is_read_again(music, tmp_path, monkeypatch, 
 
 
 def test_without_melodies_there_is_the_report_alone(music, tmp_path):
-    with pytest.raises(CorpusError, match=r"^No melodies in 4 files: .*mine\.json says why\.$"):
+    with pytest.raises(CorpusError, match=r"^No melodies in 4 files: see .*mine\.json for the reasons\.$"):
         build_corpus([music], tmp_path / "mine", Extraction(min_bars=99), num_workers=0)
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["mine.json"]
 
@@ -230,7 +230,7 @@ def test_the_commands(music, tmp_path, monkeypatch, capsys):
         (["build", "nowhere"], "There is no folder"),
         (["build", ".", "--workers", "-1"], "--workers"),
         (["report", "none.json"], "No such file or directory: none.json"),
-        (["report", "text.json"], "text.json is no report of a corpus"),
+        (["report", "text.json"], "text.json is not the report of a corpus"),
     ],
 )
 def test_bad_input_is_one_sentence(tmp_path, monkeypatch, capsys, arguments, sentence):
@@ -266,7 +266,7 @@ def test_a_process_that_dies_costs_its_file_alone(music, monkeypatch):
     read = [tune.source for result in results for tune in result.tunes]
     assert read == [f"{files[number].name}#1" for number in (0, 2, 3)]
     (reason,) = results[1].reasons
-    assert reason.startswith("ended the process that read it")
+    assert reason.startswith("crashed the process that read it")
 
 
 @pytest.mark.parametrize(("given", "used"), [(None, 3), (0, 0), (2, 2)])

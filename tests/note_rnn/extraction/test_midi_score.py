@@ -168,7 +168,7 @@ def test_what_is_no_midi_or_damaged_is_refused_with_the_reason(midi):
         (b"MThd\0\0\0\x06\0\x01", "truncated"),
         (whole[:-5], "truncated"),
         (midi.file(midi.track(*midi.notes((0, 9, 60))), resolution=0xE728), "timed by film frames"),
-        (midi.file(midi.track(*midi.notes((0, 9, 60))), resolution=0), "a quarter note of no ticks"),
+        (midi.file(midi.track(*midi.notes((0, 9, 60))), resolution=0), "zero ticks per quarter note"),
         (midi.file(b"\x00\x3c\x50\x00"), "data where an event should be"),
         (midi.file(b"\x00\x90\x3c\xf0\x00"), "data where an event should be"),
         (midi.file(b"\x00\xf4\x3c\x10\x00"), "data where an event should be"),

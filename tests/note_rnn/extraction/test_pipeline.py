@@ -119,7 +119,7 @@ def test_tempi_do_not_matter_unless_they_are_to_cut(midi):
 
 def test_bars_of_no_whole_steps(midi):
     data = midi.file(midi.track((0, midi.meta(0x58, [3, 5])), *midi.scale()))
-    assert extracted(data) == ([], {"a bar of no whole number of sixteenths": 1})
+    assert extracted(data) == ([], {"a bar is not a whole number of sixteenths": 1})
     assert len(extracted(data, bar_steps=16)[0]) == 1
 
 
@@ -248,7 +248,7 @@ def test_notes_of_a_song_beside_the_grid_are_moved_whole(midi, resolution):
 
 
 def test_a_file_gives_no_more_steps_than_it_may(midi, monkeypatch):
-    monkeypatch.setattr("note_rnn.extraction.pipeline.MOST_STEPS", 256)
+    monkeypatch.setattr("note_rnn.extraction.pipeline.MAX_STEPS_PER_FILE", 256)
     melodies, reasons = extracted(midi.file(*[midi.track(*midi.scale())] * 3))
     assert [len(melody) for melody in melodies] == [128, 128]
     assert reasons == {"beyond 256 sixteenths in one file": 1}
@@ -278,7 +278,7 @@ def test_from_a_path(midi, tmp_path):
     assert melody.dtype == np.int64
     assert len(extract_melodies(tmp_path / "tune.mid", Extraction(min_bars=9))) == 0
     (tmp_path / "text.mid").write_text("no music")
-    with pytest.raises(MelodyFileError, match=r"text\.mid has no melody that can be read: not a MIDI file\.$"):
+    with pytest.raises(MelodyFileError, match=r"text\.mid has no readable melody: not a MIDI file\.$"):
         extract_melodies(tmp_path / "text.mid")
     with pytest.raises(MelodyFileError, match="There is no file"):
         extract_melodies(tmp_path / "none.mid")

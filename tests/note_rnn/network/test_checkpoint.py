@@ -104,8 +104,8 @@ def test_flipped_bit_is_noticed(small_prior, tmp_path):
     ("content", "sentence"),
     [
         (None, "No Note RNN at"),
-        (b"", "is no readable safetensors file"),
-        (b"x" * 500, "is no readable safetensors file"),
+        (b"", "is not a readable safetensors file"),
+        (b"x" * 500, "is not a readable safetensors file"),
     ],
 )
 def test_missing_or_foreign_file(content, sentence, tmp_path):
@@ -119,7 +119,7 @@ def test_missing_or_foreign_file(content, sentence, tmp_path):
 def test_truncated_file(small_prior, tmp_path):
     path = save_note_rnn(small_prior, tmp_path / "prior")
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match="is no readable safetensors file"):
+    with pytest.raises(CheckpointError, match="is not a readable safetensors file"):
         load_note_rnn(path)
 
 
@@ -137,5 +137,5 @@ def test_weights_of_another_architecture(small_prior, tmp_path):
 
 def test_another_vocabulary(tmp_path):
     path = save_note_rnn(NoteRNN(4), tmp_path / "prior", {"vocabulary": "88 keys"})
-    with pytest.raises(CheckpointError, match="another vocabulary"):
+    with pytest.raises(CheckpointError, match="a vocabulary other than"):
         load_note_rnn(path)

@@ -99,7 +99,7 @@ def test_places_weights_and_gradients_may_lie_anyhow_in_memory() -> None:
 def test_a_library_of_another_version_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fused_lstm._load() is not None
     monkeypatch.setattr(fused_lstm, "_VERSION", fused_lstm._VERSION + 1)
-    with pytest.warns(UserWarning, match="of another version: install the package again"):
+    with pytest.warns(UserWarning, match="has another version: install the package again"):
         assert fused_lstm._load() is None
 
 

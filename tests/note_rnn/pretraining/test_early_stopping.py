@@ -63,7 +63,7 @@ def test_the_weights_with_the_fewest_nats_are_kept(prescribed):
     assert scored.best == HeldOut(1.0, 0.2, 10)
     assert scored.best_update == 4
     assert not are_equal(weights[1], weights[-1])
-    scored.keep_best()
+    scored.restore_best()
     assert are_equal(weights[1], scored.training.model.state_dict())
 
 
@@ -99,13 +99,13 @@ def test_a_scored_training_that_is_left_goes_on_to_the_same_end(prescribed, left
     assert before + [update.loss for update, _ in on] == losses
     assert on.best_update == whole.best_update == 4
     assert on.best.nats == whole.best.nats == 1.0
-    whole.keep_best()
-    on.keep_best()
+    whole.restore_best()
+    on.restore_best()
     assert are_equal(on.training.model.state_dict(), whole.training.model.state_dict())
 
 
 def test_a_state_that_is_missing_or_damaged_is_refused(tmp_path):
-    with pytest.raises(CheckpointError, match="no interrupted training to go on with"):
+    with pytest.raises(CheckpointError, match="no interrupted training to resume"):
         read_state(tmp_path / "state.pt")
     write_state(tmp_path / "state.pt", {"number": 3})
     assert read_state(tmp_path / "state.pt") == {"number": 3}
