@@ -1,4 +1,4 @@
-"""Bad input ends a command with one sentence and a status that tells a script what happened."""
+"""Input errors end a command with one sentence and an exit status for scripts; checks of single arguments."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The progress of a long job, in a terminal or line by line, and when it will end."""
+"""Progress of a long job and its remaining time, in a terminal or line by line."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""`python -m note_rnn.corpus` from its arguments to what is in its files and on the screen."""
+"""`python -m note_rnn.corpus`: arguments, files and output."""
 
 import json
 import sys
@@ -75,7 +75,7 @@ def song(midi, tmp_path):
         ("--key estimate", [96], 14),
     ],
 )
-def test_each_option_takes_what_it_says(run, song, tmp_path, options, lengths, first_token):
+def test_each_option_has_its_effect(run, song, tmp_path, options, lengths, first_token):
     """By its signature of G the scale of C becomes one from F on, token 19; by its notes it stays in C, token 14."""
     run("build", song, "--out", tmp_path / "mine", "--workers", 0, *options.split())
     segments = read_corpus(tmp_path / "mine.npz").segments

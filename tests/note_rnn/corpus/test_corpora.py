@@ -1,3 +1,5 @@
+"""Corpora of music21's collections: parsing, cache, provenance and split."""
+
 import importlib.util
 import json
 from concurrent.futures.process import BrokenProcessPool

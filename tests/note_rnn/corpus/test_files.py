@@ -1,4 +1,4 @@
-"""Corpus files: what is written is read, and what is none is refused."""
+"""Corpus files: round trips, and errors for files that are not corpora."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Files as they come, hard ones too: read sensibly or dropped with the reason, never an exception, a hang or a loss."""
+"""Reading of arbitrary files: read or dropped with the reason, never an exception, a hang or a silent loss."""
 
 import os
 import random
@@ -253,7 +253,7 @@ def originals(midi):
 
 
 def check_sensible(result):
-    """A file gives tokens, or says why it gives none."""
+    """A file yields tokens, or a reason why not."""
     assert result.tunes or result.reasons
     assert all(segment.min() >= 0 and segment.max() <= 37 for tune in result.tunes for segment in tune.segments)
     assert not any(reason.startswith("not readable") for reason in result.reasons)

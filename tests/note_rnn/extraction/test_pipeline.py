@@ -1,4 +1,4 @@
-"""MIDI files in, melodies out, by hand."""
+"""Melodies extracted from MIDI files, checked by hand."""
 
 import numpy as np
 import pytest
@@ -101,7 +101,7 @@ def test_it_is_moved_by_the_key_signature_or_else_by_its_notes(midi, signature, 
     assert extracted(data, key="estimate")[0] == [[SCALE[n % 14] for n in range(128)]]
 
 
-def test_a_change_of_key_cuts_and_the_meter_says_how_long_a_bar_is(midi):
+def test_a_key_change_cuts_and_the_meter_determines_the_bar(midi):
     changes = [(0, midi.meta(0x58, [3, 2])), (0, midi.meta(0x59, [0, 0])), (64 * STEP, midi.meta(0x59, [1, 0]))]
     data = midi.file(midi.track(*changes), midi.track(*midi.scale()))
     melodies, reasons = extracted(data, min_bars=5)
@@ -223,7 +223,7 @@ def test_changes_cut_only_where_they_are_used(midi):
     }
 
 
-def test_a_note_that_goes_on_into_the_next_section_ends_there(midi):
+def test_a_note_ends_with_its_section(midi):
     events = midi.scale(number=15) + midi.notes((15 * STEP, 40 * STEP, 74))
     change = midi.track((20 * STEP, midi.meta(0x59, [0, 0])))
     (melody,), reasons = extracted(midi.file(change, midi.track(*events)), min_bars=1, key="signature")

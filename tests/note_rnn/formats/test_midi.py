@@ -1,3 +1,5 @@
+"""MIDI files: round trips, files from elsewhere, and errors."""
+
 import contextlib
 import warnings
 

@@ -1,8 +1,8 @@
-"""Magenta's checkpoints become Note RNNs that say what the original graph said; what is damaged is told in a sentence.
+"""Conversion of Magenta's checkpoints: outputs equal the original graph's; damaged files are refused in one sentence.
 
 The checkpoints in `magenta/` were written by TensorFlow 2.15 from Magenta's own graphs, with weights of ours, and
-`golden.npz` holds the logits of these graphs. The weights of `basic_rnn` were not trained: its tokens 0 and 1 are told
-apart by name alone.
+`golden.npz` holds the logits of these graphs. The weights of `basic_rnn` were not trained: only names distinguish its
+tokens 0 and 1.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ def logits_of(model: NoteRNN, tokens: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", ["rl_tuner_v2.index", "rl_tuner_published_names.ckpt"])
-def test_the_original_note_rnn_says_what_it_said(checkpoints, name):
+def test_the_original_note_rnn_has_the_same_outputs(checkpoints, name):
     source = read_source(checkpoints / name)
     model = build_note_rnn(source, token_order(source))
     golden = np.load(FILES / "golden.npz")
@@ -59,7 +59,7 @@ def test_the_original_note_rnn_says_what_it_said(checkpoints, name):
 @pytest.mark.parametrize(
     "name", ["basic_rnn_v2.index", "basic_rnn_v2_tf10_names.index", "basic_rnn_v1_tf011_names.ckpt", "basic_rnn.mag"]
 )
-def test_a_basic_rnn_says_what_it_said_of_tokens_whose_meaning_was_swapped(checkpoints, name):
+def test_a_basic_rnn_has_the_same_outputs_for_swapped_tokens(checkpoints, name):
     source = read_source(checkpoints / name)
     model = build_note_rnn(source, token_order(source))
     golden = np.load(FILES / "golden.npz")
@@ -68,7 +68,7 @@ def test_a_basic_rnn_says_what_it_said_of_tokens_whose_meaning_was_swapped(check
     np.testing.assert_allclose(logits, golden["basic_rnn_logits"][:, SWAPPED], rtol=0, atol=1e-4)
 
 
-def test_the_order_of_tokens_can_be_told(checkpoints):
+def test_the_order_of_tokens_can_be_given(checkpoints):
     golden = np.load(FILES / "golden.npz")
     model = build_note_rnn(read_source(checkpoints / "basic_rnn.mag"), "rl_tuner")
     logits = logits_of(model, golden["basic_rnn_tokens"])
@@ -94,9 +94,9 @@ def test_a_folder_names_its_newest_checkpoint(checkpoints, tmp_path):
 def network(sizes: list[int], scope: str = "", cell: str = "basic_lstm_cell") -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     variables = {}
-    for layer, (heard, units) in enumerate(zip([38, *sizes], sizes, strict=False)):
+    for layer, (inputs, units) in enumerate(zip([38, *sizes], sizes, strict=False)):
         name = f"{scope}rnn/multi_rnn_cell/cell_{layer}/{cell}"
-        variables[f"{name}/kernel"] = rng.normal(size=(heard + units, 4 * units)).astype(np.float32)
+        variables[f"{name}/kernel"] = rng.normal(size=(inputs + units, 4 * units)).astype(np.float32)
         variables[f"{name}/bias"] = rng.normal(size=4 * units).astype(np.float32)
     variables[f"{scope}fully_connected/weights"] = rng.normal(size=(sizes[-1], 38)).astype(np.float32)
     variables[f"{scope}fully_connected/biases"] = rng.normal(size=38).astype(np.float32)
@@ -162,17 +162,17 @@ def test_another_network_is_refused(variables, sentence):
         build_note_rnn(source_of(variables), "rl_tuner")
 
 
-def test_the_command_writes_weights_and_says_where_they_come_from(checkpoints, tmp_path, monkeypatch, capsys):
+def test_the_command_writes_weights_and_records_their_source(checkpoints, tmp_path, monkeypatch, capsys):
     out = tmp_path / "prior"
     monkeypatch.setattr(sys, "argv", ["import_magenta", str(checkpoints / "basic_rnn.mag"), "--out", str(out)])
     run_command(import_magenta.main)
     assert f"Saved {out}.safetensors" in capsys.readouterr().out
     card = read_model_card(out)
     assert card["architecture"] == {"hidden_size": [64, 64], "cell": "lstm"}
-    told = card["imported"]
-    assert (told["file"], told["token_order"]) == ("basic_rnn.mag", "magenta")
-    assert told["bundle"]["generator"] == "basic_rnn"
-    assert told["sha256"] == {"basic_rnn.mag": hashlib.sha256((FILES / "basic_rnn.mag").read_bytes()).hexdigest()}
+    imported = card["imported"]
+    assert (imported["file"], imported["token_order"]) == ("basic_rnn.mag", "magenta")
+    assert imported["bundle"]["generator"] == "basic_rnn"
+    assert imported["sha256"] == {"basic_rnn.mag": hashlib.sha256((FILES / "basic_rnn.mag").read_bytes()).hexdigest()}
     assert json.loads((tmp_path / "prior.json").read_text()) == card
     assert load_note_rnn(out).widths == (64, 64)
 

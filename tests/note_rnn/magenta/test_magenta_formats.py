@@ -1,4 +1,4 @@
-"""Checkpoints and bundles written here byte by byte: variables in several shards, of other types, of odd shapes."""
+"""Checkpoints and bundles built byte by byte: variables in several shards, of other types, of unusual shapes."""
 
 import struct
 import sys
@@ -143,14 +143,14 @@ def network(cell: str = "basic_lstm_cell", units: int = 3) -> dict[str, np.ndarr
     return {name: rng.normal(size=size).astype(np.float32) for name, size in shapes.items()}
 
 
-def test_a_bundle_is_a_checkpoint_and_what_it_says_of_itself(tmp_path):
+def test_a_bundle_is_a_checkpoint_with_descriptions(tmp_path):
     generator, details = field(1, "basic_rnn") + field(2, "A basic one"), field(1, "of ours")
     path = tmp_path / "mine.mag"
     path.write_bytes(field(1, generator) + field(2, v1(network())) + field(4, details))
     source = read_source(path)
     assert (source.path, source.format) == (path, "Magenta bundle")
-    told = {"generator": "basic_rnn", "generator_description": "A basic one", "description": "of ours"}
-    assert source.bundle == told
+    texts = {"generator": "basic_rnn", "generator_description": "A basic one", "description": "of ours"}
+    assert source.bundle == texts
     assert set(source.variables) == set(network())
     path.write_bytes(field(1, generator) + field(2, v1(network())) * 2 + field(4, details))
     with pytest.raises(MagentaFileError, match="2 checkpoints in it, not one"):
@@ -166,7 +166,7 @@ def test_a_bundle_is_a_checkpoint_and_what_it_says_of_itself(tmp_path):
         ("LSTMCell", "rl_tuner"),
     ],
 )
-def test_the_kind_of_cell_tells_what_the_tokens_mean(cell, order):
+def test_the_kind_of_cell_determines_the_meaning_of_the_tokens(cell, order):
     source = Source(Path("model.ckpt"), "arrays", network(cell))
     assert token_order(source) == order
     ours, swapped = (build_note_rnn(source, which) for which in ("rl_tuner", "magenta"))

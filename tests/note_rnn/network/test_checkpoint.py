@@ -1,4 +1,4 @@
-"""Weights and model card survive the disk; what is damaged or foreign is refused in a sentence."""
+"""Checkpoints: weights and model card round-trip; damaged or foreign files are refused in one sentence."""
 
 import json
 
@@ -19,7 +19,7 @@ def test_round_trip_gives_the_same_network_frozen(small_prior, tmp_path):
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
 
 
-def test_card_tells_size_checksum_and_what_the_trainer_adds(small_prior, tmp_path):
+def test_card_has_size_checksum_and_the_fields_of_the_trainer(small_prior, tmp_path):
     path = save_note_rnn(small_prior, tmp_path / "prior", {"corpus": "mine"})
     card = read_model_card(path)
     assert card["architecture"] == {"hidden_size": [12], "cell": "lstm"}

@@ -1,4 +1,4 @@
-"""The compiled LSTM computes what torch.nn.LSTM computes, outputs, states and gradients."""
+"""The compiled LSTM equals torch.nn.LSTM in outputs, states and gradients."""
 
 import shutil
 
@@ -17,7 +17,7 @@ compiled = pytest.mark.skipif(
 )
 
 
-@pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler at hand")
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler available")
 def test_an_installation_with_a_compiler_has_it() -> None:
     assert can_run(nn.LSTM(F, 100), torch.zeros(0))
 

@@ -1,4 +1,4 @@
-"""A training scored as it goes: which weights are kept, when it ends, and that it goes on as if never left."""
+"""Early stopping: the best weights, the end of a training, and resuming without a difference."""
 
 import copy
 
@@ -79,7 +79,7 @@ def test_training_ends_after_as_many_scores_in_a_row_that_were_not_the_best(pres
 
 
 @pytest.mark.parametrize("left_after", [2, 5, 6, 9])
-def test_a_scored_training_that_is_left_goes_on_to_the_same_end(prescribed, left_after, tmp_path):
+def test_an_interrupted_training_resumes_to_the_same_end(prescribed, left_after, tmp_path):
     nats = [3.0, 1.0, 2.0, 2.5, 3.0, 0.1]  # ends at the fifth score, with patience for three
     prescribed(*nats)
     whole = begin(patience=3)
