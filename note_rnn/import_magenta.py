@@ -17,7 +17,7 @@ from note_rnn.network.checkpoint import save_note_rnn
 
 @dataclass(frozen=True)
 class ImportConfig:
-    """Convert the original RL Tuner's checkpoint, or a `basic_rnn` checkpoint or bundle of Magenta's, to a Note RNN.
+    """Convert the original RL Tuner's checkpoint, or Magenta's `basic_rnn` checkpoint or bundle, to a Note RNN.
 
     Then tune it with `melody-rl train --prior PATH`.
     """

@@ -30,7 +30,7 @@ PHRASE = 32
 _CORPUS = "corpus:"
 _NOTE = re.compile(r"([A-G])([#b]?)(\d)")
 _WORD = re.compile(rf"{_NOTE.pattern.replace('(', '(?:')}|-|\.|\S+")
-"""There may be no spaces between sharp notes."""
+"""Between sharp notes there may be no spaces."""
 
 
 class PrimerError(InputError):

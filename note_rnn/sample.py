@@ -42,7 +42,7 @@ class SampleConfig:
     primer: str | None = None
     """Beginning to continue: a MIDI or ABC file, corpus:TITLE, tokens ("14 1 1 1") or notes ("C4 - - - D4 -")."""
     primer_length: int | None = None
-    """Steps of the primer to use (default: all; two bars of tunes from ABC and corpus)."""
+    """Steps of the primer to use (default: all; for tunes from ABC and corpus, two bars)."""
     keep_primer: bool = False
     """Also write the primer, before the melody."""
     temperature: float = 1.0

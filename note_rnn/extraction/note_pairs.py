@@ -15,8 +15,8 @@ Flags = npt.NDArray[np.bool_]
 def paired(times: Integers, keys: Integers, is_note_on: Flags) -> tuple[Integers, Integers]:
     """Return the indices of the messages that start [N] and that end [N] the notes, in order of the ends.
 
-    `times` [E] never decrease; `keys` [E >= 0] identify a pitch on a channel; `is_note_on` [E] separates notes on from
-    notes off. A note that nothing ends is left out.
+    `times` [E] never decrease; `keys` [E], at least 0, identify pitch and channel; `is_note_on` [E] is false for notes
+    off. A note that nothing ends is left out.
     """
     small = keys.astype(np.min_scalar_type(keys.max(initial=0)))  # 16 bits sort four times as fast
     order = np.argsort(small, kind="stable")

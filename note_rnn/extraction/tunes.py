@@ -159,7 +159,7 @@ def without_gaps(notes: Sequence[Event]) -> list[Event]:
 
 
 def transposed(events: Sequence[Event]) -> list[Event]:
-    """Return `events` transposed from their key signatures to C major, then by octaves to the middle of the vocabulary.
+    """Return `events` transposed to a key signature without sharps, then by octaves to the middle of the vocabulary.
 
     A section under another key signature moves by the interval nearest to that of the first section.
     Raises TuneError if the tune is wider than the vocabulary.

@@ -21,8 +21,8 @@ from note_rnn.vocabulary import VOCABULARY_SIZE
 TokenOrder = Literal["rl_tuner", "magenta"]
 """Meaning of tokens 0 and 1: note off and no event, as in this package (rl_tuner), or the reverse (magenta)."""
 
-# Names in TensorFlow from 1.2 on, 1.0, and 0.11 (the published RL Tuner checkpoint). Names that go on after these are
-# those of an optimizer's own variables.
+# Names in TensorFlow from 1.2 on, 1.0, and 0.11 (the published RL Tuner checkpoint). An optimizer's own variables have
+# these names with suffixes.
 _LAYER = re.compile(
     r"(?P<scope>.*?)(rnn/multi_rnn_cell/cell_|RNN/MultiRNNCell/Cell)(?P<layer>\d+)/"
     r"(?P<cell>lstm_cell|basic_lstm_cell|LSTMCell|BasicLSTMCell)/"
