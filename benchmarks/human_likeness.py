@@ -77,8 +77,8 @@ def compare(config: LikenessConfig) -> Rows:
 
     Raises InputError for runs that cannot be compared, RunError for a missing run, CorpusError without tunes.
     """
-    check_count("--compositions", config.compositions, least=10)
-    check_count("--judged", config.judged, least=10)
+    check_count("--compositions", config.compositions, minimum=10)
+    check_count("--judged", config.judged, minimum=10)
     if not config.temperatures:
         raise InputError("--temperatures needs at least one number.")
     for temperature in config.temperatures:

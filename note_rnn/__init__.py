@@ -1,4 +1,4 @@
-"""What is known of melodies: their 38 tokens, files in and out, corpora, and the LSTM that predicts them."""
+"""Melodies as tokens: the vocabulary, file formats, corpora, and the recurrent network that predicts them."""
 
 from note_rnn.common.atomic_files import replacing, write_json, write_text
 from note_rnn.common.errors import InputError, run_command

@@ -1,4 +1,4 @@
-"""`python -m note_rnn.import_magenta FILE --out prior`: make a Note RNN of a checkpoint of Magenta's."""
+"""`python -m note_rnn.import_magenta FILE --out prior`: convert a Magenta checkpoint to a Note RNN."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ import tyro
 
 from note_rnn.common.command_line import parse
 from note_rnn.common.errors import run_command
-from note_rnn.magenta.networks import TokenOrder, note_rnn_of, token_order
+from note_rnn.magenta.networks import TokenOrder, build_note_rnn, token_order
 from note_rnn.magenta.sources import read_source
 from note_rnn.network.checkpoint import save_note_rnn
 
 
 @dataclass(frozen=True)
 class ImportConfig:
-    """Make a Note RNN of the original RL Tuner's checkpoint, or of a `basic_rnn` checkpoint or bundle of Magenta's.
+    """Convert the original RL Tuner's checkpoint, or Magenta's `basic_rnn` checkpoint or bundle, to a Note RNN.
 
     Then tune it with `melody-rl train --prior PATH`.
     """
@@ -26,21 +26,21 @@ class ImportConfig:
     """A TensorFlow checkpoint (V1: one file; V2: its .index, beside its .data files), a Magenta bundle (.mag), or a
     folder with a file named checkpoint."""
     out: Path = Path("priors/magenta.safetensors")
-    """Where the weights go; the model card is written beside them as .json."""
+    """File for the weights; the model card is written beside it as .json."""
     token_order: Literal["auto", "rl_tuner", "magenta"] = "auto"
-    """What tokens 0 and 1 mean to the network: note off and no event (rl_tuner), or no event and note off (magenta). By
-    default a basic_rnn is Magenta's and the RL Tuner's own network is not. If what it composes holds notes where it
-    should be silent, and is silent where it should hold them, it is the other."""
+    """Meaning of tokens 0 and 1 in the network: note off and no event (rl_tuner), or no event and note off (magenta).
+    By default magenta for a basic_rnn, and rl_tuner for the RL Tuner's own network. If its melodies hold notes where
+    they should be silent, and are silent where they should hold them, choose the other."""
 
 
 def import_magenta(config: ImportConfig) -> Path:
-    """Read and save as `config` says; return the path of the weights.
+    """Convert the source as configured; return the path of the weights.
 
-    Raises MagentaFileError for a file that cannot be used, OSError where nothing can be written.
+    Raises MagentaFileError for a file that cannot be used, OSError if the weights cannot be written.
     """
     source = read_source(config.source)
     order: TokenOrder = token_order(source) if config.token_order == "auto" else config.token_order
-    model = note_rnn_of(source, order)
+    model = build_note_rnn(source, order)
     card = {
         "imported": {
             "file": source.path.name,

@@ -1,4 +1,4 @@
-"""Markov melodies: each token drawn as it follows the last few somewhere in a corpus.
+"""Markov melodies: each token drawn from those that follow the last few in a corpus.
 
 Shapes: B melodies, T steps, N tokens of all training segments, K the order.
 """
@@ -10,13 +10,13 @@ import numpy as np
 from note_rnn.vocabulary import VOCABULARY_SIZE, Tokens
 
 _START = VOCABULARY_SIZE
-"""What stands before a segment."""
+"""Padding before a segment."""
 
 
 def markov_melodies(segments: Sequence[Tokens], order: int, size: int, length: int, rng: np.random.Generator) -> Tokens:
-    """Return `size` melodies [B, T] of `length` steps drawn from the Markov chain of an `order` of `segments`.
+    """Return `size` melodies [B, T] of `length` steps, drawn from the Markov chain of order `order` of `segments`.
 
-    They begin as segments do. Where the last K tokens are only at the end of a segment, the last K - 1 decide.
+    They begin as segments do. Where nothing follows the last K tokens, the last K - 1 are the context.
     """
     contexts, tokens = _contexts(segments, order)
     ranks = [np.argsort(context, kind="stable") for context in contexts]
@@ -35,7 +35,7 @@ def markov_melodies(segments: Sequence[Tokens], order: int, size: int, length: i
 
 
 def _contexts(segments: Sequence[Tokens], order: int) -> tuple[list[Tokens], Tokens]:
-    """Return the codes [N] of what stands before each token, for contexts of 0..`order` tokens, and the tokens [N]."""
+    """Return the codes [N] of the contexts of 0..`order` tokens before each token, and the tokens [N]."""
     padded = [np.concatenate([np.full(order, _START), segment]) for segment in segments]
     rows = np.concatenate([np.lib.stride_tricks.sliding_window_view(row, order + 1) for row in padded])
     return _codes(rows[:, :-1]), rows[:, -1]

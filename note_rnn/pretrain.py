@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         if not replace(config, out=out).state_path.exists():
             raise
-        sys.exit(f"Stopped; go on with: {command_name()} --resume {out}")
+        sys.exit(f"Stopped; resume with: {command_name()} --resume {out}")
 
 
 if __name__ == "__main__":

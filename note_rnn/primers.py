@@ -1,4 +1,4 @@
-"""What a melody starts from: a MIDI or ABC file, a tune of the corpus, tokens, or notes written as text.
+"""Primers, from which melodies start: a MIDI or ABC file, a tune of the corpus, tokens, or notes written as text.
 
 P steps.
 """
@@ -25,12 +25,12 @@ from note_rnn.vocabulary import (
 )
 
 PHRASE = 32
-"""Steps of a tune that are taken if nothing else is asked for: two bars."""
+"""Steps taken from a tune if no length is given: two bars."""
 
 _CORPUS = "corpus:"
 _NOTE = re.compile(r"([A-G])([#b]?)(\d)")
 _WORD = re.compile(rf"{_NOTE.pattern.replace('(', '(?:')}|-|\.|\S+")
-"""Sharp notes in a row are written without spaces between them."""
+"""Between sharp notes there may be no spaces."""
 
 
 class PrimerError(InputError):
@@ -38,15 +38,15 @@ class PrimerError(InputError):
 
 
 def read_primer(source: str | Path | npt.ArrayLike, length: int | None = None, semitones: int = 0) -> Tokens:
-    """Return the primer [P] that `source` says, its first `length` steps if that is given.
+    """Return the primer [P] in `source`, or its first `length` steps.
 
     :param source: tokens, as an array or as text ("14 1 1 1 16 1"); notes as `melody_text` writes them
-        ("C4 - - - D4 -", a dot for silence); a MIDI file, taken as it sounds; a file of tunes that music21 reads (ABC,
-        MusicXML), of which the first counts; "corpus:TITLE", a tune of the default collections.
-    :param semitones: what tunes of ABC and corpus, which are in C major or A minor, are moved by. If no `length` is
-        given, their first two bars are taken.
+        ("C4 - - - D4 -", a dot for silence); a MIDI file, taken as it sounds; the first tune of a file that music21
+        reads (ABC, MusicXML); "corpus:TITLE", a tune of the default collections.
+    :param semitones: transposition of tunes from ABC and the corpus, which are in C major or A minor. If no `length`
+        is given, their first two bars are taken.
 
-    Raises PrimerError, MelodyFileError or CorpusError where there is no melody, VocabularyError for what is no token.
+    Raises PrimerError, MelodyFileError or CorpusError if there is no melody, VocabularyError for an invalid token.
     """
     if length is not None and length < 1:
         raise PrimerError(f"The length of a primer must be at least 1 step, not {length}.")
@@ -62,9 +62,9 @@ def read_primer(source: str | Path | npt.ArrayLike, length: int | None = None, s
 
 
 def parse_notes(text: str) -> Tokens:
-    """Return the tokens [P] of notes written as `melody_text` writes them, bar lines and numbers of bars left out.
+    """Return the tokens [P] of notes written as `melody_text` writes them, ignoring bar lines and bar numbers.
 
-    A note's name starts it, `-` lets it go on, `.` is silence. Raises VocabularyError for anything else.
+    A name starts a note, `-` continues it, `.` is silence. Raises VocabularyError for anything else.
     """
     tokens: list[int] = []
     silent = True
@@ -85,7 +85,7 @@ def parse_token(word: str) -> int:
         return int(check_tokens([int(word)])[0])
     note = _NOTE.fullmatch(word)
     if note is None:
-        raise VocabularyError(f"{word!r} is no token: give a number 0..37, a note such as C4 or F#4, - or a dot.")
+        raise VocabularyError(f"{word!r} is not a token: give a number 0..37, a note such as C4 or F#4, - or a dot.")
     letter, accidental, octave = note.groups()
     return pitch_to_token(12 * (int(octave) + 1) + LETTERS[letter] + ACCIDENTALS[accidental])
 
@@ -111,12 +111,12 @@ def _first_tune(path: Path) -> Tokens:
         raise PrimerError(f"There is no file {path} to start from.")
     tune = next(iter(read_tunes(path)), None)
     if tune is None or not tune.segments:
-        raise PrimerError(f"{path} has no tune to start from: {tune.dropped if tune else 'there is none in it'}.")
+        raise PrimerError(f"{path} has no tune to start from: {tune.dropped if tune else 'it contains none'}.")
     return tune.segments[0]
 
 
 def _tune_of_corpus(title: str) -> Tokens:
-    """Return the first part of the first tune whose title has `title` in it, whatever the case."""
+    """Return the first segment of the first tune whose title contains `title`, ignoring case."""
     corpus = load_corpus()
     found = [tune for tune, name in enumerate(corpus.titles) if title.strip().lower() in name.lower()]
     if not found:

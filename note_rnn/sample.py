@@ -1,4 +1,4 @@
-"""`python -m note_rnn.sample --prior PATH --out DIR`: let a Note RNN go on from a primer, or from nothing.
+"""`python -m note_rnn.sample --prior PATH --out DIR`: draw melodies from a Note RNN, with or without a primer.
 
 Shapes: N melodies, T steps, P steps of the primer, A = 38 tokens.
 """
@@ -25,37 +25,37 @@ from note_rnn.vocabulary import Tokens
 
 @dataclass(frozen=True)
 class SampleConfig:
-    """Draw melodies from a Note RNN, and write them as MIDI, with a file that says how to draw them again.
+    """Draw melodies from a Note RNN, and write them as MIDI, with a file of the settings that reproduce them.
 
-    What a tuned agent composes is heard by `python -m agents.compose RUN`.
+    For the pieces of a tuned agent use `python -m agents.compose RUN`.
     """
 
     prior: str = "default"
-    """The Note RNN: "default", "bars" (of pieces that begin on a bar line), or the .safetensors file that pretraining
-    or import_magenta wrote."""
+    """Note RNN: "default", "bars" (for pieces that begin on a bar line), or a .safetensors file written by pretrain or
+    import_magenta."""
     out: Path = Path("samples")
-    """Folder for the melodies, and for samples.json: settings, tokens, and how likely the Note RNN finds each."""
+    """Folder for the melodies, and for samples.json: settings, tokens, and each melody's log probability per token."""
     n: int = 16
-    """Melodies."""
+    """Number of melodies."""
     length: int = 64
-    """Sixteenths of each, not counting the primer."""
+    """Sixteenths per melody, not counting the primer."""
     primer: str | None = None
-    """What to go on from: a MIDI or ABC file, corpus:TITLE, tokens ("14 1 1 1") or notes ("C4 - - - D4 -")."""
+    """Beginning to continue: a MIDI or ABC file, corpus:TITLE, tokens ("14 1 1 1") or notes ("C4 - - - D4 -")."""
     primer_length: int | None = None
-    """Steps of the primer that are taken (default: all; of ABC and corpus two bars)."""
+    """Steps of the primer to use (default: all; for tunes from ABC and corpus, two bars)."""
     keep_primer: bool = False
-    """Write the primer too, before the melody."""
+    """Also write the primer, before the melody."""
     temperature: float = 1.0
-    """Below 1 the likely becomes likelier, above 1 the unlikely."""
+    """Sampling temperature: below 1 likely tokens become likelier, above 1 unlikely ones."""
     top_p: float = 1.0
-    """Draw from the likeliest tokens alone that make up this share of all probability."""
+    """Draw only from the fewest likeliest tokens whose probabilities sum to at least this share."""
     seed: int = 0
-    """Seed; the same seed and settings give the same melodies."""
+    """Random seed; the same seed and settings give the same melodies."""
     bpm: float = 120.0
-    """Quarter notes a minute."""
+    """Quarter notes per minute."""
 
     def check(self) -> None:
-        """Raise InputError for what cannot be drawn or written."""
+        """Raise InputError for settings out of range."""
         check_count("--n", self.n)
         check_count("--length", self.length)
         check_above_zero("--temperature", self.temperature)
@@ -65,10 +65,10 @@ class SampleConfig:
 
 
 def sample(config: SampleConfig) -> list[Path]:
-    """Draw and write as `config` says; return the MIDI files.
+    """Draw and write melodies as configured; return the MIDI files.
 
-    Raises CheckpointError, PrimerError or another InputError for what cannot be used, OSError where nothing can be
-    written.
+    Raises CheckpointError, PrimerError or another InputError for settings that cannot be used, OSError if the files
+    cannot be written.
     """
     config.check()
     torch.set_num_threads(1)
@@ -80,14 +80,14 @@ def sample(config: SampleConfig) -> list[Path]:
     files = [config.out / f"melody_{number:0{len(str(config.n))}}.mid" for number in range(1, config.n + 1)]
     for path, melody in zip(files, melodies, strict=True):
         write_midi(np.concatenate([primer, melody]) if config.keep_primer else melody, path, config.bpm)
-    write_json(config.out / "samples.json", _told(config, files, primer, melodies, log_prob))
+    write_json(config.out / "samples.json", _record(config, files, primer, melodies, log_prob))
     return files
 
 
-def _told(
+def _record(
     config: SampleConfig, files: list[Path], primer: Tokens, melodies: Tokens, log_prob: npt.NDArray[np.float64]
 ) -> dict[str, Any]:
-    """Return what is needed to draw the same again, and what was drawn; log_prob is in nats per token."""
+    """Return the settings that reproduce the melodies, and the melodies; log_prob is in nats per token."""
     rows = zip(files, map(_text, melodies), (log_prob / config.length).tolist(), strict=True)
     return {
         "settings": asdict(config),
@@ -99,7 +99,7 @@ def _told(
 
 
 def _text(tokens: Tokens) -> str:
-    """Return `tokens` as --primer takes them."""
+    """Return `tokens` in the format of --primer."""
     return " ".join(map(str, tokens))
 
 

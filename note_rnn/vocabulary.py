@@ -1,7 +1,7 @@
 """The 38 tokens of a melody, one per sixteenth note.
 
-0 is note off, 1 is no event (whatever sounds goes on), 2..37 start MIDI pitch 48..83 (C3..B5, middle C = 60 = token
-14). Shapes: B melodies, T steps, A = 38 tokens.
+0 is note off, 1 is no event (a note or a silence continues), 2..37 start MIDI pitch 48..83 (C3..B5, middle C = 60 =
+token 14). Shapes: B melodies, T steps, A = 38 tokens.
 """
 
 import numpy as np
@@ -40,10 +40,10 @@ def token_to_pitch(token: int) -> int:
 
 
 def transposed(tokens: npt.NDArray[np.integer], semitones: int) -> Tokens:
-    """Return `tokens`, of any shape, with every pitch moved by so many `semitones`.
+    """Return `tokens`, of any shape, with every pitch moved by `semitones`.
 
-    What would leave the vocabulary at one end comes in at the other, by three octaves: every note keeps its name, and
-    moving back gives the same tokens again.
+    A pitch that would leave the vocabulary is moved by three octaves, to its other end: every note keeps its name, and
+    the opposite transposition restores the tokens.
     """
     pitches = (tokens.astype(np.int64) - FIRST_PITCH_TOKEN + semitones) % (MAX_PITCH - MIN_PITCH + 1)
     return np.where(tokens >= FIRST_PITCH_TOKEN, pitches + FIRST_PITCH_TOKEN, tokens)
@@ -52,7 +52,7 @@ def transposed(tokens: npt.NDArray[np.integer], semitones: int) -> Tokens:
 def check_tokens(tokens: npt.ArrayLike, ndim: int | None = None) -> Tokens:
     """Return `tokens` as an int64 array, of `ndim` dimensions if given.
 
-    Raises VocabularyError if they are not integers 0..37 or have another number of dimensions; names the first bad one.
+    Raises VocabularyError if they have another number of dimensions or are not integers 0..37, naming the first.
     """
     array = np.asarray(tokens)
     if ndim is not None and array.ndim != ndim:

@@ -389,7 +389,7 @@ def test_an_impossible_setting_is_told(arguments, sentence, small_prior_file, tm
 def test_corrupt_weights_are_told(tmp_path, capsys):
     (tmp_path / "bad.safetensors").write_bytes(b"no weights at all")
     assert run_main("--prior", str(tmp_path / "bad")) == 2
-    assert "is no readable safetensors file" in capsys.readouterr().err
+    assert "is not a readable safetensors file" in capsys.readouterr().err
 
 
 def test_a_folder_with_a_run_is_not_overwritten(finished_run, small_prior_file, capsys):

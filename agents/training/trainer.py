@@ -95,7 +95,7 @@ def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, en
     model.set_logger(_logger(run, model.num_timesteps))
     save = SaveCallback(config.total_timesteps // config.checkpoints, run.save)
     with Progress(config.total_timesteps, config.algo, "steps", done=model.num_timesteps) as progress:
-        watch = CollapseWatch(config.on_collapse, progress.say)
+        watch = CollapseWatch(config.on_collapse, progress.write)
         callbacks: list[BaseCallback] = [
             save,
             EvaluationCallback(

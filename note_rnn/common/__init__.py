@@ -1,1 +1,1 @@
-"""Utilities of every package: errors, progress, files written whole, categorical distributions, the command line."""
+"""Utilities shared by all packages: errors, progress, atomic files, categorical distributions, the command line."""

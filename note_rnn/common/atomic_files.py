@@ -1,4 +1,4 @@
-"""Writing files so that nothing already written is lost: to a temporary name beside the target, then renamed."""
+"""Atomic file writing: to a temporary file beside the target, which then replaces it."""
 
 import json
 import os
@@ -11,9 +11,9 @@ from typing import Any
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path in the folder of `path`, made if need be; on success it takes the place of `path`.
+    """Yield a temporary path in the folder of `path`, created if missing; on success it replaces `path`.
 
-    On an exception the temporary file goes and `path` stays as it was. Raises OSError where the folder cannot be
+    On an exception the temporary file is removed and `path` stays as it was. Raises OSError if the folder cannot be
     written.
     """
     target = Path(path)
@@ -30,14 +30,14 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write `text` to the file `path`, in UTF-8; raises OSError where the folder cannot be written."""
+    """Write `text` to the file `path`, in UTF-8; raises OSError if the folder cannot be written."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: str | Path, content: Any) -> None:
-    """Write `content` to the file `path` as JSON for people; what JSON has no form for as its text.
+    """Write `content` to the file `path` as indented JSON; values without a JSON form are written as their text.
 
-    Raises OSError where the folder cannot be written.
+    Raises OSError if the folder cannot be written.
     """
     write_text(path, json.dumps(content, indent=2, default=str) + "\n")

@@ -1,6 +1,6 @@
-"""Drawing from distributions with NumPy's generators, so that what is drawn can be saved and repeated.
+"""Sampling from categorical distributions with NumPy's generators, so that draws can be saved and repeated.
 
-Shapes: any leading ones, A actions or tokens.
+Shapes: any leading dimensions, A actions or tokens.
 """
 
 from typing import Any
@@ -18,20 +18,20 @@ def log_softmax(logits: Floats) -> Floats:
 
 
 def nucleus(logits: Floats, top_p: float) -> Floats:
-    """Return `logits` [..., A], -inf but for the fewest likeliest whose probabilities add up to `top_p` (0..1] or more.
+    """Return `logits` [..., A] with -inf except for the fewest likeliest whose probabilities sum to at least `top_p`.
 
-    Holtzman et al. 2020 (https://arxiv.org/abs/1904.09751), section 3.1.
+    `top_p` is in (0, 1]. Holtzman et al. 2020 (https://arxiv.org/abs/1904.09751), section 3.1.
     """
     order = np.argsort(-logits, axis=-1, kind="stable")
     probabilities = np.take_along_axis(np.exp(log_softmax(logits)), order, -1)
     is_beyond = probabilities.cumsum(-1) - probabilities >= top_p
-    is_left_out = np.zeros_like(is_beyond)
-    np.put_along_axis(is_left_out, order, is_beyond, -1)
-    return np.where(is_left_out, -np.inf, logits)
+    is_excluded = np.zeros_like(is_beyond)
+    np.put_along_axis(is_excluded, order, is_beyond, -1)
+    return np.where(is_excluded, -np.inf, logits)
 
 
 def draw(logits: Floats, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Return for each row of `logits` [..., A] an action drawn with probability softmax(logits)."""
+    """Return an action for each row of `logits` [..., A], drawn with probability softmax(logits)."""
     cumulative = np.exp(logits - logits.max(-1, keepdims=True)).cumsum(-1)
     threshold = rng.random((*logits.shape[:-1], 1)) * cumulative[..., -1:]
     return (cumulative < threshold).sum(-1)

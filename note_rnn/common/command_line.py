@@ -1,4 +1,4 @@
-"""The command line: dataclasses parsed with tyro, help that reads well, mistakes told in one sentence."""
+"""Command-line parsing: dataclasses through tyro, readable help, errors of one sentence."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, overload
 
 import tyro
-from tyro import _errors as mistakes  # not yet public: pyproject.toml names the exact version
+from tyro import _errors as parse_errors  # not yet public: pyproject.toml pins the exact version
 from tyro._arguments import ArgumentDefinition
 from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
 
@@ -22,7 +22,7 @@ Config = TypeVar("Config")
 _METAVARS = {str: "TEXT", int: "INT", float: "FLOAT", Path: "PATH"}
 
 _command: ContextVar[str | None] = ContextVar("command", default=None)
-"""The name of a command that another one calls."""
+"""The command's name where another command runs it."""
 
 
 class CommandLineError(InputError):
@@ -34,27 +34,27 @@ def parse(kind: type[Config], arguments: Sequence[str] | None = None, **options:
 @overload
 def parse(kind: Any, arguments: Sequence[str] | None = None, **options: Any) -> Any: ...
 def parse(kind: Any, arguments: Sequence[str] | None = None, **options: Any) -> Any:
-    """Return an instance of the dataclass `kind`, or of one in a union of them, as the command line asks for.
+    """Return an instance of the dataclass `kind`, or of one in a union of them, parsed from the command line.
 
-    `arguments` are those of the process if None; `options` are tyro's. Raises CommandLineError.
+    `arguments` are those of the process if None; `options` are passed to tyro. Raises CommandLineError.
     """
     names: list[str] = []
-    with mistakes.on_parse_error(lambda mistake: _refuse(mistake, names)):
+    with parse_errors.on_parse_error(lambda event: _raise_error(event, names)):
         return tyro.cli(kind, prog=command_name(), args=arguments, registry=_registry(names), **options)
 
 
 def command_name() -> str:
-    """Return the command as it was typed, without its arguments: "python train.py", "melody-rl compose", ..."""
-    return _command.get() or " ".join(_started())
+    """Return the command as typed, without its arguments: "python train.py", "melody-rl compose" ..."""
+    return _command.get() or " ".join(_invocation())
 
 
 def command_line() -> list[str]:
-    """Return the words of the command as it was typed, with its arguments."""
-    return [*_started(), *sys.argv[1:]]
+    """Return the words of the command as typed, with its arguments."""
+    return [*_invocation(), *sys.argv[1:]]
 
 
 def train_command() -> str:
-    """Return the command that trains, in the form in which the current command was typed."""
+    """Return the training command, in the form in which the current command was typed."""
     typed = command_name()
     if typed.startswith("melody-rl "):
         return "melody-rl train"
@@ -63,7 +63,7 @@ def train_command() -> str:
 
 @contextmanager
 def named(command: str) -> Iterator[None]:
-    """Within it, `command` is what was typed."""
+    """Report `command` as the command that was typed, within the context."""
     token = _command.set(command)
     try:
         yield
@@ -71,8 +71,8 @@ def named(command: str) -> Iterator[None]:
         _command.reset(token)
 
 
-def _started() -> list[str]:
-    """Return how Python was started: by an installed command, python -m MODULE, or python FILE."""
+def _invocation() -> list[str]:
+    """Return how the program was started: an installed command, python -m MODULE, or python FILE."""
     module = getattr(sys.modules["__main__"], "__spec__", None)
     if module is not None:
         return ["python", "-m", module.name.removesuffix(".__main__")]
@@ -81,7 +81,7 @@ def _started() -> list[str]:
 
 
 def _registry(names: list[str]) -> ConstructorRegistry:
-    """Return a rule for tyro that names what the fields of dataclasses take; the options are appended to `names`."""
+    """Return tyro's registry with a rule for the help of dataclass fields; their options are appended to `names`."""
     registry = ConstructorRegistry()
     busy = False
 
@@ -90,7 +90,7 @@ def _registry(names: list[str]) -> ConstructorRegistry:
         nonlocal busy
         if busy or not is_dataclass(info.type):
             return None
-        busy = True  # tyro's own rule is the next to be asked
+        busy = True  # so that tyro's own rule applies to the same type
         try:
             spec = ConstructorRegistry.get_struct_spec(info)
         finally:
@@ -104,7 +104,7 @@ def _registry(names: list[str]) -> ConstructorRegistry:
 
 
 def _described(field: StructFieldSpec) -> StructFieldSpec:
-    """Return `field` with its metavar, how its default is written, and its help without line breaks."""
+    """Return `field` with its metavar, the format of its default, and its help without line breaks."""
     bare, *metadata = get_args(field.type) if get_origin(field.type) is Annotated else (field.type,)
     metavar = _metavar(bare)
     if tyro.conf.Positional in metadata:
@@ -122,7 +122,7 @@ def _default(label: str) -> str:
 
 
 def _metavar(kind: Any) -> str | None:
-    """Return what stands for a value of the type `kind` in help; None is not written, though it can be typed."""
+    """Return the placeholder in help for a value of the type `kind`; None is not shown, though it can be typed."""
     origin, parts = get_origin(kind), [each for each in get_args(kind) if each is not NoneType]
     if origin in (Union, UnionType):
         return "|".join(str(_metavar(each)) for each in parts)
@@ -133,23 +133,23 @@ def _metavar(kind: Any) -> str | None:
     return _METAVARS.get(kind)
 
 
-def _refuse(mistake: mistakes.ParseErrorEvent, names: Sequence[str]) -> None:
-    """Raise CommandLineError with what is wrong; what is not known here tyro tells in its own words."""
-    match mistake:
-        case mistakes.UnrecognizedArgs(tokens=[token, *_]) if token.startswith("-"):
+def _raise_error(event: parse_errors.ParseErrorEvent, names: Sequence[str]) -> None:
+    """Raise CommandLineError for `event`; events not listed here are left to tyro's own messages."""
+    match event:
+        case parse_errors.UnrecognizedArgs(tokens=[token, *_]) if token.startswith("-"):
             _fail(f"There is no option {token}{_nearest(token, names)}.")
-        case mistakes.UnrecognizedArgs(tokens=[token, *_]):
-            _fail(f"{token!r} is not expected here: {mistake.prog} --help says what is.")
-        case mistakes.InvalidChoice(argument=argument, value=value, choices=choices):
+        case parse_errors.UnrecognizedArgs(tokens=[token, *_]):
+            _fail(f"{token!r} is not expected here: see {event.prog} --help.")
+        case parse_errors.InvalidChoice(argument=argument, value=value, choices=choices):
             _fail(f"{_name(argument)} must be one of {', '.join(choices)}, not {value!r}.")
-        case mistakes.BadValue(argument=argument):
+        case parse_errors.BadValue(argument=argument):
             _fail(f"{_name(argument)} needs a value: {argument.lowered.metavar}.")
-        case mistakes.InstantiationFailure(argument=ArgumentDefinition() as argument):
+        case parse_errors.InstantiationFailure(argument=ArgumentDefinition() as argument):
             _fail(f"{_name(argument)} cannot be read: it takes {argument.lowered.metavar}.")
-        case mistakes.MissingArgs(missing_arguments=missing):
-            _fail(f"Give {' and '.join(_name(each.arg) for each in missing)}: --help says more.")
-        case mistakes.MissingSubcommand(subcommand_spec=spec):
-            _fail(f"Say what to do: {' or '.join(f'{mistake.prog} {name}' for name in spec.parser_from_name)}.")
+        case parse_errors.MissingArgs(missing_arguments=missing):
+            _fail(f"Give {' and '.join(_name(each.arg) for each in missing)}: see --help.")
+        case parse_errors.MissingSubcommand(subcommand_spec=spec):
+            _fail(f"Choose a command: {' or '.join(f'{event.prog} {name}' for name in spec.parser_from_name)}.")
 
 
 def _nearest(word: str, words: Sequence[str]) -> str:

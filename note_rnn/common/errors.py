@@ -1,4 +1,4 @@
-"""Errors of input, which a command reports in one sentence without a traceback, and checks of single arguments."""
+"""Input errors, which a command reports in one sentence without a traceback, and checks of single arguments."""
 
 import math
 import sys
@@ -8,15 +8,15 @@ from pathlib import Path
 
 
 class InputError(ValueError):
-    """Something given by the user cannot be used; the message is one sentence: what, where, what to do."""
+    """An input from the user that cannot be used; the message is one sentence: what, where, what to do."""
 
 
-def check_count(argument: str, value: int, least: int = 1) -> int:
-    """Return `value` if it is a whole number of at least `least`; raises InputError naming the argument."""
+def check_count(argument: str, value: int, minimum: int = 1) -> int:
+    """Return `value` if it is a whole number of at least `minimum`; raises InputError naming the argument."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise InputError(f"{argument} must be a whole number, not {value!r}.")
-    if value < least:
-        raise InputError(f"{argument} must be at least {least}, not {value}.")
+    if value < minimum:
+        raise InputError(f"{argument} must be at least {minimum}, not {value}.")
     return value
 
 
@@ -43,26 +43,26 @@ def check_out_file(out: Path) -> None:
 def check_out_folder(out: Path) -> None:
     """Raise InputError if `out` is a file."""
     if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is no folder: choose another --out.")
+        raise InputError(f"{out} is not a folder: choose another --out.")
 
 
 def is_number(value: object) -> bool:
-    """Return whether `value` is a finite number, and no truth value."""
+    """Return whether `value` is a finite number and not a bool."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def run_command(main: Callable[[], None]) -> None:
-    """Call `main`; on bad input or a file that cannot be read or written, print one sentence and exit with status 2."""
+    """Call `main`; on an input error or an unreadable or unwritable file, print one sentence and exit with status 2."""
     try:
         main()
     except InputError as error:
-        sys.exit(_told(str(error)))
+        sys.exit(_print_error(str(error)))
     except OSError as error:
-        sys.exit(_told(f"{error.strerror or error}: {error.filename}" if error.filename else str(error)))
+        sys.exit(_print_error(f"{error.strerror or error}: {error.filename}" if error.filename else str(error)))
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def _told(sentence: str) -> int:
+def _print_error(sentence: str) -> int:
     print(f"error: {sentence}", file=sys.stderr)
     return 2

@@ -1,4 +1,4 @@
-"""How far a long job is and when it will end: a bar in a terminal, else a plain line every few seconds."""
+"""Progress of a long job and its remaining time: a bar in a terminal, else a plain line every few seconds."""
 
 import sys
 import time
@@ -11,10 +11,10 @@ _SECONDS_BETWEEN_LINES = 15.0
 
 
 class Progress:
-    """Context manager that shows a job of `total` units on stderr; tell it with `advance`.
+    """Context manager that shows the progress of a job of `total` units on stderr; `advance` moves it on.
 
-    :param description: what is going on, in a few words.
-    :param unit: what is counted.
+    :param description: the job in a few words.
+    :param unit: the name of a unit, in the plural.
     :param done: units done before, as when a run is resumed.
     """
 
@@ -23,7 +23,7 @@ class Progress:
         self.description = description
         self.unit = unit
         self.done = self._first = done
-        self._start = self._told = time.monotonic()
+        self._start = self._last_printed = time.monotonic()
         self._note = ""
         self._bar: Any = None
         if sys.stderr.isatty():
@@ -42,8 +42,8 @@ class Progress:
         self.done += units
         if self._bar is not None:
             self._bar.update(units)
-        elif time.monotonic() - self._told > _SECONDS_BETWEEN_LINES:
-            self._tell()
+        elif time.monotonic() - self._last_printed > _SECONDS_BETWEEN_LINES:
+            self._print()
 
     def note(self, text: str) -> None:
         """Show `text` beside the figures from now on."""
@@ -51,25 +51,25 @@ class Progress:
         if self._bar is not None:
             self._bar.set_postfix_str(text)
 
-    def say(self, sentence: str) -> None:
+    def write(self, sentence: str) -> None:
         """Print `sentence` on a line of its own."""
         tqdm.write(sentence, file=sys.stderr)
 
     def close(self) -> None:
-        """Show the last figures."""
+        """Show the final figures."""
         if self._bar is not None:
             self._bar.close()
         else:
-            self._tell()
+            self._print()
 
-    def _tell(self) -> None:
-        self._told = time.monotonic()
-        seconds = self._told - self._start
+    def _print(self) -> None:
+        self._last_printed = time.monotonic()
+        seconds = self._last_printed - self._start
         rate = (self.done - self._first) / max(seconds, 1e-9)
         left = f"{_clock((self.total - self.done) / rate)} left, " if 0 < self.done < self.total and rate else ""
         print(
             f"{self.description}: {self.done:,} of {self.total:,} {self.unit} ({self.done / max(self.total, 1):.0%}), "
-            f"{_clock(seconds)} gone, {left}{rate:,.0f} {self.unit}/s {self._note}".rstrip(),
+            f"{_clock(seconds)} elapsed, {left}{rate:,.0f} {self.unit}/s {self._note}".rstrip(),
             file=sys.stderr,
             flush=True,
         )

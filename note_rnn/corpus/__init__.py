@@ -1,4 +1,4 @@
-"""Corpora of melodies: the tune books that come with music21, and those made of folders of one's own."""
+"""Corpora of melodies: the tune books that come with music21, and those built from your own folders."""
 
 from note_rnn.corpus.collections import (
     DEFAULT_COLLECTIONS,

@@ -1,4 +1,4 @@
-"""`python -m note_rnn.corpus build DIR... --out corpus`: make a corpus of one's own music."""
+"""`python -m note_rnn.corpus build DIR... --out corpus`: build a corpus from your own music."""
 
 import json
 from collections.abc import Sequence
@@ -19,40 +19,40 @@ from note_rnn.extraction.pipeline import Extraction
 
 @dataclass(frozen=True)
 class BuildConfig:
-    """Read all MIDI, ABC, MusicXML and kern files in folders, and keep their melodies.
+    """Read all MIDI, ABC, MusicXML and kern files in folders, and save their melodies as a corpus.
 
-    Then learn them with `python -m note_rnn.pretrain --collections OUT.npz`. What was dropped, and why, is told in
-    the end and for each file in OUT.json. If it is interrupted, the same command goes on where it stopped.
+    Then train on it with `python -m note_rnn.pretrain --collections OUT.npz`. A summary of what was dropped, and why,
+    is printed at the end; OUT.json has it for each file. An interrupted build resumes with the same command.
     """
 
     folders: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Folders of files, whatever folders are in them."""
+    """Folders of files, searched recursively."""
     extraction: tyro.conf.OmitArgPrefixes[Extraction]
-    """What is taken for a melody in a MIDI file."""
+    """Which passages of a MIDI file are melodies."""
     out: Path = Path("corpus")
-    """The corpus is OUT.npz, and the report on it OUT.json."""
+    """The corpus is OUT.npz, its report OUT.json."""
     workers: int | None = None
-    """Processes that read, by default one per core."""
+    """Number of reading processes, by default one per core."""
 
 
 @dataclass(frozen=True)
-class ReportConfig:
-    """Tell again what became of the files of a corpus."""
+class CorpusReportConfig:
+    """Print the report of a corpus again."""
 
     report: Annotated[Path, tyro.conf.Positional]
     """The report of a build, OUT.json."""
     file: str = ""
-    """Tell it also of each file with this in its name."""
+    """Also list the reasons for each file with this text in its name."""
 
 
 def build(config: BuildConfig) -> None:
-    """Build as `config` says, and print the report."""
-    tell(build_corpus(config.folders, config.out, config.extraction, config.workers))
+    """Build the corpus as configured, and print its report."""
+    print_report(build_corpus(config.folders, config.out, config.extraction, config.workers))
     corpus, report = corpus_paths(config.out)
-    print(f"Saved {corpus}, and what became of each file in {report}")
+    print(f"Saved {corpus}, and a report on each file in {report}")
 
 
-def tell(report: Report) -> None:
+def print_report(report: Report) -> None:
     """Print the figures of `report`."""
     console = Console()
     if report.dropped or report.cut:
@@ -61,40 +61,41 @@ def tell(report: Report) -> None:
         print(f"Folder {folder} could not be read: {reason}")
     if report.others:
         print(
-            "Other files, passed over:",
+            "Other files, skipped:",
             ", ".join(f"{n:,} {suffix or '(no suffix)'}" for suffix, n in report.others.items()),
         )
     print(
-        f"{report.melodies:,} melodies ({report.tokens:,} sixteenths) of {report.tunes:,} tunes, from "
+        f"{report.melodies:,} melodies ({report.tokens:,} sixteenths) from {report.tunes:,} tunes in "
         f"{report.files_kept:,} of {report.files:,} files"
     )
 
 
-def tell_again(config: ReportConfig) -> None:
-    """Print the report in a file; raises CorpusError for a file that is none."""
+def print_saved_report(config: CorpusReportConfig) -> None:
+    """Print the report in a file; raises CorpusError if it is not a report."""
     try:
         content = json.loads(config.report.read_text(encoding="utf-8"))
         report = Report(**{each.name: content[each.name] for each in fields(Report)})
     except (ValueError, KeyError, TypeError) as error:
-        raise CorpusError(f"{config.report} is no report of a corpus.") from error
+        raise CorpusError(f"{config.report} is not the report of a corpus: give the OUT.json of a build.") from error
     for name, reasons in {**report.dropped, **report.cut}.items() if config.file else ():
         if config.file in name:
-            what = "dropped" if name in report.dropped else "kept in part"
-            print(f"{name}: {what}:", ", ".join(f"{reason} ({times})" for reason, times in reasons.items()))
-    tell(report)
+            outcome = "dropped" if name in report.dropped else "cut"
+            print(f"{name}: {outcome}:", ", ".join(f"{reason} ({times})" for reason, times in reasons.items()))
+    print_report(report)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     config = parse(
-        Annotated[BuildConfig, tyro.conf.subcommand("build")] | Annotated[ReportConfig, tyro.conf.subcommand("report")],
+        Annotated[BuildConfig, tyro.conf.subcommand("build")]
+        | Annotated[CorpusReportConfig, tyro.conf.subcommand("report")],
         arguments,
         description="A corpus of your own music.",
     )
     if isinstance(config, BuildConfig):
         build(config)
     else:
-        tell_again(config)
+        print_saved_report(config)
 
 
 if __name__ == "__main__":

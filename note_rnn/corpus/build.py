@@ -1,7 +1,7 @@
-"""A corpus of folders: files read in batches, each kept once it is read, so that an interrupted build goes on.
+"""Building a corpus from folders: files are read in batches, each saved once read, so that a build can be resumed.
 
-A batch is a corpus with a `Report` as its provenance. Its file is named by what went into it: files, their sizes and
-times, and the settings. So whatever changes is read again, and nothing else.
+A batch is a corpus with a `Report` as its provenance. Its file is named by a hash of its inputs: the files, their sizes
+and times, and the settings. So only what changed is read again.
 """
 
 import hashlib
@@ -29,22 +29,22 @@ from note_rnn.corpus.workers import read_files
 from note_rnn.extraction.pipeline import Extraction
 
 MIDI_VERSION = 1
-"""Raised with every change of what `extraction` gives, so that batches of before are read again."""
+"""Incremented with every change in the output of `extraction`, so that older batches are read again."""
 FILES_PER_BATCH = 256
 
 
 def build_corpus(
     folders: Sequence[str | Path], out: str | Path, extraction: Extraction | None = None, num_workers: int | None = None
 ) -> Report:
-    """Read all files of melodies in `folders`, write `out`.npz and the report `out`.json, and return the report.
+    """Read all melody files in `folders`, write `out`.npz and the report `out`.json, and return the report.
 
-    :param num_workers: processes that read, by default one per core; 0 for none but this one.
+    :param num_workers: number of reading processes, by default one per core; 0 to read in this process.
 
-    If it is interrupted, the same call goes on where it stopped. Raises CorpusError where a folder is not there, or
-    there are no melodies; then there is the report alone. OSError where nothing can be written.
+    An interrupted build resumes with the same call. Raises CorpusError if a folder is missing, or if there are no
+    melodies (only the report is written then), OSError if the files cannot be written.
     """
     if num_workers is not None:
-        check_count("--workers", num_workers, least=0)
+        check_count("--workers", num_workers, minimum=0)
     extraction = extraction or Extraction()
     target, report_file = corpus_paths(out)
     found = find_files(folders)
@@ -53,32 +53,32 @@ def build_corpus(
     corpus, report = _gathered(found, extraction, parts, workers)
     write_json(report_file, report.as_dict())
     if not corpus.segments:
-        raise CorpusError(f"No melodies in {report.files:,} files: {report_file} says why.")
+        raise CorpusError(f"No melodies in {report.files:,} files: see {report_file} for the reasons.")
     write_corpus(corpus, target)
     shutil.rmtree(parts, ignore_errors=True)
     return report
 
 
 def corpus_paths(out: str | Path) -> tuple[Path, Path]:
-    """Return the files of the corpus and of the report of a build that is called `out`, with .npz or without."""
+    """Return the files of the corpus and of the report of the build `out`, given with or without .npz."""
     name = Path(out).name.removesuffix(".npz")
     return Path(out).with_name(f"{name}.npz"), Path(out).with_name(f"{name}.json")
 
 
 def _gathered(found: Files, extraction: Extraction, parts: Path, workers: int) -> tuple[Corpus, Report]:
-    """Return the corpus and the report of all batches, those that are in the folder `parts` and those read now."""
+    """Return the corpus and the report of all batches, read from the folder `parts` or from their files."""
     files = found.files
     batches = [files[first : first + FILES_PER_BATCH] for first in range(0, len(files), FILES_PER_BATCH)]
     paths = [parts / f"{_fingerprint(batch, extraction)}.npz" for batch in batches]
-    known = {path: part for path in paths if (part := _read_part(path))}
-    pending = [file for batch, path in zip(batches, paths, strict=True) if path not in known for file in batch]
+    finished = {path: part for path in paths if (part := _read_part(path))}
+    pending = [file for batch, path in zip(batches, paths, strict=True) if path not in finished for file in batch]
     with Progress(len(files), "Reading", "files", len(files) - len(pending)) as progress:
         results = _counted(read_files(pending, extraction, workers), progress)
         for batch, path in zip(batches, paths, strict=True):
-            if path not in known:
-                known[path] = _corpus_of(batch, list(islice(results, len(batch))))
-                write_corpus(known[path], path)
-    corpora = [known[path] for path in paths]
+            if path not in finished:
+                finished[path] = _corpus_of(batch, list(islice(results, len(batch))))
+                write_corpus(finished[path], path)
+    corpora = [finished[path] for path in paths]
     report = Report(asdict(extraction), others=dict(found.others.most_common()), unread_folders=found.unread)
     for corpus in corpora:
         report.add(corpus.provenance[0])
@@ -96,7 +96,7 @@ def _counted(results: Iterator[FileResult], progress: Progress) -> Iterator[File
 
 
 def _corpus_of(files: Sequence[File], results: Sequence[FileResult]) -> Corpus:
-    """Return the tunes that were read from `files`, with the report of them as provenance."""
+    """Return the tunes read from `files`, with their report as provenance."""
     tunes = [tune for result in results for tune in result.tunes]
     report = Report({})
     for file, result in zip(files, results, strict=True):
@@ -119,7 +119,7 @@ def _read_part(path: Path) -> Corpus | None:
 
 
 def _fingerprint(files: Sequence[File], extraction: Extraction) -> str:
-    """Return a name for what `files` under these settings give."""
+    """Return a hash of `files` and the settings."""
     content: list[Any] = [EXTRACTION_VERSION, MIDI_VERSION, asdict(extraction)]
     content += [(file.name, *_size_and_time(file.path)) for file in files]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]

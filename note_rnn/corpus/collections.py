@@ -1,4 +1,4 @@
-"""Collections of tunes: the tune books that come with music21, tokenised once and cached, and corpus files."""
+"""Collections of tunes: the tune books that come with music21, tokenised once and cached, or corpus files."""
 
 import importlib.metadata
 import importlib.util
@@ -20,13 +20,13 @@ from note_rnn.extraction.tune_files import Tune, read_tunes
 from note_rnn.vocabulary import Tokens
 
 CACHE_VARIABLE = "MELODY_RL_CACHE"
-"""The environment variable that names a cache folder in place of the user's."""
+"""The environment variable for a cache folder other than the user's."""
 DEFAULT_COLLECTIONS = ("oneills1850", "ryansMammoth")
 EXTRACTION_VERSION = 2
-"""Raised with every change of what `tune_files` gives, so that caches of before are made anew."""
+"""Incremented with every change in the output of `tune_files`, so that older caches are rebuilt."""
 
 SUFFIXES = {".abc", ".xml", ".mxl", ".musicxml", ".krn"}
-"""Of the files that music21 reads."""
+"""Suffixes of the files that music21 reads."""
 
 
 def load_corpus(
@@ -34,15 +34,14 @@ def load_corpus(
     cache_dir: str | Path | None = None,
     num_workers: int | None = None,
 ) -> Corpus:
-    """Return the tunes of `collections` of music21, from the cache or else parsed and cached, and of corpus files.
+    """Return the tunes of music21 `collections`, from the cache or else parsed and cached, and of corpus files.
 
-    :param collections: folders of music21's corpus, which `known_collections` lists, or corpus files (`.npz`).
-    :param cache_dir: by default the folder that the environment variable MELODY_RL_CACHE names, or else the user's
-        cache folder.
-    :param num_workers: processes that parse, by default one per core.
+    :param collections: folders of music21's corpus, as listed by `known_collections`, or corpus files (`.npz`).
+    :param cache_dir: by default the folder in the environment variable MELODY_RL_CACHE, else the user's cache folder.
+    :param num_workers: number of parsing processes, by default one per core.
 
-    Raises CorpusError for an unknown name, a file that is none, or where music21 is not installed, OSError where the
-    cache cannot be written.
+    Raises CorpusError for an unknown name, an invalid file, or if music21 is not installed, OSError if the cache cannot
+    be written.
     """
     if not collections:
         raise CorpusError(f"Name at least one collection, such as {DEFAULT_COLLECTIONS[0]}.")
@@ -53,16 +52,16 @@ def load_corpus(
 def cached_corpus(
     collections: Sequence[str] = DEFAULT_COLLECTIONS, cache_dir: str | Path | None = None
 ) -> Corpus | None:
-    """Return what `load_corpus` does, if all of it is cached; None where it would have to be parsed first."""
+    """Return the corpus of `load_corpus` if it is completely cached, else None."""
     folder = _cache_folder(cache_dir)
     corpora = [_read_cache(folder / _cache_name(name)) for name in collections]
     return None if None in corpora else joined([corpus for corpus in corpora if corpus is not None])
 
 
 def held_out_openings(length: int, cache_dir: str | Path | None = None) -> Tokens | None:
-    """Return the openings [N, `length`] of the default collections' test tunes that are as long, if they are cached.
+    """Return the openings [N, `length`] of the default collections' test tunes that are long enough, if cached.
 
-    None where they have not been read on this machine: that takes minutes, and music21.
+    None if the collections have not been parsed on this machine: that takes minutes, and music21.
     """
     corpus = cached_corpus(cache_dir=cache_dir)
     if corpus is None:
@@ -70,21 +69,21 @@ def held_out_openings(length: int, cache_dir: str | Path | None = None) -> Token
     test = split(corpus).test
     _, first_segments = np.unique(test.tune_of_segment, return_index=True)
     openings = [test.segments[first][:length] for first in first_segments]
-    whole = [opening for opening in openings if len(opening) == length]
-    return np.stack(whole) if whole else None
+    complete = [opening for opening in openings if len(opening) == length]
+    return np.stack(complete) if complete else None
 
 
 def known_collections() -> list[str]:
-    """Return the names of the collections that come with music21; raises CorpusError where it is not installed."""
+    """Return the names of the collections that come with music21; raises CorpusError if it is not installed."""
     return sorted(
         folder.name for folder in _corpus_folder().iterdir() if folder.is_dir() and folder.name[0] not in "_."
     )
 
 
 def parse_collection(name: str, num_workers: int | None = None) -> Corpus:
-    """Return the tunes of a collection of music21, parsed anew and never cached.
+    """Return the tunes of a music21 collection, parsed without the cache.
 
-    Raises CorpusError where it has none that can be used.
+    Raises CorpusError if none of them can be used.
     """
     files = sorted(path for path in (_corpus_folder() / name).rglob("*") if path.suffix.lower() in SUFFIXES)
     tunes: list[Tune] = []
@@ -93,8 +92,8 @@ def parse_collection(name: str, num_workers: int | None = None) -> Corpus:
             tunes += tunes_of_file
             progress.note(f"{len(tunes)} tunes")
             progress.advance()
-    kept = [tune for tune in tunes if tune.segments]
-    if not kept:
+    usable = [tune for tune in tunes if tune.segments]
+    if not usable:
         raise CorpusError(f"Collection {name} has no tune on a grid of sixteenths: choose another.")
     provenance = {
         "collection": name,
@@ -102,22 +101,22 @@ def parse_collection(name: str, num_workers: int | None = None) -> Corpus:
         "extraction": EXTRACTION_VERSION,
         "files": len(files),
         "tunes_read": len(tunes),
-        "tunes_kept": len(kept),
-        "tunes_cut": sum(len(tune.segments) > 1 for tune in kept),
+        "tunes_kept": len(usable),
+        "tunes_cut": sum(len(tune.segments) > 1 for tune in usable),
         "tunes_dropped": dict(Counter(tune.dropped for tune in tunes if not tune.segments).most_common()),
     }
     return Corpus(
-        [segment for tune in kept for segment in tune.segments],
-        np.repeat(np.arange(len(kept)), [len(tune.segments) for tune in kept]),
-        [tune.title for tune in kept],
-        [f"{name}/{tune.source}" for tune in kept],
+        [segment for tune in usable for segment in tune.segments],
+        np.repeat(np.arange(len(usable)), [len(tune.segments) for tune in usable]),
+        [tune.title for tune in usable],
+        [f"{name}/{tune.source}" for tune in usable],
         [provenance],
-        [bars for tune in kept for bars in tune.bars],
+        [bars for tune in usable for bars in tune.bars],
     )
 
 
 def _tunes_of_files(files: Sequence[Path], num_workers: int) -> Iterator[list[Tune]]:
-    """Yield the tunes of each file in order, however many processes read them."""
+    """Yield the tunes of each file, in the order of the files."""
     if num_workers == 1 or len(files) < 2:
         yield from map(read_tunes, files)
         return
@@ -127,17 +126,17 @@ def _tunes_of_files(files: Sequence[Path], num_workers: int) -> Iterator[list[Tu
             for tunes in pool.map(read_tunes, files):
                 yield tunes
                 done += 1
-    except BrokenProcessPool:  # as in a script without a __main__ guard, or short of memory
+    except BrokenProcessPool:  # as in a script without a __main__ guard, or out of memory
         yield from map(read_tunes, files[done:])
 
 
 def _load_collection(name: str, folder: Path, num_workers: int | None) -> Corpus:
     if name.endswith(".npz"):
         return read_corpus(name)
-    known = known_collections()
-    if name not in known:
+    available = known_collections()
+    if name not in available:
         raise CorpusError(
-            f"music21 has no collection {name!r}; it has {', '.join(known)}. Of music of your own, make a corpus "
+            f"music21 has no collection {name!r}; it has {', '.join(available)}. For your own music, build a corpus "
             "first: python -m note_rnn.corpus build FOLDER"
         )
     cache = folder / _cache_name(name)
@@ -153,23 +152,23 @@ def _cache_folder(cache_dir: str | Path | None) -> Path:
 
 
 def _cache_name(collection: str) -> str:
-    """Return the file's name; it differs by version, so that two versions on one machine do not undo each other."""
+    """Return the file name, which contains the version, so that two versions on one machine do not conflict."""
     return f"{collection}-{EXTRACTION_VERSION}.npz"
 
 
 def _read_cache(path: Path) -> Corpus | None:
-    """Return the corpus cached at `path`; None where there is none, it is damaged, or made by other versions."""
+    """Return the corpus cached at `path`; None if it is missing, damaged, or from another version."""
     try:
         corpus = read_corpus(path)
-        (made,) = corpus.provenance
+        (provenance,) = corpus.provenance
         current = (importlib.metadata.version("music21"), EXTRACTION_VERSION)
-        return corpus if (made["music21"], made["extraction"]) == current else None
+        return corpus if (provenance["music21"], provenance["extraction"]) == current else None
     except (OSError, ValueError, KeyError, importlib.metadata.PackageNotFoundError):
         return None
 
 
 def _corpus_folder() -> Path:
-    """Return where music21 keeps its corpus, without the second that importing it takes."""
+    """Return the folder of music21's corpus, without importing music21, which takes a second."""
     spec = importlib.util.find_spec("music21")
     if spec is None or not spec.submodule_search_locations:
         raise CorpusError('The tune books come with music21: pip install "melody-rl[corpus]".')

@@ -1,4 +1,4 @@
-"""A corpus of melodies, and its parts.
+"""The corpus of melodies, and its split into training, validation and test tunes.
 
 A corpus has S segments (token arrays [T], see `tunes`) of N tunes.
 """
@@ -18,38 +18,38 @@ from note_rnn.vocabulary import Tokens
 
 
 class CorpusError(InputError):
-    """A collection that is not there or gives no tunes, or a file that holds no corpus."""
+    """A collection that is missing or has no usable tunes, or a file that is not a corpus."""
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Segments [S] of tunes [N]. Every tune has at least one."""
+    """Segments [S] of tunes [N], at least one per tune."""
 
     segments: list[Tokens]
     """Token arrays [T]."""
     tune_of_segment: npt.NDArray[np.int64]
-    """The tune, 0..N-1, that each segment is part of [S]."""
+    """The tune, 0..N-1, of each segment [S]."""
     titles: list[str]
     """The title of each tune [N]."""
     sources: list[str]
-    """Where each tune stands [N], as `collection/file#number`."""
+    """The source of each tune [N], as `collection/file#number`."""
     provenance: list[dict[str, Any]] = field(default_factory=list)
-    """Of each collection its name, versions, and how many tunes were read, kept, cut, and dropped why."""
+    """For each collection its name, versions, and how many tunes were read, kept, cut, and dropped by reason."""
     bars: list[Bars] = field(default_factory=list)
-    """Meter and first bar line of each segment [S]; empty if unknown."""
+    """Meter and pickup of each segment [S]; empty if unknown."""
 
     @property
     def num_tokens(self) -> int:
-        """The tokens in all segments."""
+        """Number of tokens in all segments."""
         return sum(map(len, self.segments))
 
     def by_collection(self) -> "dict[str, Corpus]":
-        """Return the tunes of each collection, which is where their `sources` begin."""
+        """Return the tunes of each collection, the first part of their `sources`."""
         names = np.array([source.partition("/")[0] for source in self.sources])
         return {str(name): self.of_tunes(names == name) for name in np.unique(names)}
 
     def of_tunes(self, chosen: npt.NDArray[np.bool_]) -> "Corpus":
-        """Return the corpus of the `chosen` tunes only, a mask [N]."""
+        """Return the corpus of the tunes in the mask `chosen` [N]."""
         number = np.cumsum(chosen) - 1
         tunes, segments = np.flatnonzero(chosen), np.flatnonzero(chosen[self.tune_of_segment])
         return Corpus(
@@ -63,7 +63,7 @@ class Corpus:
 
 
 def joined(corpora: Sequence[Corpus]) -> Corpus:
-    """Return the tunes of all `corpora`, at least one, in that order."""
+    """Return the concatenation of `corpora`, at least one."""
     first_tunes = np.cumsum([0, *(len(corpus.titles) for corpus in corpora[:-1])])
     return Corpus(
         [segment for corpus in corpora for segment in corpus.segments],
@@ -76,7 +76,7 @@ def joined(corpora: Sequence[Corpus]) -> Corpus:
 
 
 class Split(NamedTuple):
-    """A corpus in three parts that share no tune and no variant of one."""
+    """A corpus in three parts that share no tunes and no variants of a tune."""
 
     train: Corpus
     validation: Corpus
@@ -84,16 +84,16 @@ class Split(NamedTuple):
 
 
 def split(corpus: Corpus, validation: float = 0.05, test: float = 0.05) -> Split:
-    """Return `corpus` split by groups of variant tunes; `validation` and `test` are the shares of groups held out.
+    """Return `corpus` split by groups of variants; `validation` and `test` are the shares of groups held out.
 
-    A hash of its melodies decides where a group goes, so neither the order of the tunes nor the other groups matter.
-    Raises CorpusError where a part would be empty.
+    A hash of its melodies assigns a group to its part, so neither the order of the tunes nor the other groups matter.
+    Raises CorpusError if a part would be empty.
     """
     named = zip(corpus.titles, corpus.sources, strict=True)
-    titles = ["" if source.endswith(f"/{title}") else title for title, source in named]  # a file's name is no title
+    titles = ["" if source.endswith(f"/{title}") else title for title, source in named]  # a file name is not a title
     groups = variant_groups(corpus.segments, corpus.tune_of_segment, titles)
     hashes = np.zeros(len(groups), np.uint64)
-    np.add.at(hashes, groups, _melody_hashes(corpus))  # modulo 2^64, so uniform and the same in any order
+    np.add.at(hashes, groups, _melody_hashes(corpus))  # modulo 2^64: uniform, and independent of the order
     position = hashes[groups] / 2.0**64
     part = np.where(position < test, 2, np.where(position < test + validation, 1, 0))
     parts = Split(*(corpus.of_tunes(part == number) for number in range(3)))
@@ -103,7 +103,7 @@ def split(corpus: Corpus, validation: float = 0.05, test: float = 0.05) -> Split
 
 
 def _melody_hashes(corpus: Corpus) -> npt.NDArray[np.uint64]:
-    """Return a number 0..2^64 - 1 for each tune, from its melody alone."""
+    """Return a hash 0..2^64 - 1 of each tune's melody."""
     digests = [hashlib.sha256() for _ in corpus.titles]
     for segment, tune in zip(corpus.segments, corpus.tune_of_segment, strict=True):
         digests[tune].update(segment.astype(np.int8).tobytes() + b"\xff")

@@ -1,4 +1,4 @@
-"""Corpus files, `.npz`: all segments one after the other as `tokens`, `offsets` [S + 1], and what they are part of."""
+"""Corpus files, `.npz`: the concatenated segments as `tokens`, their `offsets` [S + 1], and the data of their tunes."""
 
 import json
 import zipfile
@@ -15,7 +15,7 @@ from note_rnn.vocabulary import check_tokens
 
 
 def write_corpus(corpus: Corpus, path: str | Path) -> None:
-    """Write `corpus` to the file `path`; raises OSError where that cannot be done."""
+    """Write `corpus` to the file `path`; raises OSError if it cannot be written."""
     with replacing(path) as temporary:
         np.savez_compressed(
             temporary,
@@ -31,10 +31,10 @@ def write_corpus(corpus: Corpus, path: str | Path) -> None:
 
 
 def read_corpus(path: str | Path) -> Corpus:
-    """Return the corpus in the file `path`; of one with `tokens` and `offsets` alone each part is a tune.
+    """Return the corpus in the file `path`; with `tokens` and `offsets` alone, each segment is a tune.
 
-    Raises CorpusError for a file that is none or damaged, VocabularyError for tokens outside 0..37, OSError where it
-    cannot be read.
+    Raises CorpusError if the file is missing, damaged or not a corpus, VocabularyError for tokens outside 0..37,
+    OSError if it cannot be read.
     """
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as data:
@@ -42,9 +42,9 @@ def read_corpus(path: str | Path) -> Corpus:
     except FileNotFoundError as error:
         raise CorpusError(f"There is no corpus file {path}.") from error
     except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise CorpusError(f"{path} is no corpus file: make one with `python -m note_rnn.corpus build`.") from error
+        raise CorpusError(f"{path} is not a corpus file: build one with `python -m note_rnn.corpus build`.") from error
     if not _is_corpus(arrays):
-        raise CorpusError(f"{path} is no corpus file: its arrays are missing or do not agree.")
+        raise CorpusError(f"{path} is not a corpus file: its arrays are missing or inconsistent.")
     tokens, offsets = check_tokens(arrays["tokens"], ndim=1), arrays["offsets"]
     number = len(offsets) - 1
     name = Path(path).name
@@ -63,7 +63,7 @@ def _bars(arrays: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _is_corpus(arrays: dict[str, Any]) -> bool:
-    """Return whether the arrays that a corpus needs are there and fit each other."""
+    """Return whether `arrays` include those that a corpus needs and are consistent."""
     if not {"tokens", "offsets"} <= arrays.keys():
         return False
     tokens, offsets = arrays["tokens"], arrays["offsets"]

@@ -1,4 +1,4 @@
-"""Which files there are in folders, and what they are called in a report."""
+"""Melody files found in folders, and their names in a report."""
 
 import os
 from collections import Counter
@@ -11,14 +11,14 @@ from note_rnn.corpus.reading import ALL_SUFFIXES
 
 
 class File(NamedTuple):
-    """A file's path, and its name for people: from its folder's name on, whatever bytes it is made of."""
+    """A file's path, and its printable name, relative to the parent of the folder searched."""
 
     path: str
     name: str
 
 
 class Files(NamedTuple):
-    """The files of melodies, how many others there are by suffix, and the folders that could not be read, with why."""
+    """The melody files, the number of other files by suffix, and the unreadable folders with their errors."""
 
     files: list[File]
     others: Counter[str]
@@ -26,15 +26,15 @@ class Files(NamedTuple):
 
 
 def find_files(folders: Sequence[str | Path]) -> Files:
-    """Return the files in `folders` and all folders in them, in the order of their names; each once.
+    """Return the files in `folders` and all their subfolders, sorted by name within each; each file once.
 
-    Links to folders are not followed. Raises CorpusError where one of `folders` is not there.
+    Links to folders are not followed. Raises CorpusError if one of `folders` does not exist.
     """
     found: dict[str, File] = {}
     others: Counter[str] = Counter()
     unread: dict[str, str] = {}
 
-    def tell(error: OSError) -> None:
+    def record(error: OSError) -> None:
         unread[_shown(str(error.filename))] = error.strerror or type(error).__name__
 
     if not folders:
@@ -42,7 +42,7 @@ def find_files(folders: Sequence[str | Path]) -> Files:
     for folder in map(os.path.abspath, folders):
         if not os.path.isdir(folder):
             raise CorpusError(f"There is no folder {_shown(folder)}.")
-        for parent, subfolders, names in os.walk(folder, onerror=tell):
+        for parent, subfolders, names in os.walk(folder, onerror=record):
             subfolders.sort()
             for name in sorted(names):
                 path = os.path.join(parent, name)
@@ -56,5 +56,5 @@ def find_files(folders: Sequence[str | Path]) -> Files:
 
 
 def _shown(path: str) -> str:
-    """Return `path` as text that can be printed; bytes that are no UTF-8 as \\x.. ."""
+    """Return `path` as printable text, with bytes that are not UTF-8 as \\x.. ."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

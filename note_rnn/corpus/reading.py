@@ -1,4 +1,4 @@
-"""One file of any kind in; out come its tunes and why the rest was dropped, within seconds and without a traceback."""
+"""Reading one file of any kind: its tunes, and the reasons for what was dropped, in bounded time and without errors."""
 
 import os
 import signal
@@ -23,21 +23,21 @@ ALL_SUFFIXES = MIDI_SUFFIXES | SUFFIXES
 
 
 class FileResult(NamedTuple):
-    """The tunes of a file that have segments, and how often something else in it was dropped or cut, by reason."""
+    """The tunes of a file that have segments, and how often something was dropped or cut, by reason."""
 
     tunes: list[Tune]
     reasons: dict[str, int]
 
 
 class OutOfTime(BaseException):
-    """A file takes too long; no `except Exception` on the way is to stop that."""
+    """A file takes too long; not an Exception, so that no `except Exception` catches it."""
 
 
 def read_file(path: str, name: str, extraction: Extraction, seconds: float = SECONDS_PER_FILE) -> FileResult:
-    """Return what is in the file `path`; tunes take their sources from `name`. Raises nothing.
+    """Return the tunes in the file `path`, with `name` in their sources. Never raises.
 
-    A MIDI file is a tune without a title, and its melodies the tune's segments; files of other kinds are read by
-    music21, as tune books are.
+    A MIDI file is a tune without a title, its melodies are the segments; other files are read by music21, as tune books
+    are.
     """
     try:
         with time_limit(seconds):
@@ -52,14 +52,14 @@ def read_file(path: str, name: str, extraction: Extraction, seconds: float = SEC
         reason = 'needs music21: pip install "melody-rl[corpus]"'
     except OSError as error:
         reason = f"cannot be opened ({error.strerror or type(error).__name__})"
-    except Exception as error:  # whatever a damaged file makes a reader stumble over, the other files go on
+    except Exception as error:  # on a damaged file a reader may raise anything; the other files must still be read
         reason = f"not readable ({type(error).__name__})"
     return FileResult([], {reason: 1})
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise OutOfTime in the body after so many seconds; only where there are signals, and in the main thread."""
+    """Raise OutOfTime in the body after `seconds`; only on systems with timers, and in the main thread."""
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -68,7 +68,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         raise OutOfTime
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)  # again each second, if something catches everything
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)  # repeated, in case something catches everything
     try:
         yield
     finally:
@@ -77,7 +77,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def limit_process() -> None:
-    """Allow this process no more memory than `BYTES_PER_PROCESS`, where the system can."""
+    """Limit the memory of this process to `BYTES_PER_PROCESS`, on systems that support it."""
     try:
         import resource
 

@@ -1,4 +1,4 @@
-"""What became of the files of a corpus: counts, and for every file that was dropped or cut the reasons."""
+"""Report on the files of a corpus: counts, and the reasons for every file that was dropped or cut."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -13,29 +13,29 @@ Reasons = dict[str, dict[str, int]]
 
 @dataclass
 class Report:
-    """What was read and kept, and why not more. A reason says what it drops, or that something was cut."""
+    """Counts of what was read and kept, and the reasons for what was dropped or cut."""
 
     extraction: dict[str, Any]
-    """What was taken for a melody."""
+    """Settings of the extraction."""
     files: int = 0
-    """Files of melodies that were found."""
+    """Melody files found."""
     files_kept: int = 0
-    """Those that gave at least one melody."""
+    """Files with at least one melody."""
     tunes: int = 0
-    """Files of MIDI, or tunes in files of tunes, that gave one."""
+    """MIDI files, or tunes in tune files, with at least one melody."""
     melodies: int = 0
     tokens: int = 0
     others: dict[str, int] = field(default_factory=dict)
     """Other files in the folders, by suffix."""
     unread_folders: dict[str, str] = field(default_factory=dict)
-    """Folders that could not be read, and why."""
+    """Folders that could not be read, with the error."""
     dropped: Reasons = field(default_factory=dict)
-    """Files that gave no melody: how often what was dropped in them, by reason."""
+    """Files without a melody: how often something in them was dropped, by reason."""
     cut: Reasons = field(default_factory=dict)
-    """Files that gave some, and something of which was dropped or cut."""
+    """Files with melodies of which something else was dropped or cut."""
 
     def count(self, name: str, result: FileResult) -> None:
-        """Add what was read from the file `name`."""
+        """Add the result of reading the file `name`."""
         segments = [segment for tune in result.tunes for segment in tune.segments]
         self.files += 1
         self.files_kept += bool(segments)
@@ -48,22 +48,22 @@ class Report:
             self.cut[name] = result.reasons
 
     def add(self, other: dict[str, Any]) -> None:
-        """Add the counts and files of another report, as `as_dict` gives them."""
+        """Add the counts and files of another report, in the form of `as_dict`."""
         for name in ("files", "files_kept", "tunes", "melodies", "tokens"):
             setattr(self, name, getattr(self, name) + other[name])
         self.dropped |= other["dropped"]
         self.cut |= other["cut"]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all of it, as JSON has it."""
+        """Return the whole report for JSON."""
         return {**asdict(self), "reasons": self.reasons()}
 
     def summary(self) -> dict[str, Any]:
-        """Return it without what it says of single files."""
+        """Return the report without its entries for single files."""
         return {name: value for name, value in self.as_dict().items() if name not in ("dropped", "cut")}
 
     def reasons(self) -> Reasons:
-        """Return of each reason in how many `files` and how many `times` it counted, the commonest first."""
+        """Return in how many `files` and how many `times` each reason applied, the commonest first."""
         files: Counter[str] = Counter()
         times: Counter[str] = Counter()
         for reasons in (*self.dropped.values(), *self.cut.values()):
@@ -72,7 +72,7 @@ class Report:
         return {reason: {"files": number, "times": times[reason]} for reason, number in files.most_common()}
 
     def table(self) -> Table:
-        """Return why not all is in the corpus, as a table for people."""
+        """Return a table of the reasons."""
         table = Table("Dropped or cut because", "files", "times")
         for column in table.columns[1:]:
             column.justify = "right"

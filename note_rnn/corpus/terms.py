@@ -1,4 +1,4 @@
-"""The terms under which music21 distributes its collections, quoted from it: for the model card of what learns them."""
+"""Terms of use of music21's collections, quoted from music21, for the model cards of networks trained on them."""
 
 MUSIC21_TERMS = (
     '"distributed with the permission of the encoders (and, where needed, the composers or arrangers) and where '
@@ -34,11 +34,11 @@ _TERMS = {
 }
 
 COLLECTION_TERMS = {name: f"{terms} All of music21's corpus is {MUSIC21_TERMS}." for name, terms in _TERMS.items()}
-"""What is known of the terms of each collection by name; of those of music21 not listed, `MUSIC21_TERMS` is all."""
+"""Terms of the collections by name; for those not listed only `MUSIC21_TERMS` apply."""
 
 _OWN_FILES = "your own files, under the terms that they came with"
 
 
 def terms_of(collection: str) -> str:
-    """Return what is known of the terms of a collection of music21, or of a corpus file (.npz)."""
+    """Return the terms of a music21 collection or a corpus file (.npz), as far as known."""
     return _OWN_FILES if collection.endswith(".npz") else COLLECTION_TERMS.get(collection, MUSIC21_TERMS)

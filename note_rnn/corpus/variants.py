@@ -1,10 +1,10 @@
-"""Which tunes are variants of one another: the same title, or many of the same runs of intervals.
+"""Groups of tunes that are variants of one another: the same title, or many common runs of intervals.
 
-A shingle is `SHINGLE_INTERVALS` successive intervals between notes, whatever their lengths. Two tunes are variants
-where the shingles that they share are at least `MIN_OVERLAP` of those of the tune that has fewer. Measured on the two
-default books: the longest run of intervals common to two tunes is 10 (median) where the overlap is below .1, which
-scales and arpeggios explain; 14 at .15 to .2; 16, about four bars, at .2 to .25; 27 above .4. Links from .15 on chain
-110 tunes together, links from .2 on no more than 46.
+A shingle is a run of `SHINGLE_INTERVALS` successive intervals between notes, regardless of note lengths. Two tunes are
+variants if the shingles they share are at least `MIN_OVERLAP` of those of the tune that has fewer. Measured on the two
+default books: the longest run of intervals common to two tunes is 10 (median) at an overlap below .1, which scales and
+arpeggios explain; 14 at .15 to .2; 16, about four bars, at .2 to .25; 27 above .4. Links from .15 on chain 110 tunes
+together, links from .2 on at most 46.
 """
 
 import re
@@ -28,7 +28,7 @@ Integers = npt.NDArray[np.int64]
 
 
 def shingles(segment: npt.NDArray[np.integer]) -> Integers:
-    """Return one number for each run of `SHINGLE_INTERVALS` intervals between the notes of `segment` [T]."""
+    """Return a code for each run of `SHINGLE_INTERVALS` intervals between the notes of `segment` [T]."""
     notes = segment[segment >= FIRST_PITCH_TOKEN].astype(np.int64)
     intervals = np.diff(notes) + MAX_PITCH - MIN_PITCH
     if len(intervals) < SHINGLE_INTERVALS:
@@ -40,9 +40,9 @@ def shingles(segment: npt.NDArray[np.integer]) -> Integers:
 def shared_shingles(
     segments: Sequence[npt.NDArray[np.integer]], tune_of_segment: Integers
 ) -> tuple[Integers, npt.NDArray[np.float64]]:
-    """Return every pair of tunes [P, 2] with a common shingle and their overlap [P].
+    """Return all pairs of tunes [P, 2] with a common shingle, and their overlap coefficients [P].
 
-    The overlap coefficient: common shingles / shingles of the tune with fewer, 0..1.
+    The overlap coefficient is common shingles / shingles of the tune with fewer, 0..1.
     """
     codes = [shingles(segment) for segment in segments]
     tunes = np.repeat(tune_of_segment, [len(code) for code in codes])
@@ -61,7 +61,7 @@ def shared_shingles(
 
 
 def normalised_title(title: str) -> str:
-    """Return the letters of `title` without accents, articles, kinds of dance and what stands in brackets."""
+    """Return the letters of `title` without accents, articles, kinds of dance and text in brackets."""
     ascii_title = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
     words = re.sub("[^a-z ]+", "", re.sub(r"[-.,]|\(.*?\)", " ", ascii_title))
     return _NOT_A_TITLE.sub("", words).replace(" ", "")
@@ -84,7 +84,7 @@ def variant_groups(
 
 
 def _connected(size: int, links: Sequence[tuple[int, int]]) -> Integers:
-    """Return the smallest member of each one's connected component (union-find)."""
+    """Return the smallest member of each node's connected component (union-find)."""
     parent = np.arange(size)
 
     def root(node: int) -> int:

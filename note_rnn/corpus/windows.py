@@ -1,4 +1,4 @@
-"""Tunes from a bar line on, in one kind of meter: what composed pieces are compared with, and learned from."""
+"""Windows of tunes from a bar line on, in one kind of meter, to compare with composed pieces and to train on."""
 
 import re
 from dataclasses import replace
@@ -11,7 +11,7 @@ from note_rnn.vocabulary import FIRST_PITCH_TOKEN, Tokens
 
 
 def from_first_bar(corpus: Corpus, meter: str) -> Corpus:
-    """Return the segments of `corpus` in a meter of the same kind as `meter`, each from its first bar line on."""
+    """Return the segments of `corpus` in a meter of the kind of `meter`, each from its first bar line on."""
     fitting = [
         i
         for i, (segment, bars) in enumerate(zip(corpus.segments, corpus.bars, strict=True))
@@ -29,31 +29,31 @@ def from_first_bar(corpus: Corpus, meter: str) -> Corpus:
 
 
 def bar_windows(corpus: Corpus, steps: int, meter: str = "4/4") -> Tokens:
-    """Return `steps` tokens [N, steps] from the first bar line on, of each segment of `corpus` that has as many.
+    """Return the `steps` tokens [N, steps] from the first bar line on of each segment of `corpus` that is long enough.
 
-    Only of segments in a meter of the same kind, and only where a note begins on the bar line.
+    Only segments in a meter of the same kind, with a note that begins on the bar line.
     """
     windows = [segment[:steps] for segment in from_first_bar(corpus, meter).segments]
-    whole = [window for window in windows if len(window) == steps and window[0] >= FIRST_PITCH_TOKEN]
-    return np.stack(whole) if whole else np.zeros((0, steps), np.int64)
+    complete = [window for window in windows if len(window) == steps and window[0] >= FIRST_PITCH_TOKEN]
+    return np.stack(complete) if complete else np.zeros((0, steps), np.int64)
 
 
 def first_steps(corpus: Corpus, steps: int) -> Tokens:
-    """Return the first `steps` tokens [N, steps] of each segment of `corpus` that has as many, whatever its meter."""
-    whole = [segment[:steps] for segment in corpus.segments if len(segment) >= steps]
-    return np.stack(whole) if whole else np.zeros((0, steps), np.int64)
+    """Return the first `steps` tokens [N, steps] of each segment of `corpus` that is long enough, in any meter."""
+    complete = [segment[:steps] for segment in corpus.segments if len(segment) >= steps]
+    return np.stack(complete) if complete else np.zeros((0, steps), np.int64)
 
 
 def steps_of_bar(meter: str) -> int:
-    """Return the sixteenths in a bar of `meter`, such as "6/8"."""
+    """Return the sixteenths per bar of `meter`, such as "6/8"."""
     count, unit = map(int, meter.split("/"))
     return 16 * count // unit
 
 
 def meter_kind(meter: str) -> str:
-    """Return what a time signature has in common with others whose bars can be read as its own.
+    """Return the kind of a time signature, shared by those whose bars can be read as one another's.
 
-    "duple" of 2/4, 4/4, 2/2 ...; "compound" of 6/8, 12/8 ...; "triple" of 3/4, 3/2; of any other itself.
+    "duple" for 2/4, 4/4, 2/2 ...; "compound" for 6/8, 12/8 ...; "triple" for 3/4, 3/2; any other is its own kind.
     """
     match = re.fullmatch(r"(\d+)/(\d+)", meter)
     if not match:

@@ -1,4 +1,4 @@
-"""Many files read by several processes, in order, whatever happens to one of them."""
+"""Reading of many files by several processes, in order, that survives the crash of a process."""
 
 import signal
 import threading
@@ -17,9 +17,9 @@ _FILES_AT_ONCE = 8
 
 
 def read_files(files: Sequence[File], extraction: Extraction, num_workers: int) -> Iterator[FileResult]:
-    """Yield what is in each of `files`, in order; with 0 workers this process reads them.
+    """Yield the result of each of `files`, in order; with 0 workers this process reads them.
 
-    Where a process dies, the next file is read alone, and if it dies again the file is dropped with that reason.
+    If a process dies, the next file is read alone; if it dies again, the file is dropped with that reason.
     """
     read = partial(_read, extraction=extraction)
     if num_workers == 0:
@@ -39,7 +39,7 @@ def read_files(files: Sequence[File], extraction: Extraction, num_workers: int) 
 def _in_processes(read: "partial[FileResult]", files: Sequence[File], num_workers: int) -> Iterator[FileResult]:
     pool = ProcessPoolExecutor(num_workers, get_context("spawn"), limit_process)
     try:
-        with _deaf_to_interrupts():
+        with _ignoring_interrupts():
             results = pool.map(read, files, chunksize=_FILES_AT_ONCE)
         yield from results
     finally:
@@ -47,8 +47,8 @@ def _in_processes(read: "partial[FileResult]", files: Sequence[File], num_worker
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Let Ctrl-C do nothing for a moment; processes that start in it never hear it, and leave it to this one."""
+def _ignoring_interrupts() -> Iterator[None]:
+    """Ignore Ctrl-C within the context; processes started in it always do, and leave it to this one."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -63,7 +63,7 @@ def _read_alone(read: "partial[FileResult]", file: File) -> FileResult:
     try:
         return next(_in_processes(read, [file], 1))
     except BrokenProcessPool:
-        return FileResult([], {"ended the process that read it, perhaps for want of memory": 1})
+        return FileResult([], {"crashed the process that read it, perhaps out of memory": 1})
 
 
 def _read(file: File, extraction: Extraction) -> FileResult:

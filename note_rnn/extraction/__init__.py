@@ -1,1 +1,1 @@
-"""Melodies extracted from files of any music, as tokens."""
+"""Extraction of melodies, as tokens, from files of any music."""

@@ -1,4 +1,4 @@
-"""The key of a melody, and how it comes to C major or A minor and into the vocabulary."""
+"""Key estimation, and transposition to C major or A minor and into the vocabulary."""
 
 import numpy as np
 
@@ -11,17 +11,17 @@ _IN_KEY = np.array([[(pitch - key) % 12 in _MAJOR for pitch in range(12)] for ke
 
 
 def major_key(pitches: Integers) -> int:
-    """Return the major key (0 = C) that most of `pitches` [N] belong to, of equal ones the lowest.
+    """Return the major key (0 = C) that contains most of `pitches` [N], the lowest in a tie.
 
-    A melody in A minor is in 0.
+    The key of a melody in A minor is 0.
     """
     return int(np.argmax(_IN_KEY @ np.bincount(pitches % 12, minlength=12)))
 
 
 def transposition(pitches: Integers, sharps: int | None = None) -> int:
-    """Return the semitones that bring `pitches` [N], at least one, to C major or A minor and nearest to MIDI 48..83.
+    """Return the semitones that move `pitches` [N >= 1] to C major or A minor, and nearest to MIDI 48..83.
 
-    The key is that of a signature of `sharps` (negative: flats), else the one that `major_key` finds.
+    The key is that of a key signature of `sharps` (negative: flats) if given, else that found by `major_key`.
     """
     to_c = -major_key(pitches) if sharps is None else shift_to_no_sharps(sharps)
     middle = (pitches.min() + pitches.max()) / 2 + to_c
@@ -29,6 +29,6 @@ def transposition(pitches: Integers, sharps: int | None = None) -> int:
 
 
 def folded(pitches: Integers) -> Integers:
-    """Return `pitches`, of any shape, each that is outside the vocabulary moved by octaves to the nearest inside."""
+    """Return `pitches`, of any shape, with those outside the vocabulary moved by octaves to the nearest inside."""
     low, high = MIN_PITCH + (pitches - MIN_PITCH) % 12, MAX_PITCH - (MAX_PITCH - pitches) % 12
     return np.where(pitches < MIN_PITCH, low, np.where(pitches > MAX_PITCH, high, pitches))

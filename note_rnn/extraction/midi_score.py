@@ -1,11 +1,11 @@
-"""A MIDI file of any number of tracks as notes in ticks, whatever is odd about it.
+"""MIDI files of any number of tracks as notes in ticks, robust to irregular files.
 
-The reader is our own because no library is both quick and right here: `pretty_midi` takes 50 ms for a pop song, and
-`symusic`, 0.3 ms, pairs a note off with the oldest note on of its pitch, so that one note on too many shifts all later
+A reader of our own, because no library is both fast and correct here: `pretty_midi` takes 50 ms for a pop song, and
+`symusic`, 0.3 ms, pairs a note off with the oldest note on of its pitch, so that a surplus note on shifts all later
 ends of that pitch and loses its last note. Here a note off ends all notes of its pitch, as in `pretty_midi` and in
 synthesizers.
 
-N notes, C changes. All times are ticks, `resolution` to the quarter note: exact, and the same whatever the tempo is.
+N notes, C changes. All times are ticks, `resolution` per quarter note: exact, and independent of the tempo.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,8 +17,8 @@ from note_rnn.extraction.midi_events import PROGRAM, Integers, Messages, OtherEv
 from note_rnn.extraction.note_pairs import paired
 from note_rnn.extraction.tunes import TuneError
 
-LONGEST_QUARTERS = 250_000
-"""A piece that ends later is taken for damaged: at 120 quarters a minute it would last 35 hours."""
+MAX_QUARTERS = 250_000
+"""A longer piece counts as damaged: at 120 quarter notes per minute it would last 35 hours."""
 
 _DRUM_CHANNEL = 9
 _NOTE_OFF, _NOTE_ON = 8, 9
@@ -26,7 +26,7 @@ _TRACK_NAME, _TEMPO, _METER, _KEY = 0x03, 0x51, 0x58, 0x59
 
 
 class Track(NamedTuple):
-    """The notes [N] of one instrument in order of their starts; they may overlap, and each lasts at least a tick."""
+    """The notes [N] of one instrument in order of their starts; they may overlap; each lasts at least a tick."""
 
     name: str
     is_drum: bool
@@ -36,17 +36,17 @@ class Track(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What is in force from `times` [C] on: `values` [C, 1 or 2]. Of several at one tick the last counts."""
+    """Values [C, 1 or 2] that apply from `times` [C] on; of several at one tick the last counts."""
 
     times: Integers
     values: Integers
 
 
 class Score(NamedTuple):
-    """The tracks of a file, and its changes of meter (numerator, denominator), tempo (us a quarter) and key (sharps).
+    """The tracks of a file, and its changes of meter (numerator, denominator), tempo (us per quarter) and key (sharps).
 
-    Meters and keys that cannot be (0/4, 99 sharps) are left out. One track here is one program on one channel of a
-    track in the file.
+    Invalid meters and keys (0/4, 99 sharps) are left out. A track here is one program on one channel of a track in the
+    file.
     """
 
     resolution: int
@@ -57,10 +57,10 @@ class Score(NamedTuple):
 
 
 def parse_midi(data: bytes) -> Score:
-    """Return the score in `data`, the bytes of a Standard MIDI File or of one wrapped in RIFF.
+    """Return the score in `data`, the bytes of a Standard MIDI File, possibly wrapped in RIFF.
 
-    Raises TuneError with the reason for what is no MIDI, damaged, truncated, timed by frames, or longer than
-    `LONGEST_QUARTERS`.
+    Raises TuneError with the reason if it is not MIDI, damaged, truncated, timed by frames, or longer than
+    `MAX_QUARTERS`.
     """
     if data[:4] == b"RIFF":
         data = data[max(data.find(b"MThd"), 0) :]
@@ -72,13 +72,10 @@ def parse_midi(data: bytes) -> Score:
     if resolution & 0x8000:
         raise TuneError("timed by film frames (SMPTE), not by beats")
     if resolution == 0:
-        raise TuneError("damaged MIDI: a quarter note of no ticks")
+        raise TuneError("damaged MIDI: zero ticks per quarter note")
     messages, others = midi_events(_track_chunks(data))
-    if (
-        max(messages.times.max(initial=0), max((event.time for event in others), default=0))
-        > LONGEST_QUARTERS * resolution
-    ):
-        raise TuneError(f"damaged MIDI: it would last more than {LONGEST_QUARTERS:,} quarter notes")
+    if max(messages.times.max(initial=0), max((event.time for event in others), default=0)) > MAX_QUARTERS * resolution:
+        raise TuneError(f"damaged MIDI: it would last more than {MAX_QUARTERS:,} quarter notes")
     return Score(
         resolution,
         _tracks(messages, others),
@@ -89,7 +86,7 @@ def parse_midi(data: bytes) -> Score:
 
 
 def _track_chunks(data: bytes) -> Iterable[bytes]:
-    """Yield the content of each track; chunks of other kinds are passed over, as the format asks."""
+    """Yield the content of each track; chunks of other kinds are skipped, as the format demands."""
     position = 8 + int.from_bytes(data[4:8], "big")
     while position + 8 <= len(data):
         start = position + 8
@@ -102,7 +99,7 @@ def _track_chunks(data: bytes) -> Iterable[bytes]:
 
 
 def _tracks(messages: Messages, others: list[OtherEvent]) -> list[Track]:
-    """Return a track for each program on each channel of each track in the file, in order of their first ends there."""
+    """Return a track per program on each channel of each file track, in order of file track and first note end."""
     kinds = messages.statuses >> 4
     of_notes = np.flatnonzero((kinds == _NOTE_OFF) | (kinds == _NOTE_ON))
     track, times, statuses, pitches, velocities = (column[of_notes] for column in messages)
@@ -122,7 +119,7 @@ def _tracks(messages: Messages, others: list[OtherEvent]) -> list[Track]:
 
 
 def _programs(numbers: Integers, channels: Integers, others: list[OtherEvent]) -> Integers:
-    """Return the program that is in force at each of the messages with these `numbers` on its channel; 0 at first."""
+    """Return the current program of its channel at each of the messages `numbers`; 0 before any change."""
     changes = [
         (event.track << 4 | event.kind - PROGRAM, event.before, event.content[0])
         for event in others
@@ -136,15 +133,15 @@ def _programs(numbers: Integers, channels: Integers, others: list[OtherEvent]) -
 def _changes(
     others: list[OtherEvent], kind: int, width: int, value: Callable[[bytes], tuple[int, ...] | None]
 ) -> Changes:
-    """Return the times and values of the events of a `kind` of which the content has a `value`.
+    """Return the times and values of the events of a `kind` whose content has a `value`.
 
-    They should be in the first track. Where several have them and differ, the first is believed.
+    They should be in the first track. If several tracks have them, those of the first are used.
     """
     values = [(event.track, event.time, value(event.content)) for event in others if event.kind == kind]
     first = min((track for track, _, _ in values), default=0)
-    sound = [(time, value) for track, time, value in values if track == first and value is not None]
-    times = np.array([time for time, _ in sound], np.int64)
-    return Changes(times, np.array([value for _, value in sound], np.int64).reshape(-1, width))
+    valid = [(time, value) for track, time, value in values if track == first and value is not None]
+    times = np.array([time for time, _ in valid], np.int64)
+    return Changes(times, np.array([value for _, value in valid], np.int64).reshape(-1, width))
 
 
 def _meter(content: bytes) -> tuple[int, int] | None:

@@ -1,8 +1,8 @@
-"""Notes that may overlap in, monophonic melodies out: N notes of one instrument, times in steps.
+"""Monophonic melodies from possibly overlapping notes: N notes of one instrument, times in steps.
 
 The procedure of Magenta's melody pipeline
-(https://github.com/magenta/magenta/blob/main/magenta/pipelines/melody_pipelines.py). A note ends where the next one
-starts. Of notes that start together the highest is kept, or they end the search. A melody ends at a gap.
+(https://github.com/magenta/magenta/blob/main/magenta/pipelines/melody_pipelines.py). A note ends at the latest where
+the next one starts. Of notes that start together the highest is used, or they end the search. A melody ends at a gap.
 """
 
 from itertools import pairwise
@@ -15,17 +15,17 @@ from note_rnn.notes import Notes
 
 
 class Monophony(NamedTuple):
-    """Melodies, each from the start of its first note on, and whether notes that start together ended the search."""
+    """Melodies, and whether notes that start together ended the search for more."""
 
     melodies: list[Notes]
     is_polyphonic: bool
 
 
 def monophonic(starts: Integers, ends: Integers, pitches: Integers, gap: float, keep_highest: bool) -> Monophony:
-    """Return the melodies in the notes [N], cut where `gap` steps or more go by between two notes.
+    """Return the melodies in the notes [N], cut where the silence between two notes lasts at least `gap` steps.
 
-    A note lasts at least a step. If `keep_highest` is false, the melody in which two notes start at the same step is
-    left out, with all that come after it.
+    A note lasts at least a step. If `keep_highest` is false, the first melody in which two notes start at the same step
+    is left out, with all that follow.
     """
     order = np.lexsort((-pitches, starts))
     starts, pitches, ends = starts[order], pitches[order], np.maximum(ends, starts + 1)[order]

@@ -1,8 +1,8 @@
-"""Which note off ends which note on, for all keys of a track at once.
+"""Pairing of notes on with the notes off that end them, for all keys at once.
 
-A note off ends all notes of its key that started before. One that starts at that very tick goes on if there were any,
-since then the note off is theirs, else it has no length and goes: as `pretty_midi` has it. E messages, N notes, K notes
-off.
+A note off ends all notes of its key that started before. A note that starts at the same tick continues if there were
+any, since the note off is theirs; else it has no length and is dropped: as in `pretty_midi`. E messages, N notes, K
+notes off.
 """
 
 import numpy as np
@@ -12,37 +12,37 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 
-def paired(times: Integers, keys: Integers, strikes: Flags) -> tuple[Integers, Integers]:
-    """Return which messages start [N] and which end [N] the notes, in order of the ends.
+def paired(times: Integers, keys: Integers, is_note_on: Flags) -> tuple[Integers, Integers]:
+    """Return the indices of the messages that start [N] and that end [N] the notes, in order of the ends.
 
-    `times` [E] do not fall; `keys` [E], from 0 on, say which notes are the same; `strikes` [E] are the notes on, all
-    others are notes off. A note that nothing ends is left out.
+    `times` [E] never decrease; `keys` [E], at least 0, identify pitch and channel; `is_note_on` [E] is false for notes
+    off. A note that nothing ends is left out.
     """
-    small = keys.astype(np.min_scalar_type(keys.max(initial=0)))  # 16 bits are sorted four times as fast
+    small = keys.astype(np.min_scalar_type(keys.max(initial=0)))  # 16 bits sort four times as fast
     order = np.argsort(small, kind="stable")
-    ons, offs = order[strikes[order]], order[~strikes[order]]
-    following = np.searchsorted(np.flatnonzero(~strikes[order]), np.flatnonzero(strikes[order]))
+    ons, offs = order[is_note_on[order]], order[~is_note_on[order]]
+    following = np.searchsorted(np.flatnonzero(~is_note_on[order]), np.flatnonzero(is_note_on[order]))
     ended = following < len(offs)
     ended[ended] = keys[ons[ended]] == keys[offs[following[ended]]]
     ons, following = ons[ended], following[ended]
     first_of_key = np.diff(keys[offs], prepend=-1) != 0
-    late = times[ons] == times[offs[following]]
-    goes_on = _leaves_some(times[ons], times[offs], following, first_of_key)
+    coincides = times[ons] == times[offs[following]]
+    continues = _some_continue(times[ons], times[offs], following, first_of_key)
     last_of_key = np.append(first_of_key[1:], True)
-    ends = following + late
-    kept = ~late | (goes_on & ~last_of_key)[following]
-    ons, ends = ons[kept], ends[kept]
-    long = times[offs[ends]] > times[ons]
-    ons, ends = ons[long], offs[ends[long]]
+    ends = following + coincides
+    has_end = ~coincides | (continues & ~last_of_key)[following]
+    ons, ends = ons[has_end], ends[has_end]
+    has_length = times[offs[ends]] > times[ons]
+    ons, ends = ons[has_length], offs[ends[has_length]]
     in_order = np.argsort(ends, kind="stable")
     return ons[in_order], ends[in_order]
 
 
-def _leaves_some(starts: Integers, ends: Integers, following: Integers, first_of_key: Flags) -> Flags:
-    """Return whether, of the notes that sound at each note off [K], some end there and some, which start there, go on.
+def _some_continue(starts: Integers, ends: Integers, following: Integers, first_of_key: Flags) -> Flags:
+    """Return whether, at each note off [K], some of the sounding notes end and some, which start there, continue.
 
     `starts` [N] are those of the notes, `ends` [K] the times of the notes off, `following` [N] the first of them after
-    each note. Notes off in a row that each come with the next note's start hand this on from one to the next.
+    each note. Successive notes off that each coincide with the start of the next note pass the result on.
     """
     first_start = np.full(len(ends), np.iinfo(np.int64).max)
     first_start[following[::-1]] = starts[::-1]

@@ -1,7 +1,7 @@
-"""Scores of any number of tracks in, monophonic melodies as tokens out: what a Note RNN can learn from.
+"""Extraction pipeline: monophonic melodies, as tokens for training, from scores of any number of tracks.
 
-A melody is what one instrument plays alone between two gaps. It is quantised to sixteenths, begins on a bar line with
-NO_EVENT until its first note, and is moved to C major or A minor and into the vocabulary. T steps.
+A melody is a monophonic passage of one instrument between two gaps. It is quantised to sixteenths, begins on a bar line
+with NO_EVENT until its first note, and is moved to C major or A minor and into the vocabulary. T steps.
 """
 
 from collections import Counter
@@ -22,34 +22,34 @@ from note_rnn.formats.midi import MelodyFileError
 from note_rnn.notes import Notes, notes_to_tokens
 from note_rnn.vocabulary import MAX_PITCH, MIN_PITCH, Tokens
 
-MOST_STEPS = 1 << 20
-"""No file gives more steps than that: it would be damaged, or a machine's."""
+MAX_STEPS_PER_FILE = 1 << 20
+"""Only a damaged or generated file would have more."""
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """What is taken for a melody in a MIDI file. The defaults are those of Magenta's melody_rnn, where it has any."""
+    """Which passages of a MIDI file are melodies. The defaults are those of Magenta's melody_rnn, where it has any."""
 
     bar_steps: int | None = None
-    """Steps of a bar, such as 16, where the meters that files declare cannot be trusted; by default they are."""
+    """Steps per bar, such as 16, if the files' time signatures cannot be trusted; by default they are used."""
     min_bars: int = 7
-    """Bars that a melody must last."""
+    """Minimum length of a melody in bars."""
     min_pitches: int = 5
-    """Different notes that it must have; octaves apart they are the same."""
+    """Minimum number of different pitch classes in a melody."""
     gap_bars: float = 1.0
-    """Bars of silence that end it."""
+    """Bars of silence that end a melody."""
     max_steps: int | None = None
-    """Steps after which it is cut."""
+    """Steps at which a melody is cut."""
     polyphony: Literal["skip", "top"] = "skip"
-    """Where notes start together: leave the rest of that track out, or take the highest."""
+    """Where notes start together: skip the rest of the track, or use the highest."""
     melody_track: str | None = None
-    """Only tracks of that name, in capitals or not."""
+    """Only tracks of this name, ignoring case."""
     key: Literal["signature", "estimate"] = "signature"
-    """Transpose by the key signature where there is one, else, or always, by the notes themselves."""
+    """Transpose by the key signature, or where there is none by the notes; or always by the notes."""
     wide: Literal["drop", "fold"] = "drop"
-    """Where a melody is wider than the vocabulary: drop it, or move the notes outside by octaves."""
+    """A melody wider than the vocabulary: drop it, or move the notes outside by octaves."""
     align: bool = True
-    """Move a song that keeps time beside the file's beats onto the grid."""
+    """Shift a song onto the grid if its notes are consistently beside the file's beats."""
     cut_at_tempo: bool = False
     """Cut where the tempo changes, as Magenta does."""
 
@@ -60,10 +60,10 @@ class Extraction:
         check_above_zero("gap_bars", self.gap_bars)
 
 
-class Melody(NamedTuple):
-    """A melody on the grid: `notes` and its end, `num_steps`, from a bar line on, at the file's pitches.
+class ExtractedMelody(NamedTuple):
+    """A melody on the grid: `notes` at the file's pitches and its length, `num_steps`, both from a bar line on.
 
-    The bar line is `start` steps into the section of that number; `track` is the instrument's number.
+    The bar line is `start` steps into the section of that index; `track` is the index of the instrument.
     """
 
     track: int
@@ -75,15 +75,15 @@ class Melody(NamedTuple):
     num_steps: int
 
 
-class Melodies(NamedTuple):
-    """The melodies of a file, and how often what else was in it was dropped or cut, by reason."""
+class ExtractedMelodies(NamedTuple):
+    """The melodies of a file, and how often something was dropped or cut, by reason."""
 
-    kept: list[Melody]
+    melodies: list[ExtractedMelody]
     reasons: Counter[str]
 
 
 def extract_melodies(path: str | Path, extraction: Extraction | None = None) -> list[Tokens]:
-    """Return the melodies in the MIDI file `path` as token arrays [T], as `extraction` says.
+    """Return the melodies in the MIDI file `path` as token arrays [T]; `extraction` defines them.
 
     Raises MelodyFileError, with the reason, for a file that is missing or cannot be read.
     """
@@ -92,54 +92,54 @@ def extract_melodies(path: str | Path, extraction: Extraction | None = None) -> 
     try:
         return read_melodies(Path(path).read_bytes(), extraction or Extraction())[0]
     except TuneError as error:
-        raise MelodyFileError(f"{path} has no melody that can be read: {error}.") from error
+        raise MelodyFileError(f"{path} has no readable melody: {error}.") from error
 
 
 def read_melodies(data: bytes, extraction: Extraction) -> tuple[list[Tokens], Counter[str]]:
-    """Return the melodies [T] in `data`, the bytes of a MIDI file, and how often what was dropped or cut, by reason.
+    """Return the melodies [T] in `data`, the bytes of a MIDI file, and counts of what was dropped or cut, by reason.
 
-    Raises TuneError where nothing can be read.
+    Raises TuneError if nothing can be read.
     """
     melodies, reasons = melodies_of(parse_midi(data), extraction)
-    kept: list[Tokens] = []
+    accepted: list[Tokens] = []
     for melody in melodies:
-        if sum(map(len, kept)) + melody.num_steps > MOST_STEPS:
-            reasons[f"beyond {MOST_STEPS:,} sixteenths in one file"] += 1
+        if sum(map(len, accepted)) + melody.num_steps > MAX_STEPS_PER_FILE:
+            reasons[f"beyond {MAX_STEPS_PER_FILE:,} sixteenths in one file"] += 1
         elif (tokens := melody_tokens(melody, extraction.wide == "fold")) is None:
             reasons["wider than the vocabulary"] += 1
         else:
-            kept.append(tokens)
-    return kept, reasons
+            accepted.append(tokens)
+    return accepted, reasons
 
 
-def melodies_of(score: Score, extraction: Extraction) -> Melodies:
-    """Return the melodies in `score`, section by section and in each track by track.
+def melodies_of(score: Score, extraction: Extraction) -> ExtractedMelodies:
+    """Return the melodies in `score`, ordered by section, then by track.
 
-    Raises TuneError where there is nothing to look at: no notes, only drums, no track of the name.
+    Raises TuneError if no track can have one: no notes, only drums, no track of the name.
     """
     reasons: Counter[str] = Counter()
     tracks = _melodic(score.tracks, extraction.melody_track, reasons)
     if extraction.align:
         shift = grid_shift(np.concatenate([track.starts for _, track in tracks]), score.resolution)
         tracks = [(number, _moved(track, shift)) for number, track in tracks]
-    kept: list[Melody] = []
+    found: list[ExtractedMelody] = []
     by_key = extraction.key == "signature"
     score = score._replace(tracks=[track for _, track in tracks])
     parts = sections(score, extraction.bar_steps is None, by_key, extraction.cut_at_tempo)
     for section, part in enumerate(parts):
         bar = extraction.bar_steps or bar_steps(part.meter)
         if bar is None:
-            reasons["a bar of no whole number of sixteenths"] += 1
+            reasons["a bar is not a whole number of sixteenths"] += 1
             continue
         for number, track in tracks:
             for start, notes, num_steps in _tunes(track, part, score.resolution, bar, extraction, reasons):
                 sharps = part.sharps if by_key else None
-                kept.append(Melody(number, section, start, bar, sharps, notes, num_steps))
-    return Melodies(kept, reasons)
+                found.append(ExtractedMelody(number, section, start, bar, sharps, notes, num_steps))
+    return ExtractedMelodies(found, reasons)
 
 
-def melody_tokens(melody: Melody, fold: bool = False) -> Tokens | None:
-    """Return `melody` as tokens [T], transposed; None where it is wider than the vocabulary and not to be folded."""
+def melody_tokens(melody: ExtractedMelody, fold: bool = False) -> Tokens | None:
+    """Return `melody` as tokens [T], transposed; None if it is wider than the vocabulary and `fold` is false."""
     pitches = melody.notes.pitches + transposition(melody.notes.pitches, melody.sharps)
     if fold:
         pitches = folded(pitches)
@@ -149,7 +149,7 @@ def melody_tokens(melody: Melody, fold: bool = False) -> Tokens | None:
 
 
 def _melodic(tracks: list[Track], name: str | None, reasons: Counter[str]) -> list[tuple[int, Track]]:
-    """Return the tracks that can have melodies, with their numbers."""
+    """Return the tracks that can have melodies, with their indices."""
     if not tracks:
         raise TuneError("no notes")
     melodic = [(number, track) for number, track in enumerate(tracks) if not track.is_drum]
@@ -165,14 +165,14 @@ def _melodic(tracks: list[Track], name: str | None, reasons: Counter[str]) -> li
 
 
 def _moved(track: Track, shift: int) -> Track:
-    """Return `track` so many ticks earlier, but not before 0."""
+    """Return `track` moved `shift` ticks earlier, but not before 0."""
     return track._replace(starts=np.maximum(track.starts - shift, 0), ends=np.maximum(track.ends - shift, 1))
 
 
 def _tunes(
     track: Track, part: Section, resolution: int, bar: int, extraction: Extraction, reasons: Counter[str]
 ) -> Iterator[tuple[int, Notes, int]]:
-    """Yield the melodies of `track` in `part` that are long and varied enough: bar line, notes from there, steps."""
+    """Yield each long and varied enough melody of `track` in `part`: its bar line, notes from there, and steps."""
     first, last = np.searchsorted(track.starts, [part.start, part.end])
     if first == last:
         return

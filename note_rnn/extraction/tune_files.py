@@ -1,4 +1,4 @@
-"""Files of tunes, ABC or any other kind that music21 reads: their titles and melodies, or why a tune has none."""
+"""Tune files, in ABC or another format that music21 reads: titles and melodies, or why a tune has none."""
 
 import io
 import re
@@ -20,7 +20,7 @@ _ACCIDENTALS_LAST_A_BAR = "%abc-2.1\n%%propagate-accidentals octave\n"
 
 
 class Tune(NamedTuple):
-    """A tune's title, its place (`file#number`), its segments with their bars, and, if none, why it was `dropped`."""
+    """A tune's title, its source (`file#number`), its segments and their bars, and, if none, why it was `dropped`."""
 
     title: str
     source: str
@@ -32,7 +32,7 @@ class Tune(NamedTuple):
 def read_tunes(path: Path) -> list[Tune]:
     """Return all tunes of a file; one that cannot be used has no segments but a reason.
 
-    music21's warnings stay unsaid.
+    Suppresses music21's warnings.
     """
     from music21 import converter
 
@@ -55,7 +55,7 @@ def _tune(source: str, parse: "Callable[[], Stream[Any]]") -> Tune:
         return Tune(title, source, list(segments), "", list(bars))
     except TuneError as error:
         return Tune(title, source, [], str(error), [])
-    except Exception as error:  # music21 stumbles in many ways, and no tune may stop the others
+    except Exception as error:  # music21 fails in many ways, and no tune may stop the others
         return Tune(title, source, [], f"not readable ({type(error).__name__})", [])
 
 
@@ -67,16 +67,16 @@ def _text(path: Path) -> str:
 
 
 def split_abc(text: str) -> list[str]:
-    """Return the ABC of each tune in `text` (each starts at a line `X:`), with what stands before the first.
+    """Return the ABC of each tune in `text` (each starts at a line `X:`), preceded by the text before the first.
 
-    Written such that music21 reads accidentals as the books print them: they last to the end of the bar.
+    A directive makes music21 read accidentals as the books print them: they last to the end of the bar.
     """
     preamble, *tunes = re.split(r"(?m)^(?=X:)", text)
     return [_ACCIDENTALS_LAST_A_BAR + preamble + _with_visible_key_changes(tune) for tune in tunes]
 
 
 def _with_visible_key_changes(abc: str) -> str:
-    """Return `abc` with each change of key on its own line before a bar line: music21 overlooks any other."""
+    """Return `abc` with each key change on its own line before a bar line: music21 overlooks others."""
     first_key = re.search(r"(?m)^K:.*$", abc)
     if first_key is None:
         return abc

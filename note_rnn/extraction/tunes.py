@@ -1,9 +1,9 @@
-"""A music21 stream in, token arrays out: the monophonic melody of a tune on a grid of sixteenths.
+"""Tokens of music21 streams: the monophonic melody of a tune on a grid of sixteenths.
 
-A tune is read once through as written, without repeats: where it has a first and a second ending, the second. Ties are
-merged, grace notes left out, of a chord the top note is kept. It is transposed by its key signature to the notes of C
-major (A minor, D dorian ... stay what they are), then by octaves into the vocabulary. Notes that do not last a whole
-number of sixteenths (triplets, thirty-seconds) and changes of key cut the tune into segments, each a token array [T].
+A tune is read once through as written, without repeats; of a first and a second ending, the second is used. Ties are
+merged, grace notes left out, and of a chord the top note is used. It is transposed by its key signature to the notes of
+C major (A minor, D dorian ... stay what they are), then by octaves into the vocabulary. Notes that do not last a whole
+number of sixteenths (triplets, thirty-seconds) and key changes cut the tune into segments, each a token array [T].
 Times and durations are in sixteenths.
 """
 
@@ -26,7 +26,7 @@ MAX_REST_STEPS = 16
 
 
 class TuneError(ValueError):
-    """A tune from which no melody can be taken; the message is the reason, without the tune's name."""
+    """A tune without a usable melody; the message is the reason, without the tune's name."""
 
 
 class Event(NamedTuple):
@@ -39,7 +39,7 @@ class Event(NamedTuple):
 
 
 class Bars(NamedTuple):
-    """Where the bar lines of a segment stand: its `meter`, "" if unknown, and the steps before the first bar line."""
+    """The bar lines of a segment: its `meter`, "" if unknown, and the steps before the first bar line, `pickup`."""
 
     meter: str
     pickup: int
@@ -51,7 +51,7 @@ UNKNOWN_BARS = Bars("", 0)
 def tune_segments(tune: "Stream[Any]", min_steps: int = MIN_SEGMENT_STEPS) -> list[Tokens]:
     """Return the melody of a music21 `tune` as token arrays of at least `min_steps`, each starting with a note.
 
-    The melody is the tune's first part. Raises TuneError where nothing is left, with the reason.
+    The melody is the tune's first part. Raises TuneError, with the reason, if no segment is left.
     """
     return [segment for segment, _ in barred_segments(tune, min_steps)]
 
@@ -70,7 +70,7 @@ def barred_segments(tune: "Stream[Any]", min_steps: int = MIN_SEGMENT_STEPS) -> 
 
 
 def _bars_of(tune: "Stream[Any]") -> Callable[[Fraction], Bars]:
-    """Return what says the bars of a segment that starts at a time; unknown where music21 finds several meters.
+    """Return a function from a segment's start to its bars; they are unknown if music21 finds several meters.
 
     Bars are counted from the second measure, since the first may be a pickup.
     """
@@ -100,7 +100,7 @@ def tune_events(tune: "Stream[Any]") -> list[Event]:
 
 
 def _top_line(part: "Stream[Any]", skipped: Sequence[tuple[Fraction, Fraction]]) -> list[Event]:
-    """Return the highest note at each onset of `part`, tied notes as one, without what lies in the `skipped` spans."""
+    """Return the highest note at each onset of `part`, tied notes as one, without the `skipped` spans."""
     from music21 import chord, harmony, key, note
 
     events: list[Event] = []
@@ -128,7 +128,7 @@ def _top_line(part: "Stream[Any]", skipped: Sequence[tuple[Fraction, Fraction]])
 
 
 def _first_endings(part: "Stream[Any]") -> list[tuple[Fraction, Fraction]]:
-    """Return the spans (start, end) of those first endings of `part` that a second ending follows at once."""
+    """Return the spans (start, end) of those first endings of `part` that a second ending follows immediately."""
     from music21 import spanner
 
     spans: dict[str, list[tuple[Fraction, Fraction]]] = {"1": [], "2": []}
@@ -141,12 +141,12 @@ def _first_endings(part: "Stream[Any]") -> list[tuple[Fraction, Fraction]]:
 
 
 def _sixteenths(quarters: float | Fraction) -> Fraction:
-    """Return music21's `quarters` (exact fractions, or floats where these are exact) in sixteenths."""
+    """Return music21's `quarters` (fractions, or floats where these are exact) in sixteenths."""
     return Fraction(quarters).limit_denominator(1 << 10) * STEPS_PER_QUARTER
 
 
 def without_gaps(notes: Sequence[Event]) -> list[Event]:
-    """Return `notes` in order of their starts, cut where the next one starts, with rests in the gaps between them."""
+    """Return `notes` in order of their starts, each cut where the next one starts, with rests in the gaps."""
     events: list[Event] = []
     notes = sorted(notes, key=lambda event: event.start)
     for current, following in pairwise(notes):
@@ -159,10 +159,10 @@ def without_gaps(notes: Sequence[Event]) -> list[Event]:
 
 
 def transposed(events: Sequence[Event]) -> list[Event]:
-    """Return `events` moved from their key signatures to none, then by octaves to the middle of the vocabulary.
+    """Return `events` transposed to a key signature without sharps, then by octaves to the middle of the vocabulary.
 
-    A section under another signature moves by the interval nearest to that of the first section.
-    Raises TuneError where the tune is wider than the vocabulary.
+    A section under another key signature moves by the interval nearest to that of the first section.
+    Raises TuneError if the tune is wider than the vocabulary.
     """
     first = shift_to_no_sharps(events[0].sharps)
     shifts = [first + (shift_to_no_sharps(event.sharps) - first + 6) % 12 - 6 for event in events]
@@ -179,12 +179,12 @@ def transposed(events: Sequence[Event]) -> list[Event]:
 
 
 def shift_to_no_sharps(sharps: int) -> int:
-    """Return the semitones (-6..5) from the major tonic of a signature of `sharps` to C."""
+    """Return the semitones (-6..5) from the major tonic of a key signature of `sharps` to C."""
     return (6 - 7 * sharps) % 12 - 6
 
 
 def aligned_runs(events: Sequence[Event]) -> Iterator[list[Event]]:
-    """Yield the longest runs of `events` of whole sixteenths under one key signature; each starts with a note."""
+    """Yield the maximal runs of `events` in whole sixteenths under one key signature; each starts with a note."""
     run: list[Event] = []
     for event in events:
         usable = event.duration.denominator == 1 and (event.pitch is not None or event.duration <= MAX_REST_STEPS)

@@ -1,1 +1,1 @@
-"""File formats of melodies: MIDI, ABC, MusicXML and WAV, and the notation that they share."""
+"""Melody file formats: MIDI, ABC, MusicXML and WAV, and the notation they share."""

@@ -1,4 +1,4 @@
-"""Melodies as ABC (https://abcnotation.com/wiki/abc:standard:v2.1), the folk musicians' notation in plain text."""
+"""Melodies as ABC (https://abcnotation.com/wiki/abc:standard:v2.1), the plain-text notation of folk musicians."""
 
 from itertools import groupby
 from pathlib import Path
@@ -21,9 +21,9 @@ def write_abc(tokens: npt.ArrayLike, path: str | Path, staff: Staff = C_MAJOR, t
 
 
 def abc_text(tokens: npt.ArrayLike, staff: Staff = C_MAJOR, title: str = "Melody") -> str:
-    """Return `tokens` [T] as ABC. Every note that the signature does not say has its accidental, whatever came before.
+    """Return `tokens` [T] as ABC. Every note outside the key signature has its accidental, even if repeated in a bar.
 
-    So it means the same to readers that let accidentals last and to those that do not.
+    So readers in which accidentals last to the bar line and readers in which they do not agree.
     """
     values = note_values(tokens, staff.steps_per_bar)
     bars = [_bar(list(bar), staff) for _, bar in groupby(values, lambda value: value.start // staff.steps_per_bar)]
@@ -33,7 +33,7 @@ def abc_text(tokens: npt.ArrayLike, staff: Staff = C_MAJOR, title: str = "Melody
 
 
 def _bar(values: list[Value], staff: Staff) -> str:
-    """Return a bar: notes of a beat together, and a sign also where a letter goes back to what the signature says."""
+    """Return a bar: notes beamed by beat, and an accidental also where a letter returns to the key signature."""
     altered: set[str] = set()
     beats = []
     for _, beat in groupby(values, lambda value: value.start // staff.steps_per_beat):
@@ -42,16 +42,16 @@ def _bar(values: list[Value], staff: Staff) -> str:
 
 
 def _note(value: Value, staff: Staff, altered: set[str]) -> str:
-    """Return a note or rest of a bar in which the letters `altered` have had accidentals."""
+    """Return a note or rest of a bar in which the letters `altered` have already had accidentals."""
     steps = "" if value.steps == 1 else str(value.steps)
     if value.pitch is None:
         return f"z{steps}"
     spelling = spelled(value.pitch, staff.sharps)
-    sign = ""
+    accidental = ""
     if spelling.alteration != staff.alteration(spelling.letter) or spelling.letter in altered:
         altered.add(spelling.letter)
-        sign = _ACCIDENTALS[spelling.alteration]
-    return f"{sign}{_in_octave(spelling)}{steps}{'-' if value.tied else ''}"
+        accidental = _ACCIDENTALS[spelling.alteration]
+    return f"{accidental}{_in_octave(spelling)}{steps}{'-' if value.tied else ''}"
 
 
 def _in_octave(spelling: Spelling) -> str:

@@ -1,6 +1,6 @@
-"""Melodies as MIDI files, written and read: one sixteenth is one token, so T steps last T / 4 quarter notes.
+"""Melodies as MIDI files, written and read: one token is a sixteenth, so T steps last T / 4 quarter notes.
 
-The end of a melody that ends in silence is kept as a text event, since a MIDI note has an end but a rest has none.
+The end of the melody is stored as a text event, since a final rest leaves no trace in MIDI.
 """
 
 import warnings
@@ -21,20 +21,20 @@ _END = "end of melody"
 
 
 class MelodyFileError(InputError):
-    """A file that holds no melody that can be read."""
+    """A file without a readable melody."""
 
 
 def write_midi(
     tokens: npt.ArrayLike, path: str | Path, bpm: float = 120.0, velocity: int = 100, program: int = 0
 ) -> None:
-    """Write `tokens` [T] as a MIDI file of one instrument.
+    """Write `tokens` [T] as a MIDI file with one instrument.
 
-    :param bpm: quarter notes a minute, 4..1000.
-    :param velocity: how hard each note is struck, 1..127.
+    :param bpm: quarter notes per minute, 4..1000.
+    :param velocity: MIDI velocity of every note, 1..127.
     :param program: General MIDI instrument, 0..127; 0 is a piano.
 
-    Raises VocabularyError for tokens outside 0..37, InputError for an argument out of range, OSError where `path`
-    cannot be written.
+    Raises VocabularyError for tokens outside 0..37, InputError for an argument out of range, OSError if `path` cannot
+    be written.
     """
     check_bpm(bpm)
     _check_range("velocity", velocity, 1, 127)
@@ -54,11 +54,11 @@ def write_midi(
 
 
 def read_midi(path: str | Path) -> Tokens:
-    """Return the melody [T] of the first melodic instrument in a MIDI file, to the nearest sixteenth.
+    """Return the melody [T] of the first melodic instrument in a MIDI file, quantised to sixteenths.
 
-    A note ends where the next one starts; of notes that start together the highest is kept, and so is silence before
-    the first. Raises MelodyFileError for a file that is missing, not MIDI or damaged, that has no notes, or notes
-    outside MIDI 48..83.
+    A note ends at the latest where the next one starts; of notes that start together the highest is used; silence
+    before the first note is preserved. Raises MelodyFileError for a file that is missing, not MIDI or damaged, that
+    has no notes, or notes outside MIDI 48..83.
     """
     midi = _open(Path(path))
     ticks_per_step = midi.resolution / STEPS_PER_QUARTER
@@ -80,7 +80,7 @@ def read_midi(path: str | Path) -> Tokens:
 
 
 def check_bpm(bpm: float) -> None:
-    """Raise InputError for a tempo outside 4..1000 quarter notes a minute."""
+    """Raise InputError for a tempo outside 4..1000 quarter notes per minute."""
     _check_range("bpm", bpm, MIN_BPM, MAX_BPM)
 
 
@@ -96,13 +96,13 @@ def _open(path: Path) -> pretty_midi.PrettyMIDI:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return pretty_midi.PrettyMIDI(str(path))
-    except Exception as error:  # a damaged file makes the parser raise whatever it stumbles over
+    except Exception as error:  # on a damaged file the parser may raise anything
         reason = str(error) or type(error).__name__
-        raise MelodyFileError(f"{path} is not a MIDI file that can be read ({reason}).") from error
+        raise MelodyFileError(f"{path} is not a readable MIDI file ({reason}).") from error
 
 
 def _monophonic(notes: list[tuple[int, int, int]]) -> Notes:
-    """Return the highest of `notes` (start, end, pitch) at each start, at least a step long, ended by the next."""
+    """Return the highest of `notes` (start, end, pitch) at each start, at least a step long, cut at the next one."""
     starts, ends, pitches = np.array(sorted(notes, key=lambda note: (note[0], note[2])), np.int64).reshape(-1, 3).T
     highest = np.append(np.diff(starts) > 0, np.ones(min(len(starts), 1), bool))
     starts, ends, pitches = starts[highest], ends[highest], pitches[highest]

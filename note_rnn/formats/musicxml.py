@@ -1,4 +1,4 @@
-"""Melodies as MusicXML, which notation programs open; music21 writes it."""
+"""Melodies as MusicXML for notation programs, written by music21."""
 
 import re
 from pathlib import Path
@@ -12,10 +12,10 @@ from note_rnn.vocabulary import STEPS_PER_QUARTER
 
 
 def write_musicxml(tokens: npt.ArrayLike, path: str | Path, staff: Staff = C_MAJOR, title: str = "Melody") -> None:
-    """Write `tokens` [T] as a MusicXML file; the same melody gives the same file on any day.
+    """Write `tokens` [T] as a MusicXML file; the same melody always gives the same file.
 
-    Raises VocabularyError for tokens outside 0..37, InputError where music21 is not installed, OSError where `path`
-    cannot be written.
+    Raises VocabularyError for tokens outside 0..37, InputError if music21 is not installed, OSError if `path` cannot
+    be written.
     """
     write_text(path, musicxml_text(tokens, staff, title))
 
@@ -30,7 +30,7 @@ def musicxml_text(tokens: npt.ArrayLike, staff: Staff = C_MAJOR, title: str = "M
     part = stream.Part()
     part.append([key.KeySignature(staff.sharps), meter.TimeSignature(staff.meter)])
     part.append(tempo.MetronomeMark(number=staff.bpm, referent=duration.Duration(1.0)))
-    goes_on = False
+    continues = False
     for value in note_values(tokens, staff.steps_per_bar):
         length = duration.Duration(value.steps / STEPS_PER_QUARTER)
         if value.pitch is None:
@@ -38,9 +38,9 @@ def musicxml_text(tokens: npt.ArrayLike, staff: Staff = C_MAJOR, title: str = "M
             continue
         letter, alteration, octave = spelled(value.pitch, staff.sharps)
         head = note.Note(pitch.Pitch(f"{letter}{'#' * alteration or '-' * -alteration}{octave}"), duration=length)
-        if value.tied or goes_on:
-            head.tie = tie.Tie({(True, True): "continue", (True, False): "start"}.get((value.tied, goes_on), "stop"))
-        goes_on = value.tied
+        if value.tied or continues:
+            head.tie = tie.Tie({(True, True): "continue", (True, False): "start"}.get((value.tied, continues), "stop"))
+        continues = value.tied
         part.append(head)
     score = stream.Score([part])
     score.metadata = metadata.Metadata(title=title)

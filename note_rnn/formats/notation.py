@@ -1,6 +1,6 @@
-"""Melodies as they stand on a staff: note values tied over bar lines, and pitches spelled as the key signature asks.
+"""Melodies in staff notation: note values tied over bar lines, and pitches spelled by the key signature.
 
-T steps of a sixteenth. On the line of fifths F is -1, C 0, G 1 ... B 5, F# 6; seven further on is the same letter a
+T steps of a sixteenth. On the line of fifths F is -1, C 0, G 1 ... B 5, F# 6; seven further is the same letter a
 semitone higher.
 """
 
@@ -12,45 +12,45 @@ from note_rnn.notes import LETTERS, tokens_to_notes
 from note_rnn.vocabulary import check_tokens
 
 FIFTHS = "FCGDAEB"
-"""The letters along the line of fifths, from -1 on."""
+"""The letters along the line of fifths, starting at -1."""
 SIGNATURE_MODES = ("lydian", "major", "mixolydian", "dorian", "minor", "phrygian")
-"""The modes of one signature, in the order of their tonics on the line of fifths, from F to E without sharps.
+"""The modes of one key signature, ordered by their tonics on the line of fifths: from F to E without sharps.
 
-Locrian is left out: music21's reader of ABC takes it for major."""
+Locrian is left out: music21's ABC reader takes it for major."""
 _PRINTABLE = (16, 12, 8, 6, 4, 3, 2, 1)
-"""Steps of the values that one note head can have: whole, dotted half, half ... sixteenth."""
+"""Steps of the values that a single note can have: whole, dotted half, half ... sixteenth."""
 
 
 class Staff(NamedTuple):
-    """What stands at the head of a staff, and where its bars and beats end."""
+    """Meter, key signature and tempo of a staff, and the lengths of its bars and beats."""
 
     meter: str = "4/4"
     steps_per_bar: int = 16
     steps_per_beat: int = 4
     sharps: int = 0
-    """Of the key signature, -7..7; flats are negative."""
+    """Sharps of the key signature, -7..7; negative for flats."""
     mode: str = "major"
-    """One of `SIGNATURE_MODES`; with `sharps` it tells the tonic."""
+    """One of `SIGNATURE_MODES`; with `sharps` it determines the tonic."""
     bpm: float = 120.0
-    """Quarter notes a minute."""
+    """Quarter notes per minute."""
 
     @property
     def tonic(self) -> str:
-        """The tonic's name: C, F#, Bb ..."""
+        """The name of the tonic: C, F#, Bb ..."""
         letter, alteration = _named(self.sharps + SIGNATURE_MODES.index(self.mode) - 1)
         return letter + ("#" * alteration or "b" * -alteration)
 
     def alteration(self, letter: str) -> int:
-        """Return the semitones by which the signature alters the notes called `letter`."""
+        """Return the semitones by which the key signature alters the notes named `letter`."""
         return -((FIFTHS.index(letter) - self.sharps) // 7)
 
 
 C_MAJOR = Staff()
-"""No sharps, no flats, 4/4."""
+"""C major in 4/4."""
 
 
 class Spelling(NamedTuple):
-    """A pitch by name: C4 is middle C, B#3 sounds the same."""
+    """A pitch's name: C4 is middle C, and B#3 sounds the same."""
 
     letter: str
     alteration: int
@@ -59,7 +59,7 @@ class Spelling(NamedTuple):
 
 
 class Value(NamedTuple):
-    """A note head or a rest (`pitch` None) that lasts `steps` from the step `start`, perhaps tied to the next."""
+    """A note, or a rest (`pitch` None), of `steps` from the step `start` on; a note may be tied to the next."""
 
     start: int
     steps: int
@@ -68,8 +68,9 @@ class Value(NamedTuple):
 
 
 def spelled(pitch: int, sharps: int) -> Spelling:
-    """Return MIDI `pitch` as it is written under a signature of `sharps`: its own notes, else raised 1, 4, 5 or lowered
-    3, 7.
+    """Return the spelling of MIDI `pitch` under a key signature of `sharps`.
+
+    Notes outside the signature are written as the raised degrees 1, 4, 5 or the lowered degrees 3, 7 of the major key.
     """
     lowest = sharps - 3
     letter, alteration = _named((7 * pitch - lowest) % 12 + lowest)
@@ -77,9 +78,9 @@ def spelled(pitch: int, sharps: int) -> Spelling:
 
 
 def note_values(tokens: npt.ArrayLike, steps_per_bar: int) -> list[Value]:
-    """Return what is written for `tokens` [T], in order and without gaps; nothing crosses a bar line.
+    """Return the notes and rests written for `tokens` [T], in order, without gaps; none crosses a bar line.
 
-    Raises VocabularyError for tokens that are no melody.
+    Raises VocabularyError for tokens that are not a melody.
     """
     length = len(check_tokens(tokens, ndim=1))
     values: list[Value] = []
@@ -101,6 +102,6 @@ def _split(start: int, end: int, pitch: int | None, steps_per_bar: int) -> list[
 
 
 def _named(fifths: int) -> tuple[str, int]:
-    """Return letter and alteration of a place on the line of fifths."""
+    """Return the letter and the alteration of a position on the line of fifths."""
     alteration, letter = divmod(fifths + 1, 7)
     return FIFTHS[letter], alteration

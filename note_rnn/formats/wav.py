@@ -1,4 +1,4 @@
-"""Melodies as sound: a plucked tone, synthesised without any instrument files.
+"""Melodies as sound: plucked tones, synthesised without instrument files.
 
 Each note is a decaying complex oscillation z; its h-th harmonic is z to the power h, which decays h times as fast.
 """
@@ -17,7 +17,7 @@ from note_rnn.vocabulary import STEPS_PER_QUARTER
 
 SAMPLE_RATE = 22050
 MIN_SAMPLE_RATE = 11025
-"""Holds the highest harmonic of the highest pitch."""
+"""Represents the highest harmonic of the highest pitch."""
 HARMONICS = (1.0, 0.45, 0.22, 0.08, 0.05)
 """Amplitude of each harmonic, the fundamental first."""
 DECAY_PER_SECOND = 1.8
@@ -29,10 +29,10 @@ Samples = npt.NDArray[np.float32]
 
 
 def synthesize(tokens: npt.ArrayLike, bpm: float = 120.0, sample_rate: int = SAMPLE_RATE) -> Samples:
-    """Return the sound of `tokens` [T] as mono samples in [-1, 1], T sixteenths and the last note's release long.
+    """Return the sound of `tokens` [T] as mono samples in [-1, 1]: T sixteenths, and the release of the last note.
 
-    :param bpm: quarter notes a minute, 4..1000.
-    :param sample_rate: samples a second, at least 11025.
+    :param bpm: quarter notes per minute, 4..1000.
+    :param sample_rate: samples per second, at least 11025.
 
     Raises VocabularyError for tokens outside 0..37, InputError for an argument out of range.
     """
@@ -49,7 +49,7 @@ def synthesize(tokens: npt.ArrayLike, bpm: float = 120.0, sample_rate: int = SAM
 
 
 def _tone(pitch: int, num_samples: int, sample_rate: int) -> Samples:
-    """Return one note of MIDI `pitch`, `num_samples` long with its release, silent at both ends."""
+    """Return a note of MIDI `pitch`: `num_samples` including its release, silent at both ends."""
     frequency = 440 * 2 ** ((pitch - 69) / 12)
     seconds = np.arange(num_samples) / sample_rate
     oscillation = np.exp((2j * np.pi * frequency - DECAY_PER_SECOND) * seconds).astype(np.complex64)

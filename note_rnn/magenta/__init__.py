@@ -1,9 +1,9 @@
-"""Reading the checkpoints of Magenta's melody models without TensorFlow: the published formats, a file for each idea.
+"""Readers of the checkpoints of Magenta's melody models, without TensorFlow.
 
-`wire` reads protocol buffers, `table` the sorted tables that hold them, `tensors` the variables in these, `sources`
-finds the files of a checkpoint, and `networks` makes a Note RNN of its variables.
+`wire` reads protocol buffers, `table` the sorted tables that contain them, `tensors` the variables in the tables,
+`sources` finds the files of a checkpoint, and `networks` builds a Note RNN from its variables.
 """
 
 
 class FormatError(ValueError):
-    """Bytes that are not what they should be; the message is the reason, without the file's name."""
+    """Bytes that do not follow the format; the message is the reason, without the file's name."""

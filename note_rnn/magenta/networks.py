@@ -1,9 +1,8 @@
-"""A Note RNN of the variables of Magenta's `basic_rnn` or of the original RL Tuner's network, under all their names.
+"""Conversion of the variables of Magenta's `basic_rnn` or the original RL Tuner's network to a Note RNN.
 
-Both are LSTM layers and a linear one. A layer of n units that hears m numbers is a kernel [m + n, 4n], its rows first
-what it hears, then its own last output, and a bias [4n]; the columns are the gates i (input), j (candidate), f
-(forget), o (output). TensorFlow adds 1 to f as it runs, PyTorch keeps the gates in the order i, f, j, o and adds
-nothing.
+Both have LSTM layers and a linear output layer. An LSTM layer of n units with m inputs has a kernel [m + n, 4n], with
+rows for the inputs, then for its own last output, and a bias [4n]; the columns are the gates i (input), j (candidate),
+f (forget), o (output). TensorFlow adds 1 to f at run time; PyTorch orders the gates i, f, j, o and adds nothing.
 Shapes: A = 38 tokens.
 """
 
@@ -20,10 +19,10 @@ from note_rnn.network.model import NoteRNN
 from note_rnn.vocabulary import VOCABULARY_SIZE
 
 TokenOrder = Literal["rl_tuner", "magenta"]
-"""What tokens 0 and 1 mean: note off and no event, as here, or the other way round."""
+"""Meaning of tokens 0 and 1: note off and no event, as in this package (rl_tuner), or the reverse (magenta)."""
 
-# As TensorFlow from 1.2 on, 1.0, and 0.11 (the published RL Tuner checkpoint) named them; after these names may stand
-# those of an optimizer's own variables.
+# Names in TensorFlow from 1.2 on, 1.0, and 0.11 (the published RL Tuner checkpoint). An optimizer's own variables have
+# these names with suffixes.
 _LAYER = re.compile(
     r"(?P<scope>.*?)(rnn/multi_rnn_cell/cell_|RNN/MultiRNNCell/Cell)(?P<layer>\d+)/"
     r"(?P<cell>lstm_cell|basic_lstm_cell|LSTMCell|BasicLSTMCell)/"
@@ -33,16 +32,16 @@ _OUTPUT = re.compile(r"(?P<scope>.*?)fully_connected/((?P<kernel>weights)|bias|b
 
 
 def token_order(source: Source) -> TokenOrder:
-    """Return how the network in `source` means tokens 0 and 1, as its kind of cell tells.
+    """Return the meaning of tokens 0 and 1 in the network in `source`, inferred from its kind of cell.
 
-    `basic_rnn` is trained with Magenta's encoding, the RL Tuner's own network is rewarded with the other.
+    `basic_rnn` is trained with Magenta's encoding; the RL Tuner's own network is rewarded with the other.
     """
     cells = (found["cell"] for name in source.variables if (found := _LAYER.fullmatch(name)))
     return "magenta" if next(cells, "").lower().startswith("basic") else "rl_tuner"
 
 
-def note_rnn_of(source: Source, order: TokenOrder) -> NoteRNN:
-    """Return the Note RNN in `source`, its token `order` made ours; raises MagentaFileError where there is none."""
+def build_note_rnn(source: Source, order: TokenOrder) -> NoteRNN:
+    """Return the Note RNN in `source`, converted from its token `order`; raises MagentaFileError if there is none."""
     layers, output = _parameters(source)
     sizes = [bias.size // 4 for _, bias in layers]
     _check_shapes(source, layers, output, sizes)
@@ -67,12 +66,12 @@ def _parameters(source: Source) -> tuple[list[tuple[Floats32, Floats32]], tuple[
             found[layer, bool(match["kernel"])] = array
             scopes.add(match["scope"])
     if len(scopes) > 1:
-        raise MagentaFileError(f"{source.path} holds several networks, in {_listed(scopes)}: save one alone.")
+        raise MagentaFileError(f"{source.path} holds several networks, in {_listed(scopes)}: save only one.")
     try:
         pairs = [(found[number, True], found[number, False]) for number in range(-1, max(len(found) // 2 - 1, 1))]
     except KeyError as error:
         raise MagentaFileError(
-            f"{source.path} holds no network of LSTM layers like that of basic_rnn or the RL Tuner: it has "
+            f"{source.path} holds no LSTM network like those of basic_rnn and the RL Tuner: it has "
             f"{_listed(source.variables)}."
         ) from error
     return pairs[1:], pairs[0]
@@ -87,13 +86,13 @@ def _check_shapes(
     shapes = [(kernel.shape, bias.shape) for kernel, bias in [*layers, output]]
     if shapes != expected:
         raise MagentaFileError(
-            f"{source.path} holds a network with kernels and biases {shapes}, where one that hears and says the "
-            f"{VOCABULARY_SIZE} tokens has {expected}: of Magenta's models only basic_rnn does."
+            f"{source.path} holds a network with kernels and biases {shapes}, where one with inputs and outputs of "
+            f"{VOCABULARY_SIZE} tokens has {expected}: of Magenta's models only basic_rnn can be used."
         )
 
 
 def _layer_weights(number: int, kernel: Floats32, bias: Floats32) -> Mapping[str, Floats32]:
-    """Return the weights of an LSTM layer as PyTorch names and lays them out."""
+    """Return the weights of an LSTM layer with PyTorch's names and layout."""
     units = bias.size // 4
     weights = kernel.reshape(-1, 4, units)[:, [0, 2, 1, 3]].reshape(-1, 4 * units).T
     biases = bias.reshape(4, units)[[0, 2, 1, 3]]
@@ -106,6 +105,6 @@ def _layer_weights(number: int, kernel: Floats32, bias: Floats32) -> Mapping[str
     }
 
 
-def _listed(names: "set[str] | Mapping[str, Floats32]", most: int = 6) -> str:
+def _listed(names: "set[str] | Mapping[str, Floats32]", limit: int = 6) -> str:
     quoted = [repr(name) for name in sorted(names)]
-    return ", ".join(quoted[:most]) + (f" and {len(quoted) - most} more" if len(quoted) > most else "")
+    return ", ".join(quoted[:limit]) + (f" and {len(quoted) - limit} more" if len(quoted) > limit else "")

@@ -1,4 +1,4 @@
-"""Where the variables of a model are: a V1 checkpoint, the index and shards of a V2 one, a Magenta bundle, a folder."""
+"""Files with a model's variables: a V1 checkpoint, the index and shards of a V2 one, a Magenta bundle, a folder."""
 
 import hashlib
 import re
@@ -12,28 +12,28 @@ from note_rnn.magenta.tensors import Floats32, read_v1, read_v2
 from note_rnn.magenta.wire import Message
 
 _STATE_FILE = "checkpoint"
-"""In a folder of checkpoints it names the newest."""
+"""The file in a folder of checkpoints that names the newest."""
 _V2_SUFFIX = re.compile(r"\.(index|data-\d{5}-of-\d{5})$")
 
 
 class MagentaFileError(InputError):
-    """A file that is missing, damaged or no checkpoint of a network that can become a Note RNN."""
+    """A file that is missing or damaged, or not the checkpoint of a network that can become a Note RNN."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """The variables that were found, and where."""
+    """The variables of a checkpoint and the files they came from."""
 
     path: Path
-    """The checkpoint, without the suffix that V2 adds, or the bundle."""
+    """The checkpoint, without the suffix of V2, or the bundle."""
     format: str
-    """What kind of file it is."""
+    """The kind of file, for the model card."""
     variables: dict[str, Floats32]
     """By their TensorFlow names."""
     sha256: dict[str, str] = field(default_factory=dict)
-    """Of each file that was read, by its name."""
+    """Checksum of each file read, by its name."""
     bundle: dict[str, str] = field(default_factory=dict)
-    """What a bundle says of itself."""
+    """Descriptions in a bundle's metadata."""
 
 
 def read_source(path: str | Path) -> Source:
@@ -42,7 +42,7 @@ def read_source(path: str | Path) -> Source:
     :param path: a V1 checkpoint, a V2 one (its index, a shard of it, or what their names have in common), a Magenta
         bundle (.mag), or a folder with a `checkpoint` file that names one.
 
-    Raises MagentaFileError where there is none, or it is damaged.
+    Raises MagentaFileError if there is none, or it is damaged.
     """
     path = _newest(Path(path).expanduser())
     index = path.with_name(_V2_SUFFIX.sub("", path.name) + ".index")
@@ -56,18 +56,18 @@ def read_source(path: str | Path) -> Source:
         return _read_bundle(path, content, sha256)
     except FormatError as error:
         raise MagentaFileError(
-            f"{path} is damaged, or no TensorFlow checkpoint and no Magenta bundle: {error}."
+            f"{path} is damaged, or neither a TensorFlow checkpoint nor a Magenta bundle: {error}."
         ) from error
 
 
 def _newest(path: Path) -> Path:
-    """Return the checkpoint that the folder `path`, or the `checkpoint` file in it, names as the newest."""
+    """Return the newest checkpoint named by `path`, a folder or its `checkpoint` file; any other path unchanged."""
     state = path / _STATE_FILE if path.is_dir() else path
     if state.name != _STATE_FILE:
         return path
     named = re.search(r'^model_checkpoint_path: "(.+)"', _read(state).decode(errors="replace"), re.MULTILINE)
     if named is None:
-        raise MagentaFileError(f"{state} names no checkpoint: give the checkpoint itself.")
+        raise MagentaFileError(f"{state} names no checkpoint: give the path of the checkpoint itself.")
     return state.parent / named[1]
 
 
@@ -85,14 +85,14 @@ def _read_v2(index: Path) -> Source:
 
 
 def _read_bundle(path: Path, content: bytes, sha256: dict[str, str]) -> Source:
-    """Return what is in the `content` of a bundle: https://github.com/magenta/magenta, `protobuf/generator.proto`."""
+    """Return the source in a bundle's `content`: https://github.com/magenta/magenta, `protobuf/generator.proto`."""
     bundle = Message(content)
     checkpoints = bundle.parts(2)
     if len(checkpoints) != 1:
         raise FormatError(f"{len(checkpoints)} checkpoints in it, not one")
     generator, details = bundle.message(1), bundle.message(4)
-    told = {"generator": generator.text(1), "generator_description": generator.text(2), "description": details.text(1)}
-    return Source(path, "Magenta bundle", read_v1(checkpoints[0]), sha256, told)
+    texts = {"generator": generator.text(1), "generator_description": generator.text(2), "description": details.text(1)}
+    return Source(path, "Magenta bundle", read_v1(checkpoints[0]), sha256, texts)
 
 
 def _read(path: Path) -> bytes:

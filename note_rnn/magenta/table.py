@@ -1,7 +1,7 @@
-"""Sorted tables of keys and values as LevelDB writes them, and TensorFlow after it.
+"""Sorted tables of keys and values in LevelDB's format, which TensorFlow uses too.
 
-A table is blocks of entries, an index block with the place of each, and a footer with the place of the index. Source:
-https://github.com/google/leveldb/blob/main/doc/table_format.md.
+A table consists of blocks of entries, an index block with the position of each, and a footer with the position of the
+index. Source: https://github.com/google/leveldb/blob/main/doc/table_format.md.
 """
 
 import struct
@@ -16,7 +16,7 @@ from note_rnn.magenta.wire import read_varint
 _MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
 _FOOTER_SIZE = 48
 _TRAILER = struct.Struct("<BI")
-"""After each block: its compression and checksum."""
+"""Compression and checksum of a block, stored after it."""
 _PLAIN, _SNAPPY = 0, 1
 
 
@@ -26,9 +26,9 @@ def is_table(data: bytes) -> bool:
 
 
 def read_table(data: bytes) -> dict[bytes, bytes]:
-    """Return the values of a whole table by key, in order; raises FormatError where it is damaged."""
+    """Return the values of a table by key, in order; raises FormatError if it is damaged."""
     if not is_table(data):
-        raise FormatError("it does not end as a table does, so it is cut off or something else")
+        raise FormatError("it does not end as a table does, so it is truncated or of another format")
     footer = data[-_FOOTER_SIZE:]
     _, at = _read_handle(footer, 0)
     index, _ = _read_handle(footer, at)
@@ -37,13 +37,13 @@ def read_table(data: bytes) -> dict[bytes, bytes]:
 
 
 def checksum(data: bytes) -> int:
-    """Return the CRC-32C of `data`, rotated and shifted by a constant, as these formats keep it."""
+    """Return the CRC-32C of `data`, rotated and offset by a constant, as these formats store it."""
     crc = google_crc32c.value(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def _read_handle(data: bytes, at: int) -> tuple[tuple[int, int], int]:
-    """Return the place (offset, size) of a block that is told at `at`, and where what follows starts."""
+    """Return the position (offset, size) of the block whose handle is at `at`, and the position after the handle."""
     offset, at = read_varint(data, at)
     size, at = read_varint(data, at)
     return (offset, size), at
@@ -63,12 +63,12 @@ def _block(data: bytes, handle: tuple[int, int]) -> bytes:
         try:
             return bytes(cramjam.snappy.decompress_raw(data[offset:end]))
         except cramjam.DecompressionError as error:
-            raise FormatError("a block that cannot be unpacked") from error
+            raise FormatError("a block that cannot be decompressed") from error
     raise FormatError(f"a block of unknown compression {compression}")
 
 
 def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the keys and values of a block. A key is told as what differs from the end of the key before it."""
+    """Yield the keys and values of a block; a key is stored without the prefix it shares with the previous key."""
     (restarts,) = struct.unpack_from("<I", block, len(block) - 4) if len(block) >= 4 else (0,)
     end = len(block) - 4 * (restarts + 1)
     at, key = 0, b""

@@ -1,7 +1,7 @@
-"""The float variables of a TensorFlow checkpoint by name, in both of its formats; what else it holds is passed over.
+"""The float variables of a TensorFlow checkpoint by name, in both formats; other variables are skipped.
 
-V1 is one table: under the empty key all names and shapes, under the others the values. V2 is an index, a table of
-where each variable lies, and shards of raw values. Sources, with the field numbers:
+V1 is one table: under the empty key all names and shapes, under the others the values. V2 is an index, a table of the
+position of each variable, and shards of raw values. Sources, with the field numbers:
 https://github.com/tensorflow/tensorflow/tree/master/tensorflow/core, `util/saved_tensor_slice.proto` for V1,
 `protobuf/tensor_bundle.proto` for V2, `framework/tensor.proto` and `tensor_shape.proto` for both.
 """
@@ -21,7 +21,7 @@ _DT_FLOAT = 1
 
 
 def read_v1(table: bytes) -> dict[str, Floats32]:
-    """Return the variables in the bytes of a V1 checkpoint; raises FormatError where it is damaged or another."""
+    """Return the variables in a V1 checkpoint's bytes; raises FormatError if it is damaged or of another format."""
     entries = read_table(table)
     described = Message(entries.pop(b"", b"")).message(1).messages(1)
     shapes = {tensor.text(1): _shape(tensor.message(2)) for tensor in described if tensor.number(3) == _DT_FLOAT}
@@ -33,15 +33,15 @@ def read_v1(table: bytes) -> dict[str, Floats32]:
             values = b"".join(saved.message(3).parts(5))
             variables[name] = _array(name, values, shapes[name])
     if not variables:
-        raise FormatError("it holds no variables of floats")
+        raise FormatError("it holds no float variables")
     return variables
 
 
 def read_v2(index: bytes, read_shard: Callable[[int, int], bytes]) -> dict[str, Floats32]:
-    """Return the variables of a V2 checkpoint; raises FormatError where it is damaged or another.
+    """Return the variables of a V2 checkpoint; raises FormatError if it is damaged or of another format.
 
     :param index: the bytes of its index.
-    :param read_shard: gives the bytes of a shard, told its number from 0 and how many there are.
+    :param read_shard: returns the bytes of a shard, given its number from 0 and the number of shards.
     """
     entries = read_table(index)
     header = Message(entries.pop(b"", b""))
@@ -69,5 +69,5 @@ def _shape(shape: Message) -> tuple[int, ...]:
 
 def _array(name: str, values: bytes, shape: tuple[int, ...]) -> Floats32:
     if len(values) != 4 * int(np.prod(shape, dtype=object)):
-        raise FormatError(f"{name} is not saved whole")
+        raise FormatError(f"{name} is incomplete")
     return np.frombuffer(values, "<f4").reshape(shape)

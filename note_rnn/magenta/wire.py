@@ -1,4 +1,4 @@
-"""The wire format of protocol buffers, enough of it to read messages whose field numbers are known.
+"""The wire format of protocol buffers, as far as needed to read messages whose field numbers are known.
 
 Source: https://protobuf.dev/programming-guides/encoding.
 """
@@ -12,7 +12,7 @@ _MAX_VARINT_BITS = 64
 
 
 class Message:
-    """The fields of a message by number; what repeats is kept in order. Raises FormatError for other bytes."""
+    """The fields of a message by number, repeated ones in order. Raises FormatError for invalid bytes."""
 
     def __init__(self, data: bytes):
         self._numbers: dict[int, list[int]] = defaultdict(list)
@@ -37,7 +37,7 @@ class Message:
             at += size
 
     def number(self, field: int) -> int:
-        """Return the value of a varint `field`, 0 where it is not set."""
+        """Return the value of a varint `field`, 0 if it is not set."""
         return self._numbers[field][-1] if self._numbers[field] else 0
 
     def parts(self, field: int) -> list[bytes]:
@@ -45,15 +45,15 @@ class Message:
         return self._bytes[field]
 
     def data(self, field: int) -> bytes:
-        """Return the bytes of the last occurrence of `field`, none where it is not set."""
+        """Return the bytes of the last occurrence of `field`, empty if it is not set."""
         return self._bytes[field][-1] if self._bytes[field] else b""
 
     def text(self, field: int) -> str:
-        """Return the text of `field`; what is no UTF-8 in it is replaced."""
+        """Return the text of `field`; invalid UTF-8 is replaced."""
         return self.data(field).decode(errors="replace")
 
     def message(self, field: int) -> "Message":
-        """Return the message in `field`, an empty one where it is not set."""
+        """Return the message in `field`, an empty one if it is not set."""
         return Message(self.data(field))
 
     def messages(self, field: int) -> list["Message"]:
@@ -62,9 +62,9 @@ class Message:
 
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """Return the integer of seven bits a byte, the lowest first, that starts at `at`, and where the next field starts.
+    """Return the varint at `at` (seven bits per byte, the lowest first), and the position after it.
 
-    Raises FormatError where it does not end.
+    Raises FormatError if it does not end.
     """
     number = 0
     for shift in range(0, _MAX_VARINT_BITS, 7):

@@ -1,8 +1,7 @@
-"""Note RNNs on disk: `<name>.safetensors` holds the weights and, in its header, the model card; `<name>.json` is the
-same card for people.
+"""Checkpoints of Note RNNs: `<name>.safetensors` holds the weights and, in its header, the model card.
 
-The card is a JSON object: `architecture`, `vocabulary`, `checksum` (of the weights), and what the trainer adds:
-corpus, recipe, metrics.
+`<name>.json` is a readable copy of the card, a JSON object: `architecture`, `vocabulary`, `checksum` (of the weights),
+and the fields that the trainer adds: corpus, recipe, metrics.
 """
 
 import hashlib
@@ -21,16 +20,16 @@ from note_rnn.vocabulary import VOCABULARY
 
 DEFAULT = "default"
 SHIPPED = (DEFAULT, "bars")
-"""Names of the Note RNNs that come with the package: of all tunes; and of 4/4 and its like, from bar lines on."""
+"""Names of the Note RNNs in the package: of whole tunes in any meter; of duple meters, starting at bar lines."""
 _FOLDER = Path(__file__).parents[1] / "weights"
 
 
 class CheckpointError(InputError):
-    """A file of weights that is missing, damaged or of another kind."""
+    """A weights file that is missing, damaged or of another kind."""
 
 
 def weights_checksum(weights: dict[str, Tensor]) -> str:
-    """Return the SHA-256, in hex, of named tensors: their names, shapes and bytes, in order of name."""
+    """Return the SHA-256, in hex, of the names, shapes, types and bytes of named tensors, in order of name."""
     digest = hashlib.sha256()
     for name in sorted(weights):
         array = weights[name].detach().cpu().contiguous().numpy()
@@ -42,7 +41,7 @@ def weights_checksum(weights: dict[str, Tensor]) -> str:
 def save_note_rnn(model: NoteRNN, path: str | Path, card: dict[str, Any] | None = None) -> Path:
     """Write `model` and its `card` to `path` (suffix .safetensors added if missing) and return that path.
 
-    Each file replaces its predecessor only when complete. Raises OSError where it cannot be written.
+    Each file replaces its predecessor only when complete. Raises OSError if it cannot be written.
     """
     target = path_of_weights(path)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
@@ -65,7 +64,7 @@ def load_note_rnn(source: str | Path = DEFAULT) -> NoteRNN:
     """
     path, card, weights = _read(source)
     if card.get("vocabulary") != VOCABULARY:
-        raise CheckpointError(f"{path} was trained on another vocabulary than {VOCABULARY!r}: retrain or convert it.")
+        raise CheckpointError(f"{path} was trained on a vocabulary other than {VOCABULARY!r}: retrain or convert it.")
     if card.get("checksum") != weights_checksum(weights):
         raise CheckpointError(f"{path} is damaged: its weights do not match their checksum; fetch or train it again.")
     try:
@@ -91,13 +90,15 @@ def _read(source: str | Path) -> tuple[Path, dict[str, Any], dict[str, Tensor]]:
             card = json.loads((file.metadata() or {}).get("card", "null"))
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
     except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is no readable safetensors file ({error}); fetch or train it again.") from error
+        raise CheckpointError(
+            f"{path} is not a readable safetensors file ({error}): fetch or train it again."
+        ) from error
     if not isinstance(card, dict):
         raise CheckpointError(f"{path} has no model card in its header: it was not written by save_note_rnn.")
     return path, card, weights
 
 
 def path_of_weights(path: str | Path) -> Path:
-    """Return `path` with the suffix .safetensors, added if it is missing."""
+    """Return `path` with the suffix .safetensors, added if missing."""
     path = Path(path).expanduser()
     return path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")

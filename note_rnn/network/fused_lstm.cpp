@@ -1,8 +1,8 @@
-// An LSTM layer on one-hot inputs, forward and backward, in one pass over memory where PyTorch takes a dozen.
+// LSTM layer on one-hot inputs, forward and backward, in one pass over memory where PyTorch takes a dozen.
 //
 // T steps, B sequences, H units (16 or more), F inputs of which K are one at each step; float32, row-major, one thread.
-// Gates and equations as in torch.nn.LSTM: input, forget, cell, output. Eight floats at a time; where H is no multiple of
-// eight, the last eight overlap those before, which are computed from what is there by then and not written again.
+// Gates and equations as in torch.nn.LSTM: input, forget, cell, output. Vectors of eight floats; if H is not a multiple of
+// eight, the last vector overlaps the one before, and the values already written are not written again.
 
 #include <algorithm>
 #include <cstdint>
@@ -22,7 +22,7 @@ typedef int32_t Lanes __attribute__((vector_size(32)));
 typedef float Unaligned __attribute__((vector_size(32), aligned(4), may_alias));
 
 static const int WIDTH = 8;
-static const int SEQUENCES = 32;  // go through all steps together, so that what they remember stays in the nearest caches
+static const int SEQUENCES = 32;  // processed through all steps together, so that their states stay in the L1 and L2 cache
 
 INLINE Vector load(const float* from) { return *(const Unaligned*)from; }
 INLINE void store(float* to, Vector value) { *(Unaligned*)to = value; }
@@ -33,7 +33,7 @@ INLINE Vector clamp(Vector x, float limit) {
 
 // Cody and Waite's reduction and the polynomial of the Cephes library; relative error below 2e-7.
 INLINE Vector exponential(Vector x) {
-    const float to_integer = 12582912.f;  // 1.5 * 2^23: what is added to it loses its fraction
+    const float to_integer = 12582912.f;  // 1.5 * 2^23: adding it rounds to an integer
     x = clamp(x, 87.f);
     Vector n = (x * 1.44269504f + to_integer) - to_integer;
     Vector r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
@@ -64,18 +64,18 @@ INLINE Vector hyperbolic_tangent(Vector x) {
     return x * p / q;
 }
 
-// Writes eight values, but where the first `done` of them have been written before.
+// Writes eight values except the first `done`, which have been written before.
 INLINE void store_rest(float* to, Vector value, int done) {
     store(to, Lanes{0, 1, 2, 3, 4, 5, 6, 7} >= done ? value : load(to));
 }
 
-// A matrix whose rows and columns lie as far apart as told.
+// A matrix with the given strides of rows and columns.
 struct Matrix {
     const float* data;
     int row, column;
 };
 
-// out [R, 8C] (+)= left [R, N] @ right [N, 8C], but for the first `done` columns; rows of `right` and `out` are M apart.
+// out [R, 8C] (+)= left [R, N] @ right [N, 8C] except the first `done` columns; rows of `right` and `out` are M apart.
 template <int R, int C, bool ADD>
 INLINE void product(int N, int M, Matrix left, const float* right, float* out, int done) {
     Vector sum[R][C] = {};
@@ -122,8 +122,8 @@ INLINE void activate(int H, const float* cell_before, float* gates, float* cell,
     }
 }
 
-// The gradients of what the gates [4H] were activated from, given those of the state after them: d_hidden + d_output and
-// d_cell [H], which becomes that of the cell before.
+// Gradients of the gates' preactivations [4H], given those of the state after them: d_hidden + d_output and d_cell [H];
+// d_cell becomes the gradient of the previous cell.
 INLINE void differentiate(int H, const float* cell_before, const float* cell, const float* gates, const float* d_hidden,
                           const float* d_output, float* d_cell, float* d_gates) {
     for (int unit = 0; unit < H; unit += WIDTH) {
@@ -141,7 +141,7 @@ INLINE void differentiate(int H, const float* cell_before, const float* cell, co
     }
 }
 
-// to [M, N] = from [N, M] transposed, in strips whose rows are written side by side.
+// to [M, N] = from [N, M] transposed, in strips of columns.
 static void transpose(int N, int M, const float* from, float* to) {
     for (int first = 0; first < M; first += WIDTH) {
         int last = std::min(first + WIDTH, M);
@@ -160,10 +160,10 @@ INLINE void add(int n, const float* from, float* to) {
 
 extern "C" {
 
-// Raised with every change of the arguments below; `fused_lstm.py` asks for the same.
+// Incremented with every change of the signatures below; `fused_lstm.py` requires the same number.
 int version() { return 2; }
 
-// Can this processor run what follows?
+// Whether this processor can run the functions below.
 int supported() {
 #if defined(__x86_64__)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -172,13 +172,13 @@ int supported() {
 #endif
 }
 
-// Are all `ones` [n] among F inputs? What is not would be read from, or written to, other memory.
+// Whether all indices `ones` [n] are within the F inputs; others would access foreign memory.
 int within(int64_t n, int F, const int64_t* ones) {
     return std::all_of(ones, ones + n, [F](int64_t one) { return 0 <= one && one < F; });
 }
 
 // ones [T, B, K]; weights of the inputs [4H, F], of the hidden units [4H, H] and bias [4H]. hidden and cell [T + 1, B, H]
-// hold the state before in their first row and receive the others; gates [T, B, 4H] is for `backward`.
+// hold the initial state in their first row and receive the others; gates [T, B, 4H] are outputs for `backward`.
 void forward(int T, int B, int H, int K, int F, const int64_t* ones, const float* w_ih, const float* w_hh,
              const float* bias, float* hidden, float* cell, float* gates) {
     std::vector<float> transposed(4 * H * (F + H));
@@ -199,8 +199,8 @@ void forward(int T, int B, int H, int K, int F, const int64_t* ones, const float
     }
 }
 
-// d_outputs [T, B, H] are the gradients of hidden[1:], of_hidden [4H, H] the weights. What is added to are the gradients of
-// the weights of inputs [F, 4H] and hidden units [4H, H] and of the bias [4H].
+// d_outputs [T, B, H] are the gradients of hidden[1:], of_hidden [4H, H] the weights. Adds to the gradients of the weights
+// of inputs [F, 4H] and hidden units [4H, H] and of the bias [4H].
 void backward(int T, int B, int H, int K, const int64_t* ones, const float* of_hidden, const float* hidden,
               const float* cell, const float* gates, const float* d_outputs, float* d_of_inputs, float* d_of_hidden,
               float* d_bias) {

@@ -1,4 +1,4 @@
-"""Melodies drawn from a Note RNN.
+"""Sampling of melodies from a Note RNN.
 
 Shapes: N melodies, T steps, P steps of the primer.
 """
@@ -21,19 +21,19 @@ def sample_melodies(
     temperature: float = 1.0,
     top_p: float = 1.0,
 ) -> tuple[Tokens, npt.NDArray[np.float64]]:
-    """Return `n` melodies [N, T] that go on from `primer` [P], and the sum [N] of log p of their tokens, in nats.
+    """Return `n` melodies [N, T] that continue `primer` [P], and the sum [N] of log p of their tokens, in nats.
 
-    The primer is heard as the beginning of a tune. Each token is drawn from softmax(log p / temperature), of the
-    likeliest tokens that add up to `top_p`; log p itself is the model's. The same arguments give the same melodies.
-    Raises VocabularyError for a primer that is none.
+    The primer is the beginning of a tune. Each token is drawn from softmax(log p / temperature), restricted to the
+    fewest likeliest tokens that sum to at least `top_p`; the returned log p is the model's own. The same arguments give
+    the same melodies. Raises VocabularyError for an invalid primer.
     """
     rng = np.random.default_rng(seed)
     device = model.head.weight.device
     state = model.zero_state(n)
-    heard = [NO_EVENT, *check_tokens(primer, ndim=1).tolist()]
-    for token in heard[:-1]:
+    context = [NO_EVENT, *check_tokens(primer, ndim=1).tolist()]
+    for token in context[:-1]:
         _, state = model.step(torch.full((n,), token, device=device), state)
-    tokens, log_prob = np.full(n, heard[-1]), np.zeros(n)
+    tokens, log_prob = np.full(n, context[-1]), np.zeros(n)
     melodies = np.zeros((n, length), np.int64)
     for step in range(length):
         log_p, state = model.step(torch.from_numpy(tokens).to(device), state)

@@ -1,4 +1,4 @@
-"""The Note RNN: an LSTM, or a GRU, that gives log p(next token | tokens so far).
+"""The Note RNN: an LSTM or GRU that models log p(next token | tokens so far).
 
 Shapes: B melodies, T steps, A = 38 tokens, L layers of H_1 .. H_L units.
 """
@@ -18,12 +18,12 @@ from note_rnn.vocabulary import VOCABULARY_SIZE, check_tokens, transposed
 
 
 class NoteRNN(nn.Module):
-    """One-hot tokens in, layers of LSTM or GRU, logits of the next token out.
+    """Network from one-hot tokens through layers of LSTM or GRU to the logits of the next token.
 
     The network of Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 4, has one LSTM layer of 100 units.
 
-    :param hidden_size: units of all layers, or a number for each.
-    :param num_layers: layers, where `hidden_size` is one number.
+    :param hidden_size: units of every layer, or one number per layer.
+    :param num_layers: number of layers, if `hidden_size` is one number.
     :param cell: "lstm" or "gru".
     """
 
@@ -35,7 +35,7 @@ class NoteRNN(nn.Module):
 
     @property
     def layers(self) -> RecurrentLayers:
-        """Its recurrent layers, among its modules as `lstm` or `gru`."""
+        """The recurrent layers, the submodule `lstm` or `gru`."""
         return cast(RecurrentLayers, getattr(self, self.cell))
 
     @property
@@ -45,7 +45,7 @@ class NoteRNN(nn.Module):
 
     @property
     def architecture(self) -> dict[str, Any]:
-        """The arguments that make a network of the same shape."""
+        """The arguments that construct a network of the same shape."""
         return {"hidden_size": list(self.widths), "cell": self.cell}
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
@@ -57,15 +57,15 @@ class NoteRNN(nn.Module):
         return self.head(outputs), state
 
     def zero_state(self, batch_size: int) -> State:
-        """Return the state of `batch_size` melodies of which nothing has been heard."""
+        """Return the initial state of `batch_size` melodies."""
         return self.layers.zero_state(batch_size)
 
     @torch.no_grad()
     def transposed(self, semitones: int) -> Self:
-        """Return the network that knows the same music `semitones` higher; itself for 0.
+        """Return the network that models the same music `semitones` higher; itself for 0.
 
-        The weights of its inputs and outputs change places as tokens do in `vocabulary.transposed`: so probabilities
-        still sum to 1, and only the highest or lowest notes, where melodies hardly ever go, are three octaves off.
+        Its input and output weights are permuted as tokens are in `vocabulary.transposed`: probabilities still sum to
+        1, and only the highest or lowest notes, which melodies hardly ever reach, are three octaves off.
         """
         if semitones == 0:
             return self
@@ -78,26 +78,26 @@ class NoteRNN(nn.Module):
 
     @torch.no_grad()
     def log_probs(self, tokens: npt.ArrayLike) -> Tensor:
-        """Return log p [B, T, A] of the token after each of `tokens` [B, T], from the zero state; without gradient.
+        """Return log p [B, T, A] of the token after each of `tokens` [B, T], from the zero state, without gradient.
 
-        Raises VocabularyError for tokens outside 0..37 or another shape.
+        Raises VocabularyError for tokens outside 0..37 or of another shape.
         """
         batch = torch.from_numpy(check_tokens(tokens, ndim=2)).to(self.head.weight.device)
         logits, _ = self(batch.T)
         return functional.log_softmax(logits, dim=-1).transpose(0, 1)
 
     def log_prob(self, melodies: npt.ArrayLike, primers: npt.ArrayLike) -> Tensor:
-        """Return log p [B, T] of each token of `melodies` [B, T], given those before it and `primers` [B] before all.
+        """Return log p [B, T] of each token of `melodies` [B, T], given those before and priming tokens `primers` [B].
 
-        Raises VocabularyError for tokens outside 0..37 or another shape.
+        Raises VocabularyError for tokens outside 0..37 or of another shape.
         """
         tokens = check_tokens(melodies, ndim=2)
-        heard = np.concatenate([check_tokens(primers, ndim=1)[:, None], tokens[:, :-1]], axis=1)
-        log_probs = self.log_probs(heard)
+        inputs = np.concatenate([check_tokens(primers, ndim=1)[:, None], tokens[:, :-1]], axis=1)
+        log_probs = self.log_probs(inputs)
         return log_probs.gather(-1, torch.from_numpy(tokens).to(log_probs.device)[..., None]).squeeze(-1)
 
     @torch.no_grad()
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return log p [B, A] of the token after `tokens` [B] (int64, unchecked), and the state; from `state` on."""
+        """Return log p [B, A] of the token after `tokens` [B] (int64, unchecked), given `state`, and the next state."""
         logits, state = self(tokens[None], state)
         return functional.log_softmax(logits[0], dim=-1), state

@@ -1,4 +1,4 @@
-"""LSTM layers on one-hot inputs, the same by the compiled code and by PyTorch.
+"""LSTM layers on one-hot inputs, computed by the compiled code or by PyTorch with the same result.
 
 Shapes: T steps, B sequences, H hidden units, L layers, F inputs, K of them one at each step.
 """
@@ -12,16 +12,16 @@ from note_rnn.network.fused_lstm import FusedLSTM, can_run
 
 
 class LSTMState(NamedTuple):
-    """What the network remembers of B melodies: hidden and cell activations, each [L, B, H]."""
+    """Recurrent state for B sequences: hidden and cell activations, each [L, B, H]."""
 
     hidden: Tensor
     cell: Tensor
 
 
 def one_hot_lstm(lstm: nn.LSTM, ones: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
-    """Return the outputs [T, B, H] of `lstm` from `state` on, and the state after them.
+    """Return the outputs [T, B, H] of `lstm`, starting from `state`, and the state after them.
 
-    Its inputs [T, B, F] are 1 at the places `ones` [T, B, K] (int64, unchecked) and else 0.
+    Its inputs [T, B, F] are 1 at the indices `ones` [T, B, K] (int64, unchecked) and 0 elsewhere.
     """
     if can_run(lstm, ones):
         w_ih, w_hh, b_ih, b_hh = lstm.all_weights[0]
@@ -32,5 +32,5 @@ def one_hot_lstm(lstm: nn.LSTM, ones: Tensor, state: LSTMState) -> tuple[Tensor,
 
 
 def one_hot(ones: Tensor, size: int, dtype: torch.dtype) -> Tensor:
-    """Return arrays [..., size] that are 1 at the places `ones` [..., K] and else 0."""
+    """Return a tensor [..., size] that is 1 at the indices `ones` [..., K] and 0 elsewhere."""
     return torch.zeros(*ones.shape[:-1], size, dtype=dtype, device=ones.device).scatter_(-1, ones, 1.0)

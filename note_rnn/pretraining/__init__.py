@@ -1,1 +1,1 @@
-"""Pretraining: recipes, the trainer, early stopping, and scores on held-out tunes beside n-grams."""
+"""Pretraining: recipes, the trainer, early stopping, and scores on held-out tunes compared with n-grams."""

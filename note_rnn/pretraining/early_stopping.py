@@ -1,6 +1,6 @@
-"""A training that is scored as it goes: its best weights are kept, and it ends when it gets no better.
+"""Early stopping: a training is scored on validation tunes, its best weights are saved, and it ends without progress.
 
-What it needs to go on is a file, written at every score.
+The state needed to resume is a file, written at every score.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from note_rnn.vocabulary import Tokens
 class ScoredTraining:
     """A `training` that is scored on the tunes `validation` after every `interval` updates and after the last.
 
-    It ends early when as many scores in a row as `patience` were not the best.
+    It ends early after `patience` scores in a row without a new best.
     """
 
     def __init__(self, training: Training, validation: Sequence[Tokens], interval: int, patience: int):
@@ -33,18 +33,18 @@ class ScoredTraining:
         self._scores_since = 0
 
     def __iter__(self) -> Iterator[tuple[Update, HeldOut | None]]:
-        """Yield what is known after each update, and its score if it was scored."""
+        """Yield each update, with its score or None."""
         updates = iter(self.training)
         while self._scores_since < self.patience and (update := next(updates, None)):
             is_due = update.number % self.interval == 0 or update.number == self.training.recipe.updates
             yield update, self._score() if is_due else None
 
-    def keep_best(self) -> None:
-        """Give the model the weights that scored best."""
+    def restore_best(self) -> None:
+        """Load the weights with the best score into the model."""
         self.training.model.load_state_dict(self.best_weights)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that changes."""
+        """Return the complete state."""
         return {
             "training": self.training.state_dict(),
             "best": tuple(self.best),
@@ -54,7 +54,7 @@ class ScoredTraining:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from the `state` of the same training."""
+        """Resume from the `state` of the same training."""
         self.training.load_state_dict(state["training"])
         self.best = HeldOut(*state["best"])
         self.best_update = state["best_update"]
@@ -80,7 +80,7 @@ def write_state(path: Path, state: dict[str, Any]) -> None:
 def read_state(path: Path) -> dict[str, Any]:
     """Return the state in the file `path`; raises CheckpointError if it is missing or damaged."""
     if not path.is_file():
-        raise CheckpointError(f"There is no interrupted training to go on with: no file {path}.")
+        raise CheckpointError(f"There is no interrupted training to resume: no file {path}.")
     try:
         return dict(torch.load(path, weights_only=True))
     except Exception as error:  # reading a damaged file can raise anything

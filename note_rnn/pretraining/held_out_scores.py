@@ -1,4 +1,4 @@
-"""How well a Note RNN predicts held-out tunes, beside n-grams: for people a table, for the model card its numbers."""
+"""Scores of a Note RNN on held-out tunes, compared with n-grams: a printed table and metrics for the model card."""
 
 from typing import Any, NamedTuple
 
@@ -12,24 +12,24 @@ from note_rnn.pretraining.trainer import HeldOut, evaluate
 
 
 class PriorReport(NamedTuple):
-    """Scores on the same tunes, the first 8 tokens of each segment unscored."""
+    """Scores on the test tunes, without the first 8 tokens of each segment."""
 
     test: HeldOut
-    """On the test tunes."""
+    """Score of the Note RNN on all test tunes."""
     by_collection: dict[str, HeldOut]
-    """On those of each collection that has any."""
+    """Its score on those of each collection that has any."""
     references: list[Reference]
-    """Of n-grams on the test tunes."""
+    """Scores of n-grams on all test tunes."""
 
     def metrics(self) -> dict[str, Any]:
-        """Return what the model card says of them."""
+        """Return the metrics for the model card."""
         return {
             "test": metrics_of(self.test),
             "test_by_collection": {name: metrics_of(score) for name, score in self.by_collection.items()},
         }
 
     def show(self) -> None:
-        """Print a table of them."""
+        """Print the scores as a table."""
         title = "Held-out tunes (first 8 tokens of each unscored)"
         table = Table("", "nats/token", "perplexity", "accuracy", title=title)
         for row in self.references:
@@ -41,7 +41,7 @@ class PriorReport(NamedTuple):
 
 
 def report_prior(model: NoteRNN, parts: Split) -> PriorReport:
-    """Return how well `model` predicts the test tunes of `parts`, beside n-grams of the training tunes."""
+    """Return the scores of `model`, and of n-grams of the training tunes, on the test tunes of `parts`."""
     collections = parts.test.by_collection()
     return PriorReport(
         evaluate(model, parts.test.segments),
@@ -51,7 +51,7 @@ def report_prior(model: NoteRNN, parts: Split) -> PriorReport:
 
 
 def metrics_of(score: HeldOut) -> dict[str, float]:
-    """Return what the model card says of a `score`."""
+    """Return `score` for the model card."""
     return {**score._asdict(), "perplexity": score.perplexity}
 
 

@@ -1,4 +1,4 @@
-"""Recipes of pretraining, and the pretraining that follows from them, with progress, checkpoints and a model card."""
+"""Pretraining by a recipe: configuration, progress, resumable state and model card."""
 
 import platform
 import time
@@ -29,55 +29,54 @@ RECIPES = {"strong": trainer.Recipe(), "paper": trainer.PAPER, "finetune": train
 
 @dataclass(frozen=True)
 class PretrainConfig:
-    """Train a Note RNN to predict the next token of real melodies, and print how well it does beside n-grams.
+    """Train a Note RNN to predict the next token of real melodies, and print its scores compared with n-grams.
 
-    With nothing to configure it remakes the network that ships with the package. Then tune your own with
+    The defaults reproduce the network that ships with the package. Then tune your own with
     `melody-rl train --prior PATH`.
     """
 
     out: Path = Path("priors/note_rnn.safetensors")
-    """Where the weights go; the model card is written beside them as .json."""
+    """File for the weights; the model card is written beside it as .json."""
     resume: Path | None = None
-    """Go on with the interrupted training whose --out this was, as it was configured; the other arguments are
-    ignored."""
+    """Resume the interrupted training with this --out and its own configuration; the other arguments are ignored."""
     recipe: Literal["strong", "paper", "finetune"] = "strong"
-    """Training recipe: ours, that of Jaques et al. 2017, or a short one for a network that --start-from names."""
+    """Training recipe: ours, that of Jaques et al. 2017, or a short one for --start-from."""
     start_from: str | None = None
-    """Note RNN to go on from instead of random weights, with its sizes: "default", "bars", or a .safetensors file."""
+    """Note RNN to start from instead of random weights, with its sizes: "default", "bars", or a .safetensors file."""
     meter: str | None = None
-    """Learn how tunes in this kind of meter (4/4, 3/4, 6/8) go from a bar line on, after a random token: as composed
-    pieces do. Without it, whole tunes of all meters."""
+    """Train on tunes in this kind of meter (4/4, 3/4, 6/8), from a bar line on after a random token, as composed pieces
+    begin. By default whole tunes in all meters."""
     collections: tuple[str, ...] = DEFAULT_COLLECTIONS
-    """What to learn from: collections of music21's corpus, such as airdsAirs miscFolk essenFolksong, and corpora of
-    your own music, made by `python -m note_rnn.corpus build` (.npz)."""
+    """Training data: collections of music21's corpus, such as airdsAirs miscFolk essenFolksong, and corpora of your own
+    music, built by `python -m note_rnn.corpus build` (.npz)."""
     hidden_size: tuple[int, ...] = (100,)
-    """Units of all layers, or a number for each, the first layer's first; not asked for with --start-from."""
+    """Units of every layer, or one number per layer, the first layer's first; ignored with --start-from."""
     num_layers: int = 1
-    """Recurrent layers, where --hidden-size is one number."""
+    """Number of recurrent layers, if --hidden-size is one number."""
     cell: Cell = "lstm"
-    """What the layers are made of; PyTorch's GRU is many times slower on a CPU."""
+    """Type of the layers; PyTorch's GRU is many times slower on a CPU."""
     dropout: float | None = None
-    """Share of each layer's outputs that are left out at random while it learns, if not the recipe's (none)."""
+    """Dropout probability of each layer's outputs, if not the recipe's (0)."""
     updates: int | None = None
-    """Gradient updates, where they should be fewer or more than the recipe's."""
+    """Number of gradient updates, if not the recipe's."""
     patience: int = 10
-    """Training ends early when as many validation scores in a row, of 30 in all, were not the best."""
+    """Stop early after this many validation scores in a row, of 30 in all, without a new best."""
     seed: int = 0
     """Seed of the initial weights and of the crops."""
     log_dir: Path = Path("runs/pretrain")
-    """Folder of the TensorBoard curves."""
+    """Folder for the TensorBoard curves."""
     threads: int = 1
-    """CPU threads for the products of small matrices; more are seldom faster."""
+    """CPU threads; more than one is seldom faster for matrices this small."""
 
     @property
     def state_path(self) -> Path:
-        """Where a training in progress is kept."""
+        """The file with the state of a training in progress."""
         return path_of_weights(self.out).with_suffix(".training.pt")
 
     def check(self) -> None:
-        """Raise InputError for sizes that no training can have."""
+        """Raise InputError for settings out of range, or if an interrupted training would be overwritten."""
         if not self.hidden_size:
-            raise InputError("--hidden-size needs at least one number of units.")
+            raise InputError("--hidden-size needs at least one number.")
         for units in self.hidden_size:
             check_count("--hidden-size", units)
         check_count("--num-layers", self.num_layers)
@@ -89,22 +88,22 @@ class PretrainConfig:
             raise InputError(f"--dropout must be at least 0 and below 1, not {self.dropout}.")
         if self.resume is None and self.state_path.exists():
             raise InputError(
-                f"{self.state_path} is of a training that was interrupted: go on with it, --resume {self.out}, or "
-                "delete it."
+                f"{self.state_path} belongs to an interrupted training: resume it with --resume {self.out}, or delete "
+                "the file."
             )
 
     def training_recipe(self) -> trainer.Recipe:
-        """Return the recipe with what is changed of it."""
+        """Return the recipe with the configured changes."""
         recipe = RECIPES[self.recipe]
         dropout = recipe.dropout if self.dropout is None else self.dropout
         return replace(recipe, updates=self.updates or recipe.updates, dropout=dropout)
 
 
 def pretrain(config: PretrainConfig) -> Path:
-    """Train, report and save as `config` says; return the path of the weights.
+    """Train, score and save a Note RNN as configured; return the path of the weights.
 
-    Raises CorpusError for an unknown collection, CheckpointError where there is nothing to go on with, InputError for
-    impossible sizes, OSError where nothing can be written.
+    Raises CorpusError for an unknown collection, CheckpointError if there is nothing to resume, InputError for settings
+    out of range, OSError if the files cannot be written.
     """
     config.check()
     state: dict[str, Any] = {}
@@ -116,7 +115,7 @@ def pretrain(config: PretrainConfig) -> Path:
     parts = _parts(config)
     recipe, rng = config.training_recipe(), np.random.default_rng(config.seed)
     bars = [steps_of_bar(bars.meter) for bars in parts.train.bars] if config.meter else None
-    model = _untrained(config)
+    model = _initial_model(config)
     started_from = None if config.start_from is None else weights_checksum(model.state_dict())
     scored = ScoredTraining(
         trainer.Training(model, parts.train.segments, recipe, rng, bars),
@@ -125,7 +124,7 @@ def pretrain(config: PretrainConfig) -> Path:
         config.patience,
     )
     seconds = _train(scored, config, state)
-    scored.keep_best()
+    scored.restore_best()
     report = report_prior(model, parts)
     report.show()
     path = save_note_rnn(model, config.out, _card(config, scored, parts, report, seconds, started_from))
@@ -139,19 +138,19 @@ def _parts(config: PretrainConfig) -> Split:
         return parts
     barred = Split(*(from_first_bar(part, config.meter) for part in parts))
     if not all(part.segments for part in barred):
-        raise CorpusError(f"Too few tunes are in a meter like {config.meter}: add a collection, or leave --meter out.")
+        raise CorpusError(f"Too few tunes are in a meter like {config.meter}: add a collection, or omit --meter.")
     return barred
 
 
-def _untrained(config: PretrainConfig) -> NoteRNN:
-    """Return the network that the training begins with."""
+def _initial_model(config: PretrainConfig) -> NoteRNN:
+    """Return the network that the training starts from."""
     if config.start_from is not None:
         return load_note_rnn(config.start_from).requires_grad_(True)
     return NoteRNN(config.hidden_size, config.num_layers, config.cell)
 
 
 def _train(scored: ScoredTraining, config: PretrainConfig, state: dict[str, Any]) -> float:
-    """Train from `state` on, if there is one; return the CPU-seconds since the beginning."""
+    """Train, from `state` on if not empty; return the CPU seconds since the beginning of the training."""
     seconds = -time.process_time()
     if state:
         scored.load_state_dict(state["scored"])
@@ -168,21 +167,22 @@ def _train(scored: ScoredTraining, config: PretrainConfig, state: dict[str, Any]
                 writer.add_scalar("validation/nats_per_token", score.nats, now.number)
                 writer.add_scalar("validation/accuracy", score.accuracy, now.number)
                 progress.note(f"validation {score.nats:.3f} nats, {score.accuracy:.1%}")
-                told = {"config": _told(config), "cpu_seconds": seconds + time.process_time()}
-                write_state(config.state_path, {**told, "scored": scored.state_dict()})
+                used = seconds + time.process_time()
+                saved = {"config": _plain(config), "cpu_seconds": used, "scored": scored.state_dict()}
+                write_state(config.state_path, saved)
             progress.advance()
         if scored.training.number < updates:
-            progress.say(f"No better since update {scored.best_update:,}: stopped.")
+            progress.write(f"Stopped early: no new best since update {scored.best_update:,}.")
     return seconds + time.process_time()
 
 
-def _told(config: PretrainConfig) -> dict[str, Any]:
+def _plain(config: PretrainConfig) -> dict[str, Any]:
     """Return `config` in plain types."""
     return {**asdict(config), "out": str(config.out), "log_dir": str(config.log_dir), "resume": None}
 
 
-def _config_of(told: dict[str, Any]) -> PretrainConfig:
-    return PretrainConfig(**{**told, "out": Path(told["out"]), "log_dir": Path(told["log_dir"])})
+def _config_of(plain: dict[str, Any]) -> PretrainConfig:
+    return PretrainConfig(**{**plain, "out": Path(plain["out"]), "log_dir": Path(plain["log_dir"])})
 
 
 def _card(
@@ -193,7 +193,7 @@ def _card(
     seconds: float,
     started_from: str | None,
 ) -> dict[str, Any]:
-    """Return the model card, a JSON object; `started_from` is the checksum of the network that was gone on from."""
+    """Return the model card, a JSON object; `started_from` is the checksum of the network of --start-from."""
     return {
         "corpus": {
             "collections": {name: terms_of(name) for name in config.collections},

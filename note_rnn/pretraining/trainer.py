@@ -1,7 +1,7 @@
-"""Training the Note RNN by maximum likelihood, and its score on held-out tunes.
+"""Training of the Note RNN by maximum likelihood, and its evaluation on held-out tunes.
 
-Shapes: N tunes, B melodies, T steps, A = 38 tokens. A tune is a 1-D token array; the network hears NO_EVENT before its
-first token, or, in a crop that starts inside the tune, the token before the crop.
+Shapes: N tunes, B melodies, T steps, A = 38 tokens. A tune is a 1-D token array; the network's first input is NO_EVENT,
+or, in a crop that starts inside the tune, the token before the crop.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,20 +24,20 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a Note RNN is trained. The defaults are the strong recipe; `PAPER` is Jaques et al. 2017, section 4."""
+    """Hyperparameters of pretraining. The defaults are the strong recipe; `PAPER` is Jaques et al. 2017, section 4."""
 
     updates: int = 9000
     """Gradient updates."""
     batch_size: int = 32
     """Crops of tunes per update."""
     crop_length: int = 192
-    """Tokens a crop has at most (steps)."""
+    """Maximum length of a crop in tokens."""
     learning_rate: float = 8e-3
     """Adam's peak learning rate."""
     warmup: int = 200
     """Updates over which the rate rises linearly from zero; 0 starts at the peak."""
     schedule: Literal["cosine", "exponential"] = "cosine"
-    """How the rate falls: half a cosine down to zero, or times `decay` every 1000 updates."""
+    """Decay of the rate: half a cosine down to zero, or a factor `decay` every 1000 updates."""
     decay: float = 1.0
     """Factor per 1000 updates of the exponential schedule."""
     weight_decay: float = 0.0
@@ -45,9 +45,9 @@ class Recipe:
     max_grad_norm: float = 1.0
     """Gradients are clipped to this L2 norm."""
     dropout: float = 0.0
-    """Share of each layer's outputs that are left out at random."""
+    """Dropout probability of each layer's outputs."""
     unscored: int = 0
-    """Tokens at the start of each crop that do not count in the loss."""
+    """Tokens at the start of each crop that are excluded from the loss."""
 
 
 # "trained for 30,000 iterations with a batch size of 128 ... gradients were clipped to ensure the L2 norm was less
@@ -69,11 +69,11 @@ PAPER = Recipe(
 )
 
 FINE_TUNING = Recipe(updates=2000, crop_length=64, learning_rate=3e-3, warmup=50)
-"""For a network that knows music already."""
+"""For a pretrained network."""
 
 
 class Update(NamedTuple):
-    """What is known after an update: its number (from 1), the loss in nats per token, and the learning rate."""
+    """Result of an update: its number (from 1), the loss in nats per token, and the learning rate."""
 
     number: int
     loss: float
@@ -81,7 +81,7 @@ class Update(NamedTuple):
 
 
 class HeldOut(NamedTuple):
-    """Score on held-out tunes, the first 8 tokens of each unscored: nats per token, share right (0..1), tokens."""
+    """Score on held-out tunes without their first 8 tokens: nats per token, accuracy (0..1), number of tokens."""
 
     nats: float
     accuracy: float
@@ -89,15 +89,15 @@ class HeldOut(NamedTuple):
 
     @property
     def perplexity(self) -> float:
-        """How many tokens, all equally likely, would be as hard to tell apart: exp(nats)."""
+        """The number of equally likely tokens that would be as hard to predict: exp(nats)."""
         return float(np.exp(self.nats))
 
 
 class Training:
-    """A training of `model` on crops of `tunes`, as `recipe` says; each step of an iteration over it is an update.
+    """Training of `model` on crops of `tunes` by `recipe`; each step of an iteration over it is an update.
 
-    Crops begin on bar lines if the steps of a bar are given for each tune, `bars` [N] (see `crop_batches`). A training
-    can be left at any update and gone on with, in another process too: the end is the same.
+    Crops begin on bar lines if the steps per bar are given for each tune, `bars` [N] (see `crop_batches`). A training
+    can be interrupted after any update and resumed, also in another process, with the same result.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Training:
             yield self._update(*next(crops))
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that changes, states of the random number generators included."""
+        """Return the complete state, including the random number generators."""
         return {
             "number": self.number,
             "model": self.model.state_dict(),
@@ -133,7 +133,7 @@ class Training:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from the `state` of a training of the same model, tunes and recipe."""
+        """Resume from the `state` of a training with the same model, tunes and recipe."""
         self.number = state["number"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -141,7 +141,7 @@ class Training:
         torch.set_rng_state(state["torch_rng"])
 
     def _update(self, inputs: Tensor, targets: Tensor) -> Update:
-        """Take one step down the gradient of the loss on a crop, `inputs` and `targets` [T, B]."""
+        """Take a gradient step on the loss of a batch of crops, `inputs` and `targets` [T, B]."""
         self.number += 1
         rate = learning_rate(self.recipe, self.number)
         for group in self.optimizer.param_groups:
@@ -176,15 +176,15 @@ def crop_batches(
     rng: np.random.Generator,
     bars: npt.NDArray[np.integer] | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield endless batches (inputs [T, B], targets [T, B]) of random crops; targets past a tune's end are IGNORED.
+    """Yield batches (inputs [T, B], targets [T, B]) of random crops without end; targets after a tune are IGNORED.
 
-    A tune is drawn in proportion to its length. Half of the crops start with the tune (after NO_EVENT), half
-    anywhere in it, so that the network meets every token as the first that it hears. Where `bars` [N] tells the steps
-    of each tune's bars, which begin with it, all crops start on bar lines, after a random token as composed pieces do.
+    Tunes are drawn in proportion to their lengths. Half of the crops start with the tune (after NO_EVENT), half
+    anywhere in it, so that every token occurs as the first input. If `bars` [N] gives the steps per bar of each tune,
+    which starts on a bar line, all crops start on bar lines, after a random token as composed pieces do.
     """
     lengths = np.array([len(tune) for tune in tunes])
     starts = np.concatenate([[0], np.cumsum(lengths + 1)[:-1]])
-    heard = np.concatenate([np.concatenate([[NO_EVENT], tune]) for tune in tunes] + [np.full(length + 1, NO_EVENT)])
+    inputs = np.concatenate([np.concatenate([[NO_EVENT], tune]) for tune in tunes] + [np.full(length + 1, NO_EVENT)])
     steps = np.arange(length + 1)[:, None]
     while True:
         tune = rng.choice(len(tunes), size=batch_size, p=lengths / lengths.sum())
@@ -192,7 +192,7 @@ def crop_batches(
         if bars is not None:
             inside -= inside % bars[tune]
         first = np.where(rng.random(batch_size) < 0.5, 0, inside)
-        windows = heard[starts[tune] + first + steps]
+        windows = inputs[starts[tune] + first + steps]
         if bars is not None:
             windows[0] = rng.integers(VOCABULARY_SIZE, size=batch_size)
         targets = np.where(first + steps[1:] <= lengths[tune], windows[1:], IGNORED)
@@ -201,26 +201,26 @@ def crop_batches(
 
 @torch.no_grad()
 def evaluate(model: NoteRNN, tunes: Sequence[Tokens], batch_size: int = 64) -> HeldOut:
-    """Return how well `model`, from now on in evaluation mode, predicts whole `tunes`, each from the zero state."""
+    """Return the score of `model` on whole `tunes`, each from the zero state; leaves `model` in evaluation mode."""
     model.eval()
-    nats = right = count = 0.0
+    nats = correct = count = 0.0
     ordered = sorted(tunes, key=len)
     for first in range(0, len(ordered), batch_size):
         inputs, targets = (array.to(model.head.weight.device) for array in _padded(ordered[first : first + batch_size]))
         logits, _ = model(inputs)
         scored = targets != IGNORED
         nats += functional.cross_entropy(logits[scored], targets[scored], reduction="sum").item()
-        right += (logits[scored].argmax(-1) == targets[scored]).sum().item()
+        correct += (logits[scored].argmax(-1) == targets[scored]).sum().item()
         count += scored.sum().item()
-    return HeldOut(nats / count, right / count, int(count))
+    return HeldOut(nats / count, correct / count, int(count))
 
 
 def _padded(tunes: Sequence[Tokens]) -> tuple[Tensor, Tensor]:
-    """Return inputs and targets [T, B] of whole tunes; what is not scored is IGNORED."""
+    """Return inputs and targets [T, B] of whole tunes; targets that are not scored are IGNORED."""
     longest = max(len(tune) for tune in tunes)
-    heard = np.full((longest + 1, len(tunes)), NO_EVENT)
+    inputs = np.full((longest + 1, len(tunes)), NO_EVENT)
     targets = np.full((longest, len(tunes)), IGNORED)
     for column, tune in enumerate(tunes):
-        heard[1 : len(tune) + 1, column] = tune
+        inputs[1 : len(tune) + 1, column] = tune
         targets[UNSCORED : len(tune), column] = tune[UNSCORED:]
-    return torch.from_numpy(heard[:-1]), torch.from_numpy(targets)
+    return torch.from_numpy(inputs[:-1]), torch.from_numpy(targets)

@@ -1,4 +1,4 @@
-"""MIDI files made byte by byte, odd ones too."""
+"""MIDI files built byte by byte, including irregular ones."""
 
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace

@@ -1,3 +1,5 @@
+"""Conversion between tokens and notes."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -61,7 +63,7 @@ def test_semitones_above_c_of_the_names_of_notes(name, semitones):
     assert LETTERS[name[0]] + ACCIDENTALS[name[1:]] == semitones
 
 
-def test_a_note_that_goes_on_to_the_last_step_or_beyond_has_no_note_off():
+def test_a_note_that_lasts_to_the_last_step_or_beyond_has_no_note_off():
     two = (np.array([0, 2]), np.array([1, 9]), np.array([60, 62]))
     assert [notes_to_tokens(Notes(*two), steps).tolist() for steps in (4, 10)] == [
         [14, 0, 16, 1],

@@ -1,4 +1,4 @@
-"""Primers: read from everything that holds a melody, exactly as it is there."""
+"""Primers read from files, tunes of the corpus, tokens and text."""
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ def test_a_tune_of_the_corpus_is_found_by_a_part_of_its_title(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("source", "length", "error", "told"),
+    ("source", "length", "error", "sentence"),
     [
         ([], None, PrimerError, "is empty"),
         ("", None, PrimerError, "is empty"),
@@ -84,18 +84,18 @@ def test_a_tune_of_the_corpus_is_found_by_a_part_of_its_title(monkeypatch):
         (MELODY, 0, PrimerError, "must be at least 1 step, not 0"),
         ([38], None, VocabularyError, "Token 38"),
         ("14 99", None, VocabularyError, "Token 99"),
-        ("C4 X", None, VocabularyError, "'X' is no token: give a number 0..37, a note such as C4"),
+        ("C4 X", None, VocabularyError, "'X' is not a token: give a number 0..37, a note such as C4"),
         ("C9", None, VocabularyError, "MIDI pitch 120 is outside 48..83"),
         ("nowhere.mid", None, MelodyFileError, "There is no file nowhere.mid"),
         ("nowhere.abc", None, PrimerError, "There is no file nowhere.abc to start from"),
     ],
 )
-def test_what_is_no_primer_is_told(source, length, error, told):
-    with pytest.raises(error, match=told):
+def test_an_invalid_primer_is_refused(source, length, error, sentence):
+    with pytest.raises(error, match=sentence):
         read_primer(source, length)
 
 
-def test_a_file_without_a_tune_is_told(tmp_path):
+def test_a_file_without_a_tune_is_refused(tmp_path):
     (tmp_path / "empty.abc").write_text("no tune here")
     with pytest.raises(PrimerError, match=r"empty.abc has no tune to start from"):
         read_primer(tmp_path / "empty.abc")

@@ -1,4 +1,4 @@
-"""The sampling command: MIDI files that go on from a primer, and what tells how to draw them again."""
+"""The sampling command: MIDI files that continue a primer, and the record that reproduces them."""
 
 import json
 import sys
@@ -26,20 +26,20 @@ def run(monkeypatch, *arguments: object) -> None:
     run_command(sampling.main)
 
 
-def test_files_and_what_is_told_of_them_agree(small_prior, small_prior_file, tmp_path, monkeypatch, capsys):
+def test_files_and_record_agree(small_prior, small_prior_file, tmp_path, monkeypatch, capsys):
     write_midi([14, 1, 16, 1, 18, 1, 14, 1], tmp_path / "primer.mid")
     arguments = ["--prior", small_prior_file, "--primer", tmp_path / "primer.mid", "--primer-length", 5, "--n", 10]
     run(monkeypatch, *arguments, "--length", 12, "--top-p", 0.9, "--out", tmp_path / "samples")
     assert f"Wrote 10 melodies and samples.json to {tmp_path / 'samples'}" in capsys.readouterr().out
-    told = json.loads((tmp_path / "samples" / "samples.json").read_text())
-    assert told["settings"]["seed"] == 0
-    assert told["settings"]["top_p"] == 0.9
-    assert told["primer"] == "14 1 16 1 18"
-    assert [melody["file"] for melody in told["melodies"]] == [f"melody_{number:02}.mid" for number in range(1, 11)]
-    for melody in told["melodies"]:
+    record = json.loads((tmp_path / "samples" / "samples.json").read_text())
+    assert record["settings"]["seed"] == 0
+    assert record["settings"]["top_p"] == 0.9
+    assert record["primer"] == "14 1 16 1 18"
+    assert [melody["file"] for melody in record["melodies"]] == [f"melody_{number:02}.mid" for number in range(1, 11)]
+    for melody in record["melodies"]:
         tokens = read_primer(melody["tokens"])
         assert len(read_midi(tmp_path / "samples" / melody["file"])) == len(tokens) == 12
-        log_probs = small_prior.log_probs([[NO_EVENT, *read_primer(told["primer"]), *tokens[:-1]]])[0, -12:]
+        log_probs = small_prior.log_probs([[NO_EVENT, *read_primer(record["primer"]), *tokens[:-1]]])[0, -12:]
         assert melody["log_prob"] == pytest.approx(log_probs[np.arange(12), tokens].mean().item(), abs=1e-5)
 
 
@@ -58,12 +58,12 @@ def test_every_setting_decides_what_is_drawn(config, name, value, tmp_path):
     without, _ = sample_melodies(model, **drawn)
     melodies, log_prob = sample_melodies(model, **{**drawn, name: read_primer(value) if name == "primer" else value})
     sample(replace(config, **{name: value}))
-    told = json.loads((config.out / "samples.json").read_text())
-    assert [read_primer(melody["tokens"]).tolist() for melody in told["melodies"]] == melodies.tolist()
+    record = json.loads((config.out / "samples.json").read_text())
+    assert [read_primer(melody["tokens"]).tolist() for melody in record["melodies"]] == melodies.tolist()
     assert melodies.tolist() != without.tolist()
-    assert [melody["log_prob"] for melody in told["melodies"]] == pytest.approx(log_prob / melodies.shape[1])
-    assert told["settings"][name] == value
-    assert told["prior_checksum"] == read_model_card(config.prior)["checksum"]
+    assert [melody["log_prob"] for melody in record["melodies"]] == pytest.approx(log_prob / melodies.shape[1])
+    assert record["settings"][name] == value
+    assert record["prior_checksum"] == read_model_card(config.prior)["checksum"]
 
 
 def test_files_have_the_tempo(config):
@@ -106,10 +106,10 @@ def test_the_smallest_nucleus_is_the_likeliest_token():
     torch.manual_seed(0)
     model = NoteRNN((9, 5), cell="gru").eval().requires_grad_(False)
     melodies, _ = sample_melodies(model, 2, 6, seed=3, top_p=1e-9)
-    heard = [NO_EVENT]
+    tokens = [NO_EVENT]
     for _ in range(6):
-        heard.append(int(model.log_probs([heard])[0, -1].argmax()))
-    assert melodies.tolist() == [heard[1:]] * 2
+        tokens.append(int(model.log_probs([tokens])[0, -1].argmax()))
+    assert melodies.tolist() == [tokens[1:]] * 2
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_the_smallest_nucleus_is_the_likeliest_token():
         (["--primer", "14 99"], "Token 99"),
     ],
 )
-def test_what_cannot_be_drawn_is_told(arguments, sentence, tmp_path, monkeypatch, capsys):
+def test_what_cannot_be_drawn_is_refused(arguments, sentence, tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit, match="2"):
         run(monkeypatch, *arguments, "--out", tmp_path / "samples")
     assert sentence in capsys.readouterr().err

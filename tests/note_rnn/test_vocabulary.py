@@ -1,3 +1,5 @@
+"""Tokens, pitches, transposition and checks."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -86,7 +88,7 @@ def test_what_are_no_tokens(tokens, message):
         check_tokens(tokens)
 
 
-def test_another_number_of_dimensions_than_asked_for():
+def test_another_number_of_dimensions_than_requested():
     with pytest.raises(VocabularyError, match=r"2-dimensional array of tokens, got shape \(2,\)"):
         check_tokens([14, 1], ndim=2)
 

@@ -129,7 +129,7 @@ def test_the_command_goes_on_from_a_file(small_prior_file, tmp_path, monkeypatch
     ("arguments", "told"),
     [
         (["--fixed", "C4"], "--fixed must be such as 0=C4 16=21, not 'C4'."),
-        (["--fixed", "0=H4"], "'H4' is no token"),
+        (["--fixed", "0=H4"], "'H4' is not a token"),
         (["--fixed", "99=C4"], "A fixed token must be at a step 0..31 of the piece, not at 99."),
         (["--primer", "nowhere.mid"], "There is no file nowhere.mid"),
     ],

@@ -91,7 +91,7 @@ def test_every_argument_arrives_in_environment_agent_and_callbacks(call, small_p
     progress = callbacks[ProgressCallback].progress
     assert (evaluation.interval, evaluation.watch.action, evaluation.tell) == (1_000, "restore", progress.note)
     assert evaluation.environment is trained.environment
-    assert evaluation.watch.tell == progress.say
+    assert evaluation.watch.tell == progress.write
     np.testing.assert_array_equal(evaluation.human_tunes, human_tunes(setting))
     assert (save.interval, save.save) == (1_800, trained.run.save)
     assert (progress.total, progress.done, progress.description, progress.unit) == (9_000, 0, "ppo_kl", "steps")

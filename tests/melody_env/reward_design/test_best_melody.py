@@ -177,7 +177,7 @@ def test_a_file_is_no_folder_for_what_is_found(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as exit_info:
         command(monkeypatch, "--out", tmp_path / "file")
     assert exit_info.value.code == 2
-    assert "is no folder: choose another --out." in capsys.readouterr().err
+    assert "is not a folder: choose another --out." in capsys.readouterr().err
 
 
 def test_without_log_p_the_sum_of_r_mt_counts():

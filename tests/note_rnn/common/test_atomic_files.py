@@ -1,3 +1,5 @@
+"""Atomic file writing: complete files, and nothing lost on an exception."""
+
 from pathlib import Path
 
 import pytest

@@ -1,4 +1,4 @@
-"""Actions are drawn with the probabilities of the softmax."""
+"""Sampling from categorical distributions: frequencies equal the softmax, and nucleus sampling restricts it."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Command lines: what is typed, what help says, and mistakes told in one sentence."""
+"""Command-line parsing: the command as typed, help texts, and errors of one sentence."""
 
 import sys
 from dataclasses import dataclass
@@ -90,20 +90,20 @@ def test_what_is_typed_is_what_is_parsed():
     assert config == Config((Path("a"), Path("b")), Inner(2.0), "D", (1, 2), many=("x", "y"))
 
 
-def test_help_says_what_each_option_takes_and_no_default_that_is_nothing(capsys):
+def test_help_shows_what_each_option_takes_and_no_empty_default(capsys):
     with named("melody-rl do"), pytest.raises(SystemExit, match="0"):
         parse(Config, ["--help"])
-    told = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    assert told.startswith("usage: melody-rl do [-h]")
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert shown.startswith("usage: melody-rl do [-h]")
     for option in (
         "FOLDER ... Folders. --",
         "--gap FLOAT A gap, if there is one. --",
         "--key TEXT The key. --pair INT INT Two numbers. --length STEPS How long. (default: 3)",
         "--kind {one,two} Which. (default: one) --many TEXT ... Any number. ",
     ):
-        assert option.removesuffix("--").strip() in told
-    assert "None" not in told
-    assert "(default: )" not in told
+        assert option.removesuffix("--").strip() in shown
+    assert "None" not in shown
+    assert "(default: )" not in shown
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_help_says_what_each_option_takes_and_no_default_that_is_nothing(capsys)
         (["--pair", "1"], "--pair cannot be read: it takes INT INT."),
     ],
 )
-def test_a_mistake_is_told_in_one_sentence(arguments, sentence, capsys):
+def test_a_mistake_is_reported_in_one_sentence(arguments, sentence, capsys):
     with named("do"), pytest.raises(SystemExit, match="2"):
         run_command(lambda: print(parse(Config, arguments)))
     assert capsys.readouterr().err == f"error: {sentence}\n"
@@ -126,9 +126,9 @@ def test_a_mistake_is_told_in_one_sentence(arguments, sentence, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "Say what to do: do this or do that."),
-        (["that"], "Give SOURCE: --help says more."),
-        (["thit"], "'thit' is not expected here: do --help says what is."),
+        ([], "Choose a command: do this or do that."),
+        (["that"], "Give SOURCE: see --help."),
+        (["thit"], "'thit' is not expected here: see do --help."),
     ],
 )
 def test_so_it_is_where_a_command_has_parts(arguments, sentence):

@@ -1,4 +1,4 @@
-"""Bad input ends a command with one sentence and a status that tells a script what happened."""
+"""Input errors end a command with one sentence and an exit status for scripts; checks of single arguments."""
 
 import math
 
@@ -46,7 +46,7 @@ def test_a_command_that_works_just_ends(capsys):
 
 
 def test_a_count_is_a_whole_number_from_the_least_on():
-    assert [check_count("n", 1), check_count("n", np.int64(3)), check_count("n", 0, least=0)] == [1, 3, 0]
+    assert [check_count("n", 1), check_count("n", np.int64(3)), check_count("n", 0, minimum=0)] == [1, 3, 0]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The progress of a long job, in a terminal or line by line, and when it will end."""
+"""Progress of a long job and its remaining time, in a terminal or line by line."""
 
 import io
 import re
@@ -23,7 +23,7 @@ def test_a_line_has_what_is_done_and_the_time_left(clock, capsys):
     clock[0] += 20
     job.advance(200)
     out, err = capsys.readouterr()
-    assert err == "training: 200 of 1,000 steps (20%), 0:20 gone, 1:20 left, 10 steps/s loss 1.5\n"
+    assert err == "training: 200 of 1,000 steps (20%), 0:20 elapsed, 1:20 left, 10 steps/s loss 1.5\n"
     assert out == ""
 
 
@@ -31,7 +31,7 @@ def test_what_was_done_before_does_not_make_it_faster(clock, capsys):
     job = Progress(1_000, "training", "steps", done=800)
     clock[0] += 50
     job.advance(100)
-    assert capsys.readouterr().err == "training: 900 of 1,000 steps (90%), 0:50 gone, 0:50 left, 2 steps/s\n"
+    assert capsys.readouterr().err == "training: 900 of 1,000 steps (90%), 0:50 elapsed, 0:50 left, 2 steps/s\n"
 
 
 def test_lines_come_every_fifteen_seconds_and_at_the_end(clock, capsys):
@@ -41,17 +41,17 @@ def test_lines_come_every_fifteen_seconds_and_at_the_end(clock, capsys):
             job.advance()
     lines = capsys.readouterr().err.splitlines()
     assert [int(line.split()[1]) for line in lines] == [2, 4, 6, 8, 10, 10]
-    assert lines[-1] == "reading: 10 of 10 files (100%), 1:20 gone, 0 files/s"
+    assert lines[-1] == "reading: 10 of 10 files (100%), 1:20 elapsed, 0 files/s"
 
 
 def test_nothing_is_left_out_where_nothing_is_to_do(clock, capsys):
     with Progress(0, "reading", "files"):
         pass
-    assert capsys.readouterr().err == "reading: 0 of 0 files (0%), 0:00 gone, 0 files/s\n"
+    assert capsys.readouterr().err == "reading: 0 of 0 files (0%), 0:00 elapsed, 0 files/s\n"
 
 
 def test_a_sentence_stands_on_a_line_of_its_own(clock, capsys):
-    Progress(10, "reading", "files").say("One of them is damaged.")
+    Progress(10, "reading", "files").write("One of them is damaged.")
     assert capsys.readouterr().err == "One of them is damaged.\n"
 
 

@@ -1,4 +1,4 @@
-"""Folders become a corpus and a report in which no file is missing, however often it is interrupted."""
+"""Builds of a corpus from folders: every file is in the report, also after interruptions."""
 
 import json
 import os
@@ -64,7 +64,7 @@ def let_deeper_fail(monkeypatch, error: OSError) -> None:
     monkeypatch.setattr(os, "scandir", listed)
 
 
-def test_a_folder_that_vanishes_is_told(music, monkeypatch):
+def test_a_folder_that_vanishes_is_reported(music, monkeypatch):
     let_deeper_fail(monkeypatch, FileNotFoundError(2, "No such file or directory"))
     found = find_files([music])
     assert len(found.files) == 3
@@ -86,12 +86,12 @@ def test_a_corpus_and_its_report(music, tmp_path):
     assert corpus.sources == ["music/a.mid#1", "music/deep/part.mid#1", "music/deep/deeper/B.MIDI#1"]
     assert [len(segment) for segment in corpus.segments] == [128, 128, 256]
     assert corpus.tune_of_segment.tolist() == [0, 1, 2]
-    told = json.loads((tmp_path / "out" / "mine.json").read_text())
-    assert told == json.loads(json.dumps(report.as_dict()))
-    assert (told["files"], told["files_kept"], told["melodies"], told["tokens"]) == (4, 3, 3, 512)
-    assert told["dropped"] == {"music/deep/bad.mid": {"not a MIDI file": 1}}
-    assert told["cut"] == {"music/deep/part.mid": {"shorter than 7 bars": 1}}
-    assert told["reasons"]["not a MIDI file"] == {"files": 1, "times": 1}
+    saved = json.loads((tmp_path / "out" / "mine.json").read_text())
+    assert saved == json.loads(json.dumps(report.as_dict()))
+    assert (saved["files"], saved["files_kept"], saved["melodies"], saved["tokens"]) == (4, 3, 3, 512)
+    assert saved["dropped"] == {"music/deep/bad.mid": {"not a MIDI file": 1}}
+    assert saved["cut"] == {"music/deep/part.mid": {"shorter than 7 bars": 1}}
+    assert saved["reasons"]["not a MIDI file"] == {"files": 1, "times": 1}
     assert corpus.provenance[0]["files"] == 4
     assert "dropped" not in corpus.provenance[0]
     assert sorted(os.listdir(tmp_path / "out")) == ["mine.json", "mine.npz"]
@@ -138,7 +138,7 @@ def test_no_file_is_lost(music, midi, tmp_path):
     assert not kept & report.dropped.keys()
 
 
-def test_an_interrupted_build_goes_on(music, tmp_path, monkeypatch, capsys):
+def test_an_interrupted_build_resumes(music, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(build, "FILES_PER_BATCH", 2)
     names, ends = [], [True]
 
@@ -203,7 +203,7 @@ def test_what_has_changed_meanwhile_is_read_again(music, tmp_path, monkeypatch, 
 
 
 def test_without_melodies_there_is_the_report_alone(music, tmp_path):
-    with pytest.raises(CorpusError, match=r"^No melodies in 4 files: .*mine\.json says why\.$"):
+    with pytest.raises(CorpusError, match=r"^No melodies in 4 files: see .*mine\.json for the reasons\.$"):
         build_corpus([music], tmp_path / "mine", Extraction(min_bars=99), num_workers=0)
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["mine.json"]
 
@@ -215,13 +215,13 @@ def run(monkeypatch, *arguments):
 
 def test_the_commands(music, tmp_path, monkeypatch, capsys):
     run(monkeypatch, "build", music, "--out", tmp_path / "mine", "--workers", 0, "--min-bars", 1, "--bar-steps", 16)
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for text in ("shorter than 1 bars", "not a MIDI file", "1 .txt", "3 melodies", "3 of 4 files", "mine.npz"):
-        assert text in told
+        assert text in printed
     run(monkeypatch, "report", tmp_path / "mine.json", "--file", "bad")
-    told = capsys.readouterr().out
-    assert "music/deep/bad.mid: dropped: not a MIDI file (1)" in told
-    assert "3 melodies" in told
+    printed = capsys.readouterr().out
+    assert "music/deep/bad.mid: dropped: not a MIDI file (1)" in printed
+    assert "3 melodies" in printed
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_the_commands(music, tmp_path, monkeypatch, capsys):
         (["build", "nowhere"], "There is no folder"),
         (["build", ".", "--workers", "-1"], "--workers"),
         (["report", "none.json"], "No such file or directory: none.json"),
-        (["report", "text.json"], "text.json is no report of a corpus"),
+        (["report", "text.json"], "text.json is not the report of a corpus"),
     ],
 )
 def test_bad_input_is_one_sentence(tmp_path, monkeypatch, capsys, arguments, sentence):
@@ -238,13 +238,13 @@ def test_bad_input_is_one_sentence(tmp_path, monkeypatch, capsys, arguments, sen
     (tmp_path / "text.json").write_text("{}")
     with pytest.raises(SystemExit, match="2"):
         run(monkeypatch, *arguments)
-    told = capsys.readouterr().err
-    assert told.startswith("error: ")
-    assert sentence in told
-    assert len(told.splitlines()) == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: ")
+    assert sentence in printed
+    assert len(printed.splitlines()) == 1
 
 
-def test_impossible_settings_are_told(monkeypatch, capsys):
+def test_impossible_settings_are_refused(monkeypatch, capsys):
     with pytest.raises(SystemExit, match="2"):
         run(monkeypatch, "build", ".", "--min-bars", "0")
     assert "at least 1" in capsys.readouterr().err
@@ -266,7 +266,7 @@ def test_a_process_that_dies_costs_its_file_alone(music, monkeypatch):
     read = [tune.source for result in results for tune in result.tunes]
     assert read == [f"{files[number].name}#1" for number in (0, 2, 3)]
     (reason,) = results[1].reasons
-    assert reason.startswith("ended the process that read it")
+    assert reason.startswith("crashed the process that read it")
 
 
 @pytest.mark.parametrize(("given", "used"), [(None, 3), (0, 0), (2, 2)])

@@ -1,4 +1,4 @@
-"""Files of a collection in their order, what the cache stands in for, and the openings of tunes that are held out."""
+"""Collections: files in order, the cache, and the openings of held-out tunes."""
 
 from importlib.metadata import version
 

@@ -1,4 +1,4 @@
-"""`python -m note_rnn.corpus` from its arguments to what is in its files and on the screen."""
+"""`python -m note_rnn.corpus`: arguments, files and output."""
 
 import json
 import sys
@@ -75,7 +75,7 @@ def song(midi, tmp_path):
         ("--key estimate", [96], 14),
     ],
 )
-def test_each_option_takes_what_it_says(run, song, tmp_path, options, lengths, first_token):
+def test_each_option_has_its_effect(run, song, tmp_path, options, lengths, first_token):
     """By its signature of G the scale of C becomes one from F on, token 19; by its notes it stays in C, token 14."""
     run("build", song, "--out", tmp_path / "mine", "--workers", 0, *options.split())
     segments = read_corpus(tmp_path / "mine.npz").segments
@@ -114,8 +114,8 @@ def test_all_folders_are_read_and_reported(run, song, midi, tmp_path):
     out = run("build", song, more, "--out", tmp_path / "deep" / "mine", "--workers", 0)
     corpus = read_corpus(tmp_path / "deep" / "mine.npz")
     assert corpus.sources == ["music/song.mid#1", "more/book.abc#1", "more/book.abc#2"]
-    assert "3 melodies (160 sixteenths) of 3 tunes, from 2 of 2 files" in out
-    assert "Other files, passed over: 1 .png" in out
+    assert "3 melodies (160 sixteenths) from 3 tunes in 2 of 2 files" in out
+    assert "Other files, skipped: 1 .png" in out
     assert str(tmp_path / "deep" / "mine.npz") in out
 
 
@@ -131,7 +131,7 @@ def test_a_report_is_printed_again_with_what_became_of_some_files(run, song, tmp
     assert of_some[0] == "music/torn.mid: dropped: truncated (1)"
     assert not any("song.mid" in line for line in of_some)
     of_all = run("report", tmp_path / "mine.json", "--file", ".mid")
-    assert "music/song.mid: kept in part: " in of_all
+    assert "music/song.mid: cut: " in of_all
     assert "shorter than 7 bars (3)" in of_all
     assert "music/torn.mid: dropped: " in of_all
 
@@ -140,7 +140,7 @@ def test_there_is_a_table_where_something_was_dropped_or_cut(run, midi, tmp_path
     (tmp_path / "music").mkdir()
     (tmp_path / "music" / "whole.mid").write_bytes(midi.file(midi.track(*midi.scale())))
     out = run("build", tmp_path / "music", "--out", tmp_path / "mine", "--workers", 0)
-    assert out.startswith("1 melodies (128 sixteenths) of 1 tunes, from 1 of 1 files\n")
+    assert out.startswith("1 melodies (128 sixteenths) from 1 tunes in 1 of 1 files\n")
     (tmp_path / "music" / "torn.mid").write_bytes(b"MThd")
     assert "│ truncated" in run("build", tmp_path / "music", "--out", tmp_path / "mine", "--workers", 0)
     (tmp_path / "music" / "torn.mid").write_bytes(

@@ -1,3 +1,5 @@
+"""Corpora of music21's collections: parsing, cache, provenance and split."""
+
 import importlib.util
 import json
 from concurrent.futures.process import BrokenProcessPool
@@ -176,7 +178,7 @@ def test_collections_are_joined_and_none_counts_twice(books, tmp_path):
 
 def test_collections_that_cannot_be_had(books, tmp_path):
     with pytest.raises(
-        CorpusError, match=r"^music21 has no collection 'bok'; it has book, empty, silent\. Of music of your own"
+        CorpusError, match=r"^music21 has no collection 'bok'; it has book, empty, silent\. For your own music, build"
     ):
         load_corpus(["bok"], cache_dir=tmp_path)
     with pytest.raises(CorpusError, match="Collection empty has no tune on a grid of sixteenths"):

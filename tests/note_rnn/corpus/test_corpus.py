@@ -1,4 +1,4 @@
-"""A corpus as a whole: joined, taken apart, and split such that what is held out stays held out."""
+"""Corpora: joined, separated by collection, and split without leaks into the held-out parts."""
 
 import hashlib
 from dataclasses import replace

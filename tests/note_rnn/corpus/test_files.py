@@ -1,4 +1,4 @@
-"""Corpus files: what is written is read, and what is none is refused."""
+"""Corpus files: round trips, and errors for files that are not corpora."""
 
 import numpy as np
 import pytest
@@ -99,7 +99,7 @@ def test_tokens_and_offsets_are_enough(tmp_path):
 )
 def test_arrays_that_do_not_agree(tmp_path, arrays):
     np.savez(tmp_path / "wrong.npz", **arrays)
-    with pytest.raises(CorpusError, match=r"wrong\.npz is no corpus file: its arrays"):
+    with pytest.raises(CorpusError, match=r"wrong\.npz is not a corpus file: its arrays"):
         read_corpus(tmp_path / "wrong.npz")
 
 
@@ -116,8 +116,8 @@ def test_files_that_are_no_corpus(tmp_path):
     whole = (tmp_path / "whole.npz").read_bytes()
     for content in (b"", b"text", whole[: len(whole) // 2], whole[:300] + bytes(40) + whole[340:]):
         (tmp_path / "bad.npz").write_bytes(content)
-        with pytest.raises(CorpusError, match=r"bad\.npz is no corpus file"):
+        with pytest.raises(CorpusError, match=r"bad\.npz is not a corpus file"):
             read_corpus(tmp_path / "bad.npz")
     np.save(tmp_path / "array.npy", np.zeros(3))
-    with pytest.raises(CorpusError, match=r"array\.npy is no corpus file"):
+    with pytest.raises(CorpusError, match=r"array\.npy is not a corpus file"):
         read_corpus(tmp_path / "array.npy")

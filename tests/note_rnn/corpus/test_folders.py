@@ -1,4 +1,4 @@
-"""Files of music in folders: all kinds, each once, in an order that does not depend on the machine."""
+"""Music files in folders: all kinds, each once, in an order independent of the machine."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Files as they come, hard ones too: read sensibly or dropped with the reason, never an exception, a hang or a loss."""
+"""Reading of arbitrary files: read or dropped with the reason, never an exception, a hang or a silent loss."""
 
 import os
 import random
@@ -20,7 +20,7 @@ ABC = "".join(
     for number, title, music in ((1, "Whole", "C8D8|E8F8"), (2, "Silent", "z16|z16"))
 )
 TOO_LONG = "damaged MIDI: it would last more than 250,000 quarter notes"
-NO_WHOLE_BAR = "a bar of no whole number of sixteenths"
+NO_WHOLE_BAR = "a bar is not a whole number of sixteenths"
 LOOSE = Extraction(min_bars=1, min_pitches=1)
 
 
@@ -94,7 +94,7 @@ def hard_files(midi):
         "no tracks": (midi.file(), "no notes"),
         "only drums": (drums, "only drums"),
         "film frames": (midi.file(midi.track(*scale), resolution=0xE250), "timed by film frames (SMPTE), not by beats"),
-        "no ticks": (midi.file(midi.track(*scale), resolution=0), "damaged MIDI: a quarter note of no ticks"),
+        "no ticks": (midi.file(midi.track(*scale), resolution=0), "damaged MIDI: zero ticks per quarter note"),
         "status first left out": (midi.file(note[:1] + note[2:]), "damaged MIDI: data where an event should be"),
         "status behind meta left out": (midi.file(midi.track((0, midi.meta(1, b"x")), *scale)), None),
         "zero tempo": (midi.file(midi.track((0, midi.meta(0x51, bytes(3))), *scale)), None),
@@ -253,7 +253,7 @@ def originals(midi):
 
 
 def check_sensible(result):
-    """A file gives tokens, or says why it gives none."""
+    """A file yields tokens, or a reason why not."""
     assert result.tunes or result.reasons
     assert all(segment.min() >= 0 and segment.max() <= 37 for tune in result.tunes for segment in tune.segments)
     assert not any(reason.startswith("not readable") for reason in result.reasons)

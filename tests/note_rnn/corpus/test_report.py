@@ -1,4 +1,4 @@
-"""Counts of what became of the files of a corpus, and reasons by how many files they concern."""
+"""The report of a corpus: counts of files, and reasons by the number of files they concern."""
 
 import numpy as np
 

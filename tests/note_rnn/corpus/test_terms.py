@@ -1,4 +1,4 @@
-"""Terms of what a Note RNN learned from, for its model card."""
+"""Terms of use of the training data, for the model card."""
 
 from note_rnn.corpus.terms import MUSIC21_TERMS, terms_of
 

@@ -1,3 +1,5 @@
+"""Variants of tunes: titles, shingles and groups."""
+
 import numpy as np
 import pytest
 from hypothesis import example, given

@@ -1,4 +1,4 @@
-"""Openings from the first bar line on, and chains that only know what follows what."""
+"""Windows from the first bar line on, and Markov melodies."""
 
 from dataclasses import replace
 
@@ -67,17 +67,17 @@ def test_meters_of_a_kind(meter, kind):
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
-def test_a_chain_makes_only_what_it_has_heard(order):
+def test_a_chain_makes_only_transitions_of_its_corpus(order):
     rng = np.random.default_rng(0)
     segments = [rng.integers(2, 8, 40) for _ in range(20)]
-    heard = {tuple(segment[i : i + order + 1]) for segment in segments for i in range(40 - order)}
+    seen = {tuple(segment[i : i + order + 1]) for segment in segments for i in range(40 - order)}
     melodies = markov_melodies(segments, order, 50, 12, rng)
     assert melodies.shape == (50, 12)
-    assert {tuple(row[i : i + order + 1]) for row in melodies for i in range(12 - order)} <= heard
+    assert {tuple(row[i : i + order + 1]) for row in melodies for i in range(12 - order)} <= seen
     assert {tuple(row[:order]) for row in melodies} <= {tuple(segment[:order]) for segment in segments}
 
 
-def test_a_chain_draws_as_often_as_it_has_heard():
+def test_a_chain_draws_in_proportion_to_its_corpus():
     melodies = markov_melodies(
         [np.array([2, 3]), np.array([2, 3]), np.array([2, 3]), np.array([2, 4])], 1, 4000, 2, np.random.default_rng(0)
     )

@@ -1,4 +1,4 @@
-"""Files read by processes of their own: the same results, and no more memory than a file may take."""
+"""Reading by worker processes: the same results, within the memory limit."""
 
 import signal
 

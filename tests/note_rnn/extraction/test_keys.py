@@ -1,4 +1,4 @@
-"""The key of a melody and the way to C major."""
+"""Key estimation and transposition to C major."""
 
 import numpy as np
 import pytest

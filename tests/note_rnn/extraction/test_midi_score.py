@@ -1,4 +1,4 @@
-"""MIDI bytes in, notes in ticks out: odd ones read as everyone reads them, damaged ones refused with the reason."""
+"""MIDI bytes to notes in ticks: irregular files read as other readers do, damaged ones refused with the reason."""
 
 import contextlib
 import io
@@ -35,18 +35,18 @@ def test_times_of_any_length(midi):
     assert notes_of(parse_midi(midi.file(midi.track(*midi.notes((late, late + 1, 60)))))) == [[(late, late + 1, 60)]]
 
 
-def test_a_status_goes_on_until_there_is_another(midi):
+def test_a_running_status_applies_until_the_next_status(midi):
     events = midi.track((0, b"\x90\x3c\x50"), (1, b"\x40\x50"), (2, b"\x3c\x00"), (3, b"\x80\x40\x00"))
     assert notes_of(parse_midi(midi.file(events))) == [[(0, 2, 60), (1, 3, 64)]]
 
 
-def test_the_status_that_goes_on_is_the_newest(midi):
+def test_the_running_status_is_the_newest(midi):
     """The last message is a note off, as is the one before it, though the first were notes on."""
     events = midi.track((0, b"\x90\x3c\x50"), (1, b"\x40\x50"), (2, b"\x80\x3c\x40"), (3, b"\x40\x40"))
     assert notes_of(parse_midi(midi.file(events))) == [[(0, 2, 60), (1, 3, 64)]]
 
 
-def test_a_status_goes_on_behind_a_meta_event(midi):
+def test_a_running_status_applies_after_a_meta_event(midi):
     """The format forbids it, and files do it."""
     events = midi.track((0, b"\x90\x3c\x50"), (1, midi.meta(1, b"la")), (2, b"\x3c\x00"))
     assert notes_of(parse_midi(midi.file(events))) == [[(0, 2, 60)]]
@@ -133,7 +133,7 @@ def test_a_pedal_lengthens_no_note(midi):
     assert notes_of(parse_midi(midi.file(pedal))) == [[(0, 24, 60)]]
 
 
-def test_the_first_track_that_says_a_meter_is_believed(midi):
+def test_the_meter_is_that_of_the_first_track_with_one(midi):
     tracks = [midi.track(), midi.track((0, midi.meta(0x58, [9, 2]))), midi.track((0, midi.meta(0x58, [4, 2])))]
     assert changes_of(parse_midi(midi.file(*tracks)).meters) == [(0, 9, 4)]
 
@@ -168,7 +168,7 @@ def test_what_is_no_midi_or_damaged_is_refused_with_the_reason(midi):
         (b"MThd\0\0\0\x06\0\x01", "truncated"),
         (whole[:-5], "truncated"),
         (midi.file(midi.track(*midi.notes((0, 9, 60))), resolution=0xE728), "timed by film frames"),
-        (midi.file(midi.track(*midi.notes((0, 9, 60))), resolution=0), "a quarter note of no ticks"),
+        (midi.file(midi.track(*midi.notes((0, 9, 60))), resolution=0), "zero ticks per quarter note"),
         (midi.file(b"\x00\x3c\x50\x00"), "data where an event should be"),
         (midi.file(b"\x00\x90\x3c\xf0\x00"), "data where an event should be"),
         (midi.file(b"\x00\xf4\x3c\x10\x00"), "data where an event should be"),

@@ -1,4 +1,4 @@
-"""One melody out of notes that overlap, checked note by note."""
+"""Monophonic melodies from overlapping notes, checked note by note."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Notes on and off become notes as a synthesizer plays them."""
+"""Pairing of notes on and off, as a synthesizer plays them."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,8 @@ from note_rnn.extraction.note_pairs import paired
 
 def pairs(*messages):
     """Return (key, start, end) of the notes of messages (time, key, is a note on)."""
-    times, keys, strikes = (np.array(column) for column in zip(*messages, strict=True))
-    ons, offs = paired(times.astype(np.int64), keys.astype(np.int64), strikes.astype(bool))
+    times, keys, is_note_on = (np.array(column) for column in zip(*messages, strict=True))
+    ons, offs = paired(times.astype(np.int64), keys.astype(np.int64), is_note_on.astype(bool))
     assert (keys[ons] == keys[offs]).all()
     return [(int(keys[on]), int(times[on]), int(times[off])) for on, off in zip(ons, offs, strict=True)]
 

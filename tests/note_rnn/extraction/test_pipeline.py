@@ -1,4 +1,4 @@
-"""MIDI files in, melodies out, by hand."""
+"""Melodies extracted from MIDI files, checked by hand."""
 
 import numpy as np
 import pytest
@@ -101,7 +101,7 @@ def test_it_is_moved_by_the_key_signature_or_else_by_its_notes(midi, signature, 
     assert extracted(data, key="estimate")[0] == [[SCALE[n % 14] for n in range(128)]]
 
 
-def test_a_change_of_key_cuts_and_the_meter_says_how_long_a_bar_is(midi):
+def test_a_key_change_cuts_and_the_meter_determines_the_bar(midi):
     changes = [(0, midi.meta(0x58, [3, 2])), (0, midi.meta(0x59, [0, 0])), (64 * STEP, midi.meta(0x59, [1, 0]))]
     data = midi.file(midi.track(*changes), midi.track(*midi.scale()))
     melodies, reasons = extracted(data, min_bars=5)
@@ -119,7 +119,7 @@ def test_tempi_do_not_matter_unless_they_are_to_cut(midi):
 
 def test_bars_of_no_whole_steps(midi):
     data = midi.file(midi.track((0, midi.meta(0x58, [3, 5])), *midi.scale()))
-    assert extracted(data) == ([], {"a bar of no whole number of sixteenths": 1})
+    assert extracted(data) == ([], {"a bar is not a whole number of sixteenths": 1})
     assert len(extracted(data, bar_steps=16)[0]) == 1
 
 
@@ -223,7 +223,7 @@ def test_changes_cut_only_where_they_are_used(midi):
     }
 
 
-def test_a_note_that_goes_on_into_the_next_section_ends_there(midi):
+def test_a_note_ends_with_its_section(midi):
     events = midi.scale(number=15) + midi.notes((15 * STEP, 40 * STEP, 74))
     change = midi.track((20 * STEP, midi.meta(0x59, [0, 0])))
     (melody,), reasons = extracted(midi.file(change, midi.track(*events)), min_bars=1, key="signature")
@@ -248,7 +248,7 @@ def test_notes_of_a_song_beside_the_grid_are_moved_whole(midi, resolution):
 
 
 def test_a_file_gives_no_more_steps_than_it_may(midi, monkeypatch):
-    monkeypatch.setattr("note_rnn.extraction.pipeline.MOST_STEPS", 256)
+    monkeypatch.setattr("note_rnn.extraction.pipeline.MAX_STEPS_PER_FILE", 256)
     melodies, reasons = extracted(midi.file(*[midi.track(*midi.scale())] * 3))
     assert [len(melody) for melody in melodies] == [128, 128]
     assert reasons == {"beyond 256 sixteenths in one file": 1}
@@ -278,7 +278,7 @@ def test_from_a_path(midi, tmp_path):
     assert melody.dtype == np.int64
     assert len(extract_melodies(tmp_path / "tune.mid", Extraction(min_bars=9))) == 0
     (tmp_path / "text.mid").write_text("no music")
-    with pytest.raises(MelodyFileError, match=r"text\.mid has no melody that can be read: not a MIDI file\.$"):
+    with pytest.raises(MelodyFileError, match=r"text\.mid has no readable melody: not a MIDI file\.$"):
         extract_melodies(tmp_path / "text.mid")
     with pytest.raises(MelodyFileError, match="There is no file"):
         extract_melodies(tmp_path / "none.mid")

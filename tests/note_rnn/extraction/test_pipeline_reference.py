@@ -1,4 +1,4 @@
-"""Melodies of MIDI files, equal to those of the reference on its whole golden set where that is at hand."""
+"""Melodies of MIDI files, equal to those of the reference on its golden set, if available."""
 
 import gzip
 import hashlib
@@ -42,7 +42,7 @@ def golden_events(melody):
 def reference_files():
     path = REFERENCE / "golden" / "melody_extraction.json.gz"
     if not path.is_file():
-        pytest.skip("the reference is not at hand")
+        pytest.skip("the reference is not available")
     with gzip.open(path) as file:
         return json.load(file)
 

@@ -1,4 +1,4 @@
-"""Where a score is cut, and how ticks become sixteenths."""
+"""Cuts of a score, and quantisation of ticks to sixteenths."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_steps_of_a_bar(meter, steps):
     assert bar_steps(meter) == steps
 
 
-def test_a_score_that_says_nothing_is_one_section_in_4_4(midi):
+def test_a_score_without_meter_events_is_one_section_in_4_4(midi):
     assert sections(score_of(midi)) == [(0, 1000, (4, 4), None)]
 
 

@@ -1,4 +1,4 @@
-"""ABC in, token tables out. `.` goes on, `z` ends a note; tables are in the key and octave after transposition."""
+"""ABC to token tables. `.` continues, `z` ends a note; tables are in the key and octave after transposition."""
 
 import re
 

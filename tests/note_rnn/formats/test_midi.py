@@ -1,3 +1,5 @@
+"""MIDI files: round trips, files from elsewhere, and errors."""
+
 import contextlib
 import warnings
 
@@ -127,7 +129,7 @@ def test_a_file_with_notes_out_of_range(tmp_path, pitch):
 @pytest.mark.parametrize("content", [b"", b"not MIDI at all", b"MThd", b"RIFF" + bytes(100), bytes(1000)])
 def test_a_file_that_is_not_midi(tmp_path, content):
     (tmp_path / "bad.mid").write_bytes(content)
-    with pytest.raises(MelodyFileError, match=r"bad\.mid is not a MIDI file that can be read \(.+\)\.$"):
+    with pytest.raises(MelodyFileError, match=r"bad\.mid is not a readable MIDI file \(.+\)\.$"):
         read_midi(tmp_path / "bad.mid")
 
 

@@ -1,4 +1,4 @@
-"""Melodies on a staff: spelled in their key, tied over bar lines, and read back from ABC and MusicXML as they were."""
+"""Staff notation: spelling in the key, ties over bar lines, and round trips through ABC and MusicXML."""
 
 import warnings
 from xml.etree import ElementTree
@@ -223,7 +223,7 @@ def test_what_is_written_can_be_a_primer(tmp_path, suffix):
     assert read_primer(tmp_path / f"tune.{suffix}", 40).tolist() == melody.tolist()
 
 
-def test_musicxml_says_key_meter_tempo_and_nothing_of_the_day():
+def test_musicxml_has_key_meter_tempo_and_no_date():
     text = musicxml_text(MELODY, Setting("Eb", meter="6/8", tempo=90).staff, "Try")
     assert text == musicxml_text(MELODY, Setting("Eb", meter="6/8", tempo=90).staff, "Try")
     for part in ("<fifths>-3<", "<beats>6<", "<beat-type>8<", 'tempo="90"', "<work-title>Try<", "<alter>-1<"):
@@ -231,7 +231,7 @@ def test_musicxml_says_key_meter_tempo_and_nothing_of_the_day():
     assert "encoding-date" not in text
 
 
-def test_without_music21_it_says_what_to_install(monkeypatch):
+def test_without_music21_the_error_names_the_package_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "music21", None)
     with pytest.raises(InputError, match="pip install"):
         musicxml_text(MELODY)

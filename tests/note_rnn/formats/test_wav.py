@@ -1,3 +1,5 @@
+"""Synthesis: pitch, length, level and the WAV file."""
+
 import wave
 
 import numpy as np
@@ -11,7 +13,7 @@ RELEASE = round(RELEASE_SECONDS * 22050)
 TUNE = [14, 1, 18, 1, 21, 1, 26, 1, 21, 1, 18, 1, 14, 1, 1, 1, 0, 1, 1, 1, 37, 2, 37, 2, 37, 2, 14, 14, 14, 14, 0, 1]
 
 
-def pitch_heard(samples, rate=22050):
+def sounding_pitch(samples, rate=22050):
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples)), 8 * len(samples)))
     return float(np.fft.rfftfreq(8 * len(samples), 1 / rate)[spectrum.argmax()])
 
@@ -26,7 +28,7 @@ def read_wav(path):
 @pytest.mark.parametrize(("token", "hertz"), [(23, 440.0), (14, 261.63), (2, 130.81), (37, 987.77)])
 @pytest.mark.parametrize("rate", [11025, 22050, 44100])
 def test_a_note_has_its_pitch(token, hertz, rate):
-    assert pitch_heard(synthesize([token, *[1] * 7], sample_rate=rate), rate) == pytest.approx(hertz, rel=0.005)
+    assert sounding_pitch(synthesize([token, *[1] * 7], sample_rate=rate), rate) == pytest.approx(hertz, rel=0.005)
 
 
 @pytest.mark.parametrize("bpm", [4.0, 60.0, 123.4, 1000.0])
@@ -38,7 +40,7 @@ def test_a_melody_lasts_its_steps_and_a_release(bpm):
 
 @pytest.mark.parametrize("tokens", [TUNE, [37] * 64, [2, 37] * 32])
 @pytest.mark.parametrize("bpm", [60.0, 1000.0])
-def test_it_is_heard_but_never_overdriven(tokens, bpm):
+def test_it_is_audible_but_never_overdriven(tokens, bpm):
     peak = np.abs(synthesize(tokens, bpm=bpm)).max()
     assert 0.3 < peak <= 1
 
@@ -112,13 +114,13 @@ def test_a_wav_file_has_the_pitches_and_times_of_its_melody(tmp_path, bpm, rate)
     assert written_rate == rate
     assert len(samples) / rate == pytest.approx(3 * 60 / bpm + RELEASE_SECONDS, abs=2 / rate)
     quarter = round(60 / bpm * rate)
-    assert pitch_heard(samples[: 2 * quarter], rate) == pytest.approx(440, rel=0.005)
-    assert pitch_heard(samples[2 * quarter + round(RELEASE_SECONDS * rate) : 3 * quarter], rate) == pytest.approx(
+    assert sounding_pitch(samples[: 2 * quarter], rate) == pytest.approx(440, rel=0.005)
+    assert sounding_pitch(samples[2 * quarter + round(RELEASE_SECONDS * rate) : 3 * quarter], rate) == pytest.approx(
         880, rel=0.005
     )
 
 
-def test_the_wav_file_has_the_rate_that_is_asked_for(tmp_path):
+def test_the_wav_file_has_the_requested_rate(tmp_path):
     write_wav([14, 1, 1, 1], tmp_path / "tune.wav", bpm=60, sample_rate=44100)
     with wave.open(str(tmp_path / "tune.wav")) as file:
         assert file.getframerate() == 44100

@@ -1,8 +1,8 @@
-"""Magenta's checkpoints become Note RNNs that say what the original graph said; what is damaged is told in a sentence.
+"""Conversion of Magenta's checkpoints: outputs equal the original graph's; damaged files are refused in one sentence.
 
 The checkpoints in `magenta/` were written by TensorFlow 2.15 from Magenta's own graphs, with weights of ours, and
-`golden.npz` holds the logits of these graphs. The weights of `basic_rnn` were not trained: its tokens 0 and 1 are told
-apart by name alone.
+`golden.npz` holds the logits of these graphs. The weights of `basic_rnn` were not trained: only names distinguish its
+tokens 0 and 1.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from note_rnn import NoteRNN, import_magenta, load_note_rnn, read_model_card, run_command
 from note_rnn.magenta import FormatError
-from note_rnn.magenta.networks import note_rnn_of, token_order
+from note_rnn.magenta.networks import build_note_rnn, token_order
 from note_rnn.magenta.sources import MagentaFileError, Source, read_source
 from note_rnn.magenta.table import checksum, read_table
 from note_rnn.magenta.tensors import read_v1
@@ -46,9 +46,9 @@ def logits_of(model: NoteRNN, tokens: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", ["rl_tuner_v2.index", "rl_tuner_published_names.ckpt"])
-def test_the_original_note_rnn_says_what_it_said(checkpoints, name):
+def test_the_original_note_rnn_has_the_same_outputs(checkpoints, name):
     source = read_source(checkpoints / name)
-    model = note_rnn_of(source, token_order(source))
+    model = build_note_rnn(source, token_order(source))
     golden = np.load(FILES / "golden.npz")
     assert model.widths == (100,)
     np.testing.assert_allclose(
@@ -59,18 +59,18 @@ def test_the_original_note_rnn_says_what_it_said(checkpoints, name):
 @pytest.mark.parametrize(
     "name", ["basic_rnn_v2.index", "basic_rnn_v2_tf10_names.index", "basic_rnn_v1_tf011_names.ckpt", "basic_rnn.mag"]
 )
-def test_a_basic_rnn_says_what_it_said_of_tokens_whose_meaning_was_swapped(checkpoints, name):
+def test_a_basic_rnn_has_the_same_outputs_for_swapped_tokens(checkpoints, name):
     source = read_source(checkpoints / name)
-    model = note_rnn_of(source, token_order(source))
+    model = build_note_rnn(source, token_order(source))
     golden = np.load(FILES / "golden.npz")
     assert model.widths == (64, 64)
     logits = logits_of(model, SWAPPED[golden["basic_rnn_tokens"]])
     np.testing.assert_allclose(logits, golden["basic_rnn_logits"][:, SWAPPED], rtol=0, atol=1e-4)
 
 
-def test_the_order_of_tokens_can_be_told(checkpoints):
+def test_the_order_of_tokens_can_be_given(checkpoints):
     golden = np.load(FILES / "golden.npz")
-    model = note_rnn_of(read_source(checkpoints / "basic_rnn.mag"), "rl_tuner")
+    model = build_note_rnn(read_source(checkpoints / "basic_rnn.mag"), "rl_tuner")
     logits = logits_of(model, golden["basic_rnn_tokens"])
     np.testing.assert_allclose(logits, golden["basic_rnn_logits"], rtol=0, atol=1e-4)
 
@@ -94,9 +94,9 @@ def test_a_folder_names_its_newest_checkpoint(checkpoints, tmp_path):
 def network(sizes: list[int], scope: str = "", cell: str = "basic_lstm_cell") -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     variables = {}
-    for layer, (heard, units) in enumerate(zip([38, *sizes], sizes, strict=False)):
+    for layer, (inputs, units) in enumerate(zip([38, *sizes], sizes, strict=False)):
         name = f"{scope}rnn/multi_rnn_cell/cell_{layer}/{cell}"
-        variables[f"{name}/kernel"] = rng.normal(size=(heard + units, 4 * units)).astype(np.float32)
+        variables[f"{name}/kernel"] = rng.normal(size=(inputs + units, 4 * units)).astype(np.float32)
         variables[f"{name}/bias"] = rng.normal(size=4 * units).astype(np.float32)
     variables[f"{scope}fully_connected/weights"] = rng.normal(size=(sizes[-1], 38)).astype(np.float32)
     variables[f"{scope}fully_connected/biases"] = rng.normal(size=38).astype(np.float32)
@@ -132,7 +132,7 @@ def logits_by_hand(variables: dict[str, np.ndarray], tokens: np.ndarray) -> np.n
 @pytest.mark.parametrize("sizes", [[5], [3, 7], [9, 4], [6, 2, 5]])
 def test_layers_may_have_any_sizes(sizes):
     variables = network(sizes)
-    model = note_rnn_of(source_of(variables), "rl_tuner")
+    model = build_note_rnn(source_of(variables), "rl_tuner")
     tokens = np.random.default_rng(1).integers(38, size=20)
     assert model.widths == tuple(sizes)
     np.testing.assert_allclose(logits_of(model, tokens), logits_by_hand(variables, tokens), atol=1e-4)
@@ -142,37 +142,37 @@ def test_what_an_optimizer_keeps_is_passed_over():
     variables = network([4])
     slots = {f"{name}/Adam{number}": array + 1 for name, array in variables.items() for number in ("", "_1")}
     with_slots = source_of({**slots, **variables, "beta1_power": np.float32([0.9])})
-    expected = note_rnn_of(source_of(variables), "rl_tuner")
-    model = note_rnn_of(with_slots, "rl_tuner")
+    expected = build_note_rnn(source_of(variables), "rl_tuner")
+    model = build_note_rnn(with_slots, "rl_tuner")
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), expected.parameters(), strict=True))
 
 
 @pytest.mark.parametrize(
     ("variables", "sentence"),
     [
-        ({}, "holds no network of LSTM layers"),
+        ({}, "holds no LSTM network"),
         ({"a/dense": np.zeros(3, np.float32)}, "it has 'a/dense'"),
         ({**network([4], "q/"), **network([4], "target/")}, "several networks, in 'q/', 'target/'"),
         ({**network([4]), "fully_connected/biases": np.zeros(130, np.float32)}, "of Magenta's models only basic_rnn"),
-        (dict(list(network([4, 4]).items())[2:]), "holds no network of LSTM layers"),
+        (dict(list(network([4, 4]).items())[2:]), "holds no LSTM network"),
     ],
 )
 def test_another_network_is_refused(variables, sentence):
     with pytest.raises(MagentaFileError, match=sentence):
-        note_rnn_of(source_of(variables), "rl_tuner")
+        build_note_rnn(source_of(variables), "rl_tuner")
 
 
-def test_the_command_writes_weights_and_says_where_they_come_from(checkpoints, tmp_path, monkeypatch, capsys):
+def test_the_command_writes_weights_and_records_their_source(checkpoints, tmp_path, monkeypatch, capsys):
     out = tmp_path / "prior"
     monkeypatch.setattr(sys, "argv", ["import_magenta", str(checkpoints / "basic_rnn.mag"), "--out", str(out)])
     run_command(import_magenta.main)
     assert f"Saved {out}.safetensors" in capsys.readouterr().out
     card = read_model_card(out)
     assert card["architecture"] == {"hidden_size": [64, 64], "cell": "lstm"}
-    told = card["imported"]
-    assert (told["file"], told["token_order"]) == ("basic_rnn.mag", "magenta")
-    assert told["bundle"]["generator"] == "basic_rnn"
-    assert told["sha256"] == {"basic_rnn.mag": hashlib.sha256((FILES / "basic_rnn.mag").read_bytes()).hexdigest()}
+    imported = card["imported"]
+    assert (imported["file"], imported["token_order"]) == ("basic_rnn.mag", "magenta")
+    assert imported["bundle"]["generator"] == "basic_rnn"
+    assert imported["sha256"] == {"basic_rnn.mag": hashlib.sha256((FILES / "basic_rnn.mag").read_bytes()).hexdigest()}
     assert json.loads((tmp_path / "prior.json").read_text()) == card
     assert load_note_rnn(out).widths == (64, 64)
 
@@ -182,8 +182,8 @@ def test_the_command_writes_weights_and_says_where_they_come_from(checkpoints, t
     [
         (None, "There is no file"),
         (b"", "0 checkpoints in it"),
-        (b"MThd\0\0\0\6\0\1\0\1\0\x60" * 9, "is damaged, or no TensorFlow checkpoint and no Magenta bundle"),
-        (bytes(100), "is damaged, or no TensorFlow checkpoint"),
+        (b"MThd\0\0\0\6\0\1\0\1\0\x60" * 9, "is damaged, or neither a TensorFlow checkpoint nor a Magenta bundle"),
+        (bytes(100), "is damaged, or neither a TensorFlow checkpoint"),
     ],
 )
 def test_missing_or_foreign_files(content, sentence, tmp_path, monkeypatch, capsys):
@@ -272,7 +272,7 @@ def test_keys_of_a_table_share_their_beginnings():
     assert read_table(table(compressed, compression=1)) == expected  # as TensorFlow 1.0 wrote the index of V2
 
 
-@pytest.mark.parametrize(("compression", "sentence"), [(1, "cannot be unpacked"), (7, "unknown compression 7")])
+@pytest.mark.parametrize(("compression", "sentence"), [(1, "cannot be decompressed"), (7, "unknown compression 7")])
 def test_a_block_that_cannot_be_unpacked(compression, sentence):
     with pytest.raises(FormatError, match=sentence):
         read_table(table([b"\xff\xff\xff"], compression))

@@ -1,4 +1,4 @@
-"""Checkpoints and bundles written here byte by byte: variables in several shards, of other types, of odd shapes."""
+"""Checkpoints and bundles built byte by byte: variables in several shards, of other types, of unusual shapes."""
 
 import struct
 import sys
@@ -9,7 +9,7 @@ import pytest
 
 from note_rnn import import_magenta, load_note_rnn, read_model_card, run_command
 from note_rnn.magenta import FormatError
-from note_rnn.magenta.networks import note_rnn_of, token_order
+from note_rnn.magenta.networks import build_note_rnn, token_order
 from note_rnn.magenta.sources import MagentaFileError, Source, read_source
 from note_rnn.magenta.table import checksum, read_table
 from note_rnn.magenta.tensors import read_v1, read_v2
@@ -95,7 +95,7 @@ def test_a_v2_checkpoint_that_cannot_be_read_is_refused():
 
     with pytest.raises(FormatError, match="big-endian"):
         read_v2(table({b"": field(1, 2) + field(2, 1), **ENTRIES}), read_shard)
-    with pytest.raises(FormatError, match="one is not saved whole"):
+    with pytest.raises(FormatError, match="one is incomplete"):
         read_v2(table({b"": field(1, 2), b"one": entry((7,), ONE.tobytes(), 0, 7)}), read_shard)
     with pytest.raises(FormatError, match="the values of one do not match their checksum"):
         read_v2(table({b"": field(1, 2), b"one": entry((2, 3), ONE.tobytes(), 0, 6)}), read_shard)
@@ -131,7 +131,7 @@ def test_variables_of_a_v1_checkpoint_have_their_shapes_and_values():
     assert set(variables) == {"one", "other"}
     np.testing.assert_array_equal(variables["one"], ONE.reshape(3, 2))
     np.testing.assert_array_equal(variables["other"], OTHER)
-    with pytest.raises(FormatError, match="it holds no variables of floats"):
+    with pytest.raises(FormatError, match="it holds no float variables"):
         read_v1(v1({"one": ONE}, kind=INT64))
 
 
@@ -143,14 +143,14 @@ def network(cell: str = "basic_lstm_cell", units: int = 3) -> dict[str, np.ndarr
     return {name: rng.normal(size=size).astype(np.float32) for name, size in shapes.items()}
 
 
-def test_a_bundle_is_a_checkpoint_and_what_it_says_of_itself(tmp_path):
+def test_a_bundle_is_a_checkpoint_with_descriptions(tmp_path):
     generator, details = field(1, "basic_rnn") + field(2, "A basic one"), field(1, "of ours")
     path = tmp_path / "mine.mag"
     path.write_bytes(field(1, generator) + field(2, v1(network())) + field(4, details))
     source = read_source(path)
     assert (source.path, source.format) == (path, "Magenta bundle")
-    told = {"generator": "basic_rnn", "generator_description": "A basic one", "description": "of ours"}
-    assert source.bundle == told
+    texts = {"generator": "basic_rnn", "generator_description": "A basic one", "description": "of ours"}
+    assert source.bundle == texts
     assert set(source.variables) == set(network())
     path.write_bytes(field(1, generator) + field(2, v1(network())) * 2 + field(4, details))
     with pytest.raises(MagentaFileError, match="2 checkpoints in it, not one"):
@@ -166,10 +166,10 @@ def test_a_bundle_is_a_checkpoint_and_what_it_says_of_itself(tmp_path):
         ("LSTMCell", "rl_tuner"),
     ],
 )
-def test_the_kind_of_cell_tells_what_the_tokens_mean(cell, order):
+def test_the_kind_of_cell_determines_the_meaning_of_the_tokens(cell, order):
     source = Source(Path("model.ckpt"), "arrays", network(cell))
     assert token_order(source) == order
-    ours, swapped = (note_rnn_of(source, which) for which in ("rl_tuner", "magenta"))
+    ours, swapped = (build_note_rnn(source, which) for which in ("rl_tuner", "magenta"))
     melody, exchanged = [[14, 1, 0, 16]], [[14, 0, 1, 16]]
     of_ours, of_swapped = ours.log_probs(melody)[0].numpy(), swapped.log_probs(exchanged)[0].numpy()
     np.testing.assert_allclose(of_swapped[:, [1, 0, *range(2, 38)]], of_ours, atol=1e-5)
@@ -187,7 +187,7 @@ def test_the_command_takes_the_order_of_tokens_that_it_is_given(option, order, t
     assert imported["token_order"] == order
     assert (imported["file"], imported["format"]) == ("model.ckpt", "TensorFlow checkpoint V1")
     assert "bundle" not in imported
-    expected = note_rnn_of(read_source(tmp_path / "model.ckpt"), order)
+    expected = build_note_rnn(read_source(tmp_path / "model.ckpt"), order)
     assert load_note_rnn(out).log_probs([[0, 1, 14]]).tolist() == expected.log_probs([[0, 1, 14]]).tolist()
 
 

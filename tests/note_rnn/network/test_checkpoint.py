@@ -1,4 +1,4 @@
-"""Weights and model card survive the disk; what is damaged or foreign is refused in a sentence."""
+"""Checkpoints: weights and model card round-trip; damaged or foreign files are refused in one sentence."""
 
 import json
 
@@ -19,7 +19,7 @@ def test_round_trip_gives_the_same_network_frozen(small_prior, tmp_path):
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
 
 
-def test_card_tells_size_checksum_and_what_the_trainer_adds(small_prior, tmp_path):
+def test_card_has_size_checksum_and_the_fields_of_the_trainer(small_prior, tmp_path):
     path = save_note_rnn(small_prior, tmp_path / "prior", {"corpus": "mine"})
     card = read_model_card(path)
     assert card["architecture"] == {"hidden_size": [12], "cell": "lstm"}
@@ -104,8 +104,8 @@ def test_flipped_bit_is_noticed(small_prior, tmp_path):
     ("content", "sentence"),
     [
         (None, "No Note RNN at"),
-        (b"", "is no readable safetensors file"),
-        (b"x" * 500, "is no readable safetensors file"),
+        (b"", "is not a readable safetensors file"),
+        (b"x" * 500, "is not a readable safetensors file"),
     ],
 )
 def test_missing_or_foreign_file(content, sentence, tmp_path):
@@ -119,7 +119,7 @@ def test_missing_or_foreign_file(content, sentence, tmp_path):
 def test_truncated_file(small_prior, tmp_path):
     path = save_note_rnn(small_prior, tmp_path / "prior")
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match="is no readable safetensors file"):
+    with pytest.raises(CheckpointError, match="is not a readable safetensors file"):
         load_note_rnn(path)
 
 
@@ -137,5 +137,5 @@ def test_weights_of_another_architecture(small_prior, tmp_path):
 
 def test_another_vocabulary(tmp_path):
     path = save_note_rnn(NoteRNN(4), tmp_path / "prior", {"vocabulary": "88 keys"})
-    with pytest.raises(CheckpointError, match="another vocabulary"):
+    with pytest.raises(CheckpointError, match="a vocabulary other than"):
         load_note_rnn(path)

@@ -1,4 +1,4 @@
-"""The compiled LSTM computes what torch.nn.LSTM computes, outputs, states and gradients."""
+"""The compiled LSTM equals torch.nn.LSTM in outputs, states and gradients."""
 
 import shutil
 
@@ -17,7 +17,7 @@ compiled = pytest.mark.skipif(
 )
 
 
-@pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler at hand")
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler available")
 def test_an_installation_with_a_compiler_has_it() -> None:
     assert can_run(nn.LSTM(F, 100), torch.zeros(0))
 
@@ -99,7 +99,7 @@ def test_places_weights_and_gradients_may_lie_anyhow_in_memory() -> None:
 def test_a_library_of_another_version_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fused_lstm._load() is not None
     monkeypatch.setattr(fused_lstm, "_VERSION", fused_lstm._VERSION + 1)
-    with pytest.warns(UserWarning, match="of another version: install the package again"):
+    with pytest.warns(UserWarning, match="has another version: install the package again"):
         assert fused_lstm._load() is None
 
 

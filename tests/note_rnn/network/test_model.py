@@ -1,4 +1,4 @@
-"""The Note RNN predicts the next token, all at once or step by step."""
+"""The Note RNN predicts the next token, for whole sequences or step by step."""
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def test_layers_widths_and_cell_are_configurable(size, shapes):
 
 
 @pytest.mark.parametrize("size", [(16,), ((6, 9),), ((6, 9), 1, "gru")])
-def test_what_is_moved_by_semitones_says_the_same_of_melodies_moved_as_far(size):
+def test_a_transposed_network_scores_transposed_melodies_the_same(size):
     torch.manual_seed(0)
     model = NoteRNN(*size)
     melodies = np.random.default_rng(0).integers(38, size=(5, 9))
@@ -97,8 +97,8 @@ def test_log_prob_is_that_of_the_tokens_themselves(small_prior):
     melodies, primers = np.array([[14, 1, 16], [0, 37, 2]]), np.array([3, 1])
     log_prob = small_prior.log_prob(melodies, primers)
     for row, (melody, primer) in enumerate(zip(melodies, primers, strict=True)):
-        heard = small_prior.log_probs([[primer, *melody]])[0]
-        expected = [heard[step, token].item() for step, token in enumerate(melody)]
+        log_probs = small_prior.log_probs([[primer, *melody]])[0]
+        expected = [log_probs[step, token].item() for step, token in enumerate(melody)]
         assert log_prob[row].tolist() == pytest.approx(expected, rel=1e-5)
     assert small_prior.log_prob(melodies[:, :0], primers).shape == (2, 0)
     with pytest.raises(ValueError, match="38"):

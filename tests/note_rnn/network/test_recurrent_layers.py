@@ -1,4 +1,4 @@
-"""Layers of any widths compute, and are named, as PyTorch's own."""
+"""Recurrent layers of any widths: results and names equal PyTorch's."""
 
 import pytest
 import torch
@@ -40,7 +40,7 @@ def test_equal_layers_are_pytorchs_by_name_number_and_gradient(kind, pytorchs, u
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
-def test_a_state_goes_on_where_it_was_taken(kind):
+def test_a_sequence_continues_from_its_state(kind):
     layers = RecurrentLayers(F, (20, 4, 7), kind)
     places = torch.randint(F, (T, B, 2))
     whole, last = layers(places, layers.zero_state(B))
@@ -74,7 +74,7 @@ def test_dropout_leaves_out_outputs_of_every_layer_while_training(kind):
     assert (one == 0).float().mean().item() == pytest.approx(0.25, abs=0.08)
     parts = layers.num_parts // 2
     for part in range(parts):
-        torch.testing.assert_close(first[part], remembered[part])  # the first layer hears everything
+        torch.testing.assert_close(first[part], remembered[part])  # no dropout before the first layer's state
         assert not torch.allclose(first[parts + part], second[parts + part])
     outputs = torch.ones(1000, 1, 1)
     single = RecurrentLayers(1, (50,), kind)

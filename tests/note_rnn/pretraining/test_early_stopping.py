@@ -1,4 +1,4 @@
-"""A training scored as it goes: which weights are kept, when it ends, and that it goes on as if never left."""
+"""Early stopping: the best weights, the end of a training, and resuming without a difference."""
 
 import copy
 
@@ -63,7 +63,7 @@ def test_the_weights_with_the_fewest_nats_are_kept(prescribed):
     assert scored.best == HeldOut(1.0, 0.2, 10)
     assert scored.best_update == 4
     assert not are_equal(weights[1], weights[-1])
-    scored.keep_best()
+    scored.restore_best()
     assert are_equal(weights[1], scored.training.model.state_dict())
 
 
@@ -79,7 +79,7 @@ def test_training_ends_after_as_many_scores_in_a_row_that_were_not_the_best(pres
 
 
 @pytest.mark.parametrize("left_after", [2, 5, 6, 9])
-def test_a_scored_training_that_is_left_goes_on_to_the_same_end(prescribed, left_after, tmp_path):
+def test_an_interrupted_training_resumes_to_the_same_end(prescribed, left_after, tmp_path):
     nats = [3.0, 1.0, 2.0, 2.5, 3.0, 0.1]  # ends at the fifth score, with patience for three
     prescribed(*nats)
     whole = begin(patience=3)
@@ -99,13 +99,13 @@ def test_a_scored_training_that_is_left_goes_on_to_the_same_end(prescribed, left
     assert before + [update.loss for update, _ in on] == losses
     assert on.best_update == whole.best_update == 4
     assert on.best.nats == whole.best.nats == 1.0
-    whole.keep_best()
-    on.keep_best()
+    whole.restore_best()
+    on.restore_best()
     assert are_equal(on.training.model.state_dict(), whole.training.model.state_dict())
 
 
 def test_a_state_that_is_missing_or_damaged_is_refused(tmp_path):
-    with pytest.raises(CheckpointError, match="no interrupted training to go on with"):
+    with pytest.raises(CheckpointError, match="no interrupted training to resume"):
         read_state(tmp_path / "state.pt")
     write_state(tmp_path / "state.pt", {"number": 3})
     assert read_state(tmp_path / "state.pt") == {"number": 3}

@@ -1,4 +1,4 @@
-"""The report of a Note RNN: scores on the test tunes, beside n-grams of the training tunes."""
+"""Scores of a Note RNN on the test tunes, compared with n-grams of the training tunes."""
 
 import numpy as np
 import pytest
@@ -40,8 +40,8 @@ def test_scores_are_of_the_test_tunes(report, parts, small_prior):
 
 def test_by_hand_the_note_rnn_is_scored_from_the_ninth_token_on(report, parts, small_prior: NoteRNN):
     tunes = np.stack(parts.test.segments)
-    heard = np.concatenate([np.ones((4, 1), int), tunes[:, :-1]], axis=1)
-    log_probs = small_prior.log_probs(heard).numpy()[:, 8:]
+    inputs = np.concatenate([np.ones((4, 1), int), tunes[:, :-1]], axis=1)
+    log_probs = small_prior.log_probs(inputs).numpy()[:, 8:]
     nats = -np.take_along_axis(log_probs, tunes[:, 8:, None], -1).mean()
     assert report.test.nats == pytest.approx(nats, rel=1e-5)
     assert report.test.accuracy == pytest.approx((log_probs.argmax(-1) == tunes[:, 8:]).mean())

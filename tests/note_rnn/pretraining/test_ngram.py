@@ -1,4 +1,4 @@
-"""N-grams beside a model in plain dictionaries, and beside numbers worked out by hand."""
+"""N-gram models, compared with an implementation in plain dictionaries and with numbers worked out by hand."""
 
 import math
 from collections import Counter, defaultdict

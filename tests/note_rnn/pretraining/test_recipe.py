@@ -106,17 +106,17 @@ def test_an_interrupted_training_goes_on_to_the_same_end(small_corpus, config, s
     events = [curve.Scalars("train/nats_per_token") for curve in curves]
     losses = [[(event.step, event.value) for event in of_one] for of_one in events]
     assert losses[0] == losses[1]
-    with pytest.raises(CheckpointError, match="no interrupted training to go on with"):
+    with pytest.raises(CheckpointError, match="no interrupted training to resume"):
         recipe.pretrain(recipe.PretrainConfig(resume=config.out))
 
 
 def test_an_interrupted_training_is_not_written_over(small_corpus, config, monkeypatch, capsys):
     interrupted_after(2, monkeypatch)
     monkeypatch.setattr(pretrain, "parse", lambda *_: config)
-    stopped = r"Stopped; go on with: melody-rl pretrain --resume .*prior"
+    stopped = r"Stopped; resume with: melody-rl pretrain --resume .*prior"
     with named("melody-rl pretrain"), pytest.raises(SystemExit, match=stopped):
         pretrain.main()
-    with pytest.raises(InputError, match=r"prior\.training\.pt is of a training that was interrupted"):
+    with pytest.raises(InputError, match=r"prior\.training\.pt belongs to an interrupted training"):
         recipe.pretrain(config)
     config.state_path.write_bytes(config.state_path.read_bytes()[:-500])
     with pytest.raises(CheckpointError, match=r"prior\.training\.pt is damaged"):
@@ -129,7 +129,7 @@ def test_training_ends_when_it_gets_no_better(small_corpus, config, monkeypatch,
     card = read_model_card(recipe.pretrain(replace(config, patience=3)))
     assert card["training"] == {"best_update": 4, "last_update": 10}  # scored every 2 updates
     assert card["metrics"]["validation"]["nats"] == 2.0
-    assert "No better since update 4: stopped." in capsys.readouterr().err
+    assert "Stopped early: no new best since update 4." in capsys.readouterr().err
 
 
 def test_goes_on_from_a_network_with_its_sizes(small_corpus, config, tmp_path):
@@ -297,7 +297,7 @@ def test_paper_recipe_is_the_papers():
     ("changes", "sentence"),
     [
         ({"hidden_size": (12, 0)}, "--hidden-size must be at least 1, not 0."),
-        ({"hidden_size": ()}, "--hidden-size needs at least one number of units."),
+        ({"hidden_size": ()}, "--hidden-size needs at least one number."),
         ({"num_layers": 0}, "--num-layers must be at least 1, not 0."),
         ({"patience": 0}, "--patience must be at least 1, not 0."),
         ({"threads": 0}, "--threads must be at least 1, not 0."),

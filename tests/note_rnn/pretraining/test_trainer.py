@@ -1,4 +1,4 @@
-"""Crops, learning rates, updates and scores by hand; a small network learns a small tune."""
+"""Crops, learning rates, updates and scores checked by hand; a small network learns a small tune."""
 
 import copy
 import math
@@ -31,14 +31,14 @@ def crops(batch_size=512, length=12):
 
 def test_targets_are_the_next_inputs_and_come_from_one_tune():
     inputs, targets = crops()
-    for heard, said in zip(inputs.T.tolist(), targets.T.tolist(), strict=True):
-        said = [token for token in said if token != IGNORED]
-        tune = next(tune.tolist() for tune in TUNES if said[0] in tune.tolist())
-        if heard[0] == NO_EVENT:
-            assert said == tune[: len(said)]
+    for crop, target in zip(inputs.T.tolist(), targets.T.tolist(), strict=True):
+        target = [token for token in target if token != IGNORED]
+        tune = next(tune.tolist() for tune in TUNES if target[0] in tune.tolist())
+        if crop[0] == NO_EVENT:
+            assert target == tune[: len(target)]
         else:
-            assert "|".join(map(str, [heard[0], *said])) in "|".join(map(str, tune))
-        assert heard[1 : len(said)] == said[:-1]
+            assert "|".join(map(str, [crop[0], *target])) in "|".join(map(str, tune))
+        assert crop[1 : len(target)] == target[:-1]
 
 
 def test_half_of_the_crops_start_with_a_tune_and_long_tunes_come_more_often():
@@ -55,8 +55,8 @@ def test_crops_from_bar_lines_come_after_any_token():
     inputs, targets = next(crop_batches(tunes, 4000, 6, np.random.default_rng(0), bars))
     assert set(targets[0].tolist()) == {2, 10, 18, 26, 36}  # every eighth token of the first, tenth of the second
     assert (inputs[1:] == targets[:-1])[targets[:-1] != IGNORED].all()
-    heard = np.bincount(inputs[0], minlength=VOCABULARY_SIZE) / 4000
-    assert heard == pytest.approx(np.full(VOCABULARY_SIZE, 1 / VOCABULARY_SIZE), abs=0.015)
+    frequencies = np.bincount(inputs[0], minlength=VOCABULARY_SIZE) / 4000
+    assert frequencies == pytest.approx(np.full(VOCABULARY_SIZE, 1 / VOCABULARY_SIZE), abs=0.015)
     first = targets[0] < 36
     assert (targets[0] == 2).sum() / first.sum() == pytest.approx(0.5 + 0.5 * 8 / 29, abs=0.05)
 
@@ -149,7 +149,7 @@ def test_unscored_tokens_do_not_count_in_the_loss():
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_a_training_that_goes_on_elsewhere_has_the_same_end(cell):
+def test_a_training_resumed_elsewhere_has_the_same_end(cell):
     recipe = Recipe(updates=12, batch_size=4, crop_length=8, warmup=3, dropout=0.3)
 
     def begin(seed):
@@ -255,10 +255,10 @@ def test_weight_decay_pulls_weights_towards_zero():
 
 def test_a_recipe_gives_batches_of_its_size_and_crops_of_its_length():
     training = training_of(Recipe(updates=3, batch_size=5, crop_length=9), bars=[5, 7, 10])
-    heard = []
-    training.model.register_forward_pre_hook(lambda model, given: heard.append((given[0].shape, model.training)))
+    calls = []
+    training.model.register_forward_pre_hook(lambda model, given: calls.append((given[0].shape, model.training)))
     assert [update.number for update in training] == [1, 2, 3]
-    assert heard == [((9, 5), True)] * 3
+    assert calls == [((9, 5), True)] * 3
 
 
 def test_training_crops_begin_on_the_given_bar_lines():
