@@ -68,7 +68,7 @@ def at_hand():
             patch.setattr(module, "learned_tunes", lambda setting: list(HUMAN[:20]))
         patch.setattr(reproduction, "QUICK", reproduction.QUICK._replace(checkpoints=2))
         patch.setattr(reproduction_parts, "PIECES", 8)
-        patch.setattr(callbacks, "show_pieces", lambda *arguments: None)
+        patch.setattr(callbacks, "log_pieces", lambda *arguments: None)
         yield
 
 
