@@ -118,9 +118,9 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
         chooser.add_argument("--preset", nargs="?", default="default")
         chooser.add_argument("--reward", nargs="?")
         chosen, _ = chooser.parse_known_args(arguments)
-        known = chosen.algo in get_args(Algorithm) and chosen.preset in get_args(PresetName)
+        valid = chosen.algo in get_args(Algorithm) and chosen.preset in get_args(PresetName)
         changes = {} if chosen.reward is None else {"reward": chosen.reward}
-        default = cls.of(chosen.algo, chosen.preset, **changes) if known else cls.of()
+        default = cls.of(chosen.algo, chosen.preset, **changes) if valid else cls.of()
         kind: Any = TrainConfig[type(default.agent)]  # type: ignore[misc]
         return parse(kind, arguments, default=default)
 
