@@ -67,7 +67,7 @@ def test_an_agent_is_transposed_by_what_lies_between_the_two_keys(agent, environ
 
 
 def test_an_agent_has_no_player_for_pieces_longer_than_it_was_trained_for(agent, environment):
-    sentence = "at most 12 steps and cannot compose 13: give a shorter length, or train an agent for the longer one"
+    sentence = "at most 12 steps and cannot compose 13: give a shorter length, or train an agent for longer pieces"
     with pytest.raises(InputError, match=sentence):
         agent.player(environment.changed(length=LENGTH + 1))
     for length in (LENGTH, LENGTH - 1):
