@@ -347,7 +347,7 @@ def test_a_rule_of_ones_own_goes_from_file_to_curve(own_rule, small_prior_file, 
 
 
 @pytest.mark.parametrize("algo", ["psi", "ppo"])
-def test_a_rule_that_fails_is_told_all_is_saved_and_the_mended_run_goes_on(
+def test_a_failing_rule_is_reported_and_the_saved_run_resumes_once_it_is_corrected(
     algo, own_rule, small_prior_file, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(agents.training.callbacks, "_LOGGED_PIECES", 1)
@@ -366,7 +366,7 @@ def test_a_rule_that_fails_is_told_all_is_saved_and_the_mended_run_goes_on(
     told = capsys.readouterr().err
     assert "Rule 'held' in " in told
     assert "gave nan for melody 0" in told
-    assert f"go on: python train.py --resume {tmp_path / 'run'}" in told
+    assert f"resume with python train.py --resume {tmp_path / 'run'}" in told
     rule.write_text(whole)
     run = train.train(train.TrainConfig.of(resume=tmp_path / "run"))
     assert (run / "metrics.json").exists()
