@@ -1,4 +1,4 @@
-"""The installed command `melody-rl`: all commands of the project as sub-commands, each imported when it is called."""
+"""The installed command `melody-rl`: all commands of the project as sub-commands, imported when they are called."""
 
 import sys
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Command(NamedTuple):
-    """A sub-command: the module whose `main` takes its arguments, and what it is for."""
+    """A sub-command: the module whose `main` takes its arguments, and its purpose in a line."""
 
     module: str
     purpose: str
@@ -20,24 +20,24 @@ COMMANDS = {
     "compose": Command(
         "agents.composing.command", "compose melodies with a run's agent, as files to hear, see and play"
     ),
-    "evaluate": Command("agents.evaluate", "count the paper's statistics over many compositions of a run"),
-    "report": Command("agents.report", "make a page of finished runs for a browser"),
+    "evaluate": Command("agents.evaluate", "measure the paper's statistics over many compositions of a run"),
+    "report": Command("agents.report", "write a web page on finished runs"),
     "frontier": Command("agents.frontier", "train over a range of c, or of KL budgets, and plot reward against KL"),
     "study": Command("agents.study", "make a blind listening study of runs, and analyse its votes"),
-    "reproduce": Command("agents.reproduce", "remake the paper's table and figures"),
-    "audit": Command("melody_env.audit", "rank human and machine melodies by a reward profile, rule by rule"),
-    "calibrate": Command("melody_env.calibrate", "weigh rules by how well they tell human melodies from machines'"),
+    "reproduce": Command("agents.reproduce", "reproduce the paper's table and figures"),
+    "audit": Command("melody_env.audit", "show how a reward profile ranks human and machine melodies, rule by rule"),
+    "calibrate": Command("melody_env.calibrate", "weigh rules by how well they distinguish human and machine melodies"),
     "match": Command("melody_env.match", "weigh rules so that an agent obeys each as often as human tunes do"),
-    "search": Command("melody_env.search", "search for the melodies that a reward profile pays most"),
+    "search": Command("melody_env.search", "search for the melodies with the highest reward of a profile"),
     "pretrain": Command("note_rnn.pretrain", "train a Note RNN on tunes"),
-    "sample": Command("note_rnn.sample", "draw melodies from a Note RNN"),
+    "sample": Command("note_rnn.sample", "compose melodies with a Note RNN"),
     "corpus": Command("note_rnn.corpus.__main__", "make a corpus of your own music"),
-    "import-magenta": Command("note_rnn.import_magenta", "make a Note RNN of a checkpoint of Magenta's"),
+    "import-magenta": Command("note_rnn.import_magenta", "convert a Magenta checkpoint to a Note RNN"),
 }
 
 
 def usage() -> str:
-    """Return the help of the command itself."""
+    """Return the help of `melody-rl`."""
     width = max(map(len, COMMANDS))
     lines = (f"  {name:<{width}}  {command.purpose}" for name, command in COMMANDS.items())
     return "\n".join(
@@ -54,7 +54,7 @@ def usage() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the sub-command that the first of `arguments` names, those of the process if None, with the others."""
+    """Run the sub-command named by the first of `arguments` (None: the process's) with the rest of them."""
     name, *others = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if name in ("-h", "--help"):
         print(usage())
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(name: str, arguments: Sequence[str]) -> None:
-    from note_rnn import run_command  # it brings PyTorch along, which takes seconds
+    from note_rnn import run_command  # imports PyTorch, which takes seconds
     from note_rnn.common.command_line import named
 
     command = import_module(COMMANDS[name].module).main
@@ -76,7 +76,7 @@ def _run(name: str, arguments: Sequence[str]) -> None:
 
 
 def _unknown(name: str) -> int:
-    nearest = "".join(f" (did you mean {each}?)" for each in get_close_matches(name, COMMANDS, n=1))
+    nearest = "".join(f" (did you mean {match}?)" for match in get_close_matches(name, COMMANDS, n=1))
     print(f"error: There is no command {name}{nearest}: melody-rl --help lists all.", file=sys.stderr)
     return 2
 

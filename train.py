@@ -1,4 +1,4 @@
-"""The checkout's door to the training: `python train.py --algo q`. The installed one is `melody-rl train`."""
+"""Entry point of `python train.py --algo q` in a checkout; the installed command is `melody-rl train`."""
 
 from agents.train import main
 from note_rnn import run_command

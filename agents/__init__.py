@@ -1,4 +1,4 @@
-"""What learns to compose: a Q-network and a policy gradient with memory, and what is measured of them."""
+"""Agents that learn to compose: algorithms, training, composing, evaluation and reports."""
 
 from agents.algorithms.episode_buffer import EpisodeBatch, EpisodeBuffer
 from agents.algorithms.policies import RecurrentDQNPolicy, RecurrentPolicy

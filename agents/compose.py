@@ -1,6 +1,6 @@
-"""`python -m agents.compose RUN`: let a run's agent compose melodies to hear, to see and to play.
+"""Entry point of `python -m agents.compose RUN`.
 
-Nothing is to be imported from here: `agents.compose` is the function, the command is in `compose_command`.
+Import nothing from here: as a name, `agents.compose` is the function; the command is `agents.composing.command`.
 """
 
 from agents.composing.command import main

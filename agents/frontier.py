@@ -1,4 +1,4 @@
-"""The command frontier: what the rules cost, as a picture and a table of agents for several c or KL budgets."""
+"""The command frontier: reward against KL of agents trained over a range of c or KL budgets, as figure and table."""
 
 from collections.abc import Sequence
 

@@ -1,6 +1,6 @@
-"""The command train: tune a Note RNN by reinforcement learning to obey the rules of music theory.
+"""The command train: tune a Note RNN by reinforcement learning to obey rules of music theory.
 
-Everything goes to `runs/<name>/`: configuration, TensorBoard events, checkpoints, melodies to hear, and the table.
+The run's folder receives configuration, TensorBoard events, checkpoints, melodies, metrics and the report page.
 """
 
 import sys
@@ -17,7 +17,7 @@ from agents.evaluation.table import metrics_table
 from agents.report_page.run_report import ReportConfig, write_report
 from agents.runs.config import TrainConfig
 from agents.runs.run_directory import RunDirectory
-from agents.training.trainer import Trained, train_run
+from agents.training.trainer import TrainingResult, train_run
 from melody_env import piano_roll_figure
 from note_rnn import replacing, run_command, write_midi, write_wav
 from note_rnn.common.command_line import train_command
@@ -26,20 +26,20 @@ WRITTEN_PIECES = 6
 
 
 def train(config: TrainConfig[Any]) -> Path:
-    """Train, evaluate and write everything down as `config` says; return the folder of the run.
+    """Train and evaluate by `config`, and write all results; return the folder of the run.
 
-    Raises what `train_run` does; SystemExit if the training was stopped.
+    Raises the errors of `train_run`, and SystemExit if the training was stopped.
     """
     trained = train_run(config)
-    if not trained.is_whole:
+    if not trained.completed:
         steps = trained.model.num_timesteps
-        sys.exit(f"Stopped at step {steps:,}; go on with: {train_command()} --resume {trained.run.path}")
+        sys.exit(f"Stopped at step {steps:,}; resume with: {train_command()} --resume {trained.run.path}")
     _finish(trained)
     return trained.run.path
 
 
-def _finish(trained: Trained) -> None:
-    """Evaluate the agent; write table, metrics, melodies from the same priming tokens, and the page."""
+def _finish(trained: TrainingResult) -> None:
+    """Evaluate the agent; write metrics, melodies from the same priming tokens, table and report page."""
     config, run = trained.config, trained.run
     agent = Agent(trained.model.policy, trained.environment)
     pieces, columns = evaluate_agent(agent, config.compositions, config.seed, retained=WRITTEN_PIECES)
@@ -47,8 +47,8 @@ def _finish(trained: Trained) -> None:
         _write_pieces(run, name.lower().replace(" ", "_"), composed)
     run.write_json("metrics.json", {"compositions": config.compositions, "seed": config.seed, **columns})
     Console().print(metrics_table(columns, f"{config.compositions:,} compositions each"))
-    print(f"Listen: {run.melodies}/agent_1.wav (or .mid), and the Note RNN on the same first note: note_rnn_1.wav")
-    print(f"See and hear all of it in a browser: {write_report(ReportConfig((run.path,)))}")
+    print(f"Listen: {run.melodies}/agent_1.wav (or .mid), and the Note RNN from the same priming token: note_rnn_1.wav")
+    print(f"See and hear everything in a browser: {write_report(ReportConfig((run.path,)))}")
 
 
 def _write_pieces(run: RunDirectory, name: str, pieces: Pieces) -> None:

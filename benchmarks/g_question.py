@@ -78,7 +78,9 @@ def main() -> None:
     pieces = compose_pieces(Agent(model.policy, environment).player(), arguments.compositions, config.seed, environment)
     metrics = table_metrics(pieces)
     record = {row.metric: round(metrics[row.metric], 4) for row in ROWS if row.metric in metrics}
-    record["log_prob_under_the_original_prior"] = float(original.log_prob(pieces.melodies, pieces.primers).mean())
+    record["log_prob_under_the_original_prior"] = float(
+        original.log_prob(pieces.melodies, pieces.priming_tokens).mean()
+    )
     print(json.dumps({"seed": config.seed, "moving_prior": arguments.moving_prior, "cpu_seconds": seconds, **record}))
 
 

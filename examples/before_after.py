@@ -1,4 +1,4 @@
-"""Draw what the Note RNN and the agent tuned from it compose after the same priming token.
+"""Comparison picture: melodies by the Note RNN and by the agent tuned from it, from the same priming token.
 
 python examples/before_after.py runs/NAME --piece 1 --out before_after.png
 """

@@ -1,4 +1,4 @@
-"""A rule of one's own, for fewer_rests.yaml: python train.py --reward examples/fewer_rests.yaml"""
+"""A user-defined rule, for fewer_rests.yaml: python train.py --reward examples/fewer_rests.yaml"""
 
 from melody_env import rule
 

@@ -1,4 +1,4 @@
-"""Train RecurrentDQN by RL Baselines3 Zoo: its command line, log folders, evaluations, and tuned settings in a file.
+"""Training of RecurrentDQN by RL Baselines3 Zoo, with hyperparameters from a file.
 
 pip install rl_zoo3
 python examples/rl_zoo3_train.py --algo recurrent_dqn --env CartPoleNoVel-v1 \

@@ -53,7 +53,7 @@ def small_runs(small_prior_file: Path, tmp_path_factory: pytest.TempPathFactory)
     runs = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "WRITTEN_PIECES", 0)
-        patch.setattr(agents.training.callbacks, "show_pieces", lambda *arguments: None)
+        patch.setattr(agents.training.callbacks, "log_pieces", lambda *arguments: None)
         for algo, own in (("q", q), ("ppo_kl", {})):
             folder = tmp_path_factory.mktemp("runs") / algo
             changes = {"prior": str(small_prior_file), "run_dir": folder, "tempo": 480, "device": "cpu"}

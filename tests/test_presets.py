@@ -26,7 +26,7 @@ def small_outputs(monkeypatch):
     """The table alone."""
     monkeypatch.setattr(train, "WRITTEN_PIECES", 0)
     monkeypatch.setattr(train, "write_report", lambda config: config.runs[0] / "report.html")
-    monkeypatch.setattr(agents.training.callbacks, "show_pieces", lambda *arguments: None)
+    monkeypatch.setattr(agents.training.callbacks, "log_pieces", lambda *arguments: None)
 
 
 @pytest.mark.parametrize(("algo", "preset"), PRESETS)

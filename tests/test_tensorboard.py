@@ -55,5 +55,5 @@ def test_a_run_with_a_budget_pictures_included(trained):
 
 
 def test_a_run_of_stable_baselines3(trained, monkeypatch):
-    monkeypatch.setattr(callbacks, "show_pieces", lambda *arguments: None)
+    monkeypatch.setattr(callbacks, "log_pieces", lambda *arguments: None)
     assert written(trained("ppo")) == listed("ppo") - WITHOUT_PICTURES

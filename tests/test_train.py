@@ -28,7 +28,7 @@ from agents.evaluation.table import ROWS
 from agents.report_page.curves import Curve, read_curves
 from agents.runs.presets import Algorithm, algorithm_class
 from agents.runs.run_directory import RunDirectory
-from agents.training.callbacks import ProgressCallback, show_pieces
+from agents.training.callbacks import ProgressCallback, log_pieces
 from melody_env import EnvironmentSpec, Setting, load_profile
 from melody_env.measures import human_reference, populations
 from note_rnn import read_midi, run_command, write_wav
@@ -76,7 +76,7 @@ def small_outputs():
     """No pictures and pages."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "WRITTEN_PIECES", 0)
-        patch.setattr(agents.training.callbacks, "show_pieces", lambda *arguments: None)
+        patch.setattr(agents.training.callbacks, "log_pieces", lambda *arguments: None)
         patch.setattr(train, "write_report", lambda config: config.runs[0] / "report.html")
         yield
 
@@ -86,7 +86,7 @@ def finished_run(small_prior_file, tmp_path_factory) -> Path:
     """A run with everything that runs write, pictures included."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "WRITTEN_PIECES", WRITTEN)
-        patch.setattr(agents.training.callbacks, "show_pieces", show_pieces)
+        patch.setattr(agents.training.callbacks, "log_pieces", log_pieces)
         patch.setattr(train, "write_report", agents.report.write_report)
         return train.train(small_config(small_prior_file, tmp_path_factory.mktemp("runs") / "first"))
 
@@ -215,10 +215,10 @@ CONTROLS = {"psi": {"entropy_floor": 2.0}, "g": {"entropy_floor": 2.0}, "ppo_kl"
 
 
 @pytest.mark.parametrize("algo", get_args(Algorithm))
-def test_a_run_that_goes_on_is_the_one_that_was_never_stopped(algo, small_prior_file, tmp_path, capsys):
+def test_a_resumed_run_equals_the_one_that_was_never_stopped(algo, small_prior_file, tmp_path, capsys):
     changes = CONTROLS.get(algo, {"final_c": 2.0})
     whole = train.train(tiny_config(small_prior_file, tmp_path / "whole", algo, **changes))
-    with interrupted(at_step=130), pytest.raises(SystemExit, match=r"go on with: python -m agents\.train --resume"):
+    with interrupted(at_step=130), pytest.raises(SystemExit, match=r"resume with: python -m agents\.train --resume"):
         train.train(tiny_config(small_prior_file, tmp_path / "stopped", algo, **changes))
     np.random.seed(123)  # noqa: NPY002 (as if in another process)
     torch.manual_seed(123)
@@ -245,9 +245,9 @@ def interrupted(at_step: int):
         yield
 
 
-def test_stopped_run_is_saved_and_goes_on(small_prior_file, tmp_path, capsys):
+def test_a_stopped_run_is_saved_and_can_be_resumed(small_prior_file, tmp_path, capsys):
     handler = signal.getsignal(signal.SIGINT)
-    with interrupted(at_step=200), pytest.raises(SystemExit, match="Stopped at step 208; go on with"):
+    with interrupted(at_step=200), pytest.raises(SystemExit, match="Stopped at step 208; resume with"):
         train.train(tiny_config(small_prior_file, tmp_path / "run"))
     assert signal.getsignal(signal.SIGINT) is handler
     assert not (tmp_path / "run" / "metrics.json").exists()
@@ -258,7 +258,9 @@ def test_stopped_run_is_saved_and_goes_on(small_prior_file, tmp_path, capsys):
     assert [path.name for path in (run / "checkpoints").glob("state_*")] == ["state_000000000324.pkl"]
 
 
-def test_a_collapse_is_told_and_ends_the_run_with_the_last_good_policy(small_prior_file, tmp_path, monkeypatch, capsys):
+def test_a_collapse_is_reported_and_the_run_ends_with_the_last_good_policy(
+    small_prior_file, tmp_path, monkeypatch, capsys
+):
     symptoms = iter([None, "are all the same"])
     monkeypatch.setattr(agents.training.collapse, "collapse", lambda metrics: next(symptoms))
     config = small_config(small_prior_file, tmp_path / "run", evaluations=4, on_collapse="restore")
@@ -270,7 +272,7 @@ def test_a_collapse_is_told_and_ends_the_run_with_the_last_good_policy(small_pri
     assert [path.name for path in (run / "checkpoints").glob("model_*")][-1] == "model_000000000512.zip"
 
 
-def test_a_run_without_its_state_can_compose_but_not_go_on(finished_run, tmp_path, capsys):
+def test_a_run_without_its_state_can_compose_but_not_be_resumed(finished_run, tmp_path, capsys):
     copy = shutil.copytree(finished_run, tmp_path / "copy")
     (copy / "checkpoints" / "state_000000001024.pkl").unlink()
     assert run_main("--resume", str(copy)) == 2
@@ -345,10 +347,10 @@ def test_a_rule_of_ones_own_goes_from_file_to_curve(own_rule, small_prior_file, 
 
 
 @pytest.mark.parametrize("algo", ["psi", "ppo"])
-def test_a_rule_that_fails_is_told_all_is_saved_and_the_mended_run_goes_on(
+def test_a_failing_rule_is_reported_and_the_saved_run_resumes_once_it_is_corrected(
     algo, own_rule, small_prior_file, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(agents.training.callbacks, "_SHOWN", 1)
+    monkeypatch.setattr(agents.training.callbacks, "_LOGGED_PIECES", 1)
     monkeypatch.setattr(train, "WRITTEN_PIECES", 0)
     rule = own_rule.with_suffix(".py")
     whole = rule.read_text()
@@ -364,7 +366,7 @@ def test_a_rule_that_fails_is_told_all_is_saved_and_the_mended_run_goes_on(
     told = capsys.readouterr().err
     assert "Rule 'held' in " in told
     assert "gave nan for melody 0" in told
-    assert f"go on: python train.py --resume {tmp_path / 'run'}" in told
+    assert f"resume with python train.py --resume {tmp_path / 'run'}" in told
     rule.write_text(whole)
     run = train.train(train.TrainConfig.of(resume=tmp_path / "run"))
     assert (run / "metrics.json").exists()
@@ -379,14 +381,14 @@ def test_a_rule_that_fails_is_told_all_is_saved_and_the_mended_run_goes_on(
         (["--length", "no bars"], "length must be a whole number above 0, not 'no bars'"),
     ],
 )
-def test_an_impossible_setting_is_told(arguments, sentence, small_prior_file, tmp_path, monkeypatch, capsys):
+def test_an_impossible_setting_is_reported(arguments, sentence, small_prior_file, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run_main("--prior", str(small_prior_file), *arguments) == 2
     assert sentence in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
-def test_corrupt_weights_are_told(tmp_path, capsys):
+def test_corrupt_weights_are_reported(tmp_path, capsys):
     (tmp_path / "bad.safetensors").write_bytes(b"no weights at all")
     assert run_main("--prior", str(tmp_path / "bad")) == 2
     assert "is not a readable safetensors file" in capsys.readouterr().err
@@ -406,7 +408,7 @@ def test_run_directory_that_cannot_be_written(small_prior_file, tmp_path, capsys
     assert f"Cannot write to the run directory {path}" in capsys.readouterr().err
 
 
-def test_damaged_checkpoint_is_told(small_prior_file, tmp_path, capsys):
+def test_a_damaged_checkpoint_is_reported(small_prior_file, tmp_path, capsys):
     run = train.train(small_config(small_prior_file, tmp_path / "run", total_timesteps=512))
     for path in (run / "checkpoints").glob("model_*.zip"):
         path.write_bytes(path.read_bytes()[:1000])
@@ -414,7 +416,7 @@ def test_damaged_checkpoint_is_told(small_prior_file, tmp_path, capsys):
     assert "holds no agent that can be loaded" in capsys.readouterr().err
 
 
-def test_human_tunes_stand_beside_the_agent_where_they_are_at_hand(small_prior_file, tmp_path, monkeypatch, capsys):
+def test_human_tunes_stand_beside_the_agent_where_they_are_available(small_prior_file, tmp_path, monkeypatch, capsys):
     tunes = np.random.default_rng(0).choice([1, 14, 16, 18, 19, 21], (40, 32))
     settings = []
     monkeypatch.setattr(human_reference, "held_out_melodies", lambda setting: settings.append(setting) or tunes)

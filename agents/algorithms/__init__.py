@@ -1,1 +1,1 @@
-"""Algorithms: objectives, networks, the episode buffer, and the two agents that learn with them."""
+"""Algorithms: objectives, networks, policies, the episode buffer, and the agents RecurrentDQN and PPOKL."""

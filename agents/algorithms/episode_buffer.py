@@ -1,5 +1,4 @@
-"""Replay of whole episodes, so that a recurrent network is always unrolled from the start: no stored states to go
-stale.
+"""Replay buffer of whole episodes: recurrent networks are unrolled from the zero state, never from a stale one.
 
 Shapes: T steps (of the longest episode in a batch), B episodes, N environments.
 """
@@ -16,28 +15,28 @@ from torch import Tensor
 
 
 class EpisodeBatch(NamedTuple):
-    """B whole episodes, time first; past its end an episode repeats its last step, where `mask` is 0."""
+    """B whole episodes, time-major, padded with copies of their last step, where `mask` is 0."""
 
     observations: Tensor
-    """[T + 1, B, ...]: what was seen before each action, then what was seen after the last."""
+    """[T + 1, B, ...]: the observation before each action, then the one after the last."""
     actions: Tensor
     """[T, B], integers."""
     rewards: Tensor
     """[T, B]."""
     terminated: Tensor
-    """[T, B], 1 where the episode reached an end of its own (a time limit is none), else 0."""
+    """[T, B], 1 where the episode reached a terminal state (a time limit is not one), else 0."""
     mask: Tensor
-    """[T, B], 1 where the episode goes on, 0 in the padding."""
+    """[T, B], 1 in the episode, 0 in the padding."""
     log_policy: Tensor
-    """[T, B], log policy(a|s) of the policy that acted."""
+    """[T, B], log policy(a|s) of the behaviour policy."""
     log_base: Tensor
-    """[T + 1, B, A], what the policy adds to the scores of each observation (the last step's again after it); or 0."""
+    """[T + 1, B, A], what the policy adds to the scores at each observation (the last step's twice); or 0."""
 
 
 class EpisodeBuffer(ReplayBuffer):
-    """SB3's ring of transitions with an index of the episodes that lie whole in it; `sample` draws from that index.
+    """SB3's ring buffer of transitions with an index of the whole episodes in it, from which `sample_episodes` draws.
 
-    Episodes of the N environments may have any lengths; one longer than the ring (`buffer_size` / N steps) is never
+    The N environments may have episodes of any length; one longer than the ring (`buffer_size` / N steps) is never
     sampled.
     """
 
@@ -52,31 +51,31 @@ class EpisodeBuffer(ReplayBuffer):
     ):
         if optimize_memory_usage:
             raise ValueError(
-                "EpisodeBuffer keeps the last observation of each episode: optimize_memory_usage must be False."
+                "EpisodeBuffer stores the last observation of each episode: optimize_memory_usage must be False."
             )
         if isinstance(observation_space, spaces.Dict):
-            raise ValueError("EpisodeBuffer holds no Dict observations: wrap the environment in FlattenObservation.")
+            raise ValueError("EpisodeBuffer cannot hold Dict observations: wrap the environment in FlattenObservation.")
         super().__init__(buffer_size, observation_space, action_space, device, n_envs)
         self.log_policy = np.zeros((self.buffer_size, n_envs), dtype=np.float32)
         self.log_base: npt.NDArray[np.float32] | None = None
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Empty the buffer."""
         super().reset()
         self._steps = 0
         self._open_since = np.zeros(self.n_envs, dtype=np.int64)
-        self._episodes = np.zeros((0, 3), dtype=np.int64)  # environment, first step, length; steps count from the reset
+        self._episodes = np.zeros((0, 3), dtype=np.int64)  # environment, first step since the reset, length
 
     @property
     def num_episodes(self) -> int:
-        """Episodes that can be sampled."""
+        """Number of episodes that can be sampled."""
         return len(self._episodes)
 
     def store_policy(
         self, log_policy: npt.NDArray[np.float32], log_base: npt.NDArray[np.float32] | None = None
     ) -> None:
-        """Keep with the transitions that are added next the actions' `log_policy` [N], and `log_base` [N, A] if any."""
+        """Store `log_policy` [N] and, if any, `log_base` [N, A] of the transitions that are added next."""
         self.log_policy[self.pos] = log_policy
         if log_base is not None:
             if self.log_base is None:
@@ -106,19 +105,19 @@ class EpisodeBuffer(ReplayBuffer):
             self._episodes = self._episodes[~overwritten]
 
     def abandon_open_episodes(self) -> None:
-        """Leave the episodes in progress out of the index, as when the environments were reset from outside."""
+        """Drop the episodes in progress, for environments that are reset from outside."""
         self._open_since[:] = self._steps
 
     def sample_episodes(
         self, batch_size: int, rng: np.random.Generator, env: VecNormalize | None = None
     ) -> EpisodeBatch:
-        """Return `batch_size` episodes drawn uniformly with replacement; raises ValueError if there is none yet."""
+        """Return `batch_size` episodes drawn uniformly with replacement; raises ValueError if none has ended yet."""
         if not self.num_episodes:
             raise ValueError("No episode has ended yet: collect at least one before sampling.")
         return self._batch(self._episodes[rng.integers(self.num_episodes, size=batch_size)], env)
 
     def take_all(self) -> EpisodeBatch:
-        """Return all episodes that have ended, and forget them; raises ValueError if there is none."""
+        """Return all episodes that have ended, and remove them; raises ValueError if there is none."""
         if not self.num_episodes:
             raise ValueError("No episode has ended yet: collect at least one before taking it.")
         episodes, self._episodes = self._episodes, self._episodes[:0]

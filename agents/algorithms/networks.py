@@ -1,4 +1,4 @@
-"""The recurrent network that scores actions, and its two heads.
+"""Recurrent network that scores actions, with a plain or a dueling head.
 
 Shapes: T steps, B environments or episodes, A actions, F features of an observation.
 """
@@ -18,10 +18,10 @@ from note_rnn import Cell, InputError, NoteRNN, RecurrentLayers, State, layer_wi
 
 
 class PlainHead(nn.Module):
-    """A score for each of A actions, linear in what the network remembers, W units (the paper's).
+    """A score for each of A actions, linear in the W outputs of the recurrent layers (the paper's).
 
-    With a skip connection (Graves 2013, https://arxiv.org/abs/1308.0850) linear in what it just saw, too: to play again
-    what it looks back at, it need not pass it through its memory.
+    With a skip connection (Graves 2013, https://arxiv.org/abs/1308.0850) the scores are also linear in the features, so
+    that repeating a lookback token need not go through the recurrent layers.
     """
 
     def __init__(self, width: int, features_dim: int, num_actions: int, skip_connection: bool):
@@ -37,7 +37,7 @@ class PlainHead(nn.Module):
         return scores if self.skip is None else scores + self.skip(features)
 
     def start_from(self, layer: nn.Linear, scores_from_zero: bool) -> None:
-        """Start as `layer`, which gives the prior's logits, or from zero."""
+        """Copy `layer`, which gives the prior's logits, or start from zero."""
         if self.skip is not None:
             nn.init.zeros_(self.skip.weight)
         if scores_from_zero:
@@ -48,9 +48,9 @@ class PlainHead(nn.Module):
 
 
 class DuelingHead(nn.Module):
-    """Value and policy have outputs of their own, linear in what the network remembers and in what it just saw.
+    """Separate outputs for value and policy, linear in the outputs of the recurrent layers and in the features.
 
-    So the value can follow the position in the piece at once, without waiting for the memory to learn to pass it on.
+    So the value can follow the position in the piece at once, before the recurrent layers have learned to pass it on.
     """
 
     def __init__(self, width: int, features_dim: int, num_actions: int, value_scale: float):
@@ -59,7 +59,7 @@ class DuelingHead(nn.Module):
         self.from_memory = nn.Linear(width, num_actions + 1)
         self.from_features = nn.Linear(features_dim, num_actions + 1, bias=False)
         for weight in self.parameters():
-            nn.init.zeros_(weight[-1])  # the value's
+            nn.init.zeros_(weight[-1])  # the row of the value
 
     def forward(self, outputs: Tensor, features: Tensor, log_base: Tensor) -> Tensor:
         """Return scores [T, B, A] of `outputs` [T, B, W] and `features` [T, B, F]."""
@@ -67,7 +67,7 @@ class DuelingHead(nn.Module):
         return dueling_scores(self.value_scale * both[..., -1], both[..., :-1], log_base)
 
     def start_from(self, layer: nn.Linear, scores_from_zero: bool) -> None:
-        """Start with the policy of `layer`, which gives the prior's logits, or with none; values are zero."""
+        """Copy `layer`, the prior's logits, to the policy, or start it from zero; values start from zero."""
         for weight in self.parameters():
             nn.init.zeros_(weight)
         if not scores_from_zero:
@@ -115,7 +115,7 @@ class RecurrentNetwork(BaseModel):
     def forward(self, observations: Tensor, log_base: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return scores [T, B, A] after each of `observations` [T, B, ...], and the state after the last.
 
-        `log_base` [T, B, A], or a zero, is what the policy adds to the scores; `state` None is the zero state.
+        `log_base`, [T, B, A] or 0, is what the policy adds to the scores; `state` None is the zero state.
         """
         features = self._features(observations)
         inputs = features if self.offsets is None else self._ones(observations)
@@ -123,7 +123,7 @@ class RecurrentNetwork(BaseModel):
         return self.head(self.trunk(outputs), features, log_base), state
 
     def step(self, observation: Tensor, log_base: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return scores [B, A] after one `observation` [B, ...], and the state."""
+        """Return scores [B, A] after one `observation` [B, ...], and the next state."""
         scores, state = self(observation[None], log_base, state)
         return scores[0], state
 
@@ -136,22 +136,23 @@ class RecurrentNetwork(BaseModel):
         return one_hot(self._ones(observations), self.features_extractor.features_dim, torch.float32)
 
     def _ones(self, observations: Tensor) -> Tensor:
-        """Return the places [..., K] of the ones among the features of `observations`, [...] or [..., K]."""
+        """Return the indices [..., K] of the ones in the one-hot features of `observations`, [...] or [..., K]."""
         if isinstance(self.observation_space, spaces.Discrete):
             observations = observations[..., None]
         return observations.long() + self.offsets
 
     def zero_state(self, batch_size: int) -> State:
-        """Return the state of `batch_size` episodes of which nothing has been seen."""
+        """Return the initial state of `batch_size` episodes."""
         return self.cell.zero_state(batch_size)
 
     @torch.no_grad()
     def start_from(self, prior: NoteRNN, scores_from_zero: bool) -> None:
-        """Take over the weights of `prior`, so that the policy is the prior; what else is observed starts without
-        effect.
+        """Copy the weights of `prior`, so that the policy is the prior; weights of other observations than the token
+        start from zero.
 
-        The scores start as the prior's logits, or, where log p is added to them anyway, from zero. Values start from
-        zero. Raises InputError if the observation does not begin with the token, or the networks differ in size.
+        The scores start as the prior's logits, or from zero where the policy adds log p to them (`scores_from_zero`).
+        Values start from zero. Raises InputError if the observation does not begin with the token, or the networks
+        differ in size.
         """
         self._check_fits(prior)
         inputs = torch.zeros_like(self.cell.input_weights)
@@ -160,11 +161,11 @@ class RecurrentNetwork(BaseModel):
         self.head.start_from(prior.head, scores_from_zero)
 
     def _check_fits(self, prior: NoteRNN) -> None:
-        heard = prior.layers.num_inputs
+        tokens = prior.layers.num_inputs
         first = self.observation_space.nvec[0] if isinstance(self.observation_space, spaces.MultiDiscrete) else None
-        if heard not in (first, getattr(self.observation_space, "n", None)) or self.action_space.n != heard:
+        if tokens not in (first, getattr(self.observation_space, "n", None)) or self.action_space.n != tokens:
             raise InputError(
-                f"A Note RNN hears and plays {heard} tokens, but the environment has observations "
+                f"A Note RNN reads and predicts {tokens} tokens, but the environment has observations "
                 f"{self.observation_space} and actions {self.action_space}: leave out the prior for this environment."
             )
         if len(self.trunk) or (self.cell.kind, self.cell.widths) != (prior.cell, prior.widths):
@@ -176,7 +177,7 @@ class RecurrentNetwork(BaseModel):
 
 
 def _one_hot_offsets(space: spaces.Space[Any]) -> Tensor | None:
-    """Return where among the flattened features the one-hot code of each number begins; None if there is none."""
+    """Return the offset of each number's one-hot code in the flattened features; None for other spaces."""
     if isinstance(space, spaces.Discrete):
         return torch.tensor([0])
     if isinstance(space, spaces.MultiDiscrete):

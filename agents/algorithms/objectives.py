@@ -1,14 +1,15 @@
-"""What an agent learns: the value of a state, the return of an action, and the policy, as pure functions of scores.
+"""Learning objectives: state values, returns, policies and losses, as pure functions of scores.
 
-Three objectives of Jaques et al. 2017, https://arxiv.org/abs/1611.02796. All score the next action a in state s:
+The three objectives of Jaques et al. 2017, https://arxiv.org/abs/1611.02796, score the next action a in state s:
 
-- Q(s, a), the expected discounted reward (Eq. 4); the policy takes the best (Eq. 5).
+- Q(s, a), the expected discounted reward (Eq. 4); the policy takes the best action (Eq. 5).
 - Psi(s, a), the same with the policy's KL divergence from the prior as a cost (Eq. 11); the policy is softmax(Psi)
 (Eq. 12).
-- G(s, a), Psi without the part log p(a|s) that the prior knows (Eq. 13); the policy is softmax(G + log p) (Eq. 14).
+- G(s, a), Psi without log p(a|s), which the prior gives (Eq. 13); the policy is softmax(G + log p) (Eq. 14).
 
-So Psi and G differ only in a `log_base` that the policy adds to the scores: 0 for Psi (and Q), log p(a|s) for G. Where
-an action is forbidden, `log_base` also has FORBIDDEN, whatever is learned: no policy takes it and no value counts it.
+So Psi and G differ only in the `log_base` that the policy adds to the scores: 0 for Psi (and Q), log p(a|s) for G. For
+a masked action, `log_base` also contains MASKED_LOGIT, with every objective: no policy takes the action and no value
+counts it.
 
 Time indices as in Sutton & Barto: at time t-1 (`tm1`) the agent scores and acts, at time t it receives `r_t` and scores
 again. Shapes: T steps, B melodies, A actions; every function takes any leading shape [...], in learning [T, B].
@@ -18,12 +19,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import huber_loss
 
-FORBIDDEN = -1e9
-"""Added to the logit of an action that may not be taken: its probability is exactly 0, and 0 times it is no nan."""
+MASKED_LOGIT = -1e9
+"""Added to the logit of a masked action: its probability becomes exactly 0, and 0 times the logit is not nan."""
 
 
 def double_q_value(q_target_t: Tensor, q_online_t: Tensor) -> Tensor:
-    """Return the value [...] of state t: the target network's score of the action that the online network likes best.
+    """Return the value [...] of state t: the target network's score of the online network's best action.
 
     Eq. 4 with Double Q-learning (van Hasselt et al. 2015, https://arxiv.org/abs/1509.06461), which section 2.1 names.
     Both inputs are [..., A].
@@ -32,7 +33,7 @@ def double_q_value(q_target_t: Tensor, q_online_t: Tensor) -> Tensor:
 
 
 def max_q_value(q_t: Tensor) -> Tensor:
-    """Return the value [...] of state t: the best of the scores [..., A] (Eq. 4)."""
+    """Return the value [...] of state t: the highest of the scores [..., A] (Eq. 4)."""
     return q_t.amax(-1)
 
 
@@ -49,19 +50,19 @@ def policy_logits(scores_t: Tensor, log_base_t: Tensor) -> Tensor:
 def dueling_scores(value_t: Tensor, logits_t: Tensor, log_base_t: Tensor) -> Tensor:
     """Return scores [..., A] whose soft value is `value_t` [...] and whose policy is softmax(logits_t + log_base_t).
 
-    V(s) and the policy have outputs of their own, so that values of hundreds need not go through the logits of a
+    V(s) and the policy are separate outputs, so that values in the hundreds need not pass through the logits of a
     softmax.
     """
     return value_t[..., None] + (logits_t + log_base_t).log_softmax(-1) - log_base_t
 
 
 def lambda_returns(r_t: Tensor, discount_t: Tensor, v_t: Tensor, cost_tm1: Tensor, lambda_t: Tensor) -> Tensor:
-    """Return what the score of each (s_tm1, a_tm1) should be [T, ...], from the last step backwards:
+    """Return the target [T, ...] for the score of each (s_tm1, a_tm1), computed backwards from the last step:
 
         return_tm1 = r_t + discount_t * ((1 - lambda_t) * v_t + lambda_t * (return_t - cost_t))
 
     Rows are steps: the reward of an action, its discount (0 where the episode terminated), the value of the state after
-    it, what the action cost in KL, log policy(a) - log_base(a) of the policy that acted (0 for Q), and lambda (0 at the
+    it, the KL cost log policy(a) - log_base(a) of the action under the behaviour policy (0 for Q), and lambda (0 at the
     last step of an episode). The return of an action without its cost estimates the soft value of its state. With
     lambda 0 this is Eq. 4, 11, 13.
     """
@@ -76,16 +77,16 @@ def lambda_returns(r_t: Tensor, discount_t: Tensor, v_t: Tensor, cost_tm1: Tenso
 
 def td_error(scores_tm1: Tensor, a_tm1: Tensor, return_t: Tensor) -> Tensor:
     """Return return_t - scores_tm1[a_tm1] [...], for scores [..., A] and integer actions [...] (Eq. 4, 11, 13)."""
-    return return_t - of_action(scores_tm1, a_tm1)
+    return return_t - action_scores(scores_tm1, a_tm1)
 
 
-def squared_loss(error: Tensor, linear_beyond: float | None) -> Tensor:
-    """Return error^2 [...] (Eq. 4), or what goes on linearly beyond (Huber), lest a penalty of -100 rule all."""
-    if linear_beyond is None:
+def squared_loss(error: Tensor, huber_delta: float | None) -> Tensor:
+    """Return error^2 [...] (Eq. 4), or twice the Huber loss, in which a penalty of -100 does not dominate."""
+    if huber_delta is None:
         return error.square()
-    return 2 * huber_loss(error, torch.zeros_like(error), reduction="none", delta=linear_beyond)
+    return 2 * huber_loss(error, torch.zeros_like(error), reduction="none", delta=huber_delta)
 
 
-def of_action(scores: Tensor, action: Tensor) -> Tensor:
-    """Return the scores [...] of the given actions [...], of [..., A]."""
+def action_scores(scores: Tensor, action: Tensor) -> Tensor:
+    """Return the scores [...] of the actions [...], taken from `scores` [..., A]."""
     return scores.gather(-1, action[..., None]).squeeze(-1)

@@ -1,4 +1,4 @@
-"""SB3 policies around the recurrent network: they act with memory.
+"""Recurrent policies for Stable-Baselines3.
 
 Shapes: B environments, A actions, H units of a layer.
 """
@@ -16,7 +16,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
 from agents.algorithms.networks import RecurrentNetwork
-from agents.algorithms.objectives import FORBIDDEN, policy_logits
+from agents.algorithms.objectives import MASKED_LOGIT, policy_logits
 from note_rnn import Cell, NoteRNN, State
 
 Observation = npt.NDArray[Any] | dict[str, npt.NDArray[Any]]
@@ -28,9 +28,9 @@ class RecurrentPolicy(BasePolicy):
     :param lstm_hidden_size: units of all recurrent layers, or a number for each.
     :param n_lstm_layers: recurrent layers, where `lstm_hidden_size` is one number.
     :param cell: "lstm" or "gru".
-    :param skip_connection: let the scores see the observation itself, beside what the network remembers; with `dueling`
-        they do anyway.
-    :param dueling: give value and policy outputs of their own, which also see the observation itself.
+    :param skip_connection: connect the observation directly to the scores, beside the recurrent layers; with `dueling`
+        it always is.
+    :param dueling: separate outputs for value and policy, which the observation is also connected to.
     :param value_scale: (dueling) factor of the value output: with returns in the hundreds and logits in the tens, it
         lets the value keep up with the policy at the same learning rate.
     :param net_arch: widths of fully connected layers between the recurrent layers and the scores; none by default.
@@ -130,7 +130,7 @@ class RecurrentPolicy(BasePolicy):
         self.training = mode
 
     def zero_state(self, batch_size: int) -> State:
-        """Return the state of `batch_size` episodes of which nothing has been seen: the network's, then the prior's."""
+        """Return the initial state of `batch_size` episodes: the network's, then the prior's."""
         of_prior = () if self.prior is None else self.prior.zero_state(batch_size)
         return (*self.network.zero_state(batch_size), *of_prior)
 
@@ -143,13 +143,14 @@ class RecurrentPolicy(BasePolicy):
         log_base: Tensor | None = None,
         penalty: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, State]:
-        """Return the policy's logits [B, A] after `observation` [B, ...], the log_base in them, and the state.
+        """Return the policy's logits [B, A] after `observation` [B, ...], the log_base in them, and the next state.
 
-        Where `episode_start` [B] is true, from the zero state. `log_base` [B, A] spares the prior's evaluation to
-        who has it already; only a policy with a prior asks for it. `penalty` [B, A] becomes part of the log_base.
+        Where `episode_start` [B] is true, `state` is replaced by the zero state. A caller that has the prior's log p
+        passes it as `log_base` [B, A] to spare its evaluation; only a policy with a prior uses it. `penalty` [B, A] is
+        added to the log_base.
         """
-        going_on = (~episode_start).to(state[0].dtype)[None, :, None]
-        state = tuple(part * going_on for part in state)
+        continues = (~episode_start).to(state[0].dtype)[None, :, None]
+        state = tuple(part * continues for part in state)
         own, of_prior = state[: self.network.cell.num_parts], state[self.network.cell.num_parts :]
         if self.prior is None:
             log_base = torch.zeros((), device=self.device)
@@ -162,11 +163,11 @@ class RecurrentPolicy(BasePolicy):
         return policy_logits(scores, log_base), log_base, (*own, *of_prior)
 
     def penalty(self, action_masks: npt.NDArray[np.bool_]) -> Tensor:
-        """Return FORBIDDEN where `action_masks` [B, A] is False, else 0."""
-        return torch.as_tensor(np.where(action_masks, np.float32(0), np.float32(FORBIDDEN)), device=self.device)
+        """Return MASKED_LOGIT where `action_masks` [B, A] is False, else 0."""
+        return torch.as_tensor(np.where(action_masks, np.float32(0), np.float32(MASKED_LOGIT)), device=self.device)
 
     def forward(self, observation: Tensor, deterministic: bool = False) -> Tensor:
-        """Return actions [B] for `observation` [B, ...] as the first of an episode."""
+        """Return actions [B] for `observation` [B, ...], each the first of an episode."""
         return self._predict(observation, deterministic)
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
@@ -186,9 +187,9 @@ class RecurrentPolicy(BasePolicy):
     ) -> tuple[npt.NDArray[Any], tuple[npt.NDArray[Any], ...] | None]:
         """Return actions and the next state, its parts [1, B, H] of each layer.
 
-        `state` None is the zero state; `episode_start` [B] tells which episodes begin anew; where `action_masks` [B, A]
-        are False, an action may not come. Deterministic actions
-        are the policy's likeliest, others are drawn from it (for Q from softmax(Q), as the original RL Tuner composes).
+        `state` None is the zero state; `episode_start` [B] marks new episodes; actions whose `action_masks` [B, A] are
+        False are never taken. Deterministic actions are the policy's likeliest, others are drawn from it (for Q from
+        softmax(Q), as in the original RL Tuner).
         """
         self.set_training_mode(False)
         tensor, vectorized = self.obs_to_tensor(observation)

@@ -1,11 +1,11 @@
-"""Policy gradients of whole episodes without a critic, as pure functions of arrays.
+"""Critic-free policy gradients of whole episodes, as pure functions of arrays.
 
 The objective is that of Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), Eq. 9: reward minus the policy's KL
-divergence from the prior. Its gradient is estimated from B episodes side by side, each the baseline of the others
-(RLOO: Ahmadian et al. 2024, https://arxiv.org/abs/2402.14740), and followed by PPO's clipped surrogate (Schulman et al.
-2017, https://arxiv.org/abs/1707.06347).
+divergence from the prior. Its gradient is estimated from B parallel episodes with a leave-one-out baseline (RLOO:
+Ahmadian et al. 2024, https://arxiv.org/abs/2402.14740) and PPO's clipped surrogate (Schulman et al. 2017,
+https://arxiv.org/abs/1707.06347).
 
-Shapes: T steps, B episodes; every function takes [T, B], `mask` being 1 where an episode goes on and 0 after its end.
+Shapes: T steps, B episodes; every function takes [T, B]; `mask` is 1 in an episode and 0 after its end.
 """
 
 import torch
@@ -21,24 +21,24 @@ def reward_to_go(r_t: Tensor, mask: Tensor, gamma: float) -> Tensor:
     return torch.stack(returns[::-1]) * mask
 
 
-def leave_one_out(returns: Tensor, mask: Tensor) -> Tensor:
-    """Return each of `returns` minus the mean of the other episodes' at the same step; 0 where there is no other."""
+def leave_one_out_advantages(returns: Tensor, mask: Tensor) -> Tensor:
+    """Return `returns` minus the leave-one-out baseline, the others' mean at the same step; 0 for a lone episode."""
     count = mask.sum(1, keepdim=True)
     mean = (returns * mask).sum(1, keepdim=True) / count.clamp(min=1)
     return (returns - mean) * mask * count / (count - 1).clamp(min=1)
 
 
 def normalized_by_step(advantages: Tensor, mask: Tensor) -> Tensor:
-    """Return `advantages` divided by their standard deviation at each step, so that every step counts as much."""
+    """Return `advantages` divided by their standard deviation at each step, so that all steps have equal weight."""
     count = mask.sum(1, keepdim=True).clamp(min=1)
     deviation = ((advantages.square() * mask).sum(1, keepdim=True) / count).sqrt()
     return advantages / (deviation + 1e-8)
 
 
 def clipped_surrogate(log_policy: Tensor, old_log_policy: Tensor, advantages: Tensor, clip_range: float) -> Tensor:
-    """Return what is to be minimised at each step: PPO's clipped surrogate, Eq. 7 of its paper, negated.
+    """Return the loss at each step: PPO's clipped surrogate, Eq. 7 of its paper, negated.
 
-    With the policy that acted (a ratio of 1 everywhere) its gradient is that of REINFORCE.
+    For the behaviour policy itself (a ratio of 1 everywhere) its gradient is that of REINFORCE.
     """
     ratio = (log_policy - old_log_policy).exp()
     clipped = ratio.clamp(1 - clip_range, 1 + clip_range)

@@ -1,4 +1,4 @@
-"""Policy gradient with KL to the prior, as a Stable-Baselines3 algorithm: no critic, whole episodes in lockstep.
+"""PPO-KL, the critic-free policy gradient with KL to the prior, as a Stable-Baselines3 algorithm on whole episodes.
 
 Shapes: T steps, B episodes, N environments, A actions.
 """
@@ -16,9 +16,14 @@ from stable_baselines3.common.type_aliases import GymEnv, Schedule
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.algorithms.episode_buffer import EpisodeBatch, EpisodeBuffer
-from agents.algorithms.objectives import of_action, policy_logits
+from agents.algorithms.objectives import action_scores, policy_logits
 from agents.algorithms.policies import RecurrentPolicy
-from agents.algorithms.policy_gradient import clipped_surrogate, leave_one_out, normalized_by_step, reward_to_go
+from agents.algorithms.policy_gradient import (
+    clipped_surrogate,
+    leave_one_out_advantages,
+    normalized_by_step,
+    reward_to_go,
+)
 from agents.algorithms.recurrent_acting import ActsWithMemory, prior_arguments
 from note_rnn import NoteRNN
 from note_rnn.common.categorical import draw
@@ -27,19 +32,20 @@ from note_rnn.common.categorical import draw
 class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
     """Proximal policy optimisation of a recurrent network on whole episodes, for any environment with discrete actions.
 
-    What is maximised is the reward minus `kl_weight` times log policy(a|s). `MelodyComposition-v0` has log p(a|s) in
-    its reward, so with weight 1 that is r_MT / c minus the KL divergence from the Note RNN; with weight 0 it is the
-    reward alone. Each round of episodes, unrolled from the zero state, is learned from `n_epochs` times in minibatches
-    of whole episodes. The baseline of an episode is the mean of the others at the same step. With a `prior`, the first
-    policy is that Note RNN. RLOO is the case of one epoch with one minibatch. A time limit counts as an end.
+    The objective is the reward minus `kl_weight` times log policy(a|s). `MelodyComposition-v0` has log p(a|s) in its
+    reward, so with weight 1 this is r_MT / c minus the KL divergence from the Note RNN; with weight 0 it is the reward
+    alone. Each round trains `n_epochs` times on the episodes that ended in it, unrolled from the zero state, in
+    minibatches of whole episodes. The baseline is leave-one-out: the mean of the other episodes at the same step. With
+    a `prior`, the first policy is that Note RNN. RLOO is the case of one epoch with one minibatch. A time limit counts
+    as an end.
 
-    :param n_steps: steps of every environment between trainings; what is learned from are the episodes that ended.
+    :param n_steps: steps of each environment between rounds of updates.
     :param batch_size: whole episodes per update.
-    :param n_epochs: times that each episode is learned from.
+    :param n_epochs: passes over the episodes of a round.
     :param kl_weight: weight of -log policy(a|s) beside the reward.
-    :param clip_range: how far an update may move the probability ratio.
-    :param history: steps of every environment that are kept; an episode longer than that is not learned from.
-    :param prior: start as this Note RNN; `policy_kwargs` take over its size. Not saved: the weights that grew out of it
+    :param clip_range: clip range of the probability ratio.
+    :param history: steps of each environment that are stored; a longer episode is not trained on.
+    :param prior: Note RNN to start from; `policy_kwargs` take its size. It is not saved; the weights trained from it
         are.
 
     The other parameters are those of SB3's PPO.
@@ -117,7 +123,7 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
 
     @property
     def episodes(self) -> EpisodeBuffer:
-        """Where what happens is kept."""
+        """The episodes since the last round of updates."""
         assert self.rollout_buffer is not None
         return self.rollout_buffer
 
@@ -130,7 +136,7 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
         for _ in range(n_rollout_steps):
             logits, log_base = self._score()
             actions = draw(logits.cpu().numpy(), self.rng)
-            self._note_actions(logits, actions)
+            self._record_actions(logits, actions)
             new_obs, rewards, dones, infos = env.step(actions)
             self.num_timesteps += env.num_envs
             callback.update_locals(locals())
@@ -144,7 +150,7 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
         return True
 
     def train(self) -> None:
-        """Learn `n_epochs` times from all episodes that have ended since it was last called."""
+        """Train `n_epochs` times on all episodes that have ended since the last call."""
         if not self.episodes.num_episodes:
             return
         self.policy.set_training_mode(True)
@@ -159,16 +165,16 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
         self._log_updates(losses)
 
     def _advantages(self, batch: EpisodeBatch) -> torch.Tensor:
-        """Return how much better than the other episodes' each step of `batch` turned out [T, B]."""
+        """Return the advantages [T, B] of `batch` over the leave-one-out baseline, normalized by step."""
         soft_rewards = batch.rewards - self.kl_weight * batch.log_policy
         returns = reward_to_go(soft_rewards, batch.mask, self.gamma)
-        return normalized_by_step(leave_one_out(returns, batch.mask), batch.mask)
+        return normalized_by_step(leave_one_out_advantages(returns, batch.mask), batch.mask)
 
     def _update(self, batch: EpisodeBatch, advantages: torch.Tensor, rows: torch.Tensor) -> float:
-        """Take one step of the optimizer on the episodes `rows` of `batch`; return the loss."""
+        """Take one optimizer step on the episodes `rows` of `batch`; return the loss."""
         mask = batch.mask[:, rows]
         log_base = batch.log_base[:-1, rows] if batch.log_base.ndim else batch.log_base
         scores, _ = self.policy.network(batch.observations[:-1, rows], log_base)
-        log_policy = of_action(policy_logits(scores, log_base).log_softmax(-1), batch.actions[:, rows])
+        log_policy = action_scores(policy_logits(scores, log_base).log_softmax(-1), batch.actions[:, rows])
         losses = clipped_surrogate(log_policy, batch.log_policy[:, rows], advantages[:, rows], self.clip_range)
         return self._descend((losses * mask).sum() / mask.sum())

@@ -1,4 +1,4 @@
-"""Acting with memory: what SB3 algorithms with a recurrent policy share.
+"""Base class of SB3 algorithms that act with a recurrent policy.
 
 Shapes: N environments, A actions.
 """
@@ -18,14 +18,14 @@ from stable_baselines3.common.type_aliases import MaybeCallback
 from torch import Tensor
 
 from agents.algorithms.episode_buffer import EpisodeBuffer
-from agents.algorithms.objectives import of_action
+from agents.algorithms.objectives import action_scores
 from agents.algorithms.policies import Observation, RecurrentPolicy
 from melody_env import Setting
 from note_rnn import NoteRNN, State
 
 
 def prior_arguments(prior: NoteRNN | None, adds_log_p: bool, policy_kwargs: dict[str, Any] | None) -> dict[str, Any]:
-    """Return `policy_kwargs` with the sizes of a network that starts as `prior`, where they say nothing else."""
+    """Return `policy_kwargs`, completed by the sizes of a network that starts as `prior`."""
     if prior is None:
         return policy_kwargs or {}
     size: dict[str, Any] = {"lstm_hidden_size": prior.widths, "n_lstm_layers": 1, "cell": prior.cell}
@@ -35,23 +35,23 @@ def prior_arguments(prior: NoteRNN | None, adds_log_p: bool, policy_kwargs: dict
 
 
 class ActsWithMemory(BaseAlgorithm):
-    """An SB3 algorithm that steps a `RecurrentPolicy` through its environments, and keeps its memory when saved."""
+    """An SB3 algorithm that steps a `RecurrentPolicy` through its environments, and saves its recurrent state."""
 
     policy: RecurrentPolicy
     max_grad_norm: float
     rng: np.random.Generator
-    """Draws the actions."""
+    """Generator that the actions are drawn with."""
     log_policy: npt.NDArray[np.float32]
-    """log policy(a|s) [N] of the actions that were taken last."""
+    """log policy(a|s) [N] of the latest actions."""
     masked = False
-    """Whether its environment forbids actions, as sb3-contrib's `action_masks()` tells."""
+    """Whether the environment masks actions, by sb3-contrib's `action_masks()`."""
     setting: Setting | None = None
-    """The key, meter ... of the pieces that it last learned to compose, if its environment has one."""
+    """Musical setting (key, meter ...) of the environment it last trained in, if that has one."""
     _acting_state: State | None = None
 
     @property
     def episodes(self) -> EpisodeBuffer:
-        """Where what happens is kept."""
+        """The buffer of episodes."""
         raise NotImplementedError
 
     def _setup_learn(
@@ -72,7 +72,7 @@ class ActsWithMemory(BaseAlgorithm):
         return super()._setup_learn(total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar)
 
     def _score(self) -> tuple[Tensor, Tensor]:
-        """Return the policy's logits [N, A] after the last observations, and the log_base in them; memory advances."""
+        """Return the policy's logits [N, A] for the last observations, and the log_base in them; advance the state."""
         observation, _ = self.policy.obs_to_tensor(self._last_obs)  # type: ignore[arg-type]
         assert isinstance(observation, Tensor)
         if self._acting_state is None:
@@ -85,23 +85,23 @@ class ActsWithMemory(BaseAlgorithm):
         return logits, log_base
 
     def _penalty(self) -> Tensor | None:
-        """Return what is added to the logits [N, A], FORBIDDEN or 0; None if no action is ever forbidden."""
+        """Return MASKED_LOGIT for masked actions, else 0, [N, A]; None if the environment masks none."""
         if not self.masked or self.env is None:
             return None
         return self.policy.penalty(get_action_masks(self.env))
 
     def _shared_log_probs(self) -> Tensor | None:
-        """Return the prior's log p [N, A] if the environment has just evaluated it: once a step is enough."""
+        """Return the prior's log p [N, A] if the environment has evaluated it at this step, else None."""
         log_probs = getattr(self.env.unwrapped, "prior_log_probs", None) if self.env is not None else None
         return None if log_probs is None else torch.as_tensor(log_probs, device=self.device)
 
-    def _note_actions(self, logits: Tensor, actions: npt.NDArray[np.int64]) -> None:
-        """Take note of how likely the policy with `logits` [N, A] was to take `actions` [N]."""
-        taken = of_action(logits.log_softmax(-1), torch.as_tensor(actions, device=self.device))
+    def _record_actions(self, logits: Tensor, actions: npt.NDArray[np.int64]) -> None:
+        """Record `log_policy` of `actions` [N] under the policy with `logits` [N, A]."""
+        taken = action_scores(logits.log_softmax(-1), torch.as_tensor(actions, device=self.device))
         self.log_policy = taken.cpu().numpy()
 
     def _descend(self, loss: Tensor) -> float:
-        """Take one step of the optimizer down the clipped gradient of `loss`; return the loss."""
+        """Take one optimizer step along the clipped gradient of `loss`; return the loss."""
         self.policy.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.policy.network.parameters(), self.max_grad_norm)
@@ -109,7 +109,7 @@ class ActsWithMemory(BaseAlgorithm):
         return loss.item()
 
     def _log_updates(self, losses: Sequence[float]) -> None:
-        """Count the updates that had these `losses`, and log their mean."""
+        """Count the updates, one for each of `losses`, and log the mean loss."""
         self._n_updates += len(losses)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
         self.logger.record("train/loss", float(np.mean(losses)))
@@ -122,7 +122,7 @@ class ActsWithMemory(BaseAlgorithm):
         deterministic: bool = False,
         action_masks: npt.NDArray[np.bool_] | None = None,
     ) -> tuple[npt.NDArray[Any], tuple[npt.NDArray[Any], ...] | None]:
-        """Return actions and the next state, as `RecurrentPolicy.predict`, of the `action_masks` [N, A] if given."""
+        """Return actions and the next state, as `RecurrentPolicy.predict` does."""
         return self.policy.predict(observation, state, episode_start, deterministic, action_masks)
 
     def save(
@@ -131,7 +131,7 @@ class ActsWithMemory(BaseAlgorithm):
         exclude: Iterable[str] | None = None,
         include: Iterable[str] | None = None,
     ) -> None:
-        """Save the agent, what it remembers of the episodes in progress included, as SB3 does."""
+        """Save the agent as SB3 does, with its recurrent state in the episodes in progress."""
         if self._acting_state is not None:
             self._acting_state = tuple(part.cpu() for part in self._acting_state)  # so that it loads on any machine
         super().save(path, exclude, include)

@@ -1,4 +1,4 @@
-"""Deep Q-learning with memory, as a Stable-Baselines3 algorithm.
+"""Recurrent deep Q-learning (Q, Psi, G) as a Stable-Baselines3 algorithm.
 
 Shapes: T steps, B episodes of a minibatch, N environments, A actions.
 """
@@ -18,11 +18,11 @@ from torch import Tensor
 
 from agents.algorithms.episode_buffer import EpisodeBatch, EpisodeBuffer
 from agents.algorithms.objectives import (
-    FORBIDDEN,
+    MASKED_LOGIT,
+    action_scores,
     double_q_value,
     lambda_returns,
     max_q_value,
-    of_action,
     soft_value,
     squared_loss,
     td_error,
@@ -40,29 +40,30 @@ Exploration = Literal["epsilon_greedy", "boltzmann"]
 class RecurrentDQN(ActsWithMemory, OffPolicyAlgorithm):
     """Q-learning of a recurrent network on whole episodes, for any environment with discrete actions.
 
-    Each minibatch holds whole episodes, unrolled from the zero state by both networks, so that no stored state is ever
-    stale. With a `prior`, online and target network start as that Note RNN, and the first policy is the prior: the
-    three-fold use of Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 3; the third, fixed copy gives the
-    reward's log p(a|s) and lives in the environment.
+    Each minibatch holds whole episodes, unrolled from the zero state by both networks, so that no recurrent state goes
+    stale. With a `prior`, online and target network start as that Note RNN, and the first policy is the prior. These
+    are two of its three copies in Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 3; the third, fixed
+    one is in the environment and gives the reward's log p(a|s).
 
-    :param objective: what the scores mean. "q": expected discounted reward (Eq. 4). "psi": the same with the
-        policy's KL divergence from the prior as a cost (Eq. 11). "g": Psi without log p(a|s), which the policy adds
-        again (Eq. 13, 14); so it takes log p out of a reward that holds it. Without a prior "g" is "psi": both
-        maximise reward and entropy.
+    :param objective: meaning of the scores. "q": expected discounted reward (Eq. 4). "psi": the same with the policy's
+        KL divergence from the prior as a cost (Eq. 11). "g": Psi without log p(a|s), which the policy adds again
+        (Eq. 13, 14), and which is therefore subtracted from the reward. Without a prior "g" is "psi": both maximise
+        reward and entropy.
     :param learning_starts: environment steps before the first update.
     :param batch_size: whole episodes per update.
-    :param tau: share of the online weights that each update mixes into the target (the paper's eta).
-    :param return_lambda: how much of a return is what followed, not the value of the next state; 0 is the paper's.
-    :param train_freq: steps of every environment between trainings.
-    :param gradient_steps: updates per training.
-    :param exploration: "epsilon_greedy": random with probability epsilon, drawn for each environment by itself, else
-        the best; "boltzmann": drawn from the policy, its logits divided by `temperature`.
-    :param exploration_fraction: share of the training over which epsilon falls linearly from its initial to its final
-        value.
-    :param double_q: (Q) the online network chooses the next action, the target network scores it; else the target does
-        both.
-    :param linear_beyond: errors beyond this count linearly (Huber); None: squared all the way, as in the paper.
-    :param prior: start as this Note RNN; `policy_kwargs` take over its size. Not saved: the weights that grew out of it
+    :param tau: fraction of the online weights that each update mixes into the target network (the paper's eta).
+    :param return_lambda: lambda of the returns: 0 bootstraps from the value of the next state (the paper's), 1 takes
+        the rewards that followed.
+    :param train_freq: steps of each environment between rounds of updates.
+    :param gradient_steps: updates per round.
+    :param exploration: "epsilon_greedy": random with probability epsilon, independently in each environment, else the
+        best action; "boltzmann": drawn from the policy, its logits divided by `temperature`.
+    :param exploration_fraction: fraction of the training over which epsilon falls linearly from its initial to its
+        final value.
+    :param double_q: (Q) the online network chooses the next action, the target network scores it; else the target
+        network does both.
+    :param huber_delta: error beyond which the loss is linear (Huber); None: squared everywhere, as in the paper.
+    :param prior: Note RNN to start from; `policy_kwargs` take its size. It is not saved; the weights trained from it
         are, and for G its log p.
 
     The other parameters are those of SB3's DQN.
@@ -93,7 +94,7 @@ class RecurrentDQN(ActsWithMemory, OffPolicyAlgorithm):
         exploration_final_eps: float = 0.01,
         temperature: float = 1.0,
         double_q: bool = True,
-        linear_beyond: float | None = None,
+        huber_delta: float | None = None,
         max_grad_norm: float = 5.0,
         prior: NoteRNN | None = None,
         stats_window_size: int = 100,
@@ -136,7 +137,7 @@ class RecurrentDQN(ActsWithMemory, OffPolicyAlgorithm):
         self.exploration_final_eps = exploration_final_eps
         self.temperature = temperature
         self.double_q = double_q
-        self.linear_beyond = linear_beyond
+        self.huber_delta = huber_delta
         self.max_grad_norm = max_grad_norm
         self.exploration_rate = exploration_initial_eps
         self.rng = np.random.default_rng(seed)
@@ -154,26 +155,26 @@ class RecurrentDQN(ActsWithMemory, OffPolicyAlgorithm):
 
     @property
     def episodes(self) -> EpisodeBuffer:
-        """Where what happens is kept."""
+        """The replay buffer."""
         assert self.replay_buffer is not None
         return self.replay_buffer
 
     def _sample_action(
         self, learning_starts: int, action_noise: ActionNoise | None = None, n_envs: int = 1
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        """Return the actions [N] to take and to store; the memory advances whether they explore or not."""
+        """Return the actions [N] to take and to store; advance the recurrent state whether they explore or not."""
         logits, log_base = self._score()
         actions = self._explore(logits.cpu().numpy())
-        self._note_actions(logits, actions)
+        self._record_actions(logits, actions)
         self.episodes.store_policy(self.log_policy, log_base.cpu().numpy() if log_base.ndim else None)
         return actions, actions
 
     def _explore(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-        """Return an action [N] for each row of the policy's `logits` [N, A] by the exploration rule."""
+        """Return an action [N] for each row of the policy's `logits` [N, A], by the exploration rule."""
         if self.exploration == "boltzmann":
             return draw(logits / self.temperature, self.rng)
         if self.masked:
-            random = draw(np.where(logits > FORBIDDEN / 2, np.float32(0), np.float32(FORBIDDEN)), self.rng)
+            random = draw(np.where(logits > MASKED_LOGIT / 2, np.float32(0), np.float32(MASKED_LOGIT)), self.rng)
         else:
             random = self.rng.integers(self.action_space.n, size=len(logits))
         return np.where(self.rng.random(len(logits)) < self.exploration_rate, random, logits.argmax(-1))
@@ -198,9 +199,9 @@ class RecurrentDQN(ActsWithMemory, OffPolicyAlgorithm):
             self.logger.record("rollout/temperature", self.temperature)
 
     def train(self, gradient_steps: int, batch_size: int) -> None:
-        """Make `gradient_steps` updates, each on `batch_size` whole episodes; none as long as no episode has ended.
+        """Make `gradient_steps` updates, each on `batch_size` whole episodes; none until an episode has ended.
 
-        Raises InputError if the buffer is full and there is still none.
+        Raises InputError if the buffer is full and contains no whole episode.
         """
         if not self.episodes.num_episodes:
             if self.episodes.full:
@@ -222,20 +223,20 @@ class RecurrentDQN(ActsWithMemory, OffPolicyAlgorithm):
         """Return the mean squared temporal-difference error (Eq. 4, 11, 13) over the steps of `batch`."""
         scores, _ = self.policy.network(batch.observations, batch.log_base)
         with torch.no_grad():
-            target_scores = scores  # what the target network would say after a full update
+            target_scores = scores  # with tau 1 the target network equals the online one
             if self.tau < 1:
                 target_scores, _ = self.policy.target_network(batch.observations, batch.log_base)
             returns = self._returns(batch, scores, target_scores)
         errors = td_error(scores[:-1], batch.actions, returns)
-        losses = squared_loss(errors, self.linear_beyond)
+        losses = squared_loss(errors, self.huber_delta)
         return (losses * batch.mask).sum() / batch.mask.sum()
 
     def _returns(self, batch: EpisodeBatch, scores: Tensor, target_scores: Tensor) -> Tensor:
-        """Return what the scores of the actions should be [T, B], given the scores [T + 1, B, A] of both networks."""
+        """Return the targets [T, B] of the actions' scores, given the scores [T + 1, B, A] of both networks."""
         rewards, cost = batch.rewards, torch.zeros_like(batch.rewards)
         log_base = batch.log_base.expand_as(scores)
         if self.objective != "q":
-            log_base_of_action = of_action(log_base[:-1], batch.actions)
+            log_base_of_action = action_scores(log_base[:-1], batch.actions)
             values = soft_value(target_scores[1:], log_base[1:])
             rewards = rewards - log_base_of_action
             cost = batch.log_policy - log_base_of_action
@@ -244,11 +245,11 @@ class RecurrentDQN(ActsWithMemory, OffPolicyAlgorithm):
         else:
             values = max_q_value((target_scores + log_base)[1:])
         discount = self.gamma * (1 - batch.terminated)
-        going_on = torch.cat([batch.mask[1:], torch.zeros_like(batch.mask[:1])])
-        return lambda_returns(rewards, discount, values, cost, self.return_lambda * going_on)
+        continues = torch.cat([batch.mask[1:], torch.zeros_like(batch.mask[:1])])
+        return lambda_returns(rewards, discount, values, cost, self.return_lambda * continues)
 
     def dump_logs(self) -> None:
-        """Write the log, once a step: environments in lockstep end many episodes at the same step."""
+        """Write the log once per step: parallel environments end many episodes at the same step."""
         if self._logged_at != self.num_timesteps:
             self._logged_at = self.num_timesteps
             super().dump_logs()

@@ -1,1 +1,1 @@
-"""Composing: players, composers, pieces, and melodies as files."""
+"""Composing: players, composers, pieces, selection, and melodies as files."""

@@ -1,4 +1,4 @@
-"""The command compose: melodies as files, with a record of each from which it can be composed again."""
+"""The command compose: melodies as files, each with a record that reproduces it."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Composers: the Note RNN and agents, loaded from wherever they are, each with the environment that it belongs to."""
+"""Composers: the Note RNN and agents, loaded from any source, each with its environment."""
 
 import sys
 from collections.abc import Iterator
@@ -27,17 +27,17 @@ _MODULES_OF_0_1 = {"agents.policies": policies, "agents.episode_buffer": episode
 
 
 class Composer(Protocol):
-    """A model that composes, and the environment that it belongs to."""
+    """A model that composes, with its environment."""
 
     @property
     def environment(self) -> EnvironmentSpec:
-        """The environment that it was trained in."""
+        """The environment it was trained in."""
 
     def player(self, environment: EnvironmentSpec | None = None, strength: float = 1.0) -> Player:
-        """Return its player for another `environment` than its own; raises InputError if it has none."""
+        """Return its player for `environment`, its own by default; raises InputError if it cannot compose there."""
 
     def checksum(self) -> str:
-        """Return the SHA-256, in hex, of all weights that decide what it composes."""
+        """Return the SHA-256, in hex, of all weights that its pieces depend on."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class NoteRNNComposer:
     def player(self, environment: EnvironmentSpec | None = None, strength: float = 1.0) -> Player:
         """Return its player; raises InputError for a strength other than 1."""
         if strength != 1:
-            raise InputError("--strength is for agents: a Note RNN has learned nothing beyond itself.")
+            raise InputError("--strength is for agents only: leave it out to compose with a Note RNN.")
         return NoteRNNPlayer()
 
     def checksum(self) -> str:
@@ -59,22 +59,22 @@ class NoteRNNComposer:
 
 @dataclass(frozen=True)
 class Agent:
-    """A policy, ours or one of SB3's or sb3-contrib's, and the environment that it was trained in."""
+    """A policy, ours or one of SB3's or sb3-contrib's, and the environment it was trained in."""
 
     policy: BasePolicy
     environment: EnvironmentSpec
 
     def player(self, environment: EnvironmentSpec | None = None, strength: float = 1.0) -> Player:
-        """Return its player, transposed to the key of `environment`; `strength` is that of `agent_player`.
+        """Return its player, transposed to the key of `environment`; for `strength` see `agent_player`.
 
-        Raises InputError for pieces longer than an agent that observes its position was trained for.
+        Raises InputError for longer pieces than an agent that observes the position was trained for.
         """
         setting = (environment or self.environment).setting
         space = self.policy.observation_space
         if isinstance(space, spaces.MultiDiscrete) and setting.steps >= space.nvec[POSITION]:
             raise InputError(
                 f"The agent was trained for pieces of at most {space.nvec[POSITION] - 1} steps and cannot compose "
-                f"{setting.steps}: give a shorter length, or train an agent for the longer one."
+                f"{setting.steps}: give a shorter length, or train an agent for longer pieces."
             )
         semitones = setting.transposition - self.environment.setting.transposition
         return agent_player(self.policy, semitones, strength)
@@ -86,9 +86,9 @@ class Agent:
 
 
 def load_composer(model: BaseAlgorithm | NoteRNN | str | Path) -> Composer:
-    """Return the composer that `model` names: an agent, a run's folder, a saved agent (.zip) or a Note RNN.
+    """Return the composer of `model`: an agent, a run's folder, a saved agent (.zip) or a Note RNN.
 
-    Raises RunError or CheckpointError where there is nothing to load.
+    Raises RunError or CheckpointError if it cannot be loaded.
     """
     if isinstance(model, NoteRNN):
         return NoteRNNComposer(EnvironmentSpec.of(prior=model))
@@ -101,7 +101,7 @@ def load_composer(model: BaseAlgorithm | NoteRNN | str | Path) -> Composer:
     try:
         return load_composer(load_note_rnn(model))
     except CheckpointError as error:
-        raise CheckpointError(f"{model} is no run's folder, no saved agent (.zip) and no Note RNN: {error}") from error
+        raise CheckpointError(f"{model} is not a run's folder, a saved agent (.zip) or a Note RNN: {error}") from error
 
 
 def load_run(path: str | Path) -> Agent:
@@ -113,9 +113,9 @@ def load_run(path: str | Path) -> Agent:
 
 
 def load_agent(path: str | Path, kind: type[BaseAlgorithm] | None = None, **arguments: Any) -> BaseAlgorithm:
-    """Return the agent saved in the file `path`, given further `arguments` of its `load`.
+    """Return the agent saved in the file `path`; further `arguments` are those of SB3's `load`.
 
-    `kind` is the algorithm that saved it, None one of ours. Raises CheckpointError if the file is missing or damaged.
+    `kind` is its algorithm, None for one of ours. Raises CheckpointError if the file is missing or damaged.
     """
     try:
         with _modules_of_0_1():
@@ -136,14 +136,14 @@ def _modules_of_0_1() -> Iterator[None]:
 
 
 def _saved_kind(path: str | Path) -> type[BaseAlgorithm]:
-    """Return the algorithm of ours that saved the file `path`, by its policy."""
+    """Return which of our algorithms saved the file `path`, by its policy."""
     data, _, _ = load_from_zip_file(path)
     policy = data["policy_class"] if data else None
     return PPOKL if policy in PPOKL.policy_aliases.values() else RecurrentDQN
 
 
 def _environment_of(model: BaseAlgorithm) -> EnvironmentSpec:
-    """Return the environment as far as it can be read off `model`: observation, setting, prior."""
+    """Return the environment as far as `model` determines it: observation, setting, prior."""
     setting: Setting = getattr(model, "setting", None) or Setting()
     own_prior = getattr(model.policy, "prior", None)
     prior = load_note_rnn() if own_prior is None else own_prior.transposed(-setting.transposition)

@@ -1,4 +1,4 @@
-"""Composed melodies as files, with a record of each from which it can be composed again."""
+"""Composed melodies as files, each with a record (sidecar) that reproduces it."""
 
 import json
 import math
@@ -21,69 +21,70 @@ from note_rnn import InputError, Progress, parse_token, read_primer, write_json
 
 @dataclass(frozen=True)
 class ComposeConfig(SettingOptions):
-    """Compose melodies and write each as MIDI, MusicXML, ABC, sound and picture, with a record of all about it (JSON).
+    """Compose melodies and write each as MIDI, MusicXML, ABC, sound (WAV) and picture (PNG), with a record (JSON).
 
-    The record is enough to compose the same melody again: --from melody.json.
+    The record holds all that is needed to compose the same melody again: --from melody.json.
     """
 
     model: Annotated[str | None, tyro.conf.Positional] = None
-    """Folder of a run, a saved agent (.zip), or a Note RNN ("default", "bars", or a .safetensors file)."""
+    """What composes: the folder of a run, a saved agent (.zip), or a Note RNN ("default", "bars", or a .safetensors
+    file)."""
     out: Path | None = None
-    """Name of the files, "melody" if none is given. With a suffix (.mid, .musicxml, .abc, .wav or .png) only that kind
-    is written, and the record. Several melodies are numbered."""
+    """Name of the files, by default "melody"; several melodies are numbered. With a suffix (.mid, .musicxml, .abc, .wav
+    or .png) only that format is written, and the record."""
     sidecar: Annotated[Path | None, tyro.conf.arg(name="from")] = None
-    """Compose the melody of this record (.json) again. The other arguments are ignored, but for --out, and the model,
-    which is to be given if it has been moved."""
+    """Compose the melody of this record (.json) again. All other arguments are ignored, except --out, and MODEL, needed
+    if the model has been moved."""
     n: int = 1
-    """Melodies."""
+    """Number of melodies."""
     seed: int = 0
-    """Seed; the same seed gives the same melodies."""
+    """Random seed; the same seed gives the same melodies."""
     temperature: float = 1.0
-    """Below 1 the agent plays what it likes best, above 1 it dares more."""
+    """Randomness: below 1 likely notes become even likelier, above 1 unlikely notes more frequent."""
     strength: float = 1.0
-    """How much of what the agent has learned counts: 0 plays as the Note RNN, 1 as the agent, 1.5 goes beyond it."""
+    """Strength of the tuning: 0 composes like the Note RNN, 1 like the agent, 1.5 beyond it."""
     best_of: int = 1
-    """Pieces composed for each melody; the one with the highest reward is kept."""
+    """Candidates composed for each melody, of which the one with the highest reward is selected."""
     diverse: bool = False
-    """(best_of) Keep melodies that are good and unlike each other, out of all pieces composed."""
+    """(with --best-of) Select melodies with high rewards that differ from each other, from all candidates."""
     primer: str | None = None
-    """What to start from: a MIDI or ABC file, corpus:TITLE, tokens ("14 1 1 1") or notes ("C4 - - - D4 -")."""
+    """Opening to continue: a MIDI or ABC file, corpus:TITLE, tokens ("14 1 1 1") or notes ("C4 - - - D4 -")."""
     primer_length: int | None = None
-    """Steps of the primer that are taken (default: all; of ABC and corpus two bars)."""
+    """Steps of the primer to use (default: all; two bars of ABC and corpus tunes)."""
     keep_primer: bool = False
-    """Write the primer too, before the melody; --length never counts it."""
+    """Write the primer before the melody; --length never includes it."""
     fixed: tuple[str, ...] = ()
-    """Tokens that are given, as step=note: 0=C4 16=G4 28=-; the melody fills in the gaps."""
+    """Fixed notes, as step=note: 0=C4 16=G4 28=-; the rest of the melody is composed around them."""
 
     def check(self) -> None:
-        """Raise InputError for a value that cannot be used."""
+        """Raise InputError for an invalid value."""
         if self.model is None:
-            raise InputError("Name the folder of a run, or another model, to compose with; or give --from melody.json.")
+            raise InputError("Give a model to compose with, such as the folder of a run, or --from melody.json.")
         if self.out is not None and self.out.suffix not in ("", *SUFFIXES):
             raise InputError(f"--out must end in {', '.join(SUFFIXES)} or have no suffix, not {self.out.suffix!r}.")
         if min(self.n, self.best_of) < 1 or not self.temperature > 0:
             raise InputError("--n and --best-of must be at least 1 and --temperature above 0.")
         if not (math.isfinite(self.strength) and self.strength >= 0):
-            raise InputError(f"--strength must be a number from 0 on, not {self.strength}.")
+            raise InputError(f"--strength must be a number of at least 0, not {self.strength}.")
         if self.diverse and self.best_of == 1:
-            raise InputError("--diverse needs pieces to choose from: give --best-of 8, say.")
+            raise InputError("--diverse needs candidates to select from: add --best-of 8, for example.")
 
     def as_record(self) -> dict[str, Any]:
-        """Return what decides which melodies are composed, as JSON."""
+        """Return the values that determine the melodies, as JSON."""
         return {name: value for name, value in asdict(self).items() if name not in ("out", "sidecar")}
 
     @classmethod
     def of_record(cls, record: dict[str, Any]) -> "ComposeConfig":
-        """Return the configuration that a sidecar's "config" holds."""
-        known = {field.name for field in fields(cls)}
+        """Return the configuration in the "config" of a sidecar."""
+        names = {field.name for field in fields(cls)}
         values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in record.items() if name in known
+            name: tuple(value) if isinstance(value, list) else value for name, value in record.items() if name in names
         }
         return cls(**values)
 
 
 def compose_files(config: ComposeConfig) -> list[Path]:
-    """Compose and write as `config` says; return the files. Raises InputError for what cannot be used."""
+    """Compose and write melodies by `config`; return the files. Raises InputError for an invalid configuration."""
     if config.sidecar is not None:
         return _compose_again(config, config.sidecar)
     config.check()
@@ -98,25 +99,25 @@ def compose_files(config: ComposeConfig) -> list[Path]:
 
 
 def _compose_again(config: ComposeConfig, sidecar: Path) -> list[Path]:
-    """Write the files of a `sidecar` anew; raises InputError if what composes now is not what composed it."""
-    known = _read_sidecar(sidecar)
-    recorded = ComposeConfig.of_record(known["config"])
+    """Compose the melody of a `sidecar` and write its files again; raises InputError for another model or result."""
+    record = _read_sidecar(sidecar)
+    recorded = ComposeConfig.of_record(record["config"])
     recorded.check()
     _, pieces, weights = _compose(replace(recorded, model=config.model or recorded.model))
-    if weights != known["checksum"]:
+    if weights != record["checksum"]:
         raise InputError(
-            f"{config.model or recorded.model} is not the agent that composed {sidecar}, or has learned since: "
-            "its weights have another checksum. Name the one that did before --from."
+            f"{config.model or recorded.model} is not the agent that composed {sidecar}, or was trained further: "
+            "its weights have another checksum. Give the one that did as MODEL."
         )
-    row = int(choose(pieces, recorded.n, recorded.diverse)[known["number"] - 1])
-    if pieces.melodies[row].tolist() != known["tokens"]:
-        raise InputError(f"The melody of {sidecar} comes out otherwise: its rules, masks or this program have changed.")
-    record = _record(recorded, pieces, row, known["number"], tuple(known["suffixes"]), weights)
-    return _write(record, (config.out or sidecar).with_suffix(""), pieces, row)
+    row = int(choose(pieces, recorded.n, recorded.diverse)[record["number"] - 1])
+    if pieces.melodies[row].tolist() != record["tokens"]:
+        raise InputError(f"The melody of {sidecar} cannot be reproduced: its rules, masks or this program changed.")
+    again = _record(recorded, pieces, row, record["number"], tuple(record["suffixes"]), weights)
+    return _write(again, (config.out or sidecar).with_suffix(""), pieces, row)
 
 
 def _compose(config: ComposeConfig) -> tuple[ComposeConfig, Pieces, str]:
-    """Return `config` with its primer as tokens, the pieces to choose from, and the checksum of what composed them."""
+    """Return `config` with its primer as tokens, the candidate pieces, and the checksum of the model."""
     torch.set_num_threads(1)
     assert config.model is not None
     composer = load_composer(config.model)
@@ -137,7 +138,7 @@ def _parse_fixed(fixed: Sequence[str]) -> dict[int, int]:
     for text in fixed:
         step, _, word = text.partition("=")
         if not step.isdigit() or not word:
-            raise InputError(f"--fixed must be such as 0=C4 16=21, not {text!r}.")
+            raise InputError(f"--fixed takes step=note, as in 0=C4 16=21, not {text!r}.")
         tokens[int(step)] = parse_token(word)
     return tokens
 
@@ -145,7 +146,7 @@ def _parse_fixed(fixed: Sequence[str]) -> dict[int, int]:
 def _record(
     config: ComposeConfig, pieces: Pieces, row: int, number: int, suffixes: Sequence[str], weights: str
 ) -> dict[str, Any]:
-    """Return the sidecar of the melody of this `number`."""
+    """Return the sidecar of melody `number`."""
     return {
         "title": f"Melody {number}, seed {config.seed}",
         "number": number,
@@ -174,4 +175,4 @@ def _read_sidecar(path: Path) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
         return {name: record[name] for name in ("config", "number", "suffixes", "checksum", "tokens")}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is no record of a melody that was composed ({error}).") from error
+        raise InputError(f"{path} is not the record of a composed melody ({error}).") from error

@@ -1,4 +1,4 @@
-"""A melody as files: MIDI, MusicXML, ABC, sound and picture, by suffix, and the record beside them."""
+"""Writers of melodies by suffix: MIDI, MusicXML, ABC, sound and picture; and the record of a piece."""
 
 import importlib.util
 from collections.abc import Callable
@@ -25,31 +25,31 @@ _WRITERS: dict[str, Callable[[Tokens, Path, Setting, str], None]] = {
 }
 
 SUFFIXES = tuple(_WRITERS)
-"""What a melody can be written as."""
+"""Suffixes of all formats that a melody can be written in."""
 
 
 def writable_suffixes() -> tuple[str, ...]:
-    """Return `SUFFIXES`, without MusicXML where music21, which writes it, is not installed."""
+    """Return `SUFFIXES`, without that of MusicXML if music21, which writes it, is not installed."""
     without = () if importlib.util.find_spec("music21") else (".musicxml",)
     return tuple(suffix for suffix in SUFFIXES if suffix not in without)
 
 
 def write_melody(melody: Tokens, path: Path, setting: Setting, title: str) -> None:
-    """Write `melody` [T] to the file `path` as its suffix says; raises OSError where that cannot be."""
+    """Write `melody` [T] to the file `path` in the format of its suffix; raises OSError if it cannot be written."""
     _WRITERS[path.suffix](melody, path, setting, title)
 
 
 def longest_shared_run(melody: Tokens, setting: Setting) -> int | None:
-    """Return the most tokens in a row that `melody` [T] shares with the tunes that the shipped Note RNN learned from.
+    """Return the most consecutive tokens that `melody` [T] shares with the shipped Note RNN's training tunes.
 
-    None where these are not at hand.
+    None where these are not available.
     """
     tunes = training_tunes(setting)
     return None if tunes is None else int(longest_shared_runs(melody[None], tunes)[0])
 
 
 def piece_record(pieces: Pieces, row: int) -> dict[str, Any]:
-    """Return what is known of one of `pieces`, as JSON: tokens, notes and what it earned, sums over its steps.
+    """Return the record of one of `pieces`, as JSON: tokens, notes, and sums of rewards over its steps.
 
     log p and KL are in nats; the rules are unscaled.
     """
@@ -58,7 +58,7 @@ def piece_record(pieces: Pieces, row: int) -> dict[str, Any]:
     return {
         "setting": setting.as_dict(),
         "primer": pieces.primer.tolist(),
-        "priming_token": int(pieces.primers[row]),
+        "priming_token": int(pieces.priming_tokens[row]),
         "tokens": melody.tolist(),
         "notes": melody_text(melody, setting).splitlines(),
         "reward": float(finished.returns[row]),

@@ -1,4 +1,4 @@
-"""Composing: many pieces in lockstep by any player.
+"""Pieces composed in parallel by any player, with their scores step by step.
 
 Shapes: N pieces, K of them retained step by step, T steps, A = 38 tokens, P steps of a primer.
 """
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agents.algorithms.objectives import FORBIDDEN
+from agents.algorithms.objectives import MASKED_LOGIT
 from agents.composing.players import Player
 from melody_env import EnvironmentSpec, FinishedPieces, MelodyEngine, Setting
 from note_rnn import Tokens
@@ -19,30 +19,30 @@ from note_rnn.common.categorical import draw, log_softmax
 Floats = npt.NDArray[np.floating]
 
 _BATCH = 512
-"""Pieces in lockstep: about where a step of the small networks is cheapest per piece."""
+"""Pieces in parallel: about where a step of these small networks is cheapest per piece."""
 
 
 @dataclass(frozen=True)
 class PieceSteps:
-    """K pieces step by step: what the player could have played, and what the environment said of what it played."""
+    """K pieces step by step: the player's probabilities, and the scores of the tokens it played."""
 
     probabilities: Floats
-    """The player's [K, T, A]."""
+    """The player's probabilities [K, T, A] of all tokens."""
     log_prob: Floats
     """log p [K, T] of each token by the Note RNN."""
     rules: Mapping[str, Floats]
-    """Per rule its values [K, T], unscaled."""
+    """Values [K, T] of each rule, unscaled."""
     music_theory: Floats
     """r_MT [K, T], the weighted rules."""
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """N finished pieces, what the environment says of them, and how sure their player was."""
+    """N finished pieces, with their rewards and the entropy and KL of the policy that composed them."""
 
     finished: FinishedPieces
     """Melodies [N, T] and sums [N] of rules, r_MT, log p and reward."""
-    primers: Tokens
+    priming_tokens: Tokens
     """[N]; the token before each piece, not part of it."""
     entropy: Floats
     """[N]; mean over a piece's steps of the policy's entropy, in nats."""
@@ -51,9 +51,9 @@ class Pieces:
     steps: PieceSteps
     """The first K pieces step by step."""
     setting: Setting
-    """Key, mode, meter ... that they are in."""
+    """Their key, mode, meter ..."""
     primer: Tokens
-    """[P]; the primer of all pieces, empty where there was but a priming token."""
+    """[P]; the primer of all pieces, empty if there was only a priming token."""
 
     def with_primer(self) -> Tokens:
         """Return the pieces with the primer before them [N, P + T]."""
@@ -74,9 +74,9 @@ def compose_pieces(
     retained: int = 0,
     on_composed: Callable[[int], None] = lambda pieces: None,
 ) -> Pieces:
-    """Return `n` pieces drawn from softmax(scores / temperature) of the `player`, over the tokens that are allowed.
+    """Return `n` pieces drawn from softmax(scores / temperature) of the `player`, over the allowed tokens.
 
-    The first `retained` pieces (K) are retained step by step. `on_composed` is called with the number of pieces of each
+    The first `retained` pieces (K) are retained step by step. `on_composed` is called with the number of pieces in each
     finished batch. The same arguments give the same pieces.
     """
     rng = np.random.default_rng(seed)
@@ -96,15 +96,15 @@ def _compose_batch(
     engine.reset()
     player.begin(engine.num_pieces)
     for token in () if engine.primer is None else engine.primer[:-1]:
-        player.scores(engine.observations_of(token), engine.prior_log_probs)  # advances its memory alone
+        player.scores(engine.observations_of(token), engine.prior_log_probs)  # only to advance its state
     primer = np.zeros(0, np.int64) if engine.primer is None else engine.primer
-    primers = engine.last_tokens
+    priming_tokens = engine.last_tokens
     entropy, kl = np.zeros((2, engine.num_pieces))
     steps: list[tuple[Floats, ...]] = []
     for _ in range(engine.length):
         scores = player.scores(engine.observations(), engine.prior_log_probs)
         if engine.forbids:
-            scores = np.where(engine.action_masks(), scores, FORBIDDEN)
+            scores = np.where(engine.action_masks(), scores, MASKED_LOGIT)
         log_policy = log_softmax(scores / temperature)
         probabilities = np.exp(log_policy)
         entropy -= (probabilities * log_policy).sum(-1)
@@ -114,23 +114,23 @@ def _compose_batch(
         steps.append((probabilities[:retained], *(values[..., :retained] for values in scored)))
     assert finished is not None
     entropy /= engine.length
-    return Pieces(finished, primers, entropy, kl, _piece_steps(steps, engine), engine.setting, primer)
+    return Pieces(finished, priming_tokens, entropy, kl, _piece_steps(steps, engine), engine.setting, primer)
 
 
 def _piece_steps(steps: Iterable[tuple[Floats, ...]], engine: MelodyEngine) -> PieceSteps:
-    """Return what was retained at each of T steps: probabilities [K, A], log p [K], rules [R, K] and r_MT [K]."""
+    """Return the `steps` stacked; each of T has probabilities [K, A], log p [K], rules [R, K] and r_MT [K]."""
     probabilities, log_prob, rules, music_theory = (np.stack(values, axis=-1) for values in zip(*steps, strict=True))
     named = dict(zip(engine.profile.rule_names, rules, strict=True))
     return PieceSteps(np.moveaxis(probabilities, -1, 1), log_prob, named, music_theory)
 
 
 def log_likelihood(player: Player, melodies: Tokens, environment: EnvironmentSpec) -> float:
-    """Return the mean over all steps of log policy of `melodies` [N, T], in nats, with nothing before them.
+    """Return the mean log policy per step of `melodies` [N, T], in nats, without a priming token.
 
-    That of human tunes which the player has not learned from tells whether it still knows music.
+    On held-out human tunes it shows how much the player has forgotten of what it learned from music.
     """
     count, length = melodies.shape
-    profile = replace(environment.profile, rules=(), masks=())  # human tunes obey no masks
+    profile = replace(environment.profile, rules=(), masks=())  # human tunes may break masks
     environment = environment.changed(reward=profile, length=length, priming="none", primer=None, fixed=None)
     engine = MelodyEngine(count, environment)
     engine.reset()
@@ -144,7 +144,7 @@ def log_likelihood(player: Player, melodies: Tokens, environment: EnvironmentSpe
 
 
 def _joined(parts: list[Pieces]) -> Pieces:
-    """Return the pieces of all `parts` as one."""
+    """Return `parts` concatenated."""
 
     def join(values: Iterable[npt.NDArray[Any]]) -> Any:
         return np.concatenate(list(values))
@@ -159,7 +159,7 @@ def _joined(parts: list[Pieces]) -> Pieces:
             join(part.log_prob for part in finished),
             join(part.returns for part in finished),
         ),
-        join(part.primers for part in parts),
+        join(part.priming_tokens for part in parts),
         join(part.entropy for part in parts),
         join(part.kl for part in parts),
         PieceSteps(

@@ -1,4 +1,4 @@
-"""What can compose: whatever says how likely it thinks each next token, asked for N pieces in lockstep.
+"""Players: models that score the next token of N pieces in parallel.
 
 Shapes: N pieces, A = 38 tokens.
 """
@@ -24,13 +24,13 @@ Floats32 = npt.NDArray[np.float32]
 
 
 class Player(Protocol):
-    """Composes with softmax(scores)."""
+    """A model that composes by drawing from softmax(scores)."""
 
     def begin(self, num_pieces: int) -> None:
-        """Forget the pieces so far; `num_pieces` new ones begin."""
+        """Reset the state for `num_pieces` new pieces."""
 
     def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
-        """Return the scores [N, A] of the next tokens, given what is observed and the Note RNN's log p [N, A]."""
+        """Return the scores [N, A] of the next tokens, given the observations and the Note RNN's log p [N, A]."""
 
 
 class NoteRNNPlayer:
@@ -47,8 +47,8 @@ class NoteRNNPlayer:
 def agent_player(policy: BasePolicy, semitones: int = 0, strength: float = 1.0) -> Player:
     """Return the player of an agent's `policy`: one of ours, of SB3's or of sb3-contrib's.
 
-    It plays so many `semitones` higher than the agent learned to. Q-networks play softmax(Q), as the original RL Tuner
-    composes. The `strength` scales what was learned, log policy - log p: 0 is the Note RNN, 1 the agent, more is beyond
+    It plays `semitones` higher than the agent was trained to. Q-networks play softmax(Q), as in the original RL Tuner.
+    `strength` scales what the agent has learned, log policy - log p: 0 is the Note RNN, 1 the agent, more goes beyond
     it. Raises TypeError for a policy of another kind.
     """
     for kind, player_type in _PLAYERS.items():
@@ -57,26 +57,26 @@ def agent_player(policy: BasePolicy, semitones: int = 0, strength: float = 1.0) 
             player: Player = player_type(policy)
             player = _TransposedPlayer(player, semitones) if semitones else player
             return player if strength == 1 else _ScaledPlayer(player, strength)
-    raise TypeError(f"{type(policy).__name__} is no policy that could compose.")
+    raise TypeError(f"Policies of type {type(policy).__name__} cannot compose.")
 
 
 class _TransposedPlayer:
-    """Lets `player` hear what it knows and moves what it plays, by so many `semitones`."""
+    """Transposes observations down to the key of `player`, and its scores up, by `semitones`."""
 
     def __init__(self, player: Player, semitones: int):
         self.player = player
         tokens = np.arange(VOCABULARY_SIZE)
         self._below, self._above = transposed(tokens, -semitones), transposed(tokens, semitones)
-        self._heard = np.append(self._below, NOTHING)
+        self._below_or_nothing = np.append(self._below, NOTHING)
 
     def begin(self, num_pieces: int) -> None:
         self.player.begin(num_pieces)
 
     def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
-        heard = observations.copy()
-        are_tokens = ... if heard.ndim == 1 else (slice(None), np.arange(heard.shape[1]) != POSITION)
-        heard[are_tokens] = self._heard[heard[are_tokens]]
-        return self.player.scores(heard, prior_log_probs[:, self._above])[:, self._below]
+        moved = observations.copy()
+        are_tokens = ... if moved.ndim == 1 else (slice(None), np.arange(moved.shape[1]) != POSITION)
+        moved[are_tokens] = self._below_or_nothing[moved[are_tokens]]
+        return self.player.scores(moved, prior_log_probs[:, self._above])[:, self._below]
 
 
 class _ScaledPlayer:
@@ -95,7 +95,7 @@ class _ScaledPlayer:
 
 
 class _PolicyPlayer:
-    """Asks a policy without memory, `scored` by its Q-values or its actor's logits."""
+    """Base class of players with a policy; `scored` returns its Q-values or logits."""
 
     def __init__(self, policy: Any):
         self.policy = policy

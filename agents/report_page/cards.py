@@ -72,7 +72,7 @@ def agent_cards(agent: Agent, n: int, seed: int) -> RunCards:
 def piece_cards(pieces: Pieces, profile: RewardProfile) -> list[Card]:
     """Return the pieces that were retained step by step, with the rewards of the `profile`."""
     count = len(pieces.steps.probabilities)
-    return _cards(pieces.melodies[:count], pieces.primers[:count], pieces.steps, profile)
+    return _cards(pieces.melodies[:count], pieces.priming_tokens[:count], pieces.steps, profile)
 
 
 def chosen_tunes(tunes: Tokens, n: int, seed: int) -> Tokens:

@@ -110,7 +110,7 @@ def _train(train: TrainConfig[Any], folder: Path) -> None:
     started = time.process_time()
     trained = train_run(train)
     print(f"Trained to step {trained.model.num_timesteps:,} in {time.process_time() - started:.0f} CPU-seconds.")
-    if not trained.is_whole:
+    if not trained.completed:
         raise RunError(f"The training in {folder} was stopped and saved: run the same command again to resume.")
 
 

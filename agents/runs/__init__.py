@@ -1,1 +1,1 @@
-"""Runs: configuration, hyperparameters, presets, and what a run saves."""
+"""Configuration of a run, hyperparameters and presets of each algorithm, and the run's folder."""

@@ -1,4 +1,4 @@
-"""The configuration of a run: every value on the command line, and the environment that follows from it."""
+"""Configuration of a run: all options of the training command, and the environment they define."""
 
 from argparse import ArgumentParser
 from collections.abc import Sequence
@@ -18,78 +18,87 @@ AgentHyperparameters = TypeVar("AgentHyperparameters", bound=Hyperparameters)
 
 OnCollapse = Literal["warn", "stop", "restore"]
 
+_RENAMED = {"linear_beyond": "huber_delta"}
+"""Hyperparameters that version 0.1 saved under another name, and their names today."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
-    """Tune a Note RNN by reinforcement learning, so that it keeps what it learned from music and obeys the rules.
+    """Tune a Note RNN by reinforcement learning: it learns to obey rules of music theory, and keeps what it learned
+    from music.
 
-    The defaults take a minute or two on one core. Watch it: tensorboard --logdir runs
+    The defaults take a minute or two on one core. Follow the training with: tensorboard --logdir runs
     """
 
     agent: tyro.conf.OmitArgPrefixes[AgentHyperparameters]
-    """What the algorithm itself is told; with --algo NAME --help the settings of another."""
+    """Hyperparameters of the algorithm; --algo NAME --help lists those of another."""
     algo: Algorithm = "q"
-    """What is learned. q: the expected reward (Q-learning); psi, g: the same with the KL divergence from the Note
-    RNN as a cost, which keeps pieces various; rl_only: q without log p, so by the rules alone; ppo_kl: a policy
-    gradient with KL as a cost, the fastest. To compare with: Stable-Baselines3's ppo, a2c, dqn and sb3-contrib's
-    recurrent_ppo, which start from random weights."""
+    """Learning algorithm. q: Q-learning, which scores each next token by the reward to expect from it. psi, g: the
+    same with a cost for moving away from the Note RNN (KL divergence), which keeps the pieces varied. ppo_kl: a policy
+    gradient with the same cost, the fastest. rl_only: q on the rules alone, without the Note RNN's log-likelihood
+    (log p) in the reward. For comparison, from random weights: Stable-Baselines3's ppo, a2c, dqn and sb3-contrib's
+    recurrent_ppo."""
     preset: PresetName = "default"
-    """Where the other defaults come from: the algorithm's strong ones; those for rewards of the whole piece, like
-    unique_extremes and refrain, which take more steps to learn (lookback: ppo_kl); those that bring it closer to
-    people's tunes, with the Note RNN bars and the reward profile matched (people: psi, ppo_kl); or the paper (q, psi,
-    g, rl_only)."""
+    """Set of defaults for the other options. default: the best found for the algorithm. lookback (ppo_kl): for rewards
+    that depend on the whole piece, such as unique_extremes and refrain; trains longer. people (psi, ppo_kl): for pieces
+    closer to human tunes, with the Note RNN "bars" and the reward profile "matched". paper (q, psi, g, rl_only): those
+    of Jaques et al. 2017."""
     total_timesteps: int
-    """Tokens to compose while learning, over all environments."""
+    """Length of the training: steps (tokens) to compose, all pieces together."""
     seed: int = 0
-    """Seed of everything random."""
+    """Seed of all random numbers."""
     run_dir: Path | None = None
-    """Folder of the run; by default runs/<algo>-<date>-<time>."""
+    """Folder to save the run in; by default runs/<algo>-<date>-<time>."""
     resume: Path | None = None
-    """Go on with the run in this folder, with its configuration; the other arguments are ignored."""
+    """Resume the run in this folder, with its own configuration; all other options are ignored."""
 
     prior: str
-    """Note RNN to start from and to give log p: "default", "bars" (of pieces that begin on a bar line), or the
-    .safetensors file that pretraining wrote."""
+    """Note RNN to start from, and whose log p is part of the reward: "default", "bars" (its pieces begin on a bar
+    line), or a .safetensors file from pretraining."""
     reward: str
-    """Reward profile: "paper", "varied" (without its reward for repeated motifs), "refrain" (with a limit to it),
-    "unique_extremes" (one highest, one lowest note), or a YAML file."""
+    """Reward profile, the rules and their weights: "paper", "varied" (no reward for repeated motifs), "refrain" (a
+    capped one), "unique_extremes" (one highest and one lowest note), another shipped one, or a YAML file of your
+    own."""
     c: float | None = None
-    """What divides the rules' reward, if not the profile's c: the smaller, the more the rules count."""
+    """Divisor of the rules' reward, in place of the profile's: the smaller, the more the rules count against log p."""
     final_c: float | None = None
-    """What c becomes, in equal ratios, if it is to change while learning."""
+    """Final value of c, to change it geometrically during training."""
     c_fraction: float = 0.5
-    """(final_c) Share of the training over which c changes."""
+    """(with --final-c) Fraction of the training over which c changes."""
     kl_budget: float | None = None
-    """(ppo_kl, psi, g) Nats of KL from the Note RNN that a piece may have: c is adapted to hold it there."""
+    """(ppo_kl, psi, g) KL divergence per piece to hold, in nats: how far the agent may move from the Note RNN. c is
+    adapted to keep to it."""
     entropy_floor: float | None = None
-    """(ppo_kl, psi, g) Nats per step below which the policy's entropy is not to fall: c is raised to hold it there."""
+    """(ppo_kl, psi, g) Lower bound of the policy's entropy, the uncertainty of its choices, in nats per step: c is
+    raised to hold it."""
     on_collapse: OnCollapse = "warn"
-    """What to do when the pieces become alike: warn and go on, stop, or restore the last good policy and stop."""
+    """Response to collapse, when the pieces become nearly alike: warn and continue, stop, or restore the last good
+    policy and stop."""
     observation: Observation
-    """What the agent sees: the last token and the position in the piece; the last token alone, as in the paper; or
-    besides both what came half a bar and a bar before, and the highest and the lowest note so far."""
+    """Input of the agent at each step. token: the last token, as in the paper. position: also the position in the
+    piece. lookback: also the tokens half a bar and a bar earlier, and the highest and lowest note so far."""
     priming: Literal["random_note", "none"] = "random_note"
-    """What is heard before a piece: a random token, or nothing."""
+    """Priming token before each piece: a random one, or none."""
     n_envs: int
-    """Pieces composed side by side."""
+    """Pieces composed in parallel."""
 
     evaluations: int = 20
-    """How often the agent is listened to while it learns."""
+    """Number of evaluations during training, logged to TensorBoard."""
     checkpoints: int = 10
-    """How often it is saved."""
+    """Number of checkpoints saved during training."""
     compositions: int = 2_000
-    """Pieces that the final table counts, of the Note RNN and of the agent."""
+    """Pieces behind the final table, by the Note RNN and by the agent each."""
     device: str = "auto"
-    """Where the networks are: cpu, cuda, or auto."""
+    """Device of the networks: cpu, cuda, or auto."""
     threads: int = 1
-    """CPU threads for the products of small matrices; more are seldom faster."""
+    """CPU threads of PyTorch; with networks this small more are seldom faster."""
 
     @classmethod
     def of(cls, algo: Algorithm = "q", preset: PresetName = "default", **changes: Any) -> "TrainConfig[Any]":
-        """Return the configuration of `algo` and `preset` with `changes`, of its own fields or of the agent's settings.
+        """Return the configuration of `algo` and `preset` with `changes` of its fields or of the hyperparameters.
 
-        The c of a preset is that of its reward: another `reward` has its own. Raises InputError if the algorithm has no
-        such preset.
+        The c of a preset belongs to its reward: another `reward` brings its own. Raises InputError if the algorithm has
+        no such preset.
         """
         if (algo, preset) not in PRESETS:
             raise InputError(f"--algo {algo} has no preset {preset!r}: leave out --preset {preset}.")
@@ -103,39 +112,40 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
 
     @classmethod
     def parse(cls, arguments: Sequence[str] | None = None) -> "TrainConfig[Any]":
-        """Return the configuration that the command line asks for; what it leaves open is the preset's."""
+        """Return the configuration of the command line; options that it leaves out have the preset's values."""
         chooser = ArgumentParser(add_help=False, allow_abbrev=False)
         chooser.add_argument("--algo", nargs="?", default="q")
         chooser.add_argument("--preset", nargs="?", default="default")
         chooser.add_argument("--reward", nargs="?")
         chosen, _ = chooser.parse_known_args(arguments)
-        known = chosen.algo in get_args(Algorithm) and chosen.preset in get_args(PresetName)
+        valid = chosen.algo in get_args(Algorithm) and chosen.preset in get_args(PresetName)
         changes = {} if chosen.reward is None else {"reward": chosen.reward}
-        default = cls.of(chosen.algo, chosen.preset, **changes) if known else cls.of()
+        default = cls.of(chosen.algo, chosen.preset, **changes) if valid else cls.of()
         kind: Any = TrainConfig[type(default.agent)]  # type: ignore[misc]
         return parse(kind, arguments, default=default)
 
     @classmethod
     def saved(cls, record: dict[str, Any]) -> "TrainConfig[Any]":
-        """Return the configuration in the `record` of a run."""
+        """Return the configuration in the `record` (config.json) of a run, also of version 0.1."""
         config = dict(record.get("config", {}))
         default = cls.of(config.get("algo", "q"), config.get("preset", "default"))
-        agent = {name: value for name, value in config.pop("agent", {}).items() if name in _names(type(default.agent))}
+        agent = {_RENAMED.get(name, name): value for name, value in config.pop("agent", {}).items()}
+        agent = {name: value for name, value in agent.items() if name in _names(type(default.agent))}
         own = {name: value for name, value in config.items() if name in _names(cls)}
         return replace(default, **own, agent=replace(default.agent, **agent))
 
     def environment(self) -> EnvironmentSpec:
-        """Return the environment, after a check of all values.
+        """Return the environment, after checking all values.
 
-        Raises InputError for a value that no run can have, ProfileError or SettingError for a reward or a setting that
-        cannot be used, CheckpointError for a Note RNN.
+        Raises InputError for an invalid value, ProfileError or SettingError for an invalid reward or setting,
+        CheckpointError for a Note RNN that cannot be loaded.
         """
         self._check_numbers()
         profile = load_profile(self.reward).with_setting(**self.setting_changes())
         if self.c is not None:
             profile = replace(profile, c=self.c)
         if self.final_c is not None:
-            replace(profile, c=self.final_c)  # raises ProfileError for a c that cannot be used
+            replace(profile, c=self.final_c)  # raises ProfileError for an invalid c
         if self.algo in REGULARIZED and not profile.log_prior:
             raise InputError(f"--algo {self.algo} needs log p in the reward: choose a profile with log_prior: true.")
         self._check_control()
@@ -156,22 +166,22 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
             raise InputError(f"--c-fraction must be a number above 0, not {self.c_fraction}.")
 
     def _check_control(self) -> None:
-        asked = [name for name in ("final_c", "kl_budget", "entropy_floor") if getattr(self, name) is not None]
-        if len(asked) > 1:
-            names = " and ".join(f"--{name.replace('_', '-')}" for name in asked)
+        requested = [name for name in ("final_c", "kl_budget", "entropy_floor") if getattr(self, name) is not None]
+        if len(requested) > 1:
+            names = " and ".join(f"--{name.replace('_', '-')}" for name in requested)
             raise InputError(f"{names} all set c: give only one of them.")
         for name in ("kl_budget", "entropy_floor"):
             value = getattr(self, name)
             option = f"--{name.replace('_', '-')}"
             if value is not None and self.algo not in REGULARIZED:
-                raise InputError(f"{option} needs an algorithm that KL is a cost to: --algo {', '.join(REGULARIZED)}.")
+                raise InputError(f"{option} needs an algorithm with KL as a cost: --algo {', '.join(REGULARIZED)}.")
             if value is not None and not value > 0:
                 raise InputError(f"{option} must be a number above 0, not {value}.")
 
     def resolved(self, setting: Setting) -> "TrainConfig[Any]":
-        """Return the configuration with the whole musical `setting`, and the profile's file as an absolute path.
+        """Return the configuration with all of the musical `setting`, and the profile's file as an absolute path.
 
-        So it means the same wherever it is read again, and whatever becomes of the profile's setting.
+        So it keeps its meaning when it is read from another folder, or after the profile's setting has changed.
         """
         path = profile_path(self.reward)
         reward = self.reward if path.stem == self.reward else str(path)

@@ -1,7 +1,4 @@
-"""Hyperparameters of each algorithm, and the agent built from them.
-
-The names are those of the algorithms' own arguments.
-"""
+"""Hyperparameters of each algorithm, under the names of its arguments, and the agents built from them."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -19,19 +16,19 @@ from agents.algorithms.recurrent_dqn import RecurrentDQN
 from note_rnn import NoteRNN
 
 BASELINES: dict[str, type[BaseAlgorithm]] = {"ppo": PPO, "a2c": A2C, "dqn": DQN, "recurrent_ppo": RecurrentPPO}
-"""The algorithms of Stable-Baselines3 and sb3-contrib to compare with."""
+"""Algorithms of Stable-Baselines3 and sb3-contrib, for comparison."""
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """Hyperparameters of every algorithm."""
+    """Hyperparameters common to all algorithms."""
 
     learning_rate: float = 1e-3
-    """Learning rate at the start."""
+    """Learning rate, the step size of the updates, at the start."""
     final_learning_rate: float = 0.0
-    """Learning rate at the end; between them it is linear."""
+    """Learning rate at the end; it changes linearly."""
     gamma: float = 0.9
-    """Discount of the next step's value."""
+    """Discount factor: 0 counts only the next reward, 1 all rewards to come alike."""
 
     def arguments(self, seed: int, device: str) -> dict[str, Any]:
         """Return keyword arguments for an SB3 algorithm."""
@@ -40,7 +37,7 @@ class Hyperparameters:
         return {**arguments, "learning_rate": rate, "seed": seed, "device": device}
 
     def build(self, algo: str, env: VecEnv, prior: NoteRNN, seed: int, device: str) -> BaseAlgorithm:
-        """Return the agent that learns `algo` in `env`, started from `prior` if it can be."""
+        """Return an agent that learns `algo` in `env`, started from `prior` where the algorithm can."""
         raise NotImplementedError
 
 
@@ -49,19 +46,20 @@ class _QLearning:
     """Hyperparameters of Q-learning from a replay buffer, with a target network and epsilon-greedy exploration."""
 
     max_grad_norm: float = 5.0
-    """Gradients are clipped to this L2 norm."""
+    """Largest L2 norm of the gradient; a larger gradient is scaled down to it."""
     learning_starts: int = 2_048
-    """Steps before the first update."""
+    """Environment steps before the first update."""
     gradient_steps: int = 1
-    """Updates per training."""
+    """Updates per round."""
     tau: float = 0.01
-    """Share of the online weights that each mixing takes into the target network."""
+    """Fraction of the network's weights mixed into the target network at a time; 1 copies them. The target network
+    scores what follows a step."""
     exploration_fraction: float = 0.5
-    """Share of the training over which epsilon falls."""
+    """Fraction of the training over which epsilon falls."""
     exploration_initial_eps: float = 1.0
-    """Epsilon at the start."""
+    """Epsilon, the probability of a random token, at the start (epsilon-greedy exploration)."""
     exploration_final_eps: float = 0.01
-    """Epsilon at the end of that share."""
+    """Epsilon after that fraction of the training."""
 
 
 @dataclass(frozen=True)
@@ -69,34 +67,38 @@ class RecurrentDQNHyperparameters(_QLearning, Hyperparameters):
     """Hyperparameters of Q, Psi, G and RL-only."""
 
     buffer_size: int | None = 100_000
-    """Steps that the replay buffer holds, if not those of a piece in every environment."""
+    """Size of the replay buffer in steps, all environments together; if no default is shown, one piece of each."""
     train_freq: int | None = 1
-    """Steps of every environment between trainings, if not those of a piece."""
+    """Steps of each environment between rounds of updates; if no default is shown, one piece."""
     gamma: float = 0.5
-    """Discount of the next step's value."""
+    """Discount factor: 0 counts only the next reward, 1 all rewards to come alike."""
     return_lambda: float = 0.0
-    """How much of a return is what followed, not the value of the next state."""
+    """Lambda of the returns: 0 estimates what follows a step by the target network, 1 takes the rewards that
+    followed."""
     batch_size: int = 32
     """Whole pieces per update."""
     exploration: Literal["epsilon_greedy", "boltzmann"] = "boltzmann"
-    """How the agent explores: at random with probability epsilon, or by softmax(scores / temperature)."""
+    """Choice of tokens in training: the best, or a random one with probability epsilon (epsilon_greedy); or drawn from
+    softmax(scores / temperature) (boltzmann)."""
     temperature: float = 1.0
-    """Temperature of Boltzmann exploration."""
+    """(boltzmann) Temperature: the higher, the more random."""
     double_q: bool = True
-    """Let the online network choose the action that the target network scores."""
+    """Double Q-learning, against overestimated values: the network chooses the next token, the target network scores
+    it."""
     dueling: bool = False
-    """Give the value of the state and the policy outputs of their own."""
+    """Separate outputs of the network for the value of a state and for the policy."""
     value_scale: float = 1.0
-    """(dueling) Factor of the value output."""
-    linear_beyond: float | None = None
-    """Errors beyond this count linearly, not squared."""
+    """(dueling) Factor of the value output: larger where returns are larger."""
+    huber_delta: float | None = None
+    """Huber delta: error beyond which the loss is linear, so that rare large penalties do not dominate; if no
+    default is shown, it is squared everywhere."""
 
     def build(self, algo: str, env: VecEnv, prior: NoteRNN, seed: int, device: str) -> RecurrentDQN:
-        """Return the recurrent Q-network with the objective `algo`, started as `prior`."""
+        """Return a recurrent Q-network with the objective `algo`, started as `prior`."""
         return RecurrentDQN("MlpLstmPolicy", env, prior=prior, **self.keywords(algo, env, seed, device))
 
     def keywords(self, algo: str, env: VecEnv, seed: int, device: str) -> dict[str, Any]:
-        """Return the keyword arguments of a `RecurrentDQN` that learns `algo` in `env`, all but its prior."""
+        """Return the keyword arguments of a `RecurrentDQN` that learns `algo` in `env`, without its prior."""
         arguments = self.arguments(seed, device)
         network = {name: arguments.pop(name) for name in ("dueling", "value_scale")}
         steps = env.get_attr("setting")[0].steps
@@ -110,22 +112,22 @@ class PPOKLHyperparameters(Hyperparameters):
     """Hyperparameters of the policy gradient with KL to the prior."""
 
     learning_rate: float = 3e-3
-    """Learning rate at the start."""
+    """Learning rate, the step size of the updates, at the start."""
     n_steps: int = 32
-    """Steps of every environment between trainings."""
+    """Steps of each environment between rounds of updates."""
     batch_size: int = 32
     """Whole pieces per update."""
     n_epochs: int = 4
-    """Times that each piece is learned from."""
+    """Passes over the pieces of a round."""
     clip_range: float = 0.2
-    """How far an update may move the probability ratio."""
+    """Clip range of the ratio of new to old probability: how far a round may change the policy."""
     max_grad_norm: float = 5.0
-    """Gradients are clipped to this L2 norm."""
+    """Largest L2 norm of the gradient; a larger gradient is scaled down to it."""
     skip_connection: bool = False
-    """Let the scores see the observation itself, beside what the network remembers."""
+    """Connect the observation directly to the scores, beside the recurrent layers."""
 
     def build(self, algo: str, env: VecEnv, prior: NoteRNN, seed: int, device: str) -> PPOKL:
-        """Return the policy, started as `prior`."""
+        """Return a policy-gradient agent, started as `prior`."""
         arguments = self.arguments(seed, device)
         network = {"skip_connection": arguments.pop("skip_connection")}
         return PPOKL("MlpLstmPolicy", env, prior=prior, policy_kwargs=network, **arguments)
@@ -134,12 +136,12 @@ class PPOKLHyperparameters(Hyperparameters):
 @dataclass(frozen=True)
 class _Baseline(Hyperparameters):
     learning_rate: float = 3e-4
-    """Learning rate at the start."""
+    """Learning rate, the step size of the updates, at the start."""
     max_grad_norm: float = 0.5
-    """Gradients are clipped to this L2 norm."""
+    """Largest L2 norm of the gradient; a larger gradient is scaled down to it."""
 
     def build(self, algo: str, env: VecEnv, prior: NoteRNN, seed: int, device: str) -> BaseAlgorithm:
-        """Return the algorithm of Stable-Baselines3 or sb3-contrib, which starts from random weights."""
+        """Return an agent of Stable-Baselines3 or sb3-contrib, which starts from random weights."""
         baseline, arguments = BASELINES[algo], self.arguments(seed, device)
         if baseline is RecurrentPPO:
             return baseline("MlpLstmPolicy", env, policy_kwargs={"features_extractor_class": _Flatten}, **arguments)
@@ -147,7 +149,7 @@ class _Baseline(Hyperparameters):
 
 
 class _Flatten(FlattenExtractor):
-    """SB3's, with a Python number of features: PyTorch makes no LSTM for the NumPy number that SB3 gives."""
+    """SB3's extractor, with its number of features as a Python int: PyTorch's LSTM refuses SB3's NumPy integer."""
 
     def __init__(self, observation_space: spaces.Space[Any]):
         super().__init__(observation_space)
@@ -159,19 +161,19 @@ class PPOHyperparameters(_Baseline):
     """Hyperparameters of SB3's PPO and sb3-contrib's RecurrentPPO."""
 
     n_steps: int = 32
-    """Steps of every environment between trainings."""
+    """Steps of each environment between rounds of updates."""
     batch_size: int = 256
     """Steps per update."""
     n_epochs: int = 4
-    """Times that each step is learned from."""
+    """Passes over the steps of a round."""
     gae_lambda: float = 0.95
-    """How much of an advantage is what followed, not the value of the next state."""
+    """Lambda of the advantages: 0 estimates what follows a step by the critic, 1 takes the rewards that followed."""
     clip_range: float = 0.2
-    """How far an update may move the probability ratio."""
+    """Clip range of the ratio of new to old probability: how far a round may change the policy."""
     ent_coef: float = 0.01
-    """Weight of the policy's entropy."""
+    """Weight of the policy's entropy, which keeps its choices varied."""
     vf_coef: float = 0.5
-    """Weight of the value's error."""
+    """Weight of the critic's error in the loss."""
 
 
 @dataclass(frozen=True)
@@ -179,15 +181,15 @@ class A2CHyperparameters(_Baseline):
     """Hyperparameters of SB3's A2C."""
 
     learning_rate: float = 7e-4
-    """Learning rate at the start."""
+    """Learning rate, the step size of the updates, at the start."""
     n_steps: int = 8
-    """Steps of every environment between trainings."""
+    """Steps of each environment between rounds of updates."""
     gae_lambda: float = 1.0
-    """How much of an advantage is what followed, not the value of the next state."""
+    """Lambda of the advantages: 0 estimates what follows a step by the critic, 1 takes the rewards that followed."""
     ent_coef: float = 0.01
-    """Weight of the policy's entropy."""
+    """Weight of the policy's entropy, which keeps its choices varied."""
     vf_coef: float = 0.5
-    """Weight of the value's error."""
+    """Weight of the critic's error in the loss."""
 
 
 @dataclass(frozen=True)
@@ -195,10 +197,10 @@ class DQNHyperparameters(_QLearning, _Baseline):
     """Hyperparameters of SB3's DQN."""
 
     buffer_size: int = 100_000
-    """Steps that the replay buffer holds."""
+    """Size of the replay buffer in steps, all environments together."""
     train_freq: int = 1
-    """Steps of every environment between trainings."""
+    """Steps of each environment between rounds of updates."""
     batch_size: int = 256
     """Steps per update."""
     target_update_interval: int = 64
-    """Steps, over all environments, between mixings."""
+    """Steps between updates of the target network, all environments together."""

@@ -1,4 +1,4 @@
-"""Names of models, in tables, on pages and in files of figures."""
+"""Display names of models, for tables, pages and result files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ ALGORITHMS = {
 
 
 def run_labels(paths: Sequence[Path]) -> list[str]:
-    """Return what the runs in the folders `paths` are called: the algorithm, and the folder where several share it.
+    """Return labels of the runs in the folders `paths`: the algorithm, with the folder's name where several share it.
 
     Raises RunError for a folder without a run.
     """

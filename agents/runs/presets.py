@@ -1,4 +1,4 @@
-"""Presets: the algorithms, and named defaults of each; docs/experiments has what the strong ones are worth."""
+"""Presets: the algorithms, and named sets of defaults for each (docs/experiments compares them)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,11 +23,11 @@ PresetName = Literal["default", "lookback", "people", "paper"]
 Observation = Literal["position", "token", "lookback"]
 
 REGULARIZED = ("ppo_kl", "psi", "g")
-"""The algorithms with KL from the prior as a cost."""
+"""Algorithms with KL from the prior as a cost."""
 
 
 def algorithm_class(algo: str) -> type[BaseAlgorithm]:
-    """Return the SB3 class that learns `algo`."""
+    """Return the SB3 class that implements `algo`."""
     return PPOKL if algo == "ppo_kl" else BASELINES.get(algo, RecurrentDQN)
 
 
@@ -40,7 +40,7 @@ class Preset:
     prior: str = "default"
     reward: str = "paper"
     c: float | None = None
-    """None leaves the reward profile's."""
+    """None: that of the reward profile."""
     observation: Observation = "position"
     n_envs: int = 64
 
@@ -59,7 +59,7 @@ _SOFT = RecurrentDQNHyperparameters(
     return_lambda=0.9,
     dueling=True,
     value_scale=200.0,
-    linear_beyond=10.0,
+    huber_delta=10.0,
     tau=1.0,
 )
 PSI = Preset(_SOFT, total_timesteps=640_000, reward="varied", n_envs=128)
@@ -80,8 +80,8 @@ PPO_KL_LOOKBACK = replace(
     c=1.2,
 )
 
-# A nat a piece is at stake: undiscounted, the optimum is the Note RNN's distribution times exp(rules), and small steps
-# get there.
+# About one nat per piece is at stake: undiscounted, the optimum is the Note RNN's distribution times exp(rules), and
+# small steps reach it.
 PPO_KL_PEOPLE = Preset(
     PPOKLHyperparameters(gamma=1.0, learning_rate=1e-3, batch_size=128, skip_connection=True),
     total_timesteps=800_000,

@@ -1,4 +1,4 @@
-"""The folder of a run: its configuration, checkpoints, melodies and metrics, each written whole or not at all."""
+"""Folder of a run: its configuration, checkpoints, melodies and metrics, each file written atomically."""
 
 import json
 import pickle
@@ -20,11 +20,11 @@ _PACKAGES = ("melody-rl", "gymnasium", "numpy", "pretty_midi", "stable-baselines
 
 
 _BUFFERS = ("replay_buffer", "rollout_buffer")
-"""Where SB3's algorithms keep what happened."""
+"""Attributes of SB3's algorithms that hold their experience."""
 
 
 class RunError(InputError):
-    """A run directory that cannot be made, or does not hold what is looked for."""
+    """A run directory that cannot be created, or lacks a required file."""
 
 
 class RunDirectory:
@@ -37,11 +37,11 @@ class RunDirectory:
 
     @classmethod
     def create(cls, path: str | Path, record: dict[str, Any]) -> Self:
-        """Make the folder, with `record` and all versions in `config.json`; raises RunError if a run is there."""
+        """Create the folder, with `record` and all versions in `config.json`; raises RunError if it holds a run."""
         run = cls(path)
         if (run.path / "config.json").exists():
             raise RunError(
-                f"{run.path} already holds a run: choose another --run-dir, or go on with it: --resume {run.path}"
+                f"{run.path} already holds a run: choose another --run-dir, or resume it with --resume {run.path}"
             )
         try:
             run.melodies.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ class RunDirectory:
         """Return the run in the folder `path`; raises RunError if there is none."""
         run = cls(path)
         if not (run.path / "config.json").is_file():
-            raise RunError(f"{run.path} holds no run: there is no config.json in it.")
+            raise RunError(f"{run.path} holds no run: config.json is missing.")
         return run
 
     def read_json(self, name: str) -> dict[str, Any]:
@@ -80,10 +80,10 @@ class RunDirectory:
         write_json(self.path / name, content)
 
     def save(self, model: BaseAlgorithm) -> None:
-        """Save `model` as a checkpoint named for its steps, and, for the newest alone, what it needs to go on from it.
+        """Save `model` as a checkpoint named by its steps, and the state to resume from it, for the newest one only.
 
-        That is the environment, the replay buffer and the generators of random numbers: a run that goes on is, bit for
-        bit, the one that was never interrupted.
+        The state is the environment, the replay buffer and the random generators: a resumed run is bit for bit the
+        run that was never interrupted.
         """
         state = self._state(model.num_timesteps)
         with replacing(state) as temporary:
@@ -95,20 +95,20 @@ class RunDirectory:
             older.unlink()
 
     def saved(self) -> dict[int, Path]:
-        """Return the checkpoints by their steps, the fewest first."""
+        """Return the checkpoints by their steps, in ascending order."""
         return {int(path.stem.removeprefix("model_")): path for path in sorted(self.checkpoints.glob("model_*.zip"))}
 
     def newest_checkpoint(self) -> Path:
-        """Return the checkpoint with most steps; raises RunError if there is none."""
+        """Return the checkpoint with the most steps; raises RunError if there is none."""
         found = list(self.saved().values())
         if not found:
             raise RunError(f"{self.path} holds no checkpoint yet: start the run again in another folder.")
         return found[-1]
 
     def restore(self, load: Callable[..., BaseAlgorithm]) -> BaseAlgorithm:
-        """Return the newest model, as it was when it was saved; `load` is given its file and arguments of SB3's `load`.
+        """Return the newest model as it was saved; `load` takes its file and arguments of SB3's `load`.
 
-        Raises RunError if what it needs to go on is missing or damaged.
+        Raises RunError if its state is missing or damaged.
         """
         checkpoint = self.newest_checkpoint()
         path = self._state(int(checkpoint.stem.removeprefix("model_")))
@@ -139,6 +139,6 @@ class RunDirectory:
 
 
 def _random_state(model: BaseAlgorithm) -> tuple[Any, ...]:
-    """Return the states of the generators that SB3's algorithms draw from: the global ones, and the action space's."""
+    """Return the states of the generators that SB3's algorithms use: the global ones and the action space's."""
     actions = model.action_space.np_random.bit_generator.state
     return random.getstate(), np.random.get_state(), torch.get_rng_state(), actions  # noqa: NPY002

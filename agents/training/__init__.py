@@ -1,1 +1,1 @@
-"""Training: the trainer, its callbacks, KL control, and the frontier of many agents."""
+"""Training: the trainer, its callbacks, KL control, and the frontier over c or KL budgets."""

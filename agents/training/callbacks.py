@@ -1,4 +1,4 @@
-"""What happens while an agent learns: it is listened to, saved, shown in TensorBoard, and can be stopped cleanly.
+"""Training callbacks: evaluate, save checkpoints, log to TensorBoard, show progress, stop cleanly.
 
 Shapes: N pieces, T steps, A = 38 tokens.
 """
@@ -17,25 +17,25 @@ from torch.utils.tensorboard import SummaryWriter
 from agents.composing.composers import Agent
 from agents.composing.pieces import Pieces, compose_pieces, log_likelihood
 from agents.evaluation.metrics import learning_metrics
-from agents.training.collapse import CollapseWatch
+from agents.training.collapse import CollapseMonitor
 from melody_env import EnvironmentSpec, piano_roll_figure
 from note_rnn import SAMPLE_RATE, Progress, Tokens, synthesize
 
-_SHOWN = 2
-"""Pieces whose picture and sound go to TensorBoard."""
+_LOGGED_PIECES = 2
+"""Pieces logged to TensorBoard as picture and sound."""
 
 
 def _next_multiple(interval: int, steps: int) -> int:
-    """Return the first multiple of `interval` above `steps`: the same for a run that was stopped and resumed."""
+    """Return the first multiple of `interval` above `steps`, which is the same in a resumed run."""
     return (steps // interval + 1) * interval
 
 
 class EvaluationCallback(BaseCallback):
-    """Let the agent compose after every multiple of `interval` steps, and log what its pieces are like.
+    """Evaluate `num_pieces` pieces of the agent after every multiple of `interval` steps, and log their metrics.
 
-    Scalars always, pictures and sound every few times. The pieces start from the same priming tokens each time. Of
-    `human_tunes` [N, T], if there are any, the likelihood under the agent is logged. `watch` can end the training;
-    `tell` is given a line of the main figures.
+    Every `pictures_every`-th evaluation also logs pictures and sound. The pieces start from the same priming tokens
+    each time. The agent's log-likelihood of `human_tunes` [N, T] is logged, if there are any. `monitor` can end the
+    training; `report` is called with a line of the main figures.
     """
 
     model: BaseAlgorithm
@@ -48,8 +48,8 @@ class EvaluationCallback(BaseCallback):
         pictures_every: int = 4,
         seed: int = 0,
         human_tunes: Tokens | None = None,
-        watch: CollapseWatch | None = None,
-        tell: Callable[[str], None] = lambda line: None,
+        monitor: CollapseMonitor | None = None,
+        report: Callable[[str], None] = lambda line: None,
     ):
         super().__init__()
         self.interval = max(interval, 1)
@@ -58,9 +58,9 @@ class EvaluationCallback(BaseCallback):
         self.pictures_every = pictures_every
         self.seed = seed
         self.human_tunes = human_tunes
-        self.watch = watch
-        self.tell = tell
-        self._times = 0
+        self.monitor = monitor
+        self.report = report
+        self._evaluations = 0
 
     def _on_training_start(self) -> None:
         self._next = _next_multiple(self.interval, self.num_timesteps)
@@ -72,12 +72,12 @@ class EvaluationCallback(BaseCallback):
             return True
         self._next = _next_multiple(self.interval, self.num_timesteps)
         metrics = self.evaluate()
-        return self.watch is None or self.watch.go_on(self.model, metrics)
+        return self.monitor is None or self.monitor.should_continue(self.model, metrics)
 
     def evaluate(self) -> dict[str, float]:
-        """Compose, score, log; return the `learning_metrics`."""
+        """Compose pieces and log their `learning_metrics`; return them."""
         player = Agent(self.model.policy, self.environment).player()
-        pieces = compose_pieces(player, self.num_pieces, self.seed, self.environment, retained=_SHOWN)
+        pieces = compose_pieces(player, self.num_pieces, self.seed, self.environment, retained=_LOGGED_PIECES)
         metrics = learning_metrics(pieces)
         if self.human_tunes is not None:
             metrics["human_log_prob"] = log_likelihood(player, self.human_tunes, self.environment)
@@ -85,10 +85,10 @@ class EvaluationCallback(BaseCallback):
             self.logger.record(name if "/" in name else f"melody/{name}", value)
         self.model.dump_logs()
         writer = self._tensorboard()
-        if writer is not None and self._times % self.pictures_every == 0:
-            show_pieces(writer, pieces, self.num_timesteps)
-        self._times += 1
-        self.tell(f"r_MT {metrics['music_theory']:.2f}, log p {metrics['log_prob']:.2f}, KL {metrics['kl']:.1f}")
+        if writer is not None and self._evaluations % self.pictures_every == 0:
+            log_pieces(writer, pieces, self.num_timesteps)
+        self._evaluations += 1
+        self.report(f"r_MT {metrics['music_theory']:.2f}, log p {metrics['log_prob']:.2f}, KL {metrics['kl']:.1f}")
         return metrics
 
     def _tensorboard(self) -> SummaryWriter | None:
@@ -98,23 +98,23 @@ class EvaluationCallback(BaseCallback):
         return None
 
 
-def show_pieces(writer: SummaryWriter, pieces: Pieces, step: int) -> None:
-    """Write picture and sound of the pieces that were retained step by step to TensorBoard."""
+def log_pieces(writer: SummaryWriter, pieces: Pieces, step: int) -> None:
+    """Log picture and sound of the pieces that were retained step by step to TensorBoard."""
     steps = pieces.steps
-    shown = zip(pieces.melodies, steps.probabilities, steps.music_theory, strict=False)
-    for number, (melody, chances, reward) in enumerate(shown, start=1):
+    retained = zip(pieces.melodies, steps.probabilities, steps.music_theory, strict=False)
+    for number, (melody, chances, reward) in enumerate(retained, start=1):
         title = f"piece {number} at step {step:,}"
         figure = piano_roll_figure(melody, chances, reward, title, pieces.setting)
         figure.canvas.draw()
         image = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
         writer.add_image(f"picture/{number}", image, step, dataformats="HWC")
-        # Names of their own: TensorBoard shows but one kind of data under a name.
+        # Another name than the picture's: TensorBoard shows one kind of data per name.
         writer.add_audio(f"sound/{number}", synthesize(melody, pieces.setting.tempo)[None], step, SAMPLE_RATE)
     writer.flush()
 
 
 class ProgressCallback(BaseCallback):
-    """Show how far the training is; `progress` counts environment steps."""
+    """Advance `progress`, which counts environment steps."""
 
     def __init__(self, progress: Progress):
         super().__init__()
@@ -126,10 +126,10 @@ class ProgressCallback(BaseCallback):
 
 
 class SaveCallback(BaseCallback):
-    """Call `save` with the model at the first rollout's start after every multiple of `interval` steps, or to stop.
+    """Call `save` with the model at the start of the first rollout after every multiple of `interval` steps.
 
-    Ctrl-C and SIGTERM stop the training so; a second one ends the program at once. What is saved there is the whole
-    state: the training goes on from it as if it had never been stopped.
+    On Ctrl-C or SIGTERM it saves at the start of the next rollout and ends the training; a second one ends the program
+    at once. At that point the state is complete: a resumed training continues as if it had never been stopped.
     """
 
     def __init__(self, interval: int, save: Callable[[BaseAlgorithm], None]):

@@ -1,4 +1,4 @@
-"""Collapse: an agent has found what pays and plays nothing else. What it looks like, and what is done about it."""
+"""Collapse onto a few rewarding melodies: its detection from metrics, and the response to it."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -8,60 +8,60 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.runs.config import OnCollapse
 
-FEWEST_DISTINCT = 0.95
-COMMONEST_BAR = 0.1
-LEAST_DISTANCE = 0.5
+MIN_DISTINCT = 0.95
+MAX_BAR_SHARE = 0.1
+MIN_DISTANCE = 0.5
 
 _ADVICE = (
-    "Let the rules count less (a larger --c), take out what pays for sameness (--reward varied), or hold the policy "
-    "with --kl-budget or --entropy-floor."
+    "Give the rules less weight (a larger --c), choose a reward without a bonus for repetition (--reward varied), or "
+    "constrain the policy with --kl-budget or --entropy-floor."
 )
 
 
 def collapse(metrics: Mapping[str, float]) -> str | None:
-    """Return what is wrong with pieces of these `learning_metrics`, as the predicate of "the pieces"; None if nothing.
+    """Return the symptom of collapse in the `learning_metrics` of pieces, as a predicate of "the pieces", or None.
 
-    Healthy pieces, and those of the Note RNN, are far from every one of the three bounds.
+    Healthy pieces, and those of the Note RNN, are far from all three bounds.
     """
-    if metrics["distinct_compositions"] < FEWEST_DISTINCT:
+    if metrics["distinct_compositions"] < MIN_DISTINCT:
         return f"repeat each other: only {metrics['distinct_compositions']:.0%} of them are distinct"
-    if metrics["largest_bar_share"] > COMMONEST_BAR:
+    if metrics["largest_bar_share"] > MAX_BAR_SHARE:
         return f"have one bar in common: it is {metrics['largest_bar_share']:.0%} of all their bars"
-    if metrics["hamming_distance"] < LEAST_DISTANCE:
-        return f"are nearly alike: two of them differ at only {metrics['hamming_distance']:.0%} of the steps"
+    if metrics["hamming_distance"] < MIN_DISTANCE:
+        return f"are nearly alike: on average two differ at only {metrics['hamming_distance']:.0%} of the steps"
     return None
 
 
-class CollapseWatch:
-    """Judges an agent each time it is listened to, and does what was asked for if it has collapsed.
+class CollapseMonitor:
+    """Detector of collapse at each evaluation, with the response `action`.
 
-    "warn" says so once; "stop" ends the training; "restore" ends it too, with the last policy that was still good.
-    `tell` is given the sentence.
+    "warn" reports it once; "stop" also ends the training; "restore" ends it with the last good policy. `report` is
+    called with the message.
     """
 
-    def __init__(self, action: OnCollapse, tell: Callable[[str], None]):
+    def __init__(self, action: OnCollapse, report: Callable[[str], None]):
         self.action = action
-        self.tell = tell
-        self.sentence: str | None = None
-        """What was said; None if nothing had to be."""
+        self.report = report
+        self.message: str | None = None
+        """The reported message, None before a collapse."""
         self._good: dict[str, Any] | None = None
         self._good_at = 0
 
-    def go_on(self, model: BaseAlgorithm, metrics: Mapping[str, float]) -> bool:
-        """Return False if `model`, whose pieces have these `learning_metrics`, is to learn no more."""
+    def should_continue(self, model: BaseAlgorithm, metrics: Mapping[str, float]) -> bool:
+        """Return False if `model`, whose pieces have these `learning_metrics`, must stop learning."""
         symptom = collapse(metrics)
         if symptom is None:
             if self.action == "restore":
                 self._good, self._good_at = copy.deepcopy(model.policy.state_dict()), model.num_timesteps
             return True
-        if self.sentence is None:
-            what = f"Collapse at step {model.num_timesteps:,}: the pieces {symptom}."
-            self.sentence = " ".join(filter(None, (what, self._act(model), _ADVICE)))
-            self.tell(self.sentence)
+        if self.message is None:
+            collapse_at = f"Collapse at step {model.num_timesteps:,}: the pieces {symptom}."
+            self.message = " ".join(filter(None, (collapse_at, self._respond(model), _ADVICE)))
+            self.report(self.message)
         return self.action == "warn"
 
-    def _act(self, model: BaseAlgorithm) -> str:
-        """Do what is to be done; return what that was."""
+    def _respond(self, model: BaseAlgorithm) -> str:
+        """Respond to the collapse; return a sentence on it, empty for a warning."""
         if self.action == "warn":
             return ""
         if self.action == "stop" or self._good is None:

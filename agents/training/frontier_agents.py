@@ -1,4 +1,4 @@
-"""The frontier: agents for several c or KL budgets, each one's r_MT, log p and distinct share against its KL."""
+"""Frontier of agents trained over a range of c or KL budgets: r_MT, log p and distinct share against KL."""
 
 import json
 import time
@@ -20,7 +20,7 @@ from agents.composing.players import NoteRNNPlayer
 from agents.evaluation.metrics import table_metrics
 from agents.runs.config import TrainConfig
 from agents.runs.presets import Algorithm
-from agents.training.kl_control import controls
+from agents.training.kl_control import kl_control_callbacks
 from melody_env import MelodyVecEnv
 from melody_env.reward_design.best_melody import SearchConfig, search
 from note_rnn import InputError, Progress, write_json
@@ -37,41 +37,42 @@ _COLUMNS = {
     "log_prob": "log p",
     "distinct_compositions": "distinct",
     "entropy": "entropy",
-    "largest_bar_share": "commonest bar",
+    "largest_bar_share": "most frequent bar",
 }
 
 
 @dataclass(frozen=True)
 class FrontierConfig:
-    """Train agents that let the rules count more or less, and show what each got for its distance from the Note RNN.
+    """Train agents over a range of c or KL budgets, and plot r_MT, log p and variety against the distance (KL) from
+    the Note RNN.
 
-    What is finished is not trained again: the same command goes on where it was stopped.
+    Finished agents are not trained again: repeat the command to resume after a stop.
     """
 
     algos: tuple[Algorithm, ...] = ("ppo_kl", "psi", "g")
-    """Algorithms, with their default settings."""
+    """Algorithms, with their default hyperparameters."""
     c: tuple[float, ...] = (0.6, 0.8, 1.0, 1.5, 2.0, 4.0)
-    """Values of c, which divides the rules' reward."""
+    """Values of c, the divisor of the rules' reward: the smaller, the more the rules count."""
     kl_budgets: tuple[float, ...] = ()
-    """KL budgets in nats per piece to hold (ppo_kl, psi, g), instead of the values of c."""
+    """KL divergences to hold, in nats per piece (ppo_kl, psi, g), instead of the values of c."""
     seeds: tuple[int, ...] = (0,)
-    """Seeds of each point."""
+    """Seeds; each c or budget is trained with each of them."""
     reward: str = "varied"
     """Reward profile: the name of a shipped one, or a YAML file."""
     total_timesteps: int | None = None
-    """Tokens to compose while learning, if not the algorithm's default."""
+    """Length of each training in steps (tokens), if not the algorithm's default."""
     compositions: int = 2_000
-    """Pieces that each point counts."""
+    """Pieces that each agent is evaluated on."""
     limit_evaluations: int = 1_000_000
-    """Melodies that the search for the limit of r_MT may value."""
+    """Melodies that the search for the best achievable r_MT may evaluate."""
     workers: int = 1
-    """Agents trained at the same time, each on a core of its own."""
+    """Agents trained in parallel, each on one core."""
     out: Path = Path("runs/frontier")
     """Folder for frontier.json and frontier.png."""
 
 
 class Point(NamedTuple):
-    """An agent of the picture: its algorithm, c or KL budget, and seed."""
+    """An agent of the frontier: its algorithm, c or KL budget, and seed."""
 
     algo: Algorithm
     control: str
@@ -81,9 +82,9 @@ class Point(NamedTuple):
 
 
 def sweep(config: FrontierConfig) -> list[dict[str, Any]]:
-    """Train and measure all points that are not yet in frontier.json; return the records of all.
+    """Train and evaluate all points that are missing from frontier.json; return the records of all.
 
-    Raises InputError for what cannot be used, before anything is trained.
+    Raises InputError for an invalid configuration, before anything is trained.
     """
     points = _points(config)
     for point in points:
@@ -103,14 +104,14 @@ def sweep(config: FrontierConfig) -> list[dict[str, Any]]:
 
 
 def measure(point: Point, config: FrontierConfig) -> dict[str, Any]:
-    """Train the agent of `point`; return its record: what it is, its `table_metrics`, and the CPU time it took."""
+    """Train the agent of `point`; return its record: point, `table_metrics` and CPU seconds of training."""
     torch.set_num_threads(1)
     train = _train_config(point, config)
     environment = train.environment()
     env = MelodyVecEnv(train.n_envs, **environment.arguments)
     model = train.agent.build(train.algo, env, environment.prior_in_key, train.seed, "cpu")
     started = time.process_time()
-    model.learn(train.total_timesteps, controls(train, environment.profile), log_interval=None)
+    model.learn(train.total_timesteps, kl_control_callbacks(train, environment.profile), log_interval=None)
     seconds = time.process_time() - started
     player = Agent(model.policy, environment).player()
     metrics = table_metrics(compose_pieces(player, config.compositions, point.seed, environment))
@@ -118,29 +119,26 @@ def measure(point: Point, config: FrontierConfig) -> dict[str, Any]:
 
 
 def references(config: FrontierConfig) -> dict[str, Any]:
-    """Return what the agents are to be seen beside: the Note RNN's `table_metrics`, and the limit of r_MT per step.
+    """Return the references of the figure: the Note RNN's `table_metrics`, and the best achievable r_MT per step.
 
-    The limit is that of the nine rules alone, as far as a search finds it.
+    The latter is the best that a search finds for the nine rules alone. Both are cached in references.json.
     """
     path = config.out / "references.json"
-    asked = {"compositions": config.compositions, "limit_evaluations": config.limit_evaluations}
-    known = _read(path, {})
-    if not asked.items() <= known.items():
+    requested = {"compositions": config.compositions, "limit_evaluations": config.limit_evaluations}
+    cached = _read(path, {})
+    if not requested.items() <= cached.items():
         environment = TrainConfig.of().environment()
         note_rnn = table_metrics(compose_pieces(NoteRNNPlayer(), config.compositions, 0, environment))
         steps = environment.setting.steps
         search_config = SearchConfig(log_prob=False, length=steps, evaluations=config.limit_evaluations)
         limit = search(search_config)["music_theory"] / steps
-        known = {**asked, "note_rnn": note_rnn, "limit": limit}
-        write_json(path, known)
-    return known
+        cached = {**requested, "note_rnn": note_rnn, "limit": limit}
+        write_json(path, cached)
+    return cached
 
 
-def picture(records: Sequence[dict[str, Any]], beside: dict[str, Any]) -> Figure:
-    """Return the figure of `records`: one panel for each of r_MT, log p and distinct share, against KL.
-
-    `beside` are the `references`.
-    """
+def picture(records: Sequence[dict[str, Any]], baseline: dict[str, Any]) -> Figure:
+    """Return the figure of `records` and the `references` of `baseline`: r_MT, log p and distinct share against KL."""
     figure = Figure(figsize=(13, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (metric, label) in zip(figure.subplots(1, len(_PANELS)), _PANELS, strict=True):
@@ -149,17 +147,17 @@ def picture(records: Sequence[dict[str, Any]], beside: dict[str, Any]) -> Figure
             axes.plot(_of(own, "kl"), _of(own, metric), "o-", label=algo, alpha=0.8)
             for record in own:
                 axes.annotate(f"{record['value']:g}", (record["metrics"]["kl"], record["metrics"][metric]), fontsize=7)
-        axes.plot(0, beside["note_rnn"][metric], "k*", label="Note RNN")
+        axes.plot(0, baseline["note_rnn"][metric], "k*", label="Note RNN")
         axes.set_xlabel("KL from the Note RNN per piece, nats")
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
-    figure.axes[0].axhline(beside["limit"], color="k", linestyle=":", label="the most that the rules can pay")
+    figure.axes[0].axhline(baseline["limit"], color="k", linestyle=":", label="best achievable r_MT")
     figure.axes[0].legend(fontsize=8)
     return figure
 
 
 def table(records: Iterable[dict[str, Any]]) -> Table:
-    """Return the table of `records`, a row for each agent."""
+    """Return a table of `records`, a row for each agent."""
     result = Table("algorithm", "c or budget", "seed", "CPU-s", *_COLUMNS.values())
     for record in records:
         numbers = (f"{record['metrics'][name]:.3g}" for name in _COLUMNS)
@@ -172,7 +170,7 @@ def _points(config: FrontierConfig) -> list[Point]:
     control, values = ("kl_budget", config.kl_budgets) if config.kl_budgets else ("c", config.c)
     points = [Point(algo, control, value, seed) for algo in config.algos for value in values for seed in config.seeds]
     if not points:
-        raise InputError("There is nothing to train: give at least one of --algos, --c or --kl-budgets, and --seeds.")
+        raise InputError("There is nothing to train: give values of --algos, of --c or --kl-budgets, and of --seeds.")
     return points
 
 
@@ -184,7 +182,7 @@ def _train_config(point: Point, config: FrontierConfig) -> TrainConfig[Any]:
 
 
 def _setting(config: FrontierConfig) -> dict[str, Any]:
-    """Return what all points of a sweep have in common."""
+    """Return the part of a record that all points of a sweep share."""
     return {name: asdict(config)[name] for name in ("reward", "total_timesteps", "compositions")}
 
 
@@ -197,7 +195,7 @@ def _of(records: Iterable[dict[str, Any]], metric: str) -> list[float]:
 
 
 def _read(path: Path, otherwise: Any) -> Any:
-    """Return the JSON in the file `path`, or `otherwise` if there is none."""
+    """Return the JSON in the file `path`, `otherwise` if there is no file."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""What c becomes while learning: on a schedule, or held so that the policy stays within a budget.
+"""KL control by dual ascent: c adapted to hold a KL budget or an entropy floor; and c annealed on a schedule.
 
-c divides the rules' reward, so it is what a nat of KL costs in rules. Shapes: N environments.
+c divides the rules' reward, so it is the price of a nat of KL in units of r_MT. Shapes: N environments.
 """
 
 from math import exp
@@ -12,18 +12,18 @@ from stable_baselines3.common.callbacks import BaseCallback
 from agents.runs.config import TrainConfig
 from melody_env import RewardProfile
 
-_SMALLEST, _LARGEST = 0.01, 100.0
+_MIN_C, _MAX_C = 0.01, 100.0
 
 
-class _ControlCallback(BaseCallback):
-    """Sets c of the environment, and logs it."""
+class _CCallback(BaseCallback):
+    """Access to c of the environment, with logging."""
 
     def c(self) -> float:
-        """Return what it is now."""
+        """Return the current c."""
         return self.training_env.get_attr("c")[0]
 
     def set_c(self, c: float) -> None:
-        """Set it."""
+        """Set c, and log it."""
         self.training_env.set_attr("c", c)
         self.logger.record("train/c", c)
 
@@ -31,8 +31,8 @@ class _ControlCallback(BaseCallback):
         return True
 
 
-class AnnealCallback(_ControlCallback):
-    """Let c go from `first` to `last` in equal ratios over the first `fraction` of the training."""
+class AnnealCallback(_CCallback):
+    """Geometric annealing of c from `first` to `last` over the first `fraction` of the training."""
 
     def __init__(self, first: float, last: float, fraction: float):
         super().__init__()
@@ -45,11 +45,11 @@ class AnnealCallback(_ControlCallback):
         self.set_c(self.first * self.ratio ** min(progress / self.fraction, 1))
 
 
-class _DualCallback(_ControlCallback):
-    """Measures the policy that acts on the pieces that a rollout ends, and takes a step on log c after it.
+class _DualAscentCallback(_CCallback):
+    """Dual ascent: after each rollout a step on log c, by log policy and log p of the pieces that ended in it.
 
     The algorithm reports `log_policy` [N] of its actions, the environment a piece's log p in its last info. The sums
-    over pieces in progress stand on the model, so that they are saved and restored with it.
+    over pieces in progress are stored on the model, so that they are saved and restored with it.
     """
 
     def _on_training_start(self) -> None:
@@ -69,23 +69,24 @@ class _DualCallback(_ControlCallback):
 
     def _on_rollout_end(self) -> None:
         if self._log_policy:
-            self.control(float(np.mean(self._log_policy)), float(np.mean(self._log_prior)))
+            self.adapt(float(np.mean(self._log_policy)), float(np.mean(self._log_prior)))
             self._log_policy.clear()
             self._log_prior.clear()
 
-    def step(self, size: float, at_least: float) -> None:
-        """Add `size`, 1/4 at the most, to log c, within bounds."""
-        self.set_c(float(np.clip(self.c() * exp(np.clip(size, -0.25, 0.25)), at_least, _LARGEST)))
+    def step(self, size: float, minimum: float) -> None:
+        """Add `size`, clipped to 1/4 either way, to log c; keep c between `minimum` and 100."""
+        self.set_c(float(np.clip(self.c() * exp(np.clip(size, -0.25, 0.25)), minimum, _MAX_C)))
 
-    def control(self, log_policy: float, log_prior: float) -> None:
-        """Adapt c, given means over pieces of the log-likelihoods, in nats."""
+    def adapt(self, log_policy: float, log_prior: float) -> None:
+        """Adapt c, given the means over pieces of log policy and log p, in nats."""
         raise NotImplementedError
 
 
-class KLBudgetCallback(_DualCallback):
-    """Adapt c so that a piece's KL from the Note RNN is `budget` nats: dual ascent on log c.
+class KLBudgetCallback(_DualAscentCallback):
+    """KL control by dual ascent on log c: hold a piece's KL from the Note RNN at `budget` nats.
 
-    Less than the budget lets the rules count more. `rate` is the step for a KL that is off by the whole budget.
+    A KL below the budget lowers c, so that the rules count more. `rate` is the step for a KL that is off by the whole
+    budget.
     """
 
     def __init__(self, budget: float, rate: float = 0.1):
@@ -93,35 +94,35 @@ class KLBudgetCallback(_DualCallback):
         self.budget = budget
         self.rate = rate
 
-    def control(self, log_policy: float, log_prior: float) -> None:
-        """Take a step towards the budget."""
+    def adapt(self, log_policy: float, log_prior: float) -> None:
+        """Raise c if KL is above the budget, else lower it."""
         kl = log_policy - log_prior
         self.logger.record("train/kl", kl)
-        self.step(self.rate * (kl / self.budget - 1), at_least=_SMALLEST)
+        self.step(self.rate * (kl / self.budget - 1), minimum=_MIN_C)
 
 
-class EntropyFloorCallback(_DualCallback):
-    """Raise c, above the `c` that is wanted, as long as the policy's entropy per step is below `floor` nats.
+class EntropyFloorCallback(_DualAscentCallback):
+    """Entropy control by dual ascent on log c: raise c while the policy's entropy per step is below `floor` nats.
 
-    `length` is that of a piece in steps; `rate` is the step for an entropy of 0.
+    It never lowers c below `c`. `length` is that of a piece in steps; `rate` is the step for an entropy of 0.
     """
 
     def __init__(self, floor: float, c: float, length: int, rate: float = 0.1):
         super().__init__()
         self.floor = floor
-        self.wanted = c
+        self.minimum = c
         self.length = length
         self.rate = rate
 
-    def control(self, log_policy: float, log_prior: float) -> None:
-        """Take a step towards the floor, or back to where c was."""
+    def adapt(self, log_policy: float, log_prior: float) -> None:
+        """Raise c if entropy is below the floor, else lower it towards its minimum."""
         entropy = -log_policy / self.length
         self.logger.record("train/entropy", entropy)
-        self.step(self.rate * (1 - entropy / self.floor), at_least=self.wanted)
+        self.step(self.rate * (1 - entropy / self.floor), minimum=self.minimum)
 
 
-def controls(config: TrainConfig[Any], profile: RewardProfile) -> list[BaseCallback]:
-    """Return the callbacks that set c of the `profile` as `config` says; none where c stays as it is."""
+def kl_control_callbacks(config: TrainConfig[Any], profile: RewardProfile) -> list[BaseCallback]:
+    """Return the callbacks that change c of the `profile` in training, as configured; none for a constant c."""
     if config.kl_budget is not None:
         return [KLBudgetCallback(config.kl_budget)]
     if config.entropy_floor is not None:

@@ -1,4 +1,4 @@
-"""Training as a library: what the command does before it compares the agent with the Note RNN that it was."""
+"""Training of an agent by a configuration, into a run's folder."""
 
 import time
 from dataclasses import asdict
@@ -17,30 +17,30 @@ from agents.runs.config import TrainConfig
 from agents.runs.presets import algorithm_class
 from agents.runs.run_directory import RunDirectory
 from agents.training.callbacks import EvaluationCallback, ProgressCallback, SaveCallback
-from agents.training.collapse import CollapseWatch
-from agents.training.kl_control import controls
+from agents.training.collapse import CollapseMonitor
+from agents.training.kl_control import kl_control_callbacks
 from melody_env import EnvironmentSpec, MelodyVecEnv, RuleError, Setting
 from note_rnn import Progress, Tokens, held_out_openings, transposed, weights_checksum
 from note_rnn.common.command_line import train_command
 
 
-class Trained(NamedTuple):
-    """What a training has come to."""
+class TrainingResult(NamedTuple):
+    """The trained model, and the run it is saved in."""
 
     model: BaseAlgorithm
     config: TrainConfig[Any]
-    """As it was used: that of the run, if the run went on."""
+    """The configuration used: that of the run, if it was resumed."""
     run: RunDirectory
     environment: EnvironmentSpec
-    is_whole: bool
-    """False if it was stopped, and saved, before the end."""
+    completed: bool
+    """False if the training was stopped, and saved, before its end."""
 
 
-def train_run(config: TrainConfig[Any]) -> Trained:
-    """Train as `config` says, or go on with a run, and save everything in its folder.
+def train_run(config: TrainConfig[Any]) -> TrainingResult:
+    """Train by `config`, or resume its run, and save everything in the run's folder.
 
-    Raises InputError for what cannot be used, before anything is written, RuleError for a rule that fails while
-    training, with all saved.
+    Raises InputError for an invalid configuration, before anything is written, and RuleError for a rule that fails in
+    training, after saving the run.
     """
     run = RunDirectory.open(config.resume) if config.resume else None
     if run is not None:
@@ -54,8 +54,8 @@ def train_run(config: TrainConfig[Any]) -> Trained:
         run = _create_run(config, environment)
     else:
         model = run.restore(partial(load_agent, kind=algorithm_class(config.algo), device=config.device))
-    print(f"{'Going on with' if model.num_timesteps else 'Training in'} {run.path}")
-    return Trained(model, config, run, environment, _learn(model, config, run, environment))
+    print(f"{'Resuming' if model.num_timesteps else 'Training in'} {run.path}")
+    return TrainingResult(model, config, run, environment, _learn(model, config, run, environment))
 
 
 def _create_run(config: TrainConfig[Any], environment: EnvironmentSpec) -> RunDirectory:
@@ -69,7 +69,7 @@ def _create_run(config: TrainConfig[Any], environment: EnvironmentSpec) -> RunDi
 
 
 def human_tunes(setting: Setting) -> Tokens | None:
-    """Return openings [N, T] of held-out tunes in the key and range of `setting`; None if none are at hand."""
+    """Return openings [N, T] of held-out human tunes in the key and range of `setting`; None if none are available."""
     tunes = held_out_openings(setting.steps)
     if tunes is None:
         return None
@@ -79,9 +79,9 @@ def human_tunes(setting: Setting) -> Tokens | None:
 
 
 def _logger(run: RunDirectory, steps: int) -> Logger:
-    """Return a logger to TensorBoard for a run that begins or goes on after `steps` steps.
+    """Return a TensorBoard logger for a run that starts, or is resumed, after `steps` steps.
 
-    What a killed run logged after its newest checkpoint is marked as void: it will be logged again.
+    Events that a killed run logged after its newest checkpoint are marked as void: they will be logged again.
     """
     tensorboard = TensorBoardOutputFormat(str(run.path))
     start = Event(step=steps + 1, session_log=SessionLog(status=SessionLog.START))
@@ -91,31 +91,31 @@ def _logger(run: RunDirectory, steps: int) -> Logger:
 
 
 def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, environment: EnvironmentSpec) -> bool:
-    """Train `model` to the end and save it; return False if it was stopped, and saved, before."""
+    """Train `model` to the end and save it; return False if it was stopped, and saved, before the end."""
     model.set_logger(_logger(run, model.num_timesteps))
     save = SaveCallback(config.total_timesteps // config.checkpoints, run.save)
     with Progress(config.total_timesteps, config.algo, "steps", done=model.num_timesteps) as progress:
-        watch = CollapseWatch(config.on_collapse, progress.write)
+        monitor = CollapseMonitor(config.on_collapse, progress.write)
         callbacks: list[BaseCallback] = [
             save,
             EvaluationCallback(
                 config.total_timesteps // config.evaluations,
                 environment,
                 human_tunes=human_tunes(environment.setting),
-                watch=watch,
-                tell=progress.note,
+                monitor=monitor,
+                report=progress.note,
             ),
             ProgressCallback(progress),
-            *controls(config, environment.profile),
+            *kl_control_callbacks(config, environment.profile),
         ]
-        left = max(config.total_timesteps - model.num_timesteps, 0)
+        remaining = max(config.total_timesteps - model.num_timesteps, 0)
         try:
-            model.learn(left, callbacks, log_interval=None, reset_num_timesteps=False)  # type: ignore[arg-type]
+            model.learn(remaining, callbacks, log_interval=None, reset_num_timesteps=False)  # type: ignore[arg-type]
         except RuleError as error:
-            model._last_obs = None  # so that it goes on with new pieces
+            model._last_obs = None  # so that a resumed run starts new pieces
             run.save(model)
             raise RuleError(
-                f"{error} All is saved; mend it and go on: {train_command()} --resume {run.path}"
+                f"{error} The run is saved: correct the rule, then resume with {train_command()} --resume {run.path}"
             ) from error
     if not save.stopped:
         run.save(model)

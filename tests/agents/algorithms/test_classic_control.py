@@ -162,7 +162,7 @@ CARTPOLE = {
         "gradient_steps": 8,
         "exploration_fraction": 0.2,
         "exploration_final_eps": 0.02,
-        "linear_beyond": 1.0,
+        "huber_delta": 1.0,
     },
     "psi": {
         "total_timesteps": 100_000,
@@ -175,7 +175,7 @@ CARTPOLE = {
         "train_freq": 64,
         "gradient_steps": 8,
         "exploration": "boltzmann",
-        "linear_beyond": 10.0,
+        "huber_delta": 10.0,
     },
 }
 

@@ -7,7 +7,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.envs import IdentityEnv
 
 from agents import RecurrentDQN
-from agents.algorithms.objectives import FORBIDDEN
+from agents.algorithms.objectives import MASKED_LOGIT
 
 
 class ThreeSteps(IdentityEnv):
@@ -33,7 +33,7 @@ def test_an_exploring_action_is_any_and_any_allowed_one_where_some_are_forbidden
     model = make_model()
     model.action_space = spaces.Discrete(4)
     model.exploration_rate = 0.6
-    logits = np.tile(np.array([1, 3, 2, FORBIDDEN], dtype=np.float32), (6_000, 1))
+    logits = np.tile(np.array([1, 3, 2, MASKED_LOGIT], dtype=np.float32), (6_000, 1))
     shares = np.bincount(model._explore(logits), minlength=4) / 6_000
     np.testing.assert_allclose(shares, [0.15, 0.4 + 0.15, 0.15, 0.15], atol=0.02)
     model.masked = True

@@ -219,12 +219,12 @@ def error_by_hand(error: float, beyond: float | None) -> tuple[float, float]:
     [
         {},
         {"double_q": False},
-        {"linear_beyond": 0.7},
+        {"huber_delta": 0.7},
         {"return_lambda": 0.0, "forbids": False},
         {"tau": 1.0},
         {"objective": "psi"},
         {"objective": "psi", "dueling": True},
-        {"objective": "psi", "forbids": False, "linear_beyond": 1.5},
+        {"objective": "psi", "forbids": False, "huber_delta": 1.5},
         {"objective": "g"},
         {"objective": "g", "dueling": True, "max_grad_norm": 0.3},
         {"objective": "g", "forbids": False, "tau": 1.0, "gamma": 0.5},
@@ -233,7 +233,7 @@ def error_by_hand(error: float, beyond: float | None) -> tuple[float, float]:
 )
 def test_q_learning(changes):
     learned = {"objective": "q", "double_q": True, "return_lambda": 0.6, "gamma": 0.8}
-    stepped = {"linear_beyond": None, "tau": 0.25, "max_grad_norm": 1e9}
+    stepped = {"huber_delta": None, "tau": 0.25, "max_grad_norm": 1e9}
     network = {"dueling": False, "forbids": True}
     for settings in (learned, stepped, network):
         settings |= {name: value for name, value in changes.items() if name in settings}
@@ -257,7 +257,7 @@ def test_q_learning(changes):
             returns = returns_by_hand(played, ours, theirs, **learned)
             by_scores = np.zeros_like(ours)
             for step, action in enumerate(played.actions):
-                error, slope = error_by_hand(ours[step, action] - returns[step], stepped["linear_beyond"])
+                error, slope = error_by_hand(ours[step, action] - returns[step], stepped["huber_delta"])
                 loss += error / steps
                 by_scores[step, action] = slope / steps
             derivatives.append((scores, by_scores))

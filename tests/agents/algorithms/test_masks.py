@@ -7,7 +7,7 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3 import DQN
 
 from agents import PPOKL, RecurrentDQN, compose_pieces
-from agents.algorithms.objectives import FORBIDDEN, double_q_value, dueling_scores, max_q_value, soft_value
+from agents.algorithms.objectives import MASKED_LOGIT, double_q_value, dueling_scores, max_q_value, soft_value
 from agents.composing.players import NoteRNNPlayer, agent_player
 from melody_env import EnvironmentSpec, MelodyVecEnv, NamedMask, RewardProfile, WeightedRule
 from note_rnn.common.categorical import draw
@@ -84,7 +84,7 @@ def test_values_count_allowed_actions_alone():
     torch.manual_seed(0)
     scores, target = torch.randn(2, 5, 38) * 3
     allowed = torch.rand(5, 38) < 0.3
-    penalty = torch.where(allowed, 0.0, FORBIDDEN)
+    penalty = torch.where(allowed, 0.0, MASKED_LOGIT)
     for row in range(5):
         among = allowed[row]
         assert soft_value(scores, penalty)[row] == pytest.approx(scores[row, among].logsumexp(-1).item(), rel=1e-5)
@@ -105,7 +105,7 @@ def test_the_loss_has_a_finite_gradient(env):
     model = make("psi dueling", env, train_freq=6)
     model.learn(48)
     batch = model.episodes.sample_episodes(4, np.random.default_rng(0))
-    assert (batch.log_base[:, :, torch.from_numpy(~ALLOWED)] == FORBIDDEN).all()
+    assert (batch.log_base[:, :, torch.from_numpy(~ALLOWED)] == MASKED_LOGIT).all()
     model.loss(batch).backward()
     assert all(torch.isfinite(weights.grad).all() for weights in model.policy.network.parameters())
 

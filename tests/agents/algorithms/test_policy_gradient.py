@@ -5,7 +5,12 @@ from math import log, sqrt
 import pytest
 import torch
 
-from agents.algorithms.policy_gradient import clipped_surrogate, leave_one_out, normalized_by_step, reward_to_go
+from agents.algorithms.policy_gradient import (
+    clipped_surrogate,
+    leave_one_out_advantages,
+    normalized_by_step,
+    reward_to_go,
+)
 
 # Three episodes of three steps; the last ends after the first step.
 R = torch.tensor([[1.0, 0.0, 5.0], [2.0, 4.0, 99.0], [4.0, 8.0, 99.0]])
@@ -21,7 +26,7 @@ def test_baseline_is_the_mean_of_the_others_that_still_go_on():
     returns = torch.tensor([[1.0, 2.0, 6.0], [3.0, 7.0, 99.0], [5.0, 99.0, 99.0]])
     mask = torch.tensor([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
     expected = [[1 - 4.0, 2 - 3.5, 6 - 1.5], [3 - 7.0, 7 - 3.0, 0.0], [0.0, 0.0, 0.0]]
-    torch.testing.assert_close(leave_one_out(returns, mask), torch.tensor(expected))
+    torch.testing.assert_close(leave_one_out_advantages(returns, mask), torch.tensor(expected))
 
 
 def test_every_step_counts_as_much_whatever_its_spread():

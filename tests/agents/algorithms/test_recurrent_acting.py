@@ -10,7 +10,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents import PPOKL, RecurrentDQN
-from agents.algorithms.objectives import FORBIDDEN
+from agents.algorithms.objectives import MASKED_LOGIT
 from agents.algorithms.recurrent_acting import prior_arguments
 from melody_env import MelodyVecEnv, NamedMask, RewardProfile, WeightedRule
 from note_rnn import NoteRNN
@@ -123,7 +123,7 @@ def test_masks_count_unless_the_environment_says_that_it_forbids_nothing(kind, f
     assert set(batch.actions[1].tolist()) == ({1} if masked else {0, 1})
     assert set(batch.actions[2].tolist()) == {0, 1}
     if masked:
-        assert batch.log_base[:3, 0].tolist() == [[0, 0], [FORBIDDEN, 0], [0, 0]]
+        assert batch.log_base[:3, 0].tolist() == [[0, 0], [MASKED_LOGIT, 0], [0, 0]]
         assert batch.log_policy[1].tolist() == [0.0] * 40
 
 

@@ -230,7 +230,7 @@ def test_soft_objectives_learn_what_needs_memory(objective):
 
 def test_gru_and_dueling_learn_what_needs_memory():
     policy = {"lstm_hidden_size": 16, "cell": "gru", "dueling": True, "net_arch": [16]}
-    model = make_model(policy_kwargs=policy, return_lambda=0.5, linear_beyond=1.0).learn(12_000)
+    model = make_model(policy_kwargs=policy, return_lambda=0.5, huber_delta=1.0).learn(12_000)
     assert evaluate_policy(model, model.get_env(), n_eval_episodes=40)[0] == 1.0
 
 

@@ -48,7 +48,7 @@ def test_a_note_rnn_plays_as_it_is_in_any_environment_and_refuses_a_strength(env
     for player in (composer.player(), composer.player(environment.changed(key="G", length=99), strength=1)):
         assert isinstance(player, NoteRNNPlayer)
     for strength in (0.0, 0.5, 2.0):
-        with pytest.raises(InputError, match="--strength is for agents: a Note RNN has learned nothing beyond itself"):
+        with pytest.raises(InputError, match="--strength is for agents only: leave it out to compose with a Note RNN"):
             composer.player(strength=strength)
 
 
@@ -67,7 +67,7 @@ def test_an_agent_is_transposed_by_what_lies_between_the_two_keys(agent, environ
 
 
 def test_an_agent_has_no_player_for_pieces_longer_than_it_was_trained_for(agent, environment):
-    sentence = "at most 12 steps and cannot compose 13: give a shorter length, or train an agent for the longer one"
+    sentence = "at most 12 steps and cannot compose 13: give a shorter length, or train an agent for longer pieces"
     with pytest.raises(InputError, match=sentence):
         agent.player(environment.changed(length=LENGTH + 1))
     for length in (LENGTH, LENGTH - 1):

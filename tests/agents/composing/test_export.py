@@ -237,7 +237,7 @@ def test_a_moved_agent_is_named_and_another_one_refused(agent, small_prior_file,
     with torch.no_grad():
         learned.policy.network.head.logits.bias[0] += 1e-3
     learned.save("learned.zip")
-    with pytest.raises(InputError, match="or has learned since"):
+    with pytest.raises(InputError, match="or was trained further"):
         compose_files(ComposeConfig("learned.zip", sidecar=Path("one.json")))
     compose_files(ComposeConfig("moved.zip", sidecar=Path("one.json")))
     assert [path.read_bytes() for path in files] == before
@@ -254,7 +254,7 @@ def test_a_melody_that_would_come_out_otherwise_is_not_written(small_prior_file,
     compose_files(ComposeConfig(str(small_prior_file), Path("one.mid")))
     record = json.loads(Path("one.json").read_text())
     Path("one.json").write_text(json.dumps(record | {"tokens": [1, *record["tokens"]]}))
-    with pytest.raises(InputError, match="comes out otherwise"):
+    with pytest.raises(InputError, match="cannot be reproduced"):
         compose_files(ComposeConfig(sidecar=Path("one.json"), out=Path("two")))
     assert not Path("two.mid").exists()
 
@@ -262,18 +262,18 @@ def test_a_melody_that_would_come_out_otherwise_is_not_written(small_prior_file,
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ([], "Name the folder of a run"),
+        ([], "Give a model to compose with, such as the folder of a run"),
         (["default", "--strength", "0.5"], "--strength is for agents"),
-        (["default", "--strength", "-1"], "--strength must be a number from 0 on, not -1.0."),
-        (["default", "--diverse"], "--diverse needs pieces to choose from"),
+        (["default", "--strength", "-1"], "--strength must be a number of at least 0, not -1.0."),
+        (["default", "--diverse"], "--diverse needs candidates to select from"),
         (["default", "--best-of", "0"], "--n and --best-of must be at least 1"),
         (["default", "--n", "0"], "--n and --best-of must be at least 1"),
         (["default", "--temperature", "0"], "--temperature above 0"),
         (["default", "--out", "melody.mp3"], "--out must end in .mid, .musicxml, .abc, .wav, .png or have no suffix"),
-        (["--from", "nowhere.json"], "nowhere.json is no record of a melody"),
+        (["--from", "nowhere.json"], "nowhere.json is not the record of a composed melody"),
     ],
 )
-def test_bad_input_is_told_in_a_sentence(arguments, told, in_folder, monkeypatch, capsys):
+def test_bad_input_is_reported_in_a_sentence(arguments, told, in_folder, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["compose", *arguments])
     with pytest.raises(SystemExit) as exit_info:
         runpy.run_module("agents.compose", run_name="__main__")

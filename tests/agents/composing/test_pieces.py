@@ -11,7 +11,7 @@ from agents import PPOKL, RecurrentDQN, compose, compose_pieces
 from agents.composing.composers import Agent, load_agent, load_composer
 from agents.composing.pieces import log_likelihood
 from agents.composing.players import NoteRNNPlayer, agent_player
-from agents.composing.selection import good_and_various
+from agents.composing.selection import good_and_diverse
 from agents.evaluation.metrics import learning_metrics, table_metrics
 from agents.evaluation.table import metrics_table
 from melody_env import EnvironmentSpec, MelodyVecEnv, NamedMask, load_profile, score_melodies
@@ -43,7 +43,7 @@ def test_sums_are_those_of_the_scored_melodies(small_prior):
     np.testing.assert_allclose(pieces.finished.music_theory, scores.music_theory.sum(1), atol=1e-9)
     for name, values in scores.rules.items():
         np.testing.assert_allclose(pieces.finished.rules[name], values.sum(1), atol=1e-9)
-    heard = np.concatenate([pieces.primers[:, None], pieces.melodies], axis=1)
+    heard = np.concatenate([pieces.priming_tokens[:, None], pieces.melodies], axis=1)
     log_probs = small_prior.log_probs(heard[:, :-1]).gather(-1, torch.from_numpy(heard[:, 1:, None]))
     np.testing.assert_allclose(pieces.finished.log_prob, log_probs.sum((1, 2)), rtol=1e-5)
 
@@ -56,7 +56,7 @@ def test_probabilities_entropy_and_kl_belong_together(small_prior, agent, enviro
     assert chances.shape == (40, 12, 38)
     np.testing.assert_allclose(chances.sum(-1), 1, rtol=1e-6)
     np.testing.assert_allclose(pieces.entropy, -(chances * np.log(chances)).sum(-1).mean(1), rtol=1e-6)
-    heard = np.concatenate([pieces.primers[:, None], pieces.melodies[:, :-1]], axis=1)
+    heard = np.concatenate([pieces.priming_tokens[:, None], pieces.melodies[:, :-1]], axis=1)
     prior = small_prior.log_probs(heard).numpy()
     np.testing.assert_allclose(pieces.kl, (chances * (np.log(chances) - prior)).sum((1, 2)), rtol=1e-4)
     with torch.no_grad():
@@ -108,7 +108,7 @@ def test_the_seed_decides_the_priming_tokens_and_what_follows_in_every_batch(sma
 
     def composed(n, seed):
         pieces = compose_pieces(NoteRNNPlayer(), n, seed, environment)
-        return np.concatenate([pieces.primers[:, None], pieces.melodies], axis=1)
+        return np.concatenate([pieces.priming_tokens[:, None], pieces.melodies], axis=1)
 
     whole = composed(50, 3)
     np.testing.assert_array_equal(composed(50, 3), whole)
@@ -128,12 +128,12 @@ def test_what_is_summed_belongs_to_its_piece_in_every_batch(small_prior, agent, 
     scores = score_melodies(pieces.melodies)
     np.testing.assert_allclose(pieces.finished.music_theory, scores.music_theory.sum(1), atol=1e-9)
     np.testing.assert_allclose(pieces.finished.rules["motif"], scores.rules["motif"].sum(1), atol=1e-9)
-    log_prob = small_prior.log_prob(pieces.melodies, pieces.primers).sum(1).numpy()
+    log_prob = small_prior.log_prob(pieces.melodies, pieces.priming_tokens).sum(1).numpy()
     np.testing.assert_allclose(pieces.finished.log_prob, log_prob, rtol=1e-5)
     np.testing.assert_allclose(pieces.finished.returns, log_prob + scores.music_theory.sum(1) / 0.5, rtol=1e-5)
     chances = pieces.steps.probabilities
     np.testing.assert_allclose(pieces.entropy[:6], -(chances * np.log(chances)).sum(-1).mean(1), rtol=1e-5)
-    heard = np.concatenate([pieces.primers[:, None], pieces.melodies[:, :-1]], axis=1)[:6]
+    heard = np.concatenate([pieces.priming_tokens[:, None], pieces.melodies[:, :-1]], axis=1)[:6]
     kl = chances * (np.log(chances) - small_prior.log_probs(heard).numpy())
     np.testing.assert_allclose(pieces.kl[:6], kl.sum((1, 2)), rtol=1e-4)
 
@@ -149,7 +149,7 @@ def test_steps_of_retained_pieces_are_what_the_melodies_score_and_the_prior_give
     for name, values in scores.rules.items():
         np.testing.assert_allclose(steps.rules[name], values, atol=1e-9)
     np.testing.assert_allclose(steps.music_theory, scores.music_theory, atol=1e-9)
-    log_prob = environment.prior_in_key.log_prob(melodies, pieces.primers[:6]).numpy()
+    log_prob = environment.prior_in_key.log_prob(melodies, pieces.priming_tokens[:6]).numpy()
     np.testing.assert_allclose(steps.log_prob, log_prob, rtol=1e-5, atol=1e-6)
     chosen = np.take_along_axis(steps.probabilities, melodies[..., None], -1)[..., 0]
     assert steps.probabilities.shape == (6, 24, 38)
@@ -175,9 +175,9 @@ def test_batches_are_joined_in_order_and_counted(small_prior):
 
 def test_primers_are_random_notes_or_nothing(small_prior):
     environment = EnvironmentSpec.of(prior=small_prior, length=2)
-    random = compose_pieces(NoteRNNPlayer(), 400, 0, environment).primers
+    random = compose_pieces(NoteRNNPlayer(), 400, 0, environment).priming_tokens
     assert set(random.tolist()) == set(range(38))
-    nothing = compose_pieces(NoteRNNPlayer(), 5, 0, environment.changed(priming="none")).primers
+    nothing = compose_pieces(NoteRNNPlayer(), 5, 0, environment.changed(priming="none")).priming_tokens
     assert nothing.tolist() == [1] * 5
 
 
@@ -269,7 +269,7 @@ def test_the_kept_pieces_have_the_highest_rewards(small_prior, environment):
     rewards = pieces.finished.log_prob + pieces.finished.music_theory / 0.5
     best = [4 * group + int(rewards[4 * group : 4 * group + 4].argmax()) for group in range(10)]
     np.testing.assert_array_equal(compose(small_prior, 10, 1, length=12, best_of=4), pieces.melodies[best])
-    various = good_and_various(pieces.melodies, rewards, 10)
+    various = good_and_diverse(pieces.melodies, rewards, 10)
     melodies = compose(small_prior, 10, 1, length=12, best_of=4, diverse=True)
     np.testing.assert_array_equal(melodies, pieces.melodies[various])
 
@@ -302,7 +302,7 @@ def test_a_run_composes_with_its_newest_agent_as_it_was_trained(small_runs, tmp_
 
 
 def test_nothing_to_load_is_told():
-    with pytest.raises(CheckpointError, match="nowhere is no run's folder, no saved agent"):
+    with pytest.raises(CheckpointError, match="nowhere is not a run's folder, a saved agent"):
         compose("nowhere", 1)
 
 

@@ -76,7 +76,7 @@ def model(small_prior):
 
 def tokens_before(pieces):
     """The token [N, T] before each token of `pieces`."""
-    return np.concatenate([pieces.primers[:, None], pieces.melodies[:, :-1]], axis=1)
+    return np.concatenate([pieces.priming_tokens[:, None], pieces.melodies[:, :-1]], axis=1)
 
 
 def observed(kind, pieces):
@@ -216,5 +216,5 @@ def test_a_primer_is_what_an_agent_remembers_first_in_any_key(kind, model, small
     before[:, :, 0] = np.array(primer[:-1])[:, None]
     in_c = moved(np.concatenate([before, seen]), -2)
     expected = log_policy(model(kind), in_c, log_p_after(in_c[..., 0].T, small_prior))[len(primer) - 1 :]
-    assert pieces.primers.tolist() == [23] * N
+    assert pieces.priming_tokens.tolist() == [23] * N
     np.testing.assert_allclose(log_probabilities[..., transposed(np.arange(38), 2)], expected, atol=1e-3)

@@ -128,13 +128,13 @@ def test_the_command_goes_on_from_a_file(small_prior_file, tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--fixed", "C4"], "--fixed must be such as 0=C4 16=21, not 'C4'."),
+        (["--fixed", "C4"], "--fixed takes step=note, as in 0=C4 16=21, not 'C4'."),
         (["--fixed", "0=H4"], "'H4' is not a token"),
         (["--fixed", "99=C4"], "A fixed token must be at a step 0..31 of the piece, not at 99."),
         (["--primer", "nowhere.mid"], "There is no file nowhere.mid"),
     ],
 )
-def test_bad_input_is_told_in_a_sentence(arguments, told, small_prior_file, tmp_path, monkeypatch, capsys):
+def test_bad_input_is_reported_in_a_sentence(arguments, told, small_prior_file, tmp_path, monkeypatch, capsys):
     assert command(monkeypatch, small_prior_file, "--out", tmp_path / "x.mid", *arguments) == 2
     assert told in capsys.readouterr().err
     assert not (tmp_path / "x.mid").exists()

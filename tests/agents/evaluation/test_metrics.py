@@ -216,7 +216,7 @@ def test_an_agent_is_evaluated_beside_its_note_rnn_and_the_human_tunes_of_its_se
         assert len(pieces[name].steps.probabilities) == 3
         assert columns[name] == pytest.approx(table_metrics(expected, human), nan_ok=True)
     assert columns["Human"] == pytest.approx(human_metrics(human, environment.prior), nan_ok=True)
-    np.testing.assert_array_equal(pieces["agent"].primers, pieces["Note RNN"].primers)
+    np.testing.assert_array_equal(pieces["agent"].priming_tokens, pieces["Note RNN"].priming_tokens)
     assert columns["agent"]["kl"] > 0.1 > 1e-5 > abs(columns["Note RNN"]["kl"])
 
 

@@ -66,7 +66,7 @@ def pieces(waltz):
 def test_likelihoods_are_those_of_the_melody_transposed_to_c(pieces, waltz, prior):
     cards = piece_cards(pieces, waltz.profile)
     assert len(cards) == 3
-    melodies, primers = pieces.melodies[:3], pieces.primers[:3]
+    melodies, primers = pieces.melodies[:3], pieces.priming_tokens[:3]
     by_prior = log_probs_in_c(prior, melodies, primers)
     squared = np.exp(2 * by_prior)
     by_policy = squared / squared.sum(-1, keepdims=True)

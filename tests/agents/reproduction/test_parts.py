@@ -158,7 +158,7 @@ def test_a_curve_has_the_note_rnn_at_0_and_then_each_checkpoint(trained, config)
         }
         for name, figure in expected.items():
             assert row[name] == pytest.approx(figure, rel=1e-4, abs=1e-5)
-        inputs = np.concatenate([pieces.primers[:, None], pieces.melodies[:, :-1]], axis=1)
+        inputs = np.concatenate([pieces.priming_tokens[:, None], pieces.melodies[:, :-1]], axis=1)
         last = environment.prior.log_probs(inputs).numpy()[:, -1]
         likely = np.take_along_axis(last, pieces.melodies[:, -1:], -1).mean()
         assert row["last_log_prob"] == pytest.approx(likely, rel=1e-4)

@@ -69,7 +69,7 @@ def available_tunes():
             patch.setattr(module, "training_tunes", lambda setting: list(HUMAN[:20]))
         patch.setattr(reproduction, "QUICK", reproduction.QUICK._replace(checkpoints=2))
         patch.setattr(reproduction_parts, "PIECES", 8)
-        patch.setattr(callbacks, "show_pieces", lambda *arguments: None)
+        patch.setattr(callbacks, "log_pieces", lambda *arguments: None)
         yield
 
 

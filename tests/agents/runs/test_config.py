@@ -20,7 +20,7 @@ def test_nothing_given_is_q_with_its_defaults():
 
 
 @pytest.mark.parametrize(("algo", "preset"), PRESETS)
-def test_every_preset_can_be_asked_for_and_arguments_override_it(algo, preset):
+def test_every_preset_can_be_requested_and_arguments_override_it(algo, preset):
     config = TrainConfig.parse(["--algo", algo, "--preset", preset, "--seed", "3", "--learning-rate", "0.5"])
     config.environment()
     assert (config.algo, config.preset, config.seed, config.agent.learning_rate) == (algo, preset, 3, 0.5)
@@ -39,19 +39,19 @@ def test_the_c_of_a_preset_goes_with_its_reward(algo):
 
 
 @pytest.mark.parametrize("algo", ["psi", "ppo_kl"])
-def test_peoples_preset_is_undiscounted_since_its_optimum_is_a_distribution(algo):
+def test_preset_people_is_undiscounted_since_its_optimum_is_a_distribution(algo):
     config = TrainConfig.of(algo, "people")
     profile = config.environment().profile
     assert (profile.name, profile.c, config.agent.gamma) == ("matched", 1.0, 1.0)
 
 
 @pytest.mark.parametrize("algo", BASELINES)
-def test_what_the_paper_has_not_is_no_preset(algo):
+def test_baselines_have_no_preset_of_the_paper(algo):
     with pytest.raises(InputError, match=f"--algo {algo} has no preset 'paper'"):
         TrainConfig.parse(["--algo", algo, "--preset", "paper"])
 
 
-def test_settings_of_another_algorithm_are_unknown():
+def test_hyperparameters_of_another_algorithm_are_unknown():
     with pytest.raises(InputError, match="There is no option --clip-range"):
         TrainConfig.parse(["--algo", "q", "--clip-range", "0.1"])
 
@@ -87,7 +87,7 @@ def test_refrain_is_varied_with_a_limit_to_what_repeated_motifs_pay():
     assert [rule.parameters for rule in refrain.rules if rule.name == "repeated_motif"] == [{"most": 2.5}]
 
 
-def test_an_agent_of_preset_lookback_looks_back():
+def test_preset_lookback_has_lookback_features_and_a_skip_connection():
     config = TrainConfig.parse(["--algo", "ppo_kl", "--preset", "lookback", "--reward", "unique_extremes"])
     assert (config.observation, config.agent.skip_connection, config.c) == ("lookback", True, None)
     env = MelodyVecEnv(2, **config.environment().arguments)
@@ -100,6 +100,15 @@ def test_a_record_gives_the_configuration_again(algo):
     config = TrainConfig.of(algo, seed=5, gamma=0.25)
     record = json.loads(json.dumps({"config": {**asdict(config), "from_a_later_version": 1}}))
     assert TrainConfig.saved(record) == config
+
+
+def test_a_record_of_version_0_1_gives_the_huber_delta_that_it_calls_linear_beyond():
+    config = TrainConfig.of("psi", huber_delta=2.5)
+    saved = asdict(config)
+    saved["agent"]["linear_beyond"] = saved["agent"].pop("huber_delta")
+    assert TrainConfig.saved({"config": saved}) == config != TrainConfig.of("psi")
+    saved["agent"]["linear_beyond"] = None
+    assert TrainConfig.saved({"config": saved}).agent.huber_delta is None
 
 
 def test_soft_objectives_need_log_p_in_the_reward(tmp_path):
@@ -161,7 +170,7 @@ ARGUMENTS = {
     "pitch_range": (55, 79),
     "tempo": 90.0,
 }
-"""Of each field of a configuration, but the algorithm's own settings, a value that is not its default."""
+"""A value other than the default for each field of a configuration except the hyperparameters."""
 
 
 DEFAULTS = {

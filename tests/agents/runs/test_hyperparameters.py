@@ -35,7 +35,7 @@ OTHERS: Mapping[str, Any] = {
     "exploration": "epsilon_greedy",
     "temperature": 1.75,
     "value_scale": 7.0,
-    "linear_beyond": 2.5,
+    "huber_delta": 2.5,
     "n_steps": 64,
     "n_epochs": 3,
     "clip_range": 0.35,
@@ -146,7 +146,7 @@ PAPER = {
     "double_q": True,
     "dueling": False,
     "value_scale": 1.0,
-    "linear_beyond": None,
+    "huber_delta": None,
 }
 
 
@@ -210,7 +210,7 @@ def test_what_the_soft_presets_differ_in():
         ("psi", "people"): (1e-3, 1.0, 0.95, 10.0, 128, 4),
     }
     names = ("learning_rate", "gamma", "return_lambda", "value_scale", "batch_size", "gradient_steps")
-    shared = {"tau": 1.0, "linear_beyond": 10.0, "dueling": True, "learning_starts": 0}
+    shared = {"tau": 1.0, "huber_delta": 10.0, "dueling": True, "learning_starts": 0}
     for (algo, preset), values in own.items():
         agent = asdict(TrainConfig.of(algo, preset).agent)
         assert tuple(agent[name] for name in names) == values

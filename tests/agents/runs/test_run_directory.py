@@ -44,10 +44,10 @@ def test_record_command_and_versions_are_written(run, monkeypatch, tmp_path):
 
 
 def test_a_folder_with_a_run_is_refused_and_one_without_is_none(run, tmp_path):
-    with pytest.raises(RunError, match="already holds a run: choose another --run-dir, or go on with it: --resume"):
+    with pytest.raises(RunError, match="already holds a run: choose another --run-dir, or resume it with --resume"):
         RunDirectory.create(run.path, {})
     assert RunDirectory.open(run.path).path == run.path
-    with pytest.raises(RunError, match=r"holds no run: there is no config\.json in it"):
+    with pytest.raises(RunError, match=r"holds no run: config\.json is missing"):
         RunDirectory.open(tmp_path)
     (run.path / "config.json").write_text("{")
     with pytest.raises(RunError, match=r"config\.json cannot be read"):

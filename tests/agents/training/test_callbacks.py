@@ -13,7 +13,7 @@ from agents import PPOKL, compose_pieces
 from agents.composing.pieces import log_likelihood
 from agents.composing.players import NoteRNNPlayer, agent_player
 from agents.evaluation.metrics import learning_metrics
-from agents.training.callbacks import EvaluationCallback, ProgressCallback, SaveCallback, show_pieces
+from agents.training.callbacks import EvaluationCallback, ProgressCallback, SaveCallback, log_pieces
 from melody_env import EnvironmentSpec, MelodyVecEnv, score_melodies
 from note_rnn import SAMPLE_RATE, Progress, synthesize
 
@@ -65,9 +65,9 @@ def test_an_interval_shorter_than_a_step_evaluates_at_every_step(model, environm
 def test_what_is_logged_are_the_metrics_of_pieces_of_the_agent_as_it_is(model, environment):
     human = np.random.default_rng(0).integers(38, size=(5, LENGTH))
     lines: list[str] = []
-    stop = SimpleNamespace(go_on=lambda model, metrics: False)  # before it learns more
-    options = {"num_pieces": 7, "seed": 3, "human_tunes": human, "tell": lines.append}
-    log = learned(model, 192, EvaluationCallback(96, environment, watch=stop, **options))
+    stop = SimpleNamespace(should_continue=lambda model, metrics: False)  # before it learns more
+    options = {"num_pieces": 7, "seed": 3, "human_tunes": human, "report": lines.append}
+    log = learned(model, 192, EvaluationCallback(96, environment, monitor=stop, **options))
     (_, values) = log.dumped[-1]
     pieces = compose_pieces(agent_player(model.policy), 7, 3, environment)
     metrics = learning_metrics(pieces)
@@ -86,22 +86,22 @@ def test_without_human_tunes_there_is_no_likelihood_of_them(model, environment):
     assert "melody/human_log_prob" not in log.dumped[-1][1]
 
 
-def test_a_watch_is_given_agent_and_metrics_and_can_end_the_training(model, environment):
+def test_a_monitor_is_given_agent_and_metrics_and_can_end_the_training(model, environment):
     judged = []
 
-    class Watch:
-        def go_on(self, judged_model, metrics):
-            judged.append((judged_model, judged_model.num_timesteps, metrics["rule/in_key"]))
+    class Monitor:
+        def should_continue(self, evaluated_model, metrics):
+            judged.append((evaluated_model, evaluated_model.num_timesteps, metrics["rule/in_key"]))
             return len(judged) < 2
 
-    log = learned(model, 96, EvaluationCallback(24, environment, num_pieces=4, watch=Watch()))
+    log = learned(model, 96, EvaluationCallback(24, environment, num_pieces=4, monitor=Monitor()))
     assert model.num_timesteps == 48
     assert judged == [(model, step, values["rule/in_key"]) for step, values in log.dumped[1:]]
 
 
 def test_pictures_are_made_at_first_and_every_few_times(model, environment, monkeypatch, tmp_path):
     shown = []
-    monkeypatch.setattr(agents.training.callbacks, "show_pieces", lambda *arguments: shown.append(arguments))
+    monkeypatch.setattr(agents.training.callbacks, "log_pieces", lambda *arguments: shown.append(arguments))
     board = TensorBoardOutputFormat(str(tmp_path))
     model.set_logger(Logger(str(tmp_path), [board]))
     model.learn(48, EvaluationCallback(8, environment, num_pieces=4, pictures_every=3), log_interval=None)
@@ -132,7 +132,7 @@ def test_pictures_and_sounds_are_those_of_the_first_pieces(environment, monkeypa
         return SimpleNamespace(canvas=canvas)
 
     monkeypatch.setattr(agents.training.callbacks, "piano_roll_figure", picture)
-    show_pieces(Writer(), pieces, 1_500)  # type: ignore[arg-type]
+    log_pieces(Writer(), pieces, 1_500)  # type: ignore[arg-type]
     rewards = score_melodies(pieces.melodies, "key").music_theory
     for number in range(2):
         melody, chances, reward, title, tempo = pictures[number]

@@ -184,11 +184,11 @@ def test_kl_budgets_take_the_place_of_c():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--algos", "q", "--kl-budgets", "20"], "--kl-budget needs an algorithm that KL is a cost to"),
+        (["--algos", "q", "--kl-budgets", "20"], "--kl-budget needs an algorithm with KL as a cost"),
         (["--c", "-1"], "c must be a number above 0"),
     ],
 )
-def test_bad_input_is_told_in_a_sentence(arguments, sentence, tmp_path, monkeypatch, capsys):
+def test_bad_input_is_reported_in_a_sentence(arguments, sentence, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["frontier", "--out", str(tmp_path / "out"), *arguments])
     with pytest.raises(SystemExit) as exit_info:
         run_command(frontier.main)

@@ -11,10 +11,10 @@ import pytest
 import torch
 from stable_baselines3.common.callbacks import BaseCallback, ConvertCallback
 
-from agents.algorithms.objectives import FORBIDDEN
+from agents.algorithms.objectives import MASKED_LOGIT
 from agents.algorithms.ppo_kl import PPOKL
 from agents.runs.config import TrainConfig
-from agents.training.kl_control import AnnealCallback, EntropyFloorCallback, KLBudgetCallback, controls
+from agents.training.kl_control import AnnealCallback, EntropyFloorCallback, KLBudgetCallback, kl_control_callbacks
 from melody_env import MelodyVecEnv
 from note_rnn import InputError, NoteRNN
 
@@ -55,7 +55,7 @@ class Tokens(BaseCallback):
     def _choose(self) -> None:
         number = self.numbers.get(self.model.num_timesteps // N_ENVS)
         if number is not None:
-            bias = torch.full((38,), float(FORBIDDEN))
+            bias = torch.full((38,), float(MASKED_LOGIT))
             bias[slice(number) if number > 0 else slice(number, None)] = 0
             self.model.policy.network.head.logits.bias.data[:] = bias
 
@@ -173,7 +173,7 @@ def test_c_goes_in_equal_ratios_from_first_to_last():
 def controls_of(algo, **changes):
     """Return the controls of a run that is configured so."""
     config = TrainConfig.of(algo, **changes)
-    return controls(config, config.environment().profile)
+    return kl_control_callbacks(config, config.environment().profile)
 
 
 def test_configuration_chooses_the_control_and_what_it_holds():
@@ -181,8 +181,8 @@ def test_configuration_chooses_the_control_and_what_it_holds():
     assert (type(control), control.budget, control.rate) == (KLBudgetCallback, 12.5, RATE)
     (control,) = controls_of("psi", entropy_floor=1.5, c=0.7, length="3 bars", meter="3/4")
     assert type(control) is EntropyFloorCallback
-    assert controls_of("psi", entropy_floor=1.5)[0].wanted == 1.0  # that of its reward, varied
-    assert (control.floor, control.wanted, control.length, control.rate) == (1.5, 0.7, 36, RATE)
+    assert controls_of("psi", entropy_floor=1.5)[0].minimum == 1.0  # that of its reward, varied
+    assert (control.floor, control.minimum, control.length, control.rate) == (1.5, 0.7, 36, RATE)
     (control,) = controls_of("q", c=3.0, final_c=0.3, c_fraction=0.25)
     assert type(control) is AnnealCallback
     assert (control.first, control.ratio, control.fraction) == (3.0, pytest.approx(0.1), 0.25)
@@ -192,7 +192,11 @@ def test_configuration_chooses_the_control_and_what_it_holds():
 @pytest.mark.parametrize(
     ("algo", "changes", "sentence"),
     [
-        ("q", {"kl_budget": 30.0}, "--kl-budget needs an algorithm that KL is a cost to: --algo ppo_kl, psi, g"),
+        (
+            "q",
+            {"kl_budget": 30.0},
+            "--kl-budget needs an algorithm with KL as a cost: --algo ppo_kl, psi, g",
+        ),
         ("psi", {"entropy_floor": -1.0}, "--entropy-floor must be a number above 0, not -1.0"),
         ("ppo_kl", {"kl_budget": 0.0}, "--kl-budget must be a number above 0, not 0.0"),
         ("psi", {"kl_budget": 30.0, "final_c": 1.0}, "--final-c and --kl-budget all set c"),

@@ -17,7 +17,7 @@ from agents.report_page.curves import read_curves
 from agents.runs.config import TrainConfig
 from agents.training.callbacks import EvaluationCallback, ProgressCallback, SaveCallback
 from agents.training.kl_control import EntropyFloorCallback
-from agents.training.trainer import Trained, human_tunes, train_run
+from agents.training.trainer import TrainingResult, human_tunes, train_run
 from melody_env import Setting
 from note_rnn import Progress, transposed
 
@@ -29,7 +29,7 @@ TUNES[1, 3], TUNES[2, 5] = 37, 2  # the highest and the lowest pitch
 @pytest.fixture(autouse=True)
 def _tunes_at_hand(monkeypatch):
     monkeypatch.setattr(agents.training.trainer, "held_out_openings", lambda length: TUNES[:, :length])
-    monkeypatch.setattr(agents.training.callbacks, "show_pieces", lambda *arguments: None)
+    monkeypatch.setattr(agents.training.callbacks, "log_pieces", lambda *arguments: None)
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
@@ -89,16 +89,16 @@ def test_every_argument_arrives_in_environment_agent_and_callbacks(call, small_p
     assert (steps, keywords) == (9_000, {"log_interval": None, "reset_num_timesteps": False})
     evaluation, save = callbacks[EvaluationCallback], callbacks[SaveCallback]
     progress = callbacks[ProgressCallback].progress
-    assert (evaluation.interval, evaluation.watch.action, evaluation.tell) == (1_000, "restore", progress.note)
+    assert (evaluation.interval, evaluation.monitor.action, evaluation.report) == (1_000, "restore", progress.note)
     assert evaluation.environment is trained.environment
-    assert evaluation.watch.tell == progress.write
+    assert evaluation.monitor.report == progress.write
     np.testing.assert_array_equal(evaluation.human_tunes, human_tunes(setting))
     assert (save.interval, save.save) == (1_800, trained.run.save)
     assert (progress.total, progress.done, progress.description, progress.unit) == (9_000, 0, "ppo_kl", "steps")
     control = callbacks[EntropyFloorCallback]
-    assert (control.floor, control.wanted, control.length) == (1.25, 0.75, 12)
+    assert (control.floor, control.minimum, control.length) == (1.25, 0.75, 12)
     assert trained[:3] == (model, config.resolved(setting), trained.run)
-    assert (trained.run.path, trained.is_whole) == (tmp_path / "run", True)
+    assert (trained.run.path, trained.completed) == (tmp_path / "run", True)
 
 
 def test_without_an_end_of_its_own_a_run_is_named_for_algorithm_and_time(call, small_prior_file, tmp_path, monkeypatch):
@@ -123,13 +123,13 @@ def test_the_record_is_the_configuration_with_the_setting_and_the_checksum_of_th
     assert first["prior_checksum"] != other["prior_checksum"]
 
 
-def whole(small_prior_file: Path, folder: Path) -> Trained:
+def whole(small_prior_file: Path, folder: Path) -> TrainingResult:
     return train_run(config_of(small_prior_file, folder, kl_budget=1.0))
 
 
 def test_a_run_is_evaluated_and_saved_as_often_as_requested_and_learns_to_its_end(small_prior_file, tmp_path, capsys):
     trained = whole(small_prior_file, tmp_path / "run")
-    assert trained.is_whole
+    assert trained.completed
     assert trained.model.num_timesteps == 256
     assert list(trained.run.saved()) == [128, 256]
     curves = read_curves(trained.run.path)
@@ -139,7 +139,7 @@ def test_a_run_is_evaluated_and_saved_as_often_as_requested_and_learns_to_its_en
     assert "Training in" in capsys.readouterr().out
     resumed = train_run(TrainConfig.of(resume=trained.run.path))  # nothing is left to learn
     assert resumed.model.num_timesteps == 256
-    assert "Going on with" in capsys.readouterr().out
+    assert "Resuming" in capsys.readouterr().out
     assert read_curves(trained.run.path) == curves
 
 
