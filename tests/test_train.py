@@ -1,5 +1,6 @@
 """A run from the command line: what it writes, how it stops and goes on, and what it says of bad input."""
 
+import csv
 import json
 import shutil
 import signal
@@ -22,7 +23,8 @@ from agents import compose, train
 from agents.composing.composers import load_agent, load_run
 from agents.composing.pieces import compose_pieces
 from agents.composing.players import NoteRNNPlayer
-from agents.evaluate import EvaluateConfig, evaluate_run
+from agents.evaluate import EvaluateConfig, evaluate_runs
+from agents.evaluate import main as evaluate
 from agents.evaluation.metrics import table_metrics
 from agents.evaluation.table import ROWS
 from agents.report_page.curves import Curve, read_curves
@@ -178,9 +180,30 @@ def test_agent_of_a_run_composes_again(finished_run):
 
 
 def test_evaluation_of_a_run_is_written_beside_it(finished_run, capsys):
-    columns = evaluate_run(EvaluateConfig(finished_run, compositions=30))
-    assert json.loads((finished_run / "evaluation.json").read_text())["agent"] == columns["agent"]
+    rows = evaluate_runs(EvaluateConfig((finished_run,), compositions=30))
+    evaluation = json.loads((finished_run / "evaluation.json").read_text())
+    for row in rows:
+        assert evaluation[row["composer"]].items() <= row.items()
+    assert [row["composer"] for row in rows] == ["Note RNN", "agent"]
     assert "Notes in motif" in capsys.readouterr().out
+
+
+def test_evaluations_of_several_runs_are_one_csv_file(small_runs, tmp_path, capsys):
+    evaluate([*map(str, small_runs), "--compositions", "20", "--csv", str(tmp_path / "figures.csv")])
+    with (tmp_path / "figures.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["algorithm"], row["composer"]) for row in rows] == [
+        ("q", "Note RNN"),
+        ("q", "agent"),
+        ("ppo_kl", "Note RNN"),
+        ("ppo_kl", "agent"),
+    ]
+    for run, row in zip(small_runs, rows[1::2], strict=True):
+        evaluation = json.loads((run / "evaluation.json").read_text())
+        assert float(row["kl"]) == evaluation["agent"]["kl"]
+        assert (row["run"], row["compositions"], row["seed"], row["training_seed"]) == (run.name, "20", "0", "0")
+        assert row["machine"]
+    assert f"Saved {tmp_path / 'figures.csv'}" in capsys.readouterr().out
 
 
 def test_same_seed_same_metrics(finished_run, small_prior_file, tmp_path):
@@ -336,8 +359,8 @@ def test_a_rule_of_ones_own_goes_from_file_to_curve(own_rule, small_prior_file, 
     config = json.loads((run / "config.json").read_text())["config"]
     assert (config["key"], config["meter"], config["length"], config["tempo"]) == ("G", "3/4", "1 bar", 90)
     own_rule.write_text(own_rule.read_text().replace("key: G", "key: C"))  # what the run is remains
-    pieces = evaluate_run(EvaluateConfig(run, compositions=30))
-    assert pieces["Note RNN"]["rule/held"] > 0
+    note_rnn, _ = evaluate_runs(EvaluateConfig((run,), compositions=30))
+    assert note_rnn["rule/held"] > 0
     assert compose(run, 3).shape == (3, 12)
     melody = read_midi(run / "melodies" / "agent_1.mid")
     assert (melody[melody >= 2] >= 9).all()
