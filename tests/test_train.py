@@ -363,7 +363,7 @@ def test_a_rule_that_fails_is_told_all_is_saved_and_the_mended_run_goes_on(
     assert run_main(*arguments, "--evaluations", "1") == 2
     told = capsys.readouterr().err
     assert "Rule 'held' in " in told
-    assert "gave nan for melody 0" in told
+    assert "returned nan for melody 0" in told
     assert f"go on: python train.py --resume {tmp_path / 'run'}" in told
     rule.write_text(whole)
     run = train.train(train.TrainConfig.of(resume=tmp_path / "run"))

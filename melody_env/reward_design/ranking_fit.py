@@ -131,10 +131,10 @@ def limited(names: Iterable[str], tunes: Tokens, setting: Setting) -> tuple[Weig
     unlimited = tuple(map(WeightedRule, names))
     counts = score_melodies(tunes, RewardProfile("counts", unlimited), setting).rules
     bars = tunes.shape[1] / setting.steps_per_bar
-    enough = {name: np.quantile(count.sum(axis=1), AS_MUCH_AS) / bars for name, count in counts.items()}
+    caps = {name: np.quantile(count.sum(axis=1), AS_MUCH_AS) / bars for name, count in counts.items()}
     return tuple(
-        replace(rule, parameters={"most": round(float(enough[rule.name]), 2)})
-        if "most" in inspect.signature(rule.function()).parameters
+        replace(rule, parameters={"cap": round(float(caps[rule.name]), 2)})
+        if "cap" in inspect.signature(rule.function()).parameters
         else rule
         for rule in unlimited
     )

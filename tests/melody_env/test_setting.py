@@ -206,7 +206,7 @@ def test_a_profile_has_a_setting_and_an_environment_can_change_it(tmp_path, prio
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("setting: {kee: G}", "unknown key 'kee' under 'setting'; it can be one of: key, mode, meter, length"),
+        ("setting: {kee: G}", "unknown key 'kee' under 'setting'; valid keys: key, mode, meter, length"),
         ("setting: G", "expected keys and values under 'setting', not 'G'"),
         ("setting: {meter: 4/5}", "under 'setting', meter must be such as"),
         ("setting: {pitch_range: [20, 30]}", "under 'setting', pitch_range must be two MIDI pitches"),

@@ -235,7 +235,7 @@ def test_the_priming_token_conditions_the_note_rnn_and_is_no_part_of_the_piece(p
     primers = engine.last_tokens
     assert engine.observations().tolist() == [[primers[0], 0], [primers[1], 0]]
     np.testing.assert_allclose(engine.prior_log_probs, prior.log_probs(primers[:, None])[:, 0], rtol=1e-5)
-    assert engine.composition.heard.tolist() == primers.tolist()
+    assert engine.composition.priming_tokens.tolist() == primers.tolist()
     for column in ([14, 15], [16, 17], [18, 19]):
         _, finished = engine.step(column)
     assert finished.melodies.tolist() == [[14, 16, 18], [15, 17, 19]]
