@@ -17,7 +17,7 @@ NO_CAP = 1e9
 
 
 class CappedCount:
-    """A count that stops growing at `cap` per bar so far, the current bar included."""
+    """A count that is at most `cap` times the number of bars so far, including the current one."""
 
     def __init__(self, composition: Composition, increments: Increments, cap: float, *parameters: int):
         self._increments, self._cap, self._parameters = increments, cap, parameters
@@ -35,5 +35,5 @@ class CappedCount:
 
 
 def capped_count(composition: Composition, increments: Increments, cap: float, *parameters: int) -> Floats:
-    """Return what the newest tokens add [B] to the count of `increments`, capped at `cap` per bar so far."""
+    """Return what the newest tokens add [B] to the count of `increments`, at most `cap` per bar so far."""
     return composition.memory(CappedCount, increments, cap, *parameters).newest

@@ -1,6 +1,6 @@
 """Masks: the tokens that are allowed next, whatever their reward.
 
-A mask takes a `Composition` of B melodies (and parameters by keyword) and returns flags [B, A], True for allowed tokens.
+A mask takes a `Composition` of B melodies (and parameters by keyword) and returns flags [B, A]: True is allowed.
 Shapes: B melodies, A = 38 tokens.
 """
 

@@ -76,7 +76,7 @@ def repeated_motif(
 ) -> Floats:
     """4 when a motif (see `motif`) that occurred before ends, and 1 for each further pitch (`reward_repeated_motif`).
 
-    The same tokens must occur consecutively before it, without overlap. `cap` limits the sum, per bar and over the whole
-    piece so far.
+    The same tokens must occur consecutively before it, without overlap. `cap` limits the sum per bar, over the piece so
+    far.
     """
     return capped_count(composition, _repetitions, cap, _window(composition, beats), min_pitches)

@@ -28,8 +28,8 @@ def scale(composition: Composition) -> Floats:
     """A reward for playing the scale upwards over the two octaves around the tonic, again and again.
 
     0.1 for a hold; 0.05 for a token one or two above the previous one; 0.01 for a note of the two octaves, and 0.8 more
-    when it is the next after the previous token, with the lowest after the highest. As in the original, the priming token
-    is the previous one at the first step.
+    when it is the next after the previous token, with the lowest after the highest. As in the original, the priming
+    token is the previous one at the first step.
     """
     t, setting = composition.position - 1, composition.setting
     newest = composition.tokens[t].astype(np.intp)
