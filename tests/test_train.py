@@ -373,10 +373,13 @@ def test_a_rule_that_fails_is_told_all_is_saved_and_the_mended_run_goes_on(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--meter", "4/5"], "meter must be such as 4/4, 3/4, 6/8 or 2/4, not '4/5'."),
+        (["--meter", "4/5"], "meter must be a time signature such as 4/4, 3/4, 6/8 or 2/4, not '4/5'."),
         (["--pitch-range", "70", "60"], "pitch_range must be two MIDI pitches within 48..83"),
         (["--key", "H"], "key must be a letter A..G"),
-        (["--length", "no bars"], "length must be a whole number above 0, not 'no bars'"),
+        (
+            ["--length", "no bars"],
+            "length must be a whole number above 0, of steps or of bars ('4 bars'), not 'no bars'",
+        ),
     ],
 )
 def test_an_impossible_setting_is_told(arguments, sentence, small_prior_file, tmp_path, monkeypatch, capsys):

@@ -108,7 +108,7 @@ def test_random_notes_are_all_38_tokens_and_depend_on_the_seed(prior):
     np.testing.assert_array_equal(first[:, 1:], primers(1, 40)[:, :-1])
 
 
-def test_without_priming_the_prior_has_heard_that_nothing_sounds(prior):
+def test_without_priming_the_prior_is_conditioned_on_silence(prior):
     engine = MelodyEngine(3, EnvironmentSpec.of(prior=prior, priming="none"))
     engine.reset()
     assert engine.last_tokens.tolist() == [NO_EVENT] * 3
@@ -163,8 +163,8 @@ def test_there_is_no_step_before_a_reset_or_after_the_end(prior):
     [
         ({"observation": "beat"}, ValueError, "observation must be one of 'position', 'token', 'lookback', not 'beat'"),
         ({"priming": "song"}, ValueError, "priming must be one of 'random_note', 'none', not 'song'"),
-        ({"length": 0}, ValueError, "length must be a whole number above 0, not 0"),
-        ({"length": 32.0}, ValueError, "length must be a whole number above 0, not 32.0"),
+        ({"length": 0}, ValueError, "length must be a whole number .* not 0"),
+        ({"length": 32.0}, ValueError, "length must be a whole number .* not 32.0"),
         ({"num_pieces": -1}, ValueError, "num_envs must be at least 1, not -1"),
         ({"reward": "papper"}, ValueError, "No reward profile papper"),
         ({"prior": "nowhere.safetensors"}, CheckpointError, "No Note RNN at nowhere.safetensors"),
