@@ -78,7 +78,7 @@ def test_a_range_moves_the_tonic_and_the_note_rnn_by_octaves():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "sentence"),
     [
         ({"key": "H"}, "key must be a letter A..G, optionally followed by # or b, not 'H'"),
         ({"key": "c minor"}, "key must be a letter"),
@@ -103,11 +103,11 @@ def test_a_range_moves_the_tonic_and_the_note_rnn_by_octaves():
         ({"tempo": 0}, "tempo must be a number within 4..1000"),
     ],
 )
-def test_an_invalid_value_is_reported_in_a_sentence(arguments, told, tmp_path):
-    with pytest.raises(SettingError, match=told) as error:
+def test_an_invalid_value_is_reported_in_a_sentence(arguments, sentence, tmp_path):
+    with pytest.raises(SettingError, match=sentence) as error:
         Setting(**arguments)
     assert "\n" not in str(error.value)
-    with pytest.raises(SettingError, match=told):
+    with pytest.raises(SettingError, match=sentence):
         MelodyEngine(1, EnvironmentSpec.of(**arguments))
 
 
@@ -204,7 +204,7 @@ def test_a_profile_has_a_setting_and_an_environment_can_change_it(tmp_path, prio
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "sentence"),
     [
         ("setting: {kee: G}", "unknown key 'kee' under 'setting'; valid keys: key, mode, meter, length"),
         ("setting: G", "expected keys and values under 'setting', not 'G'"),
@@ -212,10 +212,10 @@ def test_a_profile_has_a_setting_and_an_environment_can_change_it(tmp_path, prio
         ("setting: {pitch_range: [20, 30]}", "under 'setting', pitch_range must be two MIDI pitches"),
     ],
 )
-def test_a_bad_setting_in_a_profile_is_reported_with_the_file(tmp_path, text, told):
+def test_a_bad_setting_in_a_profile_is_reported_with_the_file(tmp_path, text, sentence):
     path = tmp_path / "bad.yaml"
     path.write_text(text)
-    with pytest.raises(ProfileError, match=told) as error:
+    with pytest.raises(ProfileError, match=sentence) as error:
         load_profile(path)
     assert str(path) in str(error.value)
 

@@ -1,4 +1,4 @@
-"""State of a composition: tokens, last pitches, the piece as if in C, and memories that see every token once."""
+"""State of a composition: tokens, last pitches, the piece as if in C, and memories that take in every token once."""
 
 import numpy as np
 import pytest

@@ -151,7 +151,7 @@ def test_every_rule_of_the_documentation_works(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "sentence"),
     [
         ("raise", "failed: ZeroDivisionError: division by zero"),
         ("nan", "returned nan for melody 0: values must be finite numbers"),
@@ -159,9 +159,9 @@ def test_every_rule_of_the_documentation_works(tmp_path):
         ("shape", r"returned an array of shape \(2,\) instead of \(\)"),
     ],
 )
-def test_a_failing_rule_is_reported_with_file_and_step(write, kind, told):
+def test_a_failing_rule_is_reported_with_file_and_step(write, kind, sentence):
     with pytest.raises(
-        RuleError, match=rf"Rule 'late_trouble' in .*mine.py {told} \(step 2, counted from 0\)"
+        RuleError, match=rf"Rule 'late_trouble' in .*mine.py {sentence} \(step 2, counted from 0\)"
     ) as error:
         score_melodies([[14, 16, 18, 19]] * 2, write(f"rules: {{late_trouble: {{FILE, kind: {kind}}}}}"))
     assert "\n" not in str(error.value)
@@ -173,7 +173,7 @@ def test_a_batched_rule_of_the_wrong_shape_is_reported(write):
 
 
 @pytest.mark.parametrize(
-    ("text", "error", "told"),
+    ("text", "error", "sentence"),
     [
         ("rules: {fewer: {FILE}}", RuleError, "mine.py has no rule or mask 'fewer': it has fewer_rests, .*notes"),
         ("rules: {nothing: {FILE}}", RuleError, "'nothing' in .*mine.py is a mask: list it under 'masks'"),
@@ -195,18 +195,18 @@ def test_a_batched_rule_of_the_wrong_shape_is_reported(write):
         ("masks: {in_scale: {weight: 2}}", ProfileError, "unknown key 'weight' under 'in_scale'"),
     ],
 )
-def test_a_profile_with_a_bad_rule_is_refused(write, text, error, told):
-    with pytest.raises(error, match=told):
+def test_a_profile_with_a_bad_rule_is_refused(write, text, error, sentence):
+    with pytest.raises(error, match=sentence):
         load_profile(write(text))
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "sentence"),
     [("def", "cannot be loaded: SyntaxError"), ("import nowhere_at_all", "cannot be loaded: ModuleNotFoundError")],
 )
-def test_a_file_that_cannot_be_loaded_is_reported(tmp_path, code, told):
+def test_a_file_that_cannot_be_loaded_is_reported(tmp_path, code, sentence):
     (tmp_path / "bad.py").write_text(code)
-    with pytest.raises(RuleError, match=rf"Rule file .*bad.py {told}"):
+    with pytest.raises(RuleError, match=rf"Rule file .*bad.py {sentence}"):
         RewardProfile("mine", (WeightedRule("x", file=tmp_path / "bad.py"),))
 
 

@@ -51,7 +51,7 @@ def test_without_rules_there_is_no_music_theory(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "sentence"),
     [
         ("c: 0", "c must be a number above 0, not 0"),
         ("c: many", "c must be a number above 0, not 'many'"),
@@ -76,9 +76,9 @@ def test_without_rules_there_is_no_music_theory(tmp_path):
         ("c: [", "is not valid YAML"),
     ],
 )
-def test_a_bad_profile_is_refused_in_one_sentence_naming_the_file(tmp_path, text, told):
+def test_a_bad_profile_is_refused_in_one_sentence_naming_the_file(tmp_path, text, sentence):
     path = write(tmp_path, text)
-    with pytest.raises(ProfileError, match=told) as error:
+    with pytest.raises(ProfileError, match=sentence) as error:
         load_profile(path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)

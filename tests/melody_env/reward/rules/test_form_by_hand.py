@@ -1,6 +1,6 @@
 """Rules of form and rhythm, and what caps their reward, on pieces whose value can be worked out by hand.
 
-Melodies are written as `melody_text` writes them: a name starts a note, `-` lets it go on, `.` is silence, `|` a bar.
+Melodies are written as `melody_text` writes them: a name starts a note, `-` holds it, `.` is silence, `|` a bar.
 """
 
 import numpy as np

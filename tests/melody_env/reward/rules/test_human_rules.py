@@ -1,6 +1,6 @@
 """Each rule of the profile `calibrated` on melodies whose value can be worked out by hand.
 
-A table row: tokens as text (`C4`, `.` goes on, `z` ends a note), and what each of them is worth.
+A table row: tokens as text (`C4`, `.` holds, `z` ends a note), and the value of each of them.
 """
 
 import numpy as np
@@ -95,8 +95,8 @@ def test_a_bar_with_the_rhythm_of_the_last(worth):
 
 def test_what_a_note_is_worth_by_its_place_in_the_bar(worth):
     tokens = [20, 1, 22, 0, *[1] * 12, 24, 26, 1, 28]
-    told = worth("onset", tokens, Setting(), worth=[2.0, 0.5, -1.0])
-    assert told == [2, 0, -1, *[0] * 13, 2, 0.5, 0, 0]
+    values = worth("onset", tokens, Setting(), worth=[2.0, 0.5, -1.0])
+    assert values == [2, 0, -1, *[0] * 13, 2, 0.5, 0, 0]
     assert worth("onset", tokens) == [0] * 20
 
 

@@ -1,4 +1,4 @@
-"""Each rule on melodies whose value can be worked out by hand. A table row: tokens, and what each of them is worth."""
+"""Each rule on melodies whose value can be worked out by hand. A table row: tokens, and the value of each."""
 
 import numpy as np
 import pytest
