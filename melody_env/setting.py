@@ -183,8 +183,8 @@ class Setting:
     def transposition(self) -> int:
         """Semitones from the notes of C major, in which a Note RNN is trained, to those of this key and mode.
 
-        Minor keys are transposed from A minor, dorian ones from D dorian, and a scale that is no mode of C major from
-        the tonic with which most of its notes are in C major. The octave is the one that brings the middle of the
+        Minor keys are transposed from A minor, dorian ones from D dorian, and a scale that is not a mode of C major
+        from the tonic with which most of its notes are in C major. The octave is the one that brings the middle of the
         vocabulary nearest to the middle of the range.
         """
         up = (self.tonic - self._home_tonic) % 12

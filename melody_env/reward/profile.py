@@ -26,7 +26,7 @@ _RENAMED = {"most": "cap"}
 
 
 class ProfileError(InputError):
-    """A reward profile that does not exist or cannot be used."""
+    """A missing or invalid reward profile."""
 
 
 @dataclass(frozen=True)

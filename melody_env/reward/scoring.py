@@ -35,7 +35,7 @@ def score_melodies(
     """Score each token of `tokens` [B, T] with the rules of `profile` (a name, a YAML file or a RewardProfile).
 
     The musical `setting` defaults to that of the profile; every melody is scored as a complete piece.
-    Raises VocabularyError for tokens outside 0..37 or another shape, ProfileError for a profile that cannot be used.
+    Raises VocabularyError for tokens outside 0..37 or another shape, ProfileError for an invalid profile.
     """
     profile = load_profile(profile)
     melodies = check_melodies(tokens)

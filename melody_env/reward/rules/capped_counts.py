@@ -1,4 +1,4 @@
-"""Capped counts: rules that count occurrences up to a cap per bar.
+"""Capped counts: occurrences rewarded up to a cap per bar.
 
 Without a cap, the best achievable reward is one bar repeated for ever. Shapes: B melodies.
 """

@@ -1,4 +1,4 @@
-"""Rules by potential-based shaping: the change that the newest token makes to the reward due at the end of the piece.
+"""Rules by potential-based shaping: the change of an end-of-piece reward by each token.
 
 Ng, Harada & Russell 1999, https://dl.acm.org/doi/10.5555/645528.657613. Shapes: B melodies.
 """

@@ -21,7 +21,7 @@ _is_note = _tokens >= FIRST_PITCH_TOKEN
 IS_INTERVAL = _is_note[:, None] & _is_note
 """[38, 38]; whether the previous pitch and a token are both notes."""
 SEMITONES = np.where(IS_INTERVAL, _tokens - _tokens[:, None], 0)
-"""[38, 38]; the interval from the previous pitch to a token, 0 where one of them is no note."""
+"""[38, 38]; the interval from the previous pitch to a token, 0 where one of them is not a note."""
 PITCH_CLASSES = np.where(_is_note, (_tokens - FIRST_PITCH_TOKEN + MIN_PITCH) % 12, 12)
 """[38]; 0 for C to 11 for B, 12 for note off and hold."""
 _SEMITONES_OF_PAIR = SEMITONES.astype(np.int8).ravel()

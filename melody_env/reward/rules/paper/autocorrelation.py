@@ -1,4 +1,4 @@
-"""Rule `autocorrelation`, and the memories of it and of `autocorrelation_so_far`: self-similarity at short lags.
+"""Rule `autocorrelation` and memories of the autocorrelations at short lags.
 
 Shapes: B melodies, n tokens so far, K lags. Source: Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section
 3.3, and the original's code. As in the original, tokens are compared as numbers, including note offs (0) and holds

@@ -1,4 +1,4 @@
-"""Rule `repetition`: a token repeated too often.
+"""Rule `repetition`: excessive repetition of a token.
 
 Shapes: B melodies. Source: Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 3.3, and the original's
 code.
