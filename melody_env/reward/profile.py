@@ -255,7 +255,7 @@ def _check(item: WeightedRule | NamedMask, built_in: Iterable[str], reserved: tu
     parameters = list(inspect.signature(item.function()).parameters.values())[1:]
     defaults = {parameter.name: parameter.default for parameter in parameters}
     for old, new in _RENAMED.items():
-        if old in item.parameters and old not in defaults and new in defaults:
+        if item.file is None and old in item.parameters and new in defaults:
             raise ProfileError(f"Reward profile {name}: {old!r} under {item.name!r} is now called {new!r}: rename it.")
     _checked_keys(dict(item.parameters), (*reserved, *defaults), name, f"under {item.name!r}")
     for parameter, default in defaults.items():
