@@ -75,12 +75,7 @@ class Setting:
         if not is_number(self.tempo) or not 4 <= self.tempo <= 1000:
             raise SettingError(f"tempo must be a number within 4..1000 quarter notes per minute, not {self.tempo!r}.")
         _check_range(self.pitch_range)
-        _ = (
-            self.steps,
-            self.scale,
-            self.tonic_pitch,
-            self.steps_per_bar,
-        )  # each raises SettingError if invalid
+        _ = self.steps, self.scale, self.tonic_pitch, self.steps_per_bar  # raise SettingError if invalid
 
     def changed(self, **changes: Any) -> "Setting":
         """Return this setting with `changes` to its fields; None leaves a field unchanged."""

@@ -5,8 +5,7 @@
     @mask                                   the tokens allowed next in one melody
     ...(batched=True)                       the same for B melodies at once, given their `Composition`
 
-The profile can set all parameters after the first. Shapes: B melodies, n tokens so far, A = 38
-tokens.
+The profile can set all parameters after the first. Shapes: B melodies, n tokens so far, A = 38 tokens.
 """
 
 import importlib.util

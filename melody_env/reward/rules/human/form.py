@@ -44,7 +44,7 @@ class BarMatches:
         """[T, B]; 1 for each token that increases it."""
 
     def count(self, codes: npt.NDArray[np.integer], moves: npt.NDArray[np.bool_], t: int) -> None:
-        """Take in step `t` of `codes` [T, B]: where `moves` [B], an equal code at the same place in a bar matches."""
+        """Take in step `t` of `codes` [T, B]: where `moves` [B] is set, equal codes at one place of a bar match."""
         if t % self._bar == 0:
             self._matches[:] = 0
             self._best = np.zeros_like(self._best)
