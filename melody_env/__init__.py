@@ -1,4 +1,4 @@
-"""What melodies are worth: rules of music theory, reward profiles, statistics, and the environment to compose in."""
+"""Rewards for melodies: rules of music theory, reward profiles, statistics, and the environment."""
 
 from gymnasium.envs.registration import register
 

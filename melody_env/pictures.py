@@ -1,4 +1,4 @@
-"""Pictures of melodies: text, a small image, and figures: piano rolls, with note probabilities or side by side.
+"""Pictures of melodies: text, small images, and piano-roll figures, alone, with note probabilities or compared.
 
 Shapes: T steps, A = 38 tokens.
 """
@@ -34,13 +34,13 @@ Values = npt.NDArray[np.floating]
 _PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _WHITE_KEYS = frozenset({0, 2, 4, 5, 7, 9, 11})
 
-# Blue and vermilion of Okabe and Ito, which the colour-blind tell apart.
+# Blue and vermilion of Okabe and Ito's palette, distinguishable for colour-blind readers.
 _NOTE = "#0072b2"
 _OUTLINE = "#d55e00"
 _PAPER, _BLACK_KEY, _TONIC = "#ffffff", "#eef1f5", "#fdf0d0"
 _LINE, _BAR, _LABEL = "#c3cad4", "#7d8794", "#4a5260"
 _ROW_HEIGHT, _LOW_ROW_HEIGHT = 0.2, 0.145
-"""Inches of a pitch in a piano roll, and in one of several."""
+"""Inches per pitch in a single piano roll, and in one of several."""
 
 
 def pitch_name(pitch: int) -> str:
@@ -49,7 +49,7 @@ def pitch_name(pitch: int) -> str:
 
 
 def melody_text(melody: npt.ArrayLike, setting: Setting = PAPER_SETTING) -> str:
-    """Return `melody` [T] as text, a bar a line: the name of a note, `-` while it sounds, `.` for silence."""
+    """Return `melody` [T] as text, one bar per line: the name of a note, `-` while it sounds, `.` for silence."""
     tokens = check_tokens(melody, ndim=1)
     cells = ["."] * len(tokens)
     for start, end, pitch in zip(*tokens_to_notes(tokens), strict=True):
@@ -68,8 +68,7 @@ def piano_roll_image(
 ) -> npt.NDArray[np.uint8]:
     """Return `melody`, the beginning of a piece of `length` steps, as an image [36 * cell, length * cell, 3].
 
-    Rows are pitches, the highest at the top; columns are steps, with lines at beats and bars of the
-    `setting`.
+    Rows are pitches, the highest at the top; columns are steps, with lines at beats and bars of the `setting`.
     """
     pitches = np.arange(MAX_PITCH, MIN_PITCH - 1, -1)
     rows = np.where(np.isin(pitches % 12, list(_WHITE_KEYS))[:, None], _rgb(_PAPER), _rgb(_BLACK_KEY))
@@ -90,12 +89,12 @@ def piano_roll_figure(
     title: str = "",
     setting: Setting = PAPER_SETTING,
 ) -> Figure:
-    """Draw `melody` [T] as a piano roll and, below it, what is given: note probabilities [T, A] and rewards [T].
+    """Draw `melody` [T] as a piano roll, with note probabilities [T, A] and rewards [T] below it if given.
 
-    The roll has the pitches that are played, the tonic of the `setting` emphasised. Row t of `probabilities` is the
-    distribution that token t was drawn from; the played tokens are outlined in it.
-    Nothing is shown on a screen: save the figure, or hand it to TensorBoard. Raises VocabularyError for bad
-    tokens, ValueError for probabilities or rewards of another shape.
+    The roll covers the range of the melody and highlights the tonic of the `setting`. Row t of `probabilities` is the
+    distribution that token t was drawn from; the tokens of the melody are outlined in it. The figure is not displayed:
+    save it, or pass it to TensorBoard. Raises VocabularyError for invalid tokens, ValueError for probabilities or
+    rewards of another shape.
     """
     tokens = check_tokens(melody, ndim=1)
     pitches = _shown_pitches([tokens], setting)
@@ -115,7 +114,7 @@ def piano_roll_figure(
 def comparison_figure(melodies: Mapping[str, npt.ArrayLike], setting: Setting = PAPER_SETTING) -> Figure:
     """Draw `melodies` (title -> tokens [T]) as piano rolls below each other, with the same steps and pitches.
 
-    Raises VocabularyError for bad tokens.
+    Raises VocabularyError for invalid tokens.
     """
     rolls = {title: check_tokens(melody, ndim=1) for title, melody in melodies.items()}
     pitches = _shown_pitches(list(rolls.values()), setting)
@@ -139,9 +138,7 @@ def _panels(heights: list[float], length: int) -> list[Axes]:
 
 
 def _shown_pitches(melodies: list[Tokens], setting: Setting) -> range:
-    """Return the MIDI pitches from one below the lowest note of `melodies` to one above the highest, an octave at
-    least.
-    """
+    """Return MIDI pitches from one below the lowest note of `melodies` to one above the highest, at least an octave."""
     played = np.concatenate([tokens_to_notes(tokens).pitches for tokens in melodies])
     low, high = (played.min() - 1, played.max() + 1) if len(played) else (setting.tonic_pitch,) * 2
     missing = max(12 - (high - low), 0)
@@ -181,7 +178,7 @@ def _draw_probabilities(axes: Axes, tokens: Tokens, probabilities: Values, setti
 def draw_probabilities(
     axes: Axes, tokens: Tokens, probabilities: Values, setting: Setting = PAPER_SETTING
 ) -> AxesImage:
-    """Draw `probabilities` [T, A] as a heat map, with the `tokens` [T] that were played outlined in it."""
+    """Draw `probabilities` [T, A] as a heat map in which the `tokens` [T] are outlined."""
     picture = axes.imshow(
         probabilities.T,
         origin="lower",
@@ -214,7 +211,7 @@ def _draw_rewards(axes: Axes, rewards: Values) -> None:
 def _label_pitches(
     axes: Axes, pitches: range, setting: Setting, shift: int, size: int, names: Mapping[int, str] = {}
 ) -> None:
-    """Name the notes of the scale on the y axis, the tonic in bold; `names` are further rows."""
+    """Label the notes of the scale on the y axis, the tonic in bold; `names` are further rows."""
     in_scale = [pitch for pitch in pitches if setting.in_scale[pitch_to_token(pitch)]]
     rows = {pitch + shift: _spelled_name(pitch, setting) for pitch in in_scale} | dict(names)
     axes.set_yticks(list(rows), list(rows.values()), fontsize=size, color=_LABEL)
@@ -247,7 +244,7 @@ def _draw_bars(panels: list[Axes], length: int, setting: Setting) -> None:
 def _checked(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> Values:
     array = np.asarray(values)
     if array.shape != shape:
-        raise ValueError(f"{name} must have shape {shape} to go with the melody, not {array.shape}.")
+        raise ValueError(f"{name} must have shape {shape} to match the melody, not {array.shape}.")
     return array
 
 

@@ -1,11 +1,11 @@
-"""The musical setting of a piece: key, mode, meter, length, range and tempo, in which the rules read a melody.
+"""The musical setting of a piece: key, mode, meter, length, range and tempo.
 
 A step is a sixteenth. Shapes: A = 38 tokens. Pitches are MIDI numbers, pitch classes 0..11 with C = 0.
 """
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Annotated, Any
@@ -35,50 +35,50 @@ MODES: Mapping[str, tuple[int, ...]] = {
     "minor_pentatonic": (0, 3, 5, 7, 10),
     "blues": (0, 3, 5, 6, 7, 10),
 }
-"""The scales that have a name, in semitones above the tonic."""
+"""Named scales, in semitones above the tonic."""
 
 _ALIASES = {"natural_minor": "minor", "aeolian": "minor", "ionian": "major"}
 _STEPS_PER_WHOLE = 16
 _MIDDLE_C = 60
-_HOMES = (0, 9, 2, 7, 5, 4, 11, 1, 3, 6, 8, 10)
-"""Tonics that a scale can have among the notes of C major, the commonest first."""
+_HOME_TONICS = (0, 9, 2, 7, 5, 4, 11, 1, 3, 6, 8, 10)
+"""Pitch classes of the tonic for a scale placed among the notes of C major, the most common first."""
 
 
 class SettingError(InputError):
-    """A key, mode, meter, length, range or tempo that is none."""
+    """An invalid key, mode, meter, length, range or tempo."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a musician decides before the first note; the default is the paper's.
+    """The musical decisions made before the first note; the default is the paper's setting.
 
-    Raises SettingError for what cannot be used.
+    Raises SettingError for an invalid value.
     """
 
     key: str = "C"
     """The tonic: C, F#, Bb ..."""
     mode: str | tuple[int, ...] = "major"
-    """A name in `MODES`, or a scale of one's own: semitones above the tonic, such as (0, 2, 4, 7, 9)."""
+    """A name in `MODES`, or a scale in semitones above the tonic, such as (0, 2, 4, 7, 9)."""
     meter: str = "4/4"
     """The time signature: 4/4, 3/4, 6/8, 2/4 ..."""
     length: int | str = 32
-    """Steps (sixteenths) of a piece, or bars: "4 bars"."""
+    """Length of a piece in steps (sixteenths), or in bars: "4 bars"."""
     pitch_range: tuple[int, int] = (MIN_PITCH, MAX_PITCH)
     """Lowest and highest MIDI pitch, within 48..83."""
     tempo: float = 120.0
-    """Quarter notes a minute."""
+    """Quarter notes per minute."""
 
     def __post_init__(self) -> None:
         for name in ("mode", "pitch_range"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         if not is_number(self.tempo) or not 4 <= self.tempo <= 1000:
-            raise SettingError(f"tempo must be a number within 4..1000 quarter notes a minute, not {self.tempo!r}.")
+            raise SettingError(f"tempo must be a number within 4..1000 quarter notes per minute, not {self.tempo!r}.")
         _check_range(self.pitch_range)
-        _ = self.steps, self.scale, self.tonic_pitch, self.steps_per_bar  # so that each is checked
+        _ = self.steps, self.scale, self.tonic_pitch, self.steps_per_bar  # raise SettingError if invalid
 
     def changed(self, **changes: Any) -> "Setting":
-        """Return this setting with what `changes` name; a change to None is none."""
+        """Return this setting with `changes` to its fields; None leaves a field unchanged."""
         return replace(self, **{name: value for name, value in changes.items() if value is not None})
 
     def as_dict(self) -> dict[str, Any]:
@@ -87,79 +87,81 @@ class Setting:
 
     @cached_property
     def steps(self) -> int:
-        """Steps of a piece."""
+        """Length of a piece in steps."""
         bars = re.fullmatch(r"\s*(\d+)\s*(bars?)?\s*", self.length) if isinstance(self.length, str) else None
         steps = self.length
         if bars:
             steps = int(bars[1]) * (self.steps_per_bar if bars[2] else 1)
         if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
-            raise SettingError(f"length must be a whole number above 0, not {self.length!r}; or bars, as '4 bars'.")
+            raise SettingError(
+                f"length must be a whole number above 0, of steps or of bars ('4 bars'), not {self.length!r}."
+            )
         return int(steps)
 
     @cached_property
     def _meter(self) -> tuple[int, int]:
         parts = re.fullmatch(r"\s*(\d+)\s*/\s*(2|4|8|16)\s*", str(self.meter))
         if not parts or not 1 <= int(parts[1]) <= 16:
-            raise SettingError(f"meter must be such as 4/4, 3/4, 6/8 or 2/4, not {self.meter!r}.")
+            raise SettingError(f"meter must be a time signature such as 4/4, 3/4, 6/8 or 2/4, not {self.meter!r}.")
         return int(parts[1]), int(parts[2])
 
     @cached_property
     def steps_per_bar(self) -> int:
-        """Steps of a bar."""
+        """Steps in a bar."""
         count, unit = self._meter
         return count * _STEPS_PER_WHOLE // unit
 
     @cached_property
     def steps_per_beat(self) -> int:
-        """Steps of a beat: a quarter in 4/4 and 3/4, a dotted quarter in 6/8."""
+        """Steps in a beat: a quarter in 4/4 and 3/4, a dotted quarter in 6/8."""
         count, unit = self._meter
         is_compound = unit >= 8 and count % 3 == 0
         return _STEPS_PER_WHOLE // unit * (3 if is_compound else 1)
 
     @cached_property
     def tonic(self) -> int:
-        """The tonic's pitch class."""
+        """The pitch class of the tonic."""
         letter, accidental = str(self.key)[:1].upper(), str(self.key)[1:]
         if letter not in LETTERS or accidental not in ACCIDENTALS:
-            raise SettingError(f"key must be a letter A..G, with # or b where need be, not {self.key!r}.")
+            raise SettingError(f"key must be a letter A..G, optionally followed by # or b, not {self.key!r}.")
         return (LETTERS[letter] + ACCIDENTALS[accidental]) % 12
 
     @cached_property
     def scale(self) -> tuple[int, ...]:
-        """The scale in semitones above the tonic, from 0 up."""
+        """The scale in ascending semitones above the tonic, from 0."""
         scale: Any = self.mode
         if isinstance(scale, str):
             name = re.sub("[ -]", "_", scale.strip().lower())
-            scale = MODES.get(_ALIASES.get(name, name)) or _numbers(scale)
+            scale = MODES.get(_ALIASES.get(name, name)) or _parse_scale(scale)
         if not isinstance(scale, tuple) or not _is_scale(scale):
             raise SettingError(
-                f"mode must be one of {', '.join(MODES)}, or semitones above the tonic from 0 up to 11 at most, "
+                f"mode must be one of {', '.join(MODES)}, or ascending semitones above the tonic from 0 to at most 11, "
                 f"not {self.mode!r}."
             )
         return scale
 
     @cached_property
     def third(self) -> int:
-        """The pitch class of the third above the tonic: the minor one where the scale has no other."""
+        """The pitch class of the third above the tonic: minor if that is the scale's only third."""
         return (self.tonic + (3 if 3 in self.scale and 4 not in self.scale else 4)) % 12
 
     @cached_property
     def fifth(self) -> int:
-        """The pitch class of the fifth above the tonic: the diminished one where the scale has no other."""
+        """The pitch class of the fifth above the tonic: diminished if that is the scale's only fifth."""
         return (self.tonic + (6 if 6 in self.scale and 7 not in self.scale else 7)) % 12
 
     @cached_property
     def tonic_pitch(self) -> int:
-        """The tonic that pieces start from: the one nearest to middle C, or to where it lies in a narrower range."""
+        """The tonic that pieces start from: the one nearest to middle C, shifted with the middle of the range."""
         low, high = self.pitch_range
         tonics = [pitch for pitch in range(low, high + 1) if pitch % 12 == self.tonic]
         if not tonics:
-            raise SettingError(f"pitch_range {low}..{high} has no {self.key} in it, the tonic: make it wider.")
+            raise SettingError(f"pitch_range {low}..{high} does not contain the tonic {self.key}: make it wider.")
         return min(tonics, key=lambda pitch: abs(pitch - _MIDDLE_C - self._middle))
 
     @property
     def _middle(self) -> float:
-        """Semitones from the middle of the vocabulary to that of the range."""
+        """Semitones from the middle of the vocabulary to the middle of the range."""
         return (sum(self.pitch_range) - MIN_PITCH - MAX_PITCH) / 2
 
     @cached_property
@@ -169,30 +171,30 @@ class Setting:
 
     @cached_property
     def semitones_from_c(self) -> int:
-        """How far a piece in this key lies above the same piece in C."""
+        """Semitones by which a piece in this key lies above the same piece in C."""
         return self.tonic_pitch - _MIDDLE_C
 
     @cached_property
     def transposition(self) -> int:
-        """Semitones from the notes of C major, where a Note RNN has learned, to those of this key and mode.
+        """Semitones from the notes of C major, in which a Note RNN is trained, to those of this key and mode.
 
-        A minor key lies where A minor goes, a dorian one where D dorian goes; a scale that is no mode of C major where
-        most of it is in C major. Of the octaves, the one that brings the middle of the vocabulary nearest to that of
-        the range.
+        Minor keys are transposed from A minor, dorian ones from D dorian, and a scale that is not a mode of C major
+        from the tonic with which most of its notes are in C major. The octave is the one that brings the middle of the
+        vocabulary nearest to the middle of the range.
         """
-        up = (self.tonic - self._home) % 12
+        up = (self.tonic - self._home_tonic) % 12
         return up + 12 * math.ceil((self._middle - up) / 12 - 0.5)
 
     @cached_property
-    def _home(self) -> int:
-        """The tonic that the scale has where most of it is in C major."""
+    def _home_tonic(self) -> int:
+        """The pitch class of the tonic with which most notes of the scale are in C major."""
         c_major = MODES["major"]
-        return max(_HOMES, key=lambda tonic: len({(tonic + step) % 12 for step in self.scale} & {*c_major}))
+        return max(_HOME_TONICS, key=lambda tonic: len({(tonic + step) % 12 for step in self.scale} & {*c_major}))
 
     @cached_property
     def staff(self) -> Staff:
-        """How the pieces are written down: the key signature is that of the mode of C major nearest to the scale."""
-        above_c = (7 * self._home + 1) % 12 - 1
+        """The notation of pieces; the key signature is that of the mode of C major nearest to the scale."""
+        above_c = (7 * self._home_tonic + 1) % 12 - 1
         mode = SIGNATURE_MODES[above_c + 1] if above_c + 1 < len(SIGNATURE_MODES) else "major"
         letter, accidental = str(self.key)[:1].upper(), str(self.key)[1:]
         sharps = FIFTHS.index(letter) - 1 + 7 * ACCIDENTALS[accidental] - above_c
@@ -204,11 +206,11 @@ class Setting:
     @cached_property
     def in_scale(self) -> Flags:
         """[A]; whether a token is a note of the scale, a note off or a hold."""
-        return _flags(lambda pitch: (pitch - self.tonic) % 12 in self.scale)
+        return _token_flags(lambda pitch: (pitch - self.tonic) % 12 in self.scale)
 
     @cached_property
     def degrees(self) -> npt.NDArray[np.int64]:
-        """[A]; the scale degree of each note, from 1, the tonic; 0 outside the scale, for note off and hold."""
+        """[A]; the scale degree of each note, 1 for the tonic; 0 outside the scale, for note off and for hold."""
         above = (np.arange(VOCABULARY_SIZE) - FIRST_PITCH_TOKEN + MIN_PITCH - self.tonic) % 12
         degrees = sum(number * (above == step) for number, step in enumerate(self.scale, start=1))
         return np.where(np.arange(VOCABULARY_SIZE) >= FIRST_PITCH_TOKEN, degrees, 0)
@@ -216,7 +218,7 @@ class Setting:
     @cached_property
     def in_range(self) -> Flags:
         """[A]; whether a token is a note within the range, a note off or a hold."""
-        return _flags(lambda pitch: self.pitch_range[0] <= pitch <= self.pitch_range[1])
+        return _token_flags(lambda pitch: self.pitch_range[0] <= pitch <= self.pitch_range[1])
 
     def __getstate__(self) -> dict[str, Any]:
         return self.as_dict()
@@ -224,23 +226,23 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class SettingOptions:
-    """A musical setting on the command line; what is not given is the reward profile's."""
+    """Options of the musical setting; the reward profile's values are the defaults."""
 
     key: str | None = None
     """Tonic: C, F#, Bb ... (default: the profile's, C)."""
     mode: str | None = None
-    """major, minor, harmonic_minor, dorian ..., or a scale of your own in semitones: 0,2,4,7,9 (default: major)."""
+    """major, minor, harmonic_minor, dorian ..., or a scale in semitones above the tonic: 0,2,4,7,9 (default: major)."""
     meter: str | None = None
     """Time signature: 4/4, 3/4, 6/8, 2/4 ... (default: 4/4)."""
     length: int | str | None = None
-    """Steps (sixteenths) of a piece, or bars: "4 bars" (default: 32)."""
+    """Length of a piece in steps (sixteenths), or in bars: "4 bars" (default: 32)."""
     pitch_range: tuple[int, int] | None = None
     """Lowest and highest MIDI pitch, within 48..83 (default: all)."""
     tempo: Annotated[float | None, tyro.conf.arg(aliases=["--bpm"])] = None
-    """Quarter notes a minute (default: 120)."""
+    """Quarter notes per minute (default: 120)."""
 
     def setting_changes(self) -> dict[str, Any]:
-        """Return what was given, as keyword arguments of the environment."""
+        """Return the given options as keyword arguments of the environment."""
         names = [field.name for field in fields(SettingOptions)]
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
@@ -260,17 +262,18 @@ def _is_scale(scale: Sequence[object]) -> bool:
     return whole == list(scale) and whole == sorted({0, *whole}) and whole[-1] <= 11
 
 
-def _numbers(text: str) -> tuple[int, ...] | None:
+def _parse_scale(text: str) -> tuple[int, ...] | None:
     try:
         return tuple(int(part) for part in re.split(r"[\s,]+", text.strip("[]() ")))
     except ValueError:
         return None
 
 
-def _flags(holds: Any) -> Flags:
+def _token_flags(predicate: Callable[[int], bool]) -> Flags:
+    """Return `predicate` of each token's MIDI pitch [A]; True for note off and hold."""
     pitches = np.arange(VOCABULARY_SIZE) - FIRST_PITCH_TOKEN + MIN_PITCH
-    return np.array([token < FIRST_PITCH_TOKEN or holds(int(pitch)) for token, pitch in enumerate(pitches)])
+    return np.array([token < FIRST_PITCH_TOKEN or predicate(int(pitch)) for token, pitch in enumerate(pitches)])
 
 
 PAPER_SETTING = Setting()
-"""C major, 4/4, two bars, all of the vocabulary."""
+"""C major, 4/4, two bars, the whole vocabulary."""

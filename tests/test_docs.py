@@ -58,7 +58,7 @@ def visited(site, browser):
 
 def test_the_site_builds_and_every_link_leads_somewhere(site):
     page = (site / "environment" / "index.html").read_text(encoding="utf-8")
-    assert "note off: what sounds ends" in page  # from the docstring of the class
+    assert "note off: the current note ends" in page  # from the docstring of the class
 
 
 def test_no_page_of_the_site_asks_the_network_for_anything(visited):

@@ -388,7 +388,7 @@ def test_a_failing_rule_is_reported_and_the_saved_run_resumes_once_it_is_correct
     assert run_main(*arguments, "--evaluations", "1") == 2
     told = capsys.readouterr().err
     assert "Rule 'held' in " in told
-    assert "gave nan for melody 0" in told
+    assert "returned nan for melody 0" in told
     assert f"resume with python train.py --resume {tmp_path / 'run'}" in told
     rule.write_text(whole)
     run = train.train(train.TrainConfig.of(resume=tmp_path / "run"))
@@ -398,10 +398,13 @@ def test_a_failing_rule_is_reported_and_the_saved_run_resumes_once_it_is_correct
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--meter", "4/5"], "meter must be such as 4/4, 3/4, 6/8 or 2/4, not '4/5'."),
+        (["--meter", "4/5"], "meter must be a time signature such as 4/4, 3/4, 6/8 or 2/4, not '4/5'."),
         (["--pitch-range", "70", "60"], "pitch_range must be two MIDI pitches within 48..83"),
         (["--key", "H"], "key must be a letter A..G"),
-        (["--length", "no bars"], "length must be a whole number above 0, not 'no bars'"),
+        (
+            ["--length", "no bars"],
+            "length must be a whole number above 0, of steps or of bars ('4 bars'), not 'no bars'",
+        ),
     ],
 )
 def test_an_impossible_setting_is_reported(arguments, sentence, small_prior_file, tmp_path, monkeypatch, capsys):

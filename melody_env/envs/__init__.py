@@ -1,1 +1,1 @@
-"""The environment: its specification, the engine, and its three interfaces."""
+"""The environment: specification, engine, and interfaces to Gymnasium and Stable-Baselines3."""

@@ -1,4 +1,4 @@
-"""The engine under the environment's three faces: B pieces in lockstep, rewarded by rules and Note RNN.
+"""The engine of all environment interfaces: B pieces in lockstep, rewarded by the rules and the Note RNN.
 
 Shapes: B pieces, T steps, A = 38 tokens, R rules.
 """
@@ -28,18 +28,18 @@ Floats32 = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class FinishedPieces:
-    """B whole pieces and what they earned, summed over their T steps."""
+    """B complete pieces and their rewards, summed over the T steps."""
 
     melodies: Tokens
-    """[B, T]; without the priming note."""
+    """[B, T]; without the priming token."""
     rules: dict[str, Floats]
-    """Per rule the sum [B] of its values, unscaled."""
+    """For each rule, the sum [B] of its values, unscaled."""
     music_theory: Floats
-    """Sum of r_MT [B], the weighted rules, not yet divided by c."""
+    """Sum [B] of r_MT, the weighted rules, not divided by c."""
     log_prob: Floats
-    """Sum of log p(a|s) [B] of the Note RNN."""
+    """Sum [B] of the Note RNN's log p(a|s)."""
     returns: Floats
-    """Sum of the rewards [B], undiscounted."""
+    """Sum [B] of the rewards, undiscounted."""
 
     def infos(self) -> list[dict[str, Any]]:
         """Return for each piece the `info` of its last step."""
@@ -58,37 +58,37 @@ class FinishedPieces:
 
 
 class MelodyEngine:
-    """B pieces of T steps, all at the same step; the Note RNN is evaluated once per step for all of them.
+    """B pieces of T steps, all at the same step, with one evaluation of the Note RNN per step for all of them.
 
     The reward of token a is log p(a|s) + r_MT(s, a) / c (paper, equation 3). The Note RNN is conditioned on the priming
-    token and the piece so far; the rules see the piece alone. Raises InputError for a number of pieces below 1.
+    token and the piece so far; the paper's rules depend on the piece alone. Raises InputError for fewer than one piece.
     """
 
     def __init__(self, num_pieces: int, environment: EnvironmentSpec):
         self.num_pieces = check_count("num_envs", num_pieces)
         self.environment = environment
         self.profile = environment.profile
-        """Of the environment, but for c, which can be changed between steps."""
+        """The environment's profile, except for c, which can be changed between steps."""
         self.length = environment.setting.steps
         self.prior = environment.prior_in_key
         """The Note RNN in the key of the setting."""
-        self._first_state = self._heard_by_all(() if self.primer is None else self.primer[:-1])
+        self._first_state = self._state_after(() if self.primer is None else self.primer[:-1])
         self.rngs: list[np.random.Generator] = []
-        """One generator for each piece, made when first needed; it draws the priming tokens."""
+        """One generator per piece, which draws its priming tokens; created when first needed."""
         self.composition: Composition | None = None
         """The pieces so far; None before the first reset."""
         self.last_tokens: Tokens
-        """What was heard last [B]: the priming tokens at the start, then the newest tokens."""
+        """The last tokens [B]: the newest of the pieces, or at the start the priming tokens."""
         self.prior_log_probs: Floats32
-        """log p [B, A] of each token that could come next."""
+        """log p [B, A] of every possible next token."""
         self.log_prob: Floats32
         """log p(a|s) [B] of the newest tokens."""
         self.rule_values: Floats
-        """What each rule says of the newest tokens [R, B], unscaled."""
+        """Each rule's values for the newest tokens [R, B], unscaled."""
         self.music_theory: Floats
         """r_MT [B] of the newest tokens."""
         self.finished: FinishedPieces | None = None
-        """The pieces that were completed last; a reset leaves them."""
+        """The pieces completed last; a reset keeps them."""
 
     @property
     def setting(self) -> Setting:
@@ -97,7 +97,7 @@ class MelodyEngine:
 
     @property
     def primer(self) -> Tokens | None:
-        """The tokens [P] that precede every piece, if not a priming token."""
+        """The tokens [P] that precede every piece in place of a priming token, or None."""
         return self.environment.primer
 
     @property
@@ -111,7 +111,7 @@ class MelodyEngine:
         return spaces.Discrete(VOCABULARY_SIZE)
 
     def seed(self, seeds: Sequence[int | None]) -> None:
-        """Seed the generator of piece i with `seeds[i]`, as Gymnasium seeds an environment; None leaves it as it is."""
+        """Seed the generator of piece i with `seeds[i]`, as Gymnasium seeds an environment; None keeps its state."""
         rngs: Sequence[np.random.Generator | None] = self.rngs or [None] * self.num_pieces
         self.rngs = [
             np_random(seed)[0] if rng is None or seed is not None else rng
@@ -119,7 +119,7 @@ class MelodyEngine:
         ]
 
     def reset(self) -> None:
-        """Start B new pieces: draw the priming tokens and let the Note RNN hear them."""
+        """Start B new pieces: draw the priming tokens and condition the Note RNN on them."""
         if self.primer is not None:
             primers = np.full(self.num_pieces, self.primer[-1])
         elif self.environment.priming == "random_note":
@@ -132,16 +132,16 @@ class MelodyEngine:
         self._rule_sums = np.zeros((len(self.profile.rules), self.num_pieces))
         self._sums = np.zeros((3, self.num_pieces))
         self._state = self._first_state
-        self._hear(primers)
+        self._advance(primers)
 
     def step(self, actions: npt.ArrayLike) -> tuple[Floats32, FinishedPieces | None]:
-        """Append `actions` [B] to the pieces; return the rewards [B] and, after the last step, the whole pieces.
+        """Append `actions` [B] to the pieces; return the rewards [B] and, after the last step, the complete pieces.
 
-        A forbidden token is not played: the nearest allowed one is, and is rewarded. Raises VocabularyError if the
-        actions are not B tokens, ResetNeeded if there are no pieces to go on with, RuleError for a rule that fails.
+        A forbidden token is replaced by the nearest allowed one. Raises VocabularyError if `actions` are not B tokens,
+        ResetNeeded if no piece is in progress, RuleError for a rule that fails.
         """
         if self.composition is None or self.composition.is_complete:
-            raise ResetNeeded("There is no piece to go on with: call reset() to start one.")
+            raise ResetNeeded("No piece is in progress: call reset() to start one.")
         tokens = check_tokens(actions, ndim=1)
         if len(tokens) != self.num_pieces:
             raise VocabularyError(f"Expected one token for each of {self.num_pieces} pieces, got {len(tokens)}.")
@@ -159,39 +159,39 @@ class MelodyEngine:
         self._sums += (self.music_theory, self.log_prob, rewards)
         if self.composition.is_complete:
             self.last_tokens = tokens
-            self.finished = self._whole_pieces(self.composition)
+            self.finished = self._finished_pieces(self.composition)
             return rewards, self.finished
-        self._hear(tokens)
+        self._advance(tokens)
         return rewards, None
 
     @property
     def forbids(self) -> bool:
-        """Whether there is any token that may not always come."""
+        """Whether any token can be forbidden."""
         return self.profile.forbids or bool(self.environment.fixed)
 
     def action_masks(self) -> Flags:
-        """Return which tokens may come next [B, A]: a fixed one, else those in range and masks; all at the end."""
+        """Return the tokens allowed next [B, A]: the fixed one, or those within range and masks; at the end, all."""
         if not self.forbids or self.composition is None or self.composition.is_complete:
             return np.ones((self.num_pieces, VOCABULARY_SIZE), np.bool_)
         return self._allowed.copy()
 
     def observations(self) -> npt.NDArray[np.int64]:
-        """Return what is seen of each piece [B, ...]."""
+        """Return the observation [B, ...] of each piece."""
         return observe(self.environment.observation, self.last_tokens, self.composition)
 
     def observations_of(self, token: int) -> npt.NDArray[np.int64]:
-        """Return what is seen [B, ...] of a `token` of the primer, before the first step."""
+        """Return the observations [B, ...] of a `token` of the primer, before the first step."""
         return observe(self.environment.observation, np.full(self.num_pieces, token), None)
 
     def melody(self, piece: int) -> Tokens:
-        """Return the tokens that one piece has so far."""
+        """Return the tokens of one piece so far."""
         if self.composition is None:
             return np.zeros(0, np.int64)
         return self.composition.tokens[: self.composition.position, piece].astype(np.int64)
 
     @torch.inference_mode()
-    def _hear(self, tokens: Tokens) -> None:
-        """Let the Note RNN hear `tokens` [B] and say what it expects next; ask the masks what may come."""
+    def _advance(self, tokens: Tokens) -> None:
+        """Condition the Note RNN on `tokens` [B]; update log p and the allowed tokens of the next step."""
         device = self.prior.head.weight.device
         log_probs, self._state = self.prior.step(torch.from_numpy(tokens).to(device), self._state)
         self.last_tokens = tokens
@@ -207,14 +207,14 @@ class MelodyEngine:
         return np.tile(np.arange(VOCABULARY_SIZE) == token, (self.num_pieces, 1))
 
     @torch.inference_mode()
-    def _heard_by_all(self, tokens: npt.ArrayLike) -> State:
-        """Return what the Note RNN remembers when all pieces have begun with `tokens` [P]."""
+    def _state_after(self, tokens: npt.ArrayLike) -> State:
+        """Return the Note RNN's state for all pieces after the same `tokens` [P]."""
         state = self.prior.zero_state(1)
-        heard = torch.as_tensor(np.asarray(tokens, np.int64)[:, None], device=state[0].device)
-        if len(heard):
-            _, state = self.prior(heard, state)
+        inputs = torch.as_tensor(np.asarray(tokens, np.int64)[:, None], device=state[0].device)
+        if len(inputs):
+            _, state = self.prior(inputs, state)
         return tuple(part.repeat(1, self.num_pieces, 1) for part in state)
 
-    def _whole_pieces(self, composition: Composition) -> FinishedPieces:
+    def _finished_pieces(self, composition: Composition) -> FinishedPieces:
         rules = dict(zip(self.profile.rule_names, self._rule_sums, strict=True))
         return FinishedPieces(composition.tokens.T.astype(np.int64), rules, *self._sums)

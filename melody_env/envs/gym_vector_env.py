@@ -1,4 +1,4 @@
-"""The environment as Gymnasium's vector environments: B pieces at a time, in arrays.
+"""The Gymnasium vector environment: B pieces at a time.
 
 Shapes: B pieces, T steps.
 """
@@ -22,10 +22,9 @@ Observations = npt.NDArray[np.int64]
 class MelodyCompositionVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], npt.NDArray[Any]]):
     """`num_envs` pieces composed in lockstep, with the arguments of `MelodyCompositionEnv`.
 
-    Row i, seeded with s, is what a `MelodyCompositionEnv` seeded with s + i is. A finished piece is followed by a
-    new one in the same step: the observation is the new one's first, and the `infos` have `final_obs` and
-    `final_info`, as Gymnasium's own vector environments have them in `AutoresetMode.SAME_STEP`. The same results
-    without that nesting: `engine.finished`.
+    Seeded with s, row i equals a `MelodyCompositionEnv` seeded with s + i. Pieces are reset in the step in which they
+    end (`AutoresetMode.SAME_STEP`): the observation is the first of the new piece, and `infos` have `final_obs` and
+    `final_info`, as in Gymnasium's own vector environments. `engine.finished` has the same results without nesting.
     """
 
     metadata = {  # noqa: RUF012
@@ -47,12 +46,12 @@ class MelodyCompositionVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observations, dict[str, Any]]:
-        """Start `num_envs` new pieces; row i is seeded with `seed + i`, or with `seed[i]`.
+        """Start `num_envs` new pieces; row i is seeded with `seed + i` or `seed[i]`.
 
-        Raises ValueError for a list of another length and for a `reset_mask` in `options`.
+        Raises ValueError for a wrong number of seeds and for a `reset_mask` in `options`.
         """
         if options and "reset_mask" in options:
-            raise ValueError("The pieces are composed in lockstep: reset_mask cannot restart some of them.")
+            raise ValueError("The pieces are composed in lockstep: they cannot be reset separately by reset_mask.")
         if seed is not None:
             seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else list(seed)
             if len(seeds) != self.num_envs:
@@ -64,38 +63,38 @@ class MelodyCompositionVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], 
     def step(
         self, actions: npt.NDArray[np.int64]
     ) -> tuple[Observations, npt.NDArray[np.float32], Flags, Flags, dict[str, Any]]:
-        """Append `actions` [B] to the pieces; raises VocabularyError if one is no token."""
+        """Append `actions` [B] to the pieces; raises VocabularyError for an invalid token."""
         rewards, finished = self.engine.step(actions)
         infos = {}
         if finished:
-            infos = _final(self.engine.observations(), finished)
+            infos = _final_infos(self.engine.observations(), finished)
             self.engine.reset()
         terminated = np.full(self.num_envs, finished is not None)
         return self.engine.observations(), rewards, terminated, np.zeros_like(terminated), infos
 
     def action_masks(self) -> Flags:
-        """Return which tokens may come next [B, 38]."""
+        """Return which of the 38 tokens are allowed next [B, 38]."""
         return self.engine.action_masks()
 
     def render(self) -> tuple[Frame, ...] | None:
-        """Return each piece so far, as text or image; see `MelodyCompositionEnv.render`."""
+        """Return each piece so far, as in `MelodyCompositionEnv.render`."""
         return None if self.render_mode is None else tuple(render_pieces(self.engine, self.render_mode))
 
 
-def _final(observations: Observations, finished: FinishedPieces) -> dict[str, Any]:
-    """Return what `VectorEnv._add_info` makes of all pieces' last steps, without going through them one by one."""
+def _final_infos(observations: Observations, finished: FinishedPieces) -> dict[str, Any]:
+    """Return the result of `VectorEnv._add_info` for the last steps of all pieces, without a loop over them."""
     size = len(observations)
     final_obs = np.empty(size, dtype=object)
     final_obs[:] = list(observations)
     info = {
         "melody": finished.melodies.copy(),
-        "rules": _masked(finished.rules, size),
+        "rules": _with_masks(finished.rules, size),
         "music_theory": finished.music_theory,
         "log_prob": finished.log_prob,
     }
-    return _masked({"final_obs": final_obs, "final_info": _masked(info, size)}, size)
+    return _with_masks({"final_obs": final_obs, "final_info": _with_masks(info, size)}, size)
 
 
-def _masked(info: dict[str, Any], size: int) -> dict[str, Any]:
-    """Return `info` with, for each key, a mask [B] `_key` that says which pieces have it: all of them."""
+def _with_masks(info: dict[str, Any], size: int) -> dict[str, Any]:
+    """Return `info` with a mask [B] `_key` for each key, of the pieces that have it: all of them."""
     return info | {f"_{key}": np.ones(size, np.bool_) for key in info}

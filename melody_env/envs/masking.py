@@ -1,4 +1,4 @@
-"""Forbidden tokens: what is played instead by who does not look at the mask.
+"""Replacement of forbidden tokens, for agents that ignore masks.
 
 Shapes: B melodies, A = 38 tokens.
 """
@@ -11,11 +11,11 @@ from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE, Tokens
 _tokens = np.arange(VOCABULARY_SIZE)
 _is_note = _tokens >= FIRST_PITCH_TOKEN
 _distance = np.abs(_tokens[:, None] - _tokens) + VOCABULARY_SIZE * (_is_note[:, None] != _is_note)
-"""[38, 38]; notes are nearer to each other than to a note off or a hold."""
+"""[38, 38]; notes are nearer to each other than to note off and hold."""
 
 
 def nearest_allowed(tokens: Tokens, allowed: Flags) -> Tokens:
-    """Return `tokens` [B] where they are `allowed` [B, A], else the nearest allowed one, of two the lower.
+    """Return `tokens` [B] with those that are not `allowed` [B, A] replaced by the nearest allowed, of two the lower.
 
     A note too high or too low becomes the highest or lowest, one outside the scale its neighbour, a note off a hold.
     """

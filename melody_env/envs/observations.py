@@ -1,4 +1,4 @@
-"""What a composer sees of a piece before the next token.
+"""Observations: the last token, the position and lookback features of a piece.
 
 Shapes: B pieces, T steps.
 """
@@ -16,48 +16,51 @@ from note_rnn.vocabulary import VOCABULARY_SIZE, Tokens
 OBSERVATIONS = ("position", "token", "lookback")
 
 POSITION = 1
-"""The column that is no token, where there is more than one."""
+"""The column of the position in observations of several columns; all others are tokens."""
 
 NOTHING = VOCABULARY_SIZE
-"""Stands for a token that there is none of."""
+"""Stands for a missing token."""
 
-LOOKS_BACK = 4
-"""Columns of "lookback" beside last token and position."""
+LOOKBACK_FEATURES = 4
+"""Columns of "lookback" besides the last token and the position."""
 
 
 def space_of(observation: str, length: int) -> Space[Any]:
-    """Return the space of one piece's `observation`, the piece being `length` steps long."""
+    """Return the space of the `observation` of a piece of `length` steps."""
     if observation == "token":
         return spaces.Discrete(VOCABULARY_SIZE)
-    looks_back = [NOTHING + 1] * (LOOKS_BACK if observation == "lookback" else 0)
-    return spaces.MultiDiscrete([VOCABULARY_SIZE, length + 1, *looks_back])
+    lookback = [NOTHING + 1] * (LOOKBACK_FEATURES if observation == "lookback" else 0)
+    return spaces.MultiDiscrete([VOCABULARY_SIZE, length + 1, *lookback])
 
 
 def kind_of(space: Space[Any]) -> str:
-    """Return the observation that has this `space`."""
+    """Return the name of the observation that has this `space`."""
     if isinstance(space, spaces.MultiDiscrete):
         return "position" if len(space.nvec) == POSITION + 1 else "lookback"
     return "token"
 
 
-def observe(observation: str, heard: Tokens, composition: Composition | None) -> npt.NDArray[np.int64]:
-    """Return the `observation` [B, ...] of pieces after which the tokens `heard` [B] were the last.
+def observe(observation: str, last_tokens: Tokens, composition: Composition | None) -> npt.NDArray[np.int64]:
+    """Return the `observation` [B, ...] of pieces whose last tokens are `last_tokens` [B].
 
-    "token" is these alone, "position" the number of tokens composed beside them. "lookback" sees besides what came half
-    a bar and a bar before the next token, and the highest and the lowest note so far, `NOTHING` where there is none: a
-    composer can then repeat what is there, whatever it is, and knows the range without having to remember it. Without a
-    `composition` nothing has been composed.
+    "token" is these tokens alone; "position" adds the number of tokens so far. "lookback" also has the tokens half a
+    bar and one bar before the next token, and the highest and the lowest note so far, `NOTHING` where missing: an agent
+    can then repeat earlier tokens and keep track of the range without memory. Without a `composition`, no token has
+    been composed.
     """
     if observation == "token":
-        return heard.copy()
+        return last_tokens.copy()
     position = 0 if composition is None else composition.position
-    columns: list[npt.NDArray[np.integer]] = [heard, np.full_like(heard, position)]
+    columns: list[npt.NDArray[np.integer]] = [last_tokens, np.full_like(last_tokens, position)]
     if observation == "lookback":
-        columns += [np.full_like(heard, NOTHING)] * LOOKS_BACK if composition is None else _looking_back(composition)
+        if composition is None:
+            columns += [np.full_like(last_tokens, NOTHING)] * LOOKBACK_FEATURES
+        else:
+            columns += _lookback_features(composition)
     return np.stack(columns, axis=1, dtype=np.int64)
 
 
-def _looking_back(composition: Composition) -> list[npt.NDArray[np.integer]]:
+def _lookback_features(composition: Composition) -> list[npt.NDArray[np.integer]]:
     bar = composition.setting.steps_per_bar
     nothing = np.full(composition.batch_size, NOTHING, np.int8)
     earlier = [composition.position - lag for lag in (-(-bar // 2), bar)]

@@ -1,4 +1,4 @@
-"""The environment as Stable-Baselines3's vector environment: B pieces at a time.
+"""The Stable-Baselines3 vector environment: B pieces at a time.
 
 Shapes: B pieces, T steps.
 """
@@ -23,9 +23,9 @@ from melody_env.setting import Flags, Setting
 class MelodyVecEnv(VecEnv):
     """`num_envs` pieces composed in lockstep, with the arguments of `MelodyCompositionEnv`.
 
-    The `info` of a last step has what `MelodyCompositionEnv` says there, `terminal_observation`, and `episode` as
-    `Monitor` and `VecMonitor` add it, so that neither is needed for SB3's logs. All pieces share one engine: their
-    attributes are this object's.
+    The `info` of the last step of a piece has the keys of `MelodyCompositionEnv`, `terminal_observation`, and `episode`
+    as from `Monitor` and `VecMonitor`, so that SB3 logs returns without a wrapper. All pieces share one engine and the
+    attributes of this object.
     """
 
     def __init__(self, num_envs: int = 1, *, render_mode: str | None = None, **arguments: Unpack[EnvironmentArguments]):
@@ -37,16 +37,16 @@ class MelodyVecEnv(VecEnv):
 
     @property
     def prior_log_probs(self) -> npt.NDArray[np.float32]:
-        """log p [B, A] by the Note RNN of each token that could come next."""
+        """The Note RNN's log p [B, A] of every possible next token."""
         return self.engine.prior_log_probs
 
     @property
     def forbids(self) -> bool:
-        """Whether there is any token that may not always come."""
+        """Whether any token can be forbidden."""
         return self.engine.forbids
 
     def action_masks(self) -> Flags:
-        """Return which tokens may come next [B, 38]; `env_method` gives a row for each piece, as sb3-contrib asks."""
+        """Return which of the 38 tokens are allowed next [B, 38]; `env_method` returns one row per piece."""
         return self.engine.action_masks()
 
     @property
@@ -56,7 +56,7 @@ class MelodyVecEnv(VecEnv):
 
     @property
     def c(self) -> float:
-        """What divides the rules' reward; it can be changed between steps."""
+        """The divisor of the rules' reward; it can be changed between steps."""
         return self.engine.profile.c
 
     @c.setter
@@ -64,7 +64,7 @@ class MelodyVecEnv(VecEnv):
         self.engine.profile = replace(self.engine.profile, c=value)
 
     def reset(self) -> npt.NDArray[np.int64]:
-        """Start B new pieces, seeded as `seed` was last asked to; return the observations."""
+        """Start B new pieces, seeded by the last call of `seed`; return the observations."""
         self.engine.seed(self._seeds)
         self.engine.reset()
         self.reset_infos = [{} for _ in range(self.num_envs)]
@@ -73,20 +73,20 @@ class MelodyVecEnv(VecEnv):
         return self.engine.observations()
 
     def step_async(self, actions: npt.NDArray[Any]) -> None:
-        """Take note of `actions` [B]."""
+        """Store `actions` [B] for `step_wait`."""
         self._actions = actions
 
     def step_wait(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], Flags, list[dict[str, Any]]]:
-        """Append the actions to the pieces; raises VocabularyError if one is no token."""
+        """Append the actions to the pieces; raises VocabularyError for an invalid token."""
         rewards, finished = self.engine.step(self._actions)
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         if finished:
-            infos = self._last_infos(finished)
+            infos = self._final_infos(finished)
             self.engine.reset()
             self.reset_infos = [{} for _ in range(self.num_envs)]
         return self.engine.observations(), rewards, np.full(self.num_envs, finished is not None), infos
 
-    def _last_infos(self, finished: FinishedPieces) -> list[dict[str, Any]]:
+    def _final_infos(self, finished: FinishedPieces) -> list[dict[str, Any]]:
         elapsed = round(time.time() - self._started, 6)
         infos = finished.infos()
         for info, observation, total in zip(infos, self.engine.observations(), finished.returns.tolist(), strict=True):
@@ -96,18 +96,18 @@ class MelodyVecEnv(VecEnv):
         return infos
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no resource is open."""
 
     def get_images(self) -> Sequence[npt.NDArray[np.uint8] | None]:
         """Return each piece so far as an image."""
         return [np.asarray(image) for image in render_pieces(self.engine, "rgb_array")]
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """Return this object's attribute once for each piece of `indices`."""
+        """Return this object's attribute, once for each piece of `indices`."""
         return [getattr(self, attr_name) for _ in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        """Set this object's attribute; raises ValueError if `indices` are not all pieces."""
+        """Set this object's attribute; raises ValueError unless `indices` are all pieces."""
         if len(list(self._get_indices(indices))) != self.num_envs:
             raise ValueError(f"All pieces share {attr_name!r}: set it for all of them.")
         setattr(self, attr_name, value)
@@ -115,18 +115,18 @@ class MelodyVecEnv(VecEnv):
     def env_method(
         self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
     ) -> list[Any]:
-        """Return what "render" or "action_masks" gives for each piece of `indices`.
+        """Return the result of "render" or "action_masks" for each piece of `indices`.
 
         Raises AttributeError for any other method.
         """
         if method_name not in ("render", "action_masks"):
             raise AttributeError(f"A piece of MelodyVecEnv has no method {method_name!r}.")
         if method_name == "action_masks":
-            answers: Sequence[Any] = list(self.action_masks())
+            results: Sequence[Any] = list(self.action_masks())
         else:
-            answers = render_pieces(self.engine, self.render_mode or "ansi")
-        return [answers[index] for index in self._get_indices(indices)]
+            results = render_pieces(self.engine, self.render_mode or "ansi")
+        return [results[index] for index in self._get_indices(indices)]
 
     def env_is_wrapped(self, wrapper_class: type[gym.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
-        """Return False for each piece of `indices`: no wrapper is there."""
+        """Return False for each piece of `indices`: pieces have no wrappers."""
         return [False for _ in self._get_indices(indices)]

@@ -1,4 +1,4 @@
-"""The environment specification: everything that decides what an environment rewards, allows and shows.
+"""The environment specification: everything that determines rewards, masks and observations.
 
 Shapes: P steps of a primer.
 """
@@ -45,19 +45,19 @@ class EnvironmentArguments(TypedDict, total=False):
 
 @dataclass(frozen=True, eq=False)
 class EnvironmentSpec:
-    """A checked environment specification, built once and passed to whatever composes or learns.
+    """A checked environment specification, built once per run and shared by training, composing and evaluation.
 
-    Raises InputError for an observation, a priming or a fixed token that does not exist.
+    Raises InputError for an unknown observation or priming, or an invalid fixed token.
     """
 
     profile: RewardProfile
     """Rules, weights, c and masks, and the musical setting."""
     prior: NoteRNN
-    """The Note RNN as it was trained: in C major and A minor."""
+    """The Note RNN in the keys of its training, C major and A minor."""
     observation: str = "position"
-    """What an agent observes; a name in OBSERVATIONS."""
+    """The kind of observation; a name in OBSERVATIONS."""
     priming: str = "random_note"
-    """What precedes a piece if there is no primer; a name in PRIMINGS."""
+    """The kind of priming token if there is no primer; a name in PRIMINGS."""
     primer: Tokens | None = None
     """The tokens [P] that precede every piece, in the key of the setting."""
     fixed: Mapping[int, int] = field(default_factory=dict)
@@ -80,10 +80,9 @@ class EnvironmentSpec:
         fixed: Mapping[int, int] | None = None,
         **setting: Any,
     ) -> Self:
-        """Return the specification that the keyword arguments of an environment ask for.
+        """Return the specification for the keyword arguments of an environment; `setting` are fields of a `Setting`.
 
-        `setting` are fields of a `Setting`. Raises InputError, ProfileError, SettingError, CheckpointError or
-        PrimerError for arguments that cannot be used.
+        Raises InputError, ProfileError, SettingError, CheckpointError or PrimerError for invalid arguments.
         """
         profile = load_profile(reward).with_setting(**setting)
         prior = prior if isinstance(prior, NoteRNN) else load_note_rnn(prior)
@@ -91,20 +90,20 @@ class EnvironmentSpec:
         return spec if primer is None else replace(spec, primer=spec._read_primer(primer))
 
     def changed(self, **changes: Any) -> Self:
-        """Return the specification with some keyword arguments of an environment `changes`; errors are those of `of`.
+        """Return the specification with `changes` to the keyword arguments of an environment; errors as in `of`.
 
-        Another `reward` is read in the same musical setting.
+        Another `reward` is used in the same musical setting.
         """
         setting = {name: changes.pop(name) for name in _SETTING if name in changes}
         profile = load_profile(changes.pop("reward", self.profile))
         profile = replace(profile, setting=self.setting).with_setting(**setting)
-        given: dict[str, Any] = {"observation": self.observation, "prior": self.prior, "priming": self.priming}
-        given |= {"primer": self.primer, "fixed": self.fixed}
-        return type(self).of(reward=profile, **given | changes)
+        current: dict[str, Any] = {"observation": self.observation, "prior": self.prior, "priming": self.priming}
+        current |= {"primer": self.primer, "fixed": self.fixed}
+        return type(self).of(reward=profile, **current | changes)
 
     @property
     def arguments(self) -> EnvironmentArguments:
-        """The keyword arguments that make this environment, for `gym.make` and the environment classes."""
+        """The keyword arguments of this environment for `gym.make` and the environment classes."""
         return {
             "observation": self.observation,
             "reward": self.profile,
@@ -125,7 +124,7 @@ class EnvironmentSpec:
         return self.prior.transposed(self.setting.transposition)
 
     def as_record(self) -> dict[str, Any]:
-        """Return the specification as JSON, without the weights of the Note RNN."""
+        """Return the specification as a JSON object, without the weights of the Note RNN."""
         return {
             "profile": self.profile.as_record(),
             "setting": self.setting.as_dict(),
@@ -140,7 +139,7 @@ class EnvironmentSpec:
 
 
 def _check_fixed(fixed: Mapping[int, int], length: int) -> dict[int, int]:
-    """Return `fixed`, tokens by their steps 0..length - 1; raises InputError for a step or token that is none."""
+    """Return `fixed`, tokens by their steps 0..length - 1; raises InputError for an invalid step or token."""
     for step, token in fixed.items():
         if isinstance(step, bool) or not isinstance(step, int | np.integer) or not 0 <= step < length:
             raise InputError(f"A fixed token must be at a step 0..{length - 1} of the piece, not at {step!r}.")

@@ -1,1 +1,1 @@
-"""The reward: rules, the profiles that weigh them, plug-ins, and the scores of whole melodies."""
+"""The reward: rules, profiles of weighted rules, plug-ins, and scores of whole melodies."""

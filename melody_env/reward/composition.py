@@ -1,7 +1,6 @@
-"""B melodies composed in lockstep, and what the rules remember of them.
+"""The state of B melodies composed in lockstep, and the memories that rules share.
 
-Shapes: B melodies, T steps, t the step of a token (0-based). Everything inside is time-major, [T, B], so that a
-step is a row.
+Shapes: B melodies, T steps, t the step of a token (0-based). Arrays are time-major, [T, B], so that a step is a row.
 """
 
 from collections.abc import Callable, Hashable
@@ -19,42 +18,44 @@ Integer = TypeVar("Integer", bound=np.signedinteger)
 
 
 class Memory(Protocol):
-    """What rules remember of a composition, kept up to date token by token with O(1) or O(T) array work.
+    """State that rules need from step to step, updated token by token with O(1) or O(T) array work.
 
-    Built as `kind(composition, *parameters)`, as of an empty composition.
+    Built as `kind(composition, *parameters)`, in the state of an empty composition.
     """
 
     def update(self, composition: "Composition", t: int) -> None:
-        """Take in token `t` of every melody; later tokens, if there are any, must not be looked at."""
+        """Take in token `t` of every melody; later tokens may exist and must not be read."""
 
 
 M = TypeVar("M", bound=Memory)
 
 
 class Composition:
-    """The tokens that B melodies of T steps have so far, all of them at the same step."""
+    """The tokens so far of B melodies of T steps, all at the same step."""
 
     def __init__(
         self,
         batch_size: int,
         length: int,
         setting: Setting = PAPER_SETTING,
-        heard: npt.NDArray[np.integer] | None = None,
+        priming_tokens: npt.NDArray[np.integer] | None = None,
     ):
         self.batch_size = batch_size
         self.length = length
         self.setting = setting
         """Key, mode, meter ...; its `length` is that of whole pieces, while T is that of these melodies."""
-        self.heard: npt.NDArray[np.integer] = np.full(batch_size, NO_EVENT, np.int8) if heard is None else heard
-        """[B]; the token heard before each melody, no part of it."""
+        self.priming_tokens: npt.NDArray[np.integer] = (
+            np.full(batch_size, NO_EVENT, np.int8) if priming_tokens is None else priming_tokens
+        )
+        """[B]; the token that precedes each melody without being part of it."""
         self.position = 0
-        """Number of tokens composed so far, 0..T; the newest token is that of step t = position - 1."""
+        """Number of tokens so far, 0..T; the newest token is that of step t = position - 1."""
         self.tokens: Tokens8 = np.zeros((length, batch_size), np.int8)
-        """[T, B]; rows from `position` on mean nothing yet."""
+        """[T, B]; rows from `position` on are not filled yet."""
         self.tokens_in_c = self.tokens if setting.semitones_from_c == 0 else np.zeros_like(self.tokens)
-        """[T, B]; the same as numbers, whatever the key: pitches as if the tonic were C, not bound to 2..37."""
+        """[T, B]; the tokens transposed as if the tonic were C, not limited to 2..37."""
         self.previous_pitches: Tokens8 = np.zeros((length + 1, batch_size), np.int8)
-        """[T + 1, B]; row t is the last pitch token (2..37) before step t, 0 where there is none."""
+        """[T + 1, B]; row t is the last pitch token (2..37) before step t, 0 if there is none."""
         self._memories: dict[tuple[object, ...], Memory] = {}
 
     @property
@@ -68,7 +69,7 @@ class Composition:
         return self.position == self.length
 
     def append(self, tokens: npt.NDArray[np.integer]) -> None:
-        """Add one token (0..37, unchecked) to each melody: `tokens` [B]."""
+        """Append one token (0..37, unchecked) to each melody: `tokens` [B]."""
         t = self.position
         self.tokens[t] = tokens
         if self.tokens_in_c is not self.tokens:
@@ -81,7 +82,7 @@ class Composition:
             memory.update(self, t)
 
     def memory(self, kind: Callable[..., M], *parameters: Hashable) -> M:
-        """Return the memory of that kind with these parameters, up to date; built when first asked for."""
+        """Return the up-to-date memory of this kind with these parameters, built when first requested."""
         key = (kind, *parameters)
         memory = self._memories.get(key)
         if memory is None:
@@ -91,18 +92,18 @@ class Composition:
         return cast(M, memory)
 
     def pitch_pairs(self, t: int) -> npt.NDArray[np.intp]:
-        """Return, for tables over pairs, `38 * previous pitch + token` [B] at step `t`."""
+        """Return `38 * previous pitch + token` [B] at step `t`, an index into tables over pairs."""
         pairs = self.previous_pitches[t].astype(np.intp)
         pairs *= VOCABULARY_SIZE
         pairs += self.tokens[t]
         return pairs
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_memories": {}}  # built anew when asked for, by whatever rules there are then
+        return {**self.__dict__, "_memories": {}}  # rebuilt on request
 
 
 def in_c(tokens: npt.NDArray[Integer], setting: Setting) -> npt.NDArray[Integer]:
-    """Return `tokens` with every pitch as if the tonic were C: numbers that do not depend on the key."""
+    """Return `tokens` with pitches transposed as if the tonic were C, so that they do not depend on the key."""
     if setting.semitones_from_c == 0:
         return tokens
     return tokens - np.multiply(tokens >= FIRST_PITCH_TOKEN, setting.semitones_from_c, dtype=tokens.dtype)

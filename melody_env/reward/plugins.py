@@ -1,12 +1,11 @@
-"""Rules and masks of one's own: decorated functions in a Python file that a reward profile names.
+"""User-defined rules and masks: decorated functions in a Python file that a reward profile names.
 
-    @rule                                   what the newest token of one melody is worth
-    @rule(per="piece")                      what a whole melody is worth, paid with its last token
-    @mask                                   which tokens may come next in one melody
-    ...(batched=True)                       the same of B melodies at once, given their `Composition`
+    @rule                                   the value of the newest token of one melody
+    @rule(per="piece")                      the value of a whole melody, added to the reward of its last token
+    @mask                                   the tokens allowed next in one melody
+    ...(batched=True)                       the same for B melodies at once, given their `Composition`
 
-What follows the first parameter are parameters that the profile can set. Shapes: B melodies, n tokens so far, A = 38
-tokens.
+The profile can set all parameters after the first. Shapes: B melodies, n tokens so far, A = 38 tokens.
 """
 
 import importlib.util
@@ -33,48 +32,48 @@ _MARK = "melody_rule"
 
 
 class RuleError(InputError):
-    """A rule or mask that cannot be loaded, fails, or gives something else than it should."""
+    """A rule or mask that cannot be loaded, fails, or returns an invalid value."""
 
 
 @dataclass(frozen=True)
 class Melody:
-    """One melody as far as it is composed: what a plain rule or mask is given."""
+    """One melody so far: the argument of a plain rule or mask."""
 
     tokens: Tokens
-    """[n]: 0 note off, 1 no event, 2..37 a note of MIDI pitch 48..83; the newest is the last."""
+    """[n]: 0 note off, 1 no event, 2..37 a note of MIDI pitch 48..83; the last is the newest."""
     length: int
-    """Tokens that it will have."""
+    """Number of tokens of the complete melody."""
     setting: Setting
     """Key, mode, meter ..."""
 
     @property
     def step(self) -> int:
-        """Tokens so far; in a mask, the step, from 0, of the token to come."""
+        """Number of tokens so far; in a mask, the step, from 0, of the next token."""
         return len(self.tokens)
 
     @property
     def newest(self) -> int:
-        """The last token; in a mask at the start there is none."""
+        """The last token; in a mask, there is none at the start."""
         return int(self.tokens[-1])
 
     @property
     def is_complete(self) -> bool:
-        """Whether all of its tokens are there."""
+        """Whether the melody has all of its tokens."""
         return len(self.tokens) == self.length
 
     @cached_property
     def onsets(self) -> npt.NDArray[np.int64]:
-        """The steps, from 0, at which its N notes start."""
+        """The steps [N], from 0, at which its notes start."""
         return np.flatnonzero(self.tokens >= FIRST_PITCH_TOKEN)
 
     @cached_property
     def pitches(self) -> npt.NDArray[np.int64]:
-        """The MIDI pitches of its N notes."""
+        """The MIDI pitches [N] of its notes."""
         return self.tokens[self.onsets] - FIRST_PITCH_TOKEN + MIN_PITCH
 
     @cached_property
     def degrees(self) -> npt.NDArray[np.int64]:
-        """The scale degrees of its N notes: 1 the tonic, 2 the next note of the scale ...; 0 outside the scale."""
+        """The scale degrees [N] of its notes: 1 the tonic, 2 the next note of the scale ...; 0 outside the scale."""
         return self.setting.degrees[self.tokens[self.onsets]]
 
 
@@ -92,11 +91,11 @@ def rule(*, per: Per = "step", batched: bool = False) -> Callable[[F], F]: ...
 def rule(function: F | None = None, *, per: Per = "step", batched: bool = False) -> F | Callable[[F], F]:
     """Mark a function as a rule, per step or per piece, plain (one `Melody`) or `batched` (a `Composition`).
 
-    A plain one returns a number, a batched one [B]. Raises RuleError for another `per`.
+    A plain rule returns a number, a batched one [B]. Raises RuleError for another `per`.
     """
     if per not in ("step", "piece"):
         raise RuleError(f"A rule is per 'step' or per 'piece', not per {per!r}.")
-    return _marking(function, _Mark(False, per, batched))
+    return _marker(function, _Mark(False, per, batched))
 
 
 @overload
@@ -104,20 +103,20 @@ def mask(function: F, /) -> F: ...
 @overload
 def mask(*, batched: bool = False) -> Callable[[F], F]: ...
 def mask(function: F | None = None, *, batched: bool = False) -> F | Callable[[F], F]:
-    """Mark a function as a mask: it returns which tokens may come next, [A], or [B, A] if `batched`; True may."""
-    return _marking(function, _Mark(True, "step", batched))
+    """Mark a function as a mask: it returns True for each token allowed next, [A], or [B, A] if `batched`."""
+    return _marker(function, _Mark(True, "step", batched))
 
 
-def _marking(function: F | None, mark: _Mark) -> F | Callable[[F], F]:
-    def marked(function: F) -> F:
+def _marker(function: F | None, mark: _Mark) -> F | Callable[[F], F]:
+    def apply(function: F) -> F:
         setattr(function, _MARK, mark)
         return function
 
-    return marked if function is None else marked(function)
+    return apply if function is None else apply(function)
 
 
 def marked_functions(module: ModuleType) -> dict[str, Callable[..., Any]]:
-    """Return the functions of a module that are marked as rules or masks, by name, in the order of its text."""
+    """Return the functions of a module that are marked as rules or masks, by name, in source order."""
     return {
         name: function
         for name, function in vars(module).items()
@@ -127,7 +126,7 @@ def marked_functions(module: ModuleType) -> dict[str, Callable[..., Any]]:
 
 @dataclass(frozen=True)
 class PlugIn:
-    """A rule or mask that was found in a file, called as the built-in ones are and checked at every call."""
+    """A rule or mask from a file, called like a built-in one; every return value is checked."""
 
     name: str
     file: Path
@@ -141,52 +140,52 @@ class PlugIn:
         return inspect.signature(self.function)
 
     def __call__(self, composition: Composition, **parameters: Any) -> Any:
-        """Return what a rule says of the newest tokens [B], or which tokens a mask lets come next [B, A].
+        """Return a rule's values for the newest tokens [B], or the tokens that a mask allows next [B, A].
 
-        Raises RuleError naming file, rule and step.
+        Raises RuleError, which names the file, the rule and the step.
         """
         size = composition.batch_size
         if self.is_mask:
-            return self._answer(composition, composition.position, (size, VOCABULARY_SIZE), np.bool_, parameters)
+            return self._evaluate(composition, composition.position, (size, VOCABULARY_SIZE), np.bool_, parameters)
         if self.per == "piece" and not composition.is_complete:
             return np.zeros(size)
         t = composition.position - 1
-        values = self._answer(composition, t, (size,), np.float64, parameters)
+        values = self._evaluate(composition, t, (size,), np.float64, parameters)
         if not np.isfinite(values).all():
             melody = int(np.flatnonzero(~np.isfinite(values))[0])
-            raise self._error(t, f"gave {values[melody]} for melody {melody}: it must give finite numbers")
+            raise self._error(t, f"returned {values[melody]} for melody {melody}: values must be finite numbers")
         return values
 
-    def _answer(
+    def _evaluate(
         self, composition: Composition, t: int, shape: tuple[int, ...], dtype: type[Any], parameters: Mapping[str, Any]
     ) -> Any:
-        """Return the function's answer for all melodies as an array of `shape`, which it must have, and `dtype`."""
+        """Return the function's values for all melodies as an array of `dtype`; raises RuleError for another shape."""
         try:
             if self.batched:
-                answer = self.function(composition, **parameters)
+                result = self.function(composition, **parameters)
             else:
-                answer = [self.function(melody, **parameters) for melody in _melodies(composition)]
-        except Exception as error:  # it is not our function
-            raise self._error(t, f"failed: {_told(error)}") from error
+                result = [self.function(melody, **parameters) for melody in _melodies(composition)]
+        except Exception as error:  # a user's function can raise anything
+            raise self._error(t, f"failed: {_summary(error)}") from error
         try:
-            array = np.asarray(answer)
-            suits = array.dtype.kind == "b" if dtype is np.bool_ else array.dtype.kind in "biuf"
+            array = np.asarray(result)
+            is_valid = array.dtype.kind == "b" if dtype is np.bool_ else array.dtype.kind in "biuf"
         except ValueError:  # numbers of several shapes
-            suits = False
-        if not suits:
+            is_valid = False
+        if not is_valid:
             kind = "True or False for each token" if dtype is np.bool_ else "numbers"
-            raise self._error(t, f"must give {kind}, not {answer if self.batched else answer[0]!r}")
+            raise self._error(t, f"must return {kind}, not {result if self.batched else result[0]!r}")
         if array.shape != shape:
-            wanted, given = (shape, array.shape) if self.batched else (shape[1:], array.shape[1:])
-            raise self._error(t, f"gave an array of shape {given} instead of {wanted}")
+            expected, actual = (shape, array.shape) if self.batched else (shape[1:], array.shape[1:])
+            raise self._error(t, f"returned an array of shape {actual} instead of {expected}")
         return array.astype(dtype, copy=False)
 
-    def _error(self, t: int, what: str) -> RuleError:
+    def _error(self, t: int, problem: str) -> RuleError:
         kind = "Mask" if self.is_mask else "Rule"
-        return RuleError(f"{kind} {self.name!r} in {self.file} {what} (step {t}, counted from 0).")
+        return RuleError(f"{kind} {self.name!r} in {self.file} {problem} (step {t}, counted from 0).")
 
 
-def _told(error: Exception) -> str:
+def _summary(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
@@ -200,28 +199,28 @@ def find_plugin(file: Path, name: str, is_mask: bool) -> PlugIn:
     try:
         stamp = file.stat().st_mtime_ns
     except OSError as error:
-        raise RuleError(f"There is no rule file {file}.") from error
+        raise RuleError(f"Rule file {file} does not exist.") from error
     functions = _load(file, stamp)
     if name not in functions:
-        marked = f"it has {', '.join(functions)}" if functions else "put @rule or @mask above a function"
-        raise RuleError(f"{file} has no rule or mask {name!r}: {marked}.")
+        hint = f"it has {', '.join(functions)}" if functions else "decorate a function with @rule or @mask"
+        raise RuleError(f"{file} has no rule or mask {name!r}: {hint}.")
     if functions[name].is_mask != is_mask:
-        section = "rules" if is_mask else "masks"
-        raise RuleError(f"{name!r} in {file} is one of the {section}: name it under {section!r}.")
+        kind = "rule" if is_mask else "mask"
+        raise RuleError(f"{name!r} in {file} is a {kind}: list it under '{kind}s'.")
     return functions[name]
 
 
 @lru_cache
 def _load(file: Path, stamp: int) -> dict[str, PlugIn]:
-    """Return all rules and masks of a file, as it was at the time `stamp`."""
+    """Return all rules and masks of a file, by name; a new `stamp` loads it again."""
     spec = importlib.util.spec_from_file_location(f"melody_rules_{file.stem}", file)
     if spec is None or spec.loader is None:
-        raise RuleError(f"{file} is no Python file (.py).")
+        raise RuleError(f"Rule file {file} is not a Python file (.py).")
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # it is not our file
-        raise RuleError(f"Rule file {file} cannot be loaded: {_told(error)}.") from error
+    except Exception as error:  # a user's file can raise anything
+        raise RuleError(f"Rule file {file} cannot be loaded: {_summary(error)}.") from error
     return {name: _plug_in(name, file, function) for name, function in sorted(marked_functions(module).items())}
 
 

@@ -1,5 +1,4 @@
-"""Reward profiles, YAML files: which rules count how much, which tokens are forbidden, what c is, whether the Note
-RNN's log p counts, and the musical setting.
+"""Reward profiles: weighted rules, masks, c, whether log p counts, and the musical setting; read from YAML.
 
 Shapes: B melodies, R rules, A = 38 tokens.
 """
@@ -16,21 +15,23 @@ import yaml
 
 from melody_env.reward.composition import Composition, Floats
 from melody_env.reward.plugins import RuleError, find_plugin
-from melody_env.reward.rules import HUMAN_RULES, MASKS, MORE_RULES, RULES, SHAPED_RULES
+from melody_env.reward.rules import HUMAN_RULES, MASKS, REWARD_MODE_RULES, RULES, SHAPED_RULES
 from melody_env.setting import PAPER_SETTING, Flags, Setting, SettingError
 from note_rnn.common.errors import InputError, is_number
 
-BUILT_IN_RULES = {**RULES, **MORE_RULES, **SHAPED_RULES, **HUMAN_RULES}
+BUILT_IN_RULES = {**RULES, **REWARD_MODE_RULES, **SHAPED_RULES, **HUMAN_RULES}
 _SHIPPED = Path(__file__).parent / "profiles"
+_RENAMED = {"most": "cap"}
+"""Parameters of built-in rules by their name in version 0.1."""
 
 
 class ProfileError(InputError):
-    """A reward profile that does not exist or cannot be used."""
+    """A missing or invalid reward profile."""
 
 
 @dataclass(frozen=True)
 class WeightedRule:
-    """A rule's name, its weight in the sum, and those of its parameters that differ from their defaults."""
+    """A rule's name, weight, and parameters that differ from their defaults."""
 
     name: str
     weight: float = 1.0
@@ -39,7 +40,7 @@ class WeightedRule:
     """The Python file that has it; None for a built-in one."""
 
     def function(self) -> Callable[..., Floats]:
-        """Return the rule; raises RuleError if its file has none of that name."""
+        """Return the rule; raises RuleError if its file has no rule of that name."""
         if self.file is None:
             return BUILT_IN_RULES[self.name]
         return find_plugin(self.file, self.name, is_mask=False)
@@ -47,7 +48,7 @@ class WeightedRule:
 
 @dataclass(frozen=True)
 class NamedMask:
-    """A mask's name, and those of its parameters that differ from their defaults."""
+    """A mask's name, and parameters that differ from their defaults."""
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -55,7 +56,7 @@ class NamedMask:
     """The Python file that has it; None for a built-in one."""
 
     def function(self) -> Callable[..., Flags]:
-        """Return the mask; raises RuleError if its file has none of that name."""
+        """Return the mask; raises RuleError if its file has no mask of that name."""
         if self.file is None:
             return MASKS[self.name]
         return find_plugin(self.file, self.name, is_mask=True)
@@ -63,22 +64,22 @@ class NamedMask:
 
 @dataclass(frozen=True)
 class RewardProfile:
-    """A total reward r = log p(a|s) + r_MT / c, with r_MT the weighted sum of rules (paper, equation 3).
+    """The total reward r = log p(a|s) + r_MT / c, with r_MT the weighted sum of rules (paper, equation 3).
 
-    Raises ProfileError for an unknown rule or parameter or a number that cannot be used.
+    Raises ProfileError for an unknown rule or parameter, or an invalid number.
     """
 
     name: str
-    """Where it comes from: the name of a shipped profile, or a file; errors quote it."""
+    """The name of a shipped profile, or a file; error messages quote it."""
     rules: tuple[WeightedRule, ...]
     c: float = 0.5
     """Divides the music-theory reward: the smaller, the more the rules count."""
     log_prior: bool = True
     """Whether log p(a|s) of the Note RNN is part of the reward."""
     setting: Setting = PAPER_SETTING
-    """Key, mode, meter, length, range and tempo, where the environment is not given others."""
+    """Key, mode, meter, length, range and tempo; arguments of the environment take precedence."""
     masks: tuple[NamedMask, ...] = ()
-    """What says which tokens may come next; notes outside the setting's range may not anyway."""
+    """Masks of the tokens allowed next; notes outside the setting's range are never allowed."""
 
     def __post_init__(self) -> None:
         if not is_number(self.c) or self.c <= 0:
@@ -95,18 +96,18 @@ class RewardProfile:
             _check(mask, MASKS, ("file",), self.name)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Without the functions of a user's file, which are found again.
+        # Without cached functions: those of a user's file cannot be pickled and are loaded again.
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def with_setting(self, **changes: Any) -> "RewardProfile":
-        """Return the profile with a changed musical setting: fields of `Setting`, None leaves one as it is.
+        """Return the profile with `changes` to fields of its musical `Setting`; None leaves a field unchanged.
 
-        Raises SettingError for what cannot be used.
+        Raises SettingError for an invalid value.
         """
         return replace(self, setting=self.setting.changed(**changes))
 
     def as_record(self) -> dict[str, Any]:
-        """Return rules, weights, c and masks as JSON, without the setting."""
+        """Return rules, weights, c and masks as a JSON object, without the setting."""
         return {
             "name": self.name,
             "rules": {rule.name: {"weight": rule.weight, **_record(rule)} for rule in self.rules},
@@ -117,7 +118,7 @@ class RewardProfile:
 
     @cached_property
     def rule_names(self) -> tuple[str, ...]:
-        """The R rules in their order."""
+        """The names [R] of the rules, in order."""
         return tuple(rule.name for rule in self.rules)
 
     @cached_property
@@ -134,7 +135,7 @@ class RewardProfile:
         return [partial(mask.function(), **mask.parameters) for mask in self.masks]
 
     def score(self, composition: Composition) -> Floats:
-        """Return what each rule says of the newest tokens [R, B], unscaled; raises RuleError for a rule that fails."""
+        """Return each rule's values for the newest tokens [R, B], unscaled; raises RuleError for a rule that fails."""
         values = np.empty((len(self.rules), composition.batch_size))
         for row, rule in zip(values, self._functions, strict=True):
             row[:] = rule(composition)
@@ -146,13 +147,13 @@ class RewardProfile:
 
     @cached_property
     def forbids(self) -> bool:
-        """Whether there is any token that may not always come."""
+        """Whether any token can be forbidden."""
         return bool(self.masks) or not self.setting.in_range.all()
 
     def allowed(self, composition: Composition) -> Flags:
-        """Return which tokens may come next [B, A]: notes within the range, by all masks.
+        """Return the tokens allowed next [B, A]: within the range, and by all masks.
 
-        Raises RuleError for a mask that fails, and where they leave no token.
+        Raises RuleError for a mask that fails, and if a melody has no allowed token.
         """
         shape = (composition.batch_size, len(self.setting.in_range))
         allowed = np.array(np.broadcast_to(self.setting.in_range, shape))
@@ -161,17 +162,17 @@ class RewardProfile:
         if not allowed.any(axis=1).all():
             names = " and ".join(mask.name for mask in self.masks)
             raise RuleError(
-                f"Reward profile {self.name}: masks {names} leave no token at step {composition.position}, counted "
-                "from 0: let each allow a hold (1) or a note off (0)."
+                f"Reward profile {self.name}: masks {names} allow no token at step {composition.position} (counted "
+                "from 0): make each allow a hold (1) or a note off (0)."
             )
         return allowed
 
 
 def load_profile(source: str | Path | RewardProfile) -> RewardProfile:
-    """Return the shipped profile of that name ("paper"), the one in a YAML file, or `source` itself if it is one.
+    """Return the profile `source`: the name of a shipped one ("paper"), a YAML file, or a profile itself.
 
-    Raises ProfileError, naming file and key, if there is no such profile or it cannot be used, RuleError for a file of
-    rules that cannot be loaded.
+    Raises ProfileError, which names the file and the key, for a missing or invalid profile, RuleError for a rule file
+    that cannot be loaded.
     """
     if isinstance(source, RewardProfile):
         return source
@@ -182,12 +183,12 @@ def load_profile(source: str | Path | RewardProfile) -> RewardProfile:
         names = ", ".join(sorted(file.stem for file in _SHIPPED.glob("*.yaml")))
         raise ProfileError(f"No reward profile {source}: give the path of a YAML file, or one of: {names}.") from error
     except yaml.YAMLError as error:
-        raise ProfileError(f"Reward profile {source} is no valid YAML: {' '.join(str(error).split())}.") from error
+        raise ProfileError(f"Reward profile {source} is not valid YAML: {' '.join(str(error).split())}.") from error
     return _parse(data, str(source), path.parent)
 
 
 def profile_path(source: str | Path) -> Path:
-    """Return the file of a profile: the shipped one of that name, or else the path that `source` is."""
+    """Return the file of the shipped profile named `source`, or else `source` as an absolute path."""
     shipped = _SHIPPED / f"{source}.yaml"
     return shipped if shipped.is_file() else Path(source).expanduser().resolve()
 
@@ -204,8 +205,8 @@ def _parse(data: Any, name: str, folder: Path) -> RewardProfile:
     masks = _parse_items(settings.pop("masks", {}), "masks", MASKS, name, folder)
     return RewardProfile(
         name,
-        tuple(WeightedRule(rule, given.pop("weight", 1.0), given, file) for rule, given, file in rules),
-        masks=tuple(NamedMask(mask, given, file) for mask, given, file in masks),
+        tuple(WeightedRule(rule, parameters.pop("weight", 1.0), parameters, file) for rule, parameters, file in rules),
+        masks=tuple(NamedMask(mask, parameters, file) for mask, parameters, file in masks),
         **settings,
     )
 
@@ -221,16 +222,16 @@ def _parse_setting(data: Any, name: str) -> Setting:
 def _parse_items(
     data: Any, section: str, built_in: Iterable[str], name: str, folder: Path
 ) -> list[tuple[str, dict[str, Any], Path | None]]:
-    """Return of each rule or mask in `data` its name, what is set, and its file, relative to the profile's `folder`."""
+    """Return the name, parameters and file of each rule or mask in `data`; files are relative to `folder`."""
     items = []
     for item, settings in _mapping(data, name, f"under {section!r}").items():
-        given = dict(_mapping(settings, name, f"under {item!r}"))
-        file = given.pop("file", None)
+        parameters = dict(_mapping(settings, name, f"under {item!r}"))
+        file = parameters.pop("file", None)
         if file is None:
-            _checked_keys({item: given}, built_in, name, f"under {section!r}")
+            _checked_keys({item: parameters}, built_in, name, f"under {section!r}")
         elif not isinstance(file, str):
             raise ProfileError(f"Reward profile {name}: 'file' under {item!r} must be a path, not {file!r}.")
-        items.append((item, given, file and (folder / Path(file).expanduser()).resolve()))
+        items.append((item, parameters, file and (folder / Path(file).expanduser()).resolve()))
     return items
 
 
@@ -240,37 +241,36 @@ def _mapping(data: Any, name: str, where: str) -> Mapping[str, Any]:
     return data
 
 
-def _checked_keys(data: Any, known: Iterable[str], name: str, where: str) -> Mapping[str, Any]:
+def _checked_keys(data: Any, valid: Iterable[str], name: str, where: str) -> Mapping[str, Any]:
     for key in _mapping(data, name, where):
-        if key not in known:
-            raise ProfileError(
-                f"Reward profile {name}: unknown key {key!r} {where}; it can be one of: {', '.join(known)}."
-            )
+        if key not in valid:
+            raise ProfileError(f"Reward profile {name}: unknown key {key!r} {where}; valid keys: {', '.join(valid)}.")
     return data
 
 
 def _check(item: WeightedRule | NamedMask, built_in: Iterable[str], reserved: tuple[str, ...], name: str) -> None:
-    """Raise ProfileError for an unknown rule or mask, or a parameter that is missing, unknown or of another kind."""
+    """Raise ProfileError for an unknown rule or mask, or a missing, unknown or invalid parameter."""
     if item.file is None and item.name not in built_in:
-        raise ProfileError(
-            f"Reward profile {name}: unknown rule {item.name!r}; it can be one of: {', '.join(built_in)}."
-        )
+        raise ProfileError(f"Reward profile {name}: unknown rule {item.name!r}; valid rules: {', '.join(built_in)}.")
     parameters = list(inspect.signature(item.function()).parameters.values())[1:]
     defaults = {parameter.name: parameter.default for parameter in parameters}
+    for old, new in _RENAMED.items():
+        if item.file is None and old in item.parameters and new in defaults:
+            raise ProfileError(f"Reward profile {name}: {old!r} under {item.name!r} is now called {new!r}: rename it.")
     _checked_keys(dict(item.parameters), (*reserved, *defaults), name, f"under {item.name!r}")
     for parameter, default in defaults.items():
         value = item.parameters.get(parameter, default)
         if value is inspect.Parameter.empty:
             raise ProfileError(f"Reward profile {name}: {parameter!r} is missing under {item.name!r}.")
-        fault = _fault(value, default)
-        if fault:
+        required = _required_kind(value, default)
+        if required:
             raise ProfileError(
-                f"Reward profile {name}: {parameter!r} under {item.name!r} must be {fault}, not {value!r}."
+                f"Reward profile {name}: {parameter!r} under {item.name!r} must be {required}, not {value!r}."
             )
 
 
-def _fault(value: object, default: object) -> str | None:
-    """Return what `value` should be to stand for the `default`; None if it is, or that is neither number nor tuple."""
+def _required_kind(value: object, default: object) -> str | None:
+    """Return the kind that `value` must have, like its `default`; None if it has, or the default has another type."""
     if isinstance(default, tuple):
         return None if isinstance(value, list | tuple) and all(map(is_number, value)) else "a list of numbers"
     if isinstance(default, bool) or not isinstance(default, int | float):

@@ -1,4 +1,4 @@
-"""Whole melodies, scored: every rule of a profile at every step.
+"""Scores of whole melodies: every rule of a profile at every step.
 
 Shapes: B melodies, T steps, R rules.
 """
@@ -16,15 +16,15 @@ from melody_env.setting import PAPER_SETTING, Setting
 from note_rnn.vocabulary import Tokens, VocabularyError, check_tokens
 
 _BLOCK = 2048
-"""Melodies replayed at a time: as many as the processor's cache holds."""
+"""Melodies replayed at a time: as many as fit the processor's cache."""
 
 
 @dataclass(frozen=True)
 class MelodyScores:
-    """What a profile's rules say of B melodies."""
+    """The values of a profile's rules for B melodies."""
 
     rules: dict[str, Floats]
-    """Per rule its value [B, T] for each token, given those before it; unscaled: neither weighted nor divided by c."""
+    """For each rule, the value [B, T] of every token given those before it, neither weighted nor divided by c."""
     music_theory: Floats
     """r_MT [B, T], the weighted sum of the rules (in the paper's profile all weights are 1)."""
 
@@ -34,8 +34,8 @@ def score_melodies(
 ) -> MelodyScores:
     """Score each token of `tokens` [B, T] with the rules of `profile` (a name, a YAML file or a RewardProfile).
 
-    The key and the rest of the musical `setting` are the profile's, if no other is given; melodies are taken as whole.
-    Raises VocabularyError for tokens outside 0..37 or another shape, ProfileError for a profile that cannot be used.
+    The musical `setting` defaults to that of the profile; every melody is scored as a complete piece.
+    Raises VocabularyError for tokens outside 0..37 or another shape, ProfileError for an invalid profile.
     """
     profile = load_profile(profile)
     melodies = check_melodies(tokens)
@@ -51,7 +51,7 @@ def score_melodies(
 
 
 def replay(melodies: Tokens, setting: Setting = PAPER_SETTING) -> Iterator[tuple[slice, Composition]]:
-    """Compose `melodies` [B, T] again, block of rows by block; yield rows and composition after every token."""
+    """Compose `melodies` [B, T] again, in blocks of rows; yield rows and composition after every token."""
     size, length = melodies.shape
     for start in range(0, size, _BLOCK):
         rows = slice(start, min(start + _BLOCK, size))

@@ -133,8 +133,8 @@ def capped_rules(names: Iterable[str], tunes: Tokens, setting: Setting) -> tuple
     bars = tunes.shape[1] / setting.steps_per_bar
     caps = {name: np.quantile(count.sum(axis=1), CAP_QUANTILE) / bars for name, count in counts.items()}
     return tuple(
-        replace(rule, parameters={"most": round(float(caps[rule.name]), 2)})
-        if "most" in inspect.signature(rule.function()).parameters
+        replace(rule, parameters={"cap": round(float(caps[rule.name]), 2)})
+        if "cap" in inspect.signature(rule.function()).parameters
         else rule
         for rule in uncapped
     )

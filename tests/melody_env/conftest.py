@@ -1,4 +1,4 @@
-"""What several tests of the environment share."""
+"""Fixtures shared by the tests of the environment."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,14 +17,14 @@ Arrays = dict[str, npt.NDArray]
 
 @pytest.fixture(scope="session")
 def golden() -> Arrays:
-    """What the original RL Tuner computes for 1,000 pieces of 32 tokens, made to cover the rules' corners."""
+    """The original RL Tuner's rewards for 1,000 pieces of 32 tokens, chosen to cover corner cases of the rules."""
     with np.load(Path(__file__).parent / "rl_tuner_rewards.npz") as file:
         return {name: file[name] for name in file.files}
 
 
 @pytest.fixture(scope="session")
 def prior() -> NoteRNN:
-    """A small Note RNN with random weights, large enough for its opinions to differ from note to note."""
+    """A small Note RNN with random weights, large enough for log p to differ from note to note."""
     torch.manual_seed(0)
     model = NoteRNN(hidden_size=16)
     with torch.no_grad():

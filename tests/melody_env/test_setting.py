@@ -1,4 +1,4 @@
-"""The musical setting: what key, mode, meter, length and range mean, and that no rule minds the key."""
+"""The musical setting: the meaning of key, mode, meter, length and range, and rules that do not depend on the key."""
 
 import dataclasses
 import pickle
@@ -78,36 +78,36 @@ def test_a_range_moves_the_tonic_and_the_note_rnn_by_octaves():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "sentence"),
     [
-        ({"key": "H"}, "key must be a letter A..G, with # or b where need be, not 'H'"),
+        ({"key": "H"}, "key must be a letter A..G, optionally followed by # or b, not 'H'"),
         ({"key": "c minor"}, "key must be a letter"),
         ({"mode": "doric"}, "mode must be one of major, minor, .* not 'doric'"),
         ({"mode": [1, 3]}, "mode must be one of"),
         ({"mode": (0, 4, 2)}, "mode must be one of"),
         ({"mode": (0, 12)}, "mode must be one of"),
         ({"mode": (0.0, 2.0)}, "mode must be one of"),
-        ({"meter": "4"}, "meter must be such as 4/4, 3/4, 6/8 or 2/4, not '4'"),
-        ({"meter": "4/3"}, "meter must be such as"),
-        ({"meter": "0/4"}, "meter must be such as"),
-        ({"length": 0}, "length must be a whole number above 0, not 0; or bars, as '4 bars'"),
-        ({"length": "long"}, "length must be a whole number above 0, not 'long'"),
-        ({"length": True}, "length must be a whole number above 0, not True"),
+        ({"meter": "4"}, "meter must be a time signature such as 4/4, 3/4, 6/8 or 2/4, not '4'"),
+        ({"meter": "4/3"}, "meter must be a time signature"),
+        ({"meter": "0/4"}, "meter must be a time signature"),
+        ({"length": 0}, r"length must be a whole number above 0, of steps or of bars \('4 bars'\), not 0"),
+        ({"length": "long"}, "length must be a whole number .* not 'long'"),
+        ({"length": True}, "length must be a whole number .* not True"),
         (
             {"pitch_range": (70, 60)},
             r"pitch_range must be two MIDI pitches within 48..83, the lower first, not \(70, 60",
         ),
         ({"pitch_range": (40, 60)}, "pitch_range must be two MIDI pitches"),
         ({"pitch_range": 60}, "pitch_range must be two MIDI pitches"),
-        ({"pitch_range": (61, 65)}, "pitch_range 61..65 has no C in it"),
+        ({"pitch_range": (61, 65)}, "pitch_range 61..65 does not contain the tonic C: make it wider"),
         ({"tempo": 0}, "tempo must be a number within 4..1000"),
     ],
 )
-def test_what_is_impossible_is_told_in_a_sentence(arguments, told, tmp_path):
-    with pytest.raises(SettingError, match=told) as error:
+def test_an_invalid_value_is_reported_in_a_sentence(arguments, sentence, tmp_path):
+    with pytest.raises(SettingError, match=sentence) as error:
         Setting(**arguments)
     assert "\n" not in str(error.value)
-    with pytest.raises(SettingError, match=told):
+    with pytest.raises(SettingError, match=sentence):
         MelodyEngine(1, EnvironmentSpec.of(**arguments))
 
 
@@ -204,18 +204,18 @@ def test_a_profile_has_a_setting_and_an_environment_can_change_it(tmp_path, prio
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "sentence"),
     [
-        ("setting: {kee: G}", "unknown key 'kee' under 'setting'; it can be one of: key, mode, meter, length"),
+        ("setting: {kee: G}", "unknown key 'kee' under 'setting'; valid keys: key, mode, meter, length"),
         ("setting: G", "expected keys and values under 'setting', not 'G'"),
-        ("setting: {meter: 4/5}", "under 'setting', meter must be such as"),
+        ("setting: {meter: 4/5}", "under 'setting', meter must be a time signature"),
         ("setting: {pitch_range: [20, 30]}", "under 'setting', pitch_range must be two MIDI pitches"),
     ],
 )
-def test_a_bad_setting_in_a_profile_is_told_with_the_file(tmp_path, text, told):
+def test_a_bad_setting_in_a_profile_is_reported_with_the_file(tmp_path, text, sentence):
     path = tmp_path / "bad.yaml"
     path.write_text(text)
-    with pytest.raises(ProfileError, match=told) as error:
+    with pytest.raises(ProfileError, match=sentence) as error:
         load_profile(path)
     assert str(path) in str(error.value)
 

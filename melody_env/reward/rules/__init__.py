@@ -1,8 +1,8 @@
-"""The built-in rules and masks: functions under the decorators that users have, by the family they belong to.
+"""The built-in rules and masks by family, marked with the same decorators as user-defined ones.
 
 A rule takes a `Composition` of B melodies (and parameters by keyword, with the original's values as defaults) and
-returns float64 [B]. It keeps nothing to itself: what it must remember from step to step is a `Memory` of the
-composition. The functions of a family stand in the order in which they are defined.
+returns float64 [B]. It holds no state: whatever it needs from step to step is a `Memory` of the composition. The
+functions of a family are in the order of their definition.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ Mask = Callable[..., Flags]
 
 
 def _defined_in(*modules: ModuleType) -> dict[str, Callable[..., Any]]:
-    """Return the decorated functions of `modules` by name, without those that they import from each other."""
+    """Return the decorated functions of `modules` by name, without imported ones."""
     return {
         name: function
         for module in modules
@@ -40,16 +40,16 @@ def _defined_in(*modules: ModuleType) -> dict[str, Callable[..., Any]]:
 
 
 RULES: dict[str, Rule] = _defined_in(tonality, repetition, autocorrelation, motifs, intervals, leaps, extremes)
-"""The paper's nine, in its order."""
+"""The nine rules of the paper, in its order."""
 
-MORE_RULES: dict[str, Rule] = _defined_in(reward_modes)
-"""Those of the original's other reward modes."""
+REWARD_MODE_RULES: dict[str, Rule] = _defined_in(reward_modes)
+"""Further rules of the original's reward modes."""
 
 SHAPED_RULES: dict[str, Rule] = _defined_in(shaping)
-"""Those that pay at each step what others pay at the end of a piece."""
+"""Rules that spread a reward for the whole piece over its steps."""
 
 HUMAN_RULES: dict[str, Rule] = _defined_in(form, rhythm, contour, degrees, bells)
-"""Those that tell human melodies from machines'. They count; the profile `calibrated` weighs them."""
+"""Counts that distinguish human melodies from machine-made ones; the profile `calibrated` weights them."""
 
 MASKS: dict[str, Mask] = _defined_in(masks)
 """The masks that a reward profile can name."""

@@ -1,6 +1,6 @@
-"""Enough is enough: what people do some of pays no more than they do of it.
+"""Capped counts: occurrences rewarded up to a cap per bar.
 
-Without a limit, whoever looks for the most that a reward can pay repeats one bar for ever. Shapes: B melodies.
+Without a cap, the best achievable reward is one bar repeated for ever. Shapes: B melodies.
 """
 
 from collections.abc import Callable
@@ -9,31 +9,31 @@ import numpy as np
 
 from melody_env.reward.composition import Composition, Floats
 
-Gains = Callable[..., Floats]
-"""What step t of each melody adds to a count: called as `gains(composition, t, *parameters)`, returns [B]."""
+Increments = Callable[..., Floats]
+"""What step t of each melody adds to a count: called as `increments(composition, t, *parameters)`, returns [B]."""
 
-NO_LIMIT = 1e9
-"""More than any bar can have."""
+NO_CAP = 1e9
+"""More than any bar can count."""
 
 
-class Paid:
-    """What of a count is paid: nothing more once a melody has had `most` a bar, the bar under way included."""
+class CappedCount:
+    """A count that is at most `cap` times the number of bars so far, including the current one."""
 
-    def __init__(self, composition: Composition, gains: Gains, most: float, *parameters: int):
-        self._gains, self._most, self._parameters = gains, most, parameters
+    def __init__(self, composition: Composition, increments: Increments, cap: float, *parameters: int):
+        self._increments, self._cap, self._parameters = increments, cap, parameters
         self._bar = composition.setting.steps_per_bar
         self._total = np.zeros(composition.batch_size)
         self.newest = np.zeros(composition.batch_size)
-        """[B]; what the newest token is paid."""
-        gains(composition, 0, *parameters)  # so that the memories it looks at come before this one
+        """[B]; what the newest token adds below the cap."""
+        increments(composition, 0, *parameters)  # builds the memories it reads before this one, so they update first
 
     def update(self, composition: Composition, t: int) -> None:
         """Take in token `t`."""
-        room = self._most * (t // self._bar + 1)
-        self.newest = np.minimum(self._gains(composition, t, *self._parameters), room - self._total)
+        room = self._cap * (t // self._bar + 1)
+        self.newest = np.minimum(self._increments(composition, t, *self._parameters), room - self._total)
         self._total += self.newest
 
 
-def enough(composition: Composition, gains: Gains, most: float, *parameters: int) -> Floats:
-    """Return what the newest tokens add [B] to the count of `gains`, as long as that is at most `most` a bar."""
-    return composition.memory(Paid, gains, most, *parameters).newest
+def capped_count(composition: Composition, increments: Increments, cap: float, *parameters: int) -> Floats:
+    """Return what the newest tokens add [B] to the count of `increments`, at most `cap` per bar so far."""
+    return composition.memory(CappedCount, increments, cap, *parameters).newest

@@ -1,6 +1,6 @@
-"""Masks: which tokens may come next, whatever they would be worth.
+"""Masks: the tokens that are allowed next, whatever their reward.
 
-A mask takes a `Composition` of B melodies (and parameters by keyword) and returns flags [B, A]: True may come next.
+A mask takes a `Composition` of B melodies (and parameters by keyword) and returns flags [B, A]: True is allowed.
 Shapes: B melodies, A = 38 tokens.
 """
 
@@ -16,19 +16,19 @@ from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE
 
 @mask(batched=True)
 def in_scale(composition: Composition) -> Flags:
-    """Only notes of the scale, note offs and holds."""
+    """Allow only notes of the scale, note offs and holds."""
     return np.broadcast_to(composition.setting.in_scale, (composition.batch_size, VOCABULARY_SIZE))
 
 
 @mask(batched=True)
 def no_wide_leaps(composition: Composition, *, max_semitones: int = 12) -> Flags:
-    """No note more than `max_semitones` from the note before it."""
+    """Forbid notes more than `max_semitones` from the previous note."""
     return _within(max_semitones).take(composition.previous_pitches[composition.position], axis=0)
 
 
 @lru_cache
 def _within(max_semitones: int) -> Flags:
-    """Return whether each token [38, 38] may follow each last note, or none yet (0)."""
+    """Return [38, 38] whether each token may follow each previous note, or no note yet (0)."""
     tokens = np.arange(VOCABULARY_SIZE)
     is_note = tokens >= FIRST_PITCH_TOKEN
     return (np.abs(tokens[:, None] - tokens) <= max_semitones) | ~is_note | ~is_note[:, None]

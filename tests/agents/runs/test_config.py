@@ -84,7 +84,7 @@ def test_refrain_is_varied_with_a_limit_to_what_repeated_motifs_pay():
     varied, refrain = load_profile("varied"), load_profile("refrain")
     weights = dict(zip(varied.rule_names, varied.weights, strict=True))
     assert dict(zip(refrain.rule_names, refrain.weights, strict=True)) == {**weights, "tonic": 4, "repeated_motif": 2}
-    assert [rule.parameters for rule in refrain.rules if rule.name == "repeated_motif"] == [{"most": 2.5}]
+    assert [rule.parameters for rule in refrain.rules if rule.name == "repeated_motif"] == [{"cap": 2.5}]
 
 
 def test_preset_lookback_has_lookback_features_and_a_skip_connection():

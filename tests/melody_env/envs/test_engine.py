@@ -1,4 +1,4 @@
-"""The engine: rewards are log p + r_MT / c, one evaluation of the prior a step, and B pieces are B times one piece."""
+"""The engine: rewards are log p + r_MT / c, one evaluation of the prior per step, and B pieces equal B single ones."""
 
 import dataclasses
 
@@ -30,8 +30,8 @@ def actions(golden):
 def test_reward_is_log_p_plus_the_rules_over_c(prior, actions, priming):
     engine = MelodyEngine(len(actions), EnvironmentSpec.of(prior=prior, priming=priming))
     engine.reset()
-    heard = np.column_stack([engine.last_tokens, actions])
-    log_p = np.take_along_axis(prior.log_probs(heard[:, :-1]).numpy(), actions[:, :, None], axis=2)[:, :, 0]
+    inputs = np.column_stack([engine.last_tokens, actions])
+    log_p = np.take_along_axis(prior.log_probs(inputs[:, :-1]).numpy(), actions[:, :, None], axis=2)[:, :, 0]
     expected = log_p + score_melodies(actions).music_theory / 0.5
     rewards = np.stack([engine.step(column)[0] for column in actions.T], axis=1)
     np.testing.assert_allclose(rewards, expected, rtol=1e-5, atol=1e-4)
@@ -41,7 +41,7 @@ def test_a_profile_decides_what_counts(prior, actions):
     rules_only = dataclasses.replace(load_profile("paper"), c=4.0, log_prior=False)
     rewards, finished = play(MelodyEngine(len(actions), EnvironmentSpec.of(prior=prior, reward=rules_only)), actions)
     np.testing.assert_allclose(rewards, score_melodies(actions).music_theory / 4, rtol=1e-6)
-    assert (finished.log_prob < -T).all()  # known all the same
+    assert (finished.log_prob < -T).all()  # computed all the same
 
 
 def test_finished_pieces_are_the_sums_of_their_steps(prior, actions):
@@ -108,7 +108,7 @@ def test_random_notes_are_all_38_tokens_and_depend_on_the_seed(prior):
     np.testing.assert_array_equal(first[:, 1:], primers(1, 40)[:, :-1])
 
 
-def test_without_priming_the_prior_has_heard_that_nothing_sounds(prior):
+def test_without_priming_the_prior_is_conditioned_on_silence(prior):
     engine = MelodyEngine(3, EnvironmentSpec.of(prior=prior, priming="none"))
     engine.reset()
     assert engine.last_tokens.tolist() == [NO_EVENT] * 3
@@ -131,7 +131,7 @@ def test_the_prior_can_be_a_file(prior, actions, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("actions", "told"),
+    ("actions", "sentence"),
     [
         ([1, 38], r"Token 38 at position \(1,\) is outside the vocabulary"),
         ([-1, 1], r"Token -1 at position \(0,\) is outside the vocabulary"),
@@ -140,10 +140,10 @@ def test_the_prior_can_be_a_file(prior, actions, tmp_path):
         ([1, 2, 3], "Expected one token for each of 2 pieces, got 3"),
     ],
 )
-def test_what_is_no_token_is_refused_and_changes_nothing(prior, actions, told):
+def test_what_is_no_token_is_refused_and_changes_nothing(prior, actions, sentence):
     engine = MelodyEngine(2, EnvironmentSpec.of(prior=prior))
     engine.reset()
-    with pytest.raises(VocabularyError, match=told):
+    with pytest.raises(VocabularyError, match=sentence):
         engine.step(actions)
     assert len(engine.melody(0)) == 0
 
@@ -159,17 +159,17 @@ def test_there_is_no_step_before_a_reset_or_after_the_end(prior):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "error", "told"),
+    ("arguments", "error", "sentence"),
     [
         ({"observation": "beat"}, ValueError, "observation must be one of 'position', 'token', 'lookback', not 'beat'"),
         ({"priming": "song"}, ValueError, "priming must be one of 'random_note', 'none', not 'song'"),
-        ({"length": 0}, ValueError, "length must be a whole number above 0, not 0"),
-        ({"length": 32.0}, ValueError, "length must be a whole number above 0, not 32.0"),
+        ({"length": 0}, ValueError, "length must be a whole number .* not 0"),
+        ({"length": 32.0}, ValueError, "length must be a whole number .* not 32.0"),
         ({"num_pieces": -1}, ValueError, "num_envs must be at least 1, not -1"),
         ({"reward": "papper"}, ValueError, "No reward profile papper"),
         ({"prior": "nowhere.safetensors"}, CheckpointError, "No Note RNN at nowhere.safetensors"),
     ],
 )
-def test_bad_arguments_are_refused_in_one_sentence(prior, arguments, error, told):
-    with pytest.raises(error, match=told):
+def test_bad_arguments_are_refused_in_one_sentence(prior, arguments, error, sentence):
+    with pytest.raises(error, match=sentence):
         MelodyEngine(arguments.pop("num_pieces", 2), EnvironmentSpec.of(**{"prior": prior, **arguments}))

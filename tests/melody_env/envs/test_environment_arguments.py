@@ -1,4 +1,4 @@
-"""Every keyword argument of the environment: it changes something, and the same in all three faces."""
+"""Every keyword argument of the environment: it has an effect, the same in all three interfaces."""
 
 import gymnasium as gym
 import numpy as np
@@ -98,7 +98,7 @@ def assert_same(one, other):
 
 
 @pytest.mark.parametrize(("name", "value"), [("prior", None), *CASES])
-def test_the_three_faces_give_identical_trajectories(prior, small_prior, name, value):
+def test_the_three_interfaces_give_identical_trajectories(prior, small_prior, name, value):
     arguments = {"prior": prior, "length": 6} | {name: small_prior if name == "prior" else value}
     scalars = [gym.make(ID, **arguments) for _ in range(B)]
     vector, sb3 = gym.make_vec(ID, num_envs=B, **arguments), MelodyVecEnv(B, **arguments)
@@ -174,7 +174,7 @@ def test_the_reward_of_a_piece_in_another_setting_is_log_p_and_every_weighted_ru
         )
 
 
-def test_every_setting_that_is_given_goes_before_that_of_the_profile(prior):
+def test_every_given_setting_takes_precedence_over_that_of_the_profile(prior):
     profile = RewardProfile("mine", (), setting=Setting("F", "minor", "3/4", 12, (50, 80), 100))
     given = Setting("G", "dorian", "6/8", "4 bars", (55, 79), 90)
     for name, value in given.as_dict().items():
@@ -235,7 +235,7 @@ def test_the_priming_token_conditions_the_note_rnn_and_is_no_part_of_the_piece(p
     primers = engine.last_tokens
     assert engine.observations().tolist() == [[primers[0], 0], [primers[1], 0]]
     np.testing.assert_allclose(engine.prior_log_probs, prior.log_probs(primers[:, None])[:, 0], rtol=1e-5)
-    assert engine.composition.heard.tolist() == primers.tolist()
+    assert engine.composition.priming_tokens.tolist() == primers.tolist()
     for column in ([14, 15], [16, 17], [18, 19]):
         _, finished = engine.step(column)
     assert finished.melodies.tolist() == [[14, 16, 18], [15, 17, 19]]
@@ -289,7 +289,7 @@ def test_what_cannot_be_fixed_is_refused(prior, fixed):
     assert EnvironmentSpec.of(prior=prior, fixed={3: 37}, length=4).fixed == {3: 37}
 
 
-def test_masks_of_a_face_are_those_of_each_piece(prior):
+def test_masks_of_an_interface_are_those_of_each_piece(prior):
     profile = RewardProfile("near", (), masks=(NamedMask("no_wide_leaps", {"max_semitones": 2}),))
     env = MelodyVecEnv(B, prior=prior, reward=profile)
     env.reset()

@@ -1,4 +1,4 @@
-"""The three faces of the environment: each as its library wants it, and all of them the same."""
+"""The three interfaces of the environment: each as its library requires, and all of them the same."""
 
 import copy
 
@@ -33,7 +33,7 @@ def same_step_environments(prior, **keywords):
 
 @pytest.mark.parametrize("observation", ["position", "token", "lookback"])
 @pytest.mark.parametrize("render_mode", [None, "ansi", "rgb_array"])
-def test_gymnasium_and_sb3_find_nothing_to_complain_about(prior, observation, render_mode):
+def test_the_checkers_of_gymnasium_and_sb3_pass(prior, observation, render_mode):
     env = gym.make(ID, prior=prior, observation=observation, render_mode=render_mode)
     check_env(env.unwrapped)
     stable_baselines3.common.env_checker.check_env(env.unwrapped)
@@ -226,7 +226,7 @@ def test_gymnasiums_and_sb3s_statistics_wrappers_work(prior):
         assert info["episode"]["r"] == pytest.approx(recorded_infos["episode"]["r"][i], rel=1e-4)
 
 
-def test_sb3s_questions_about_single_environments_are_answered(prior):
+def test_sb3s_methods_for_single_environments(prior):
     env = MelodyVecEnv(B, prior=prior, render_mode="ansi")
     assert env.get_attr("render_mode", indices=[0, 2]) == ["ansi", "ansi"]
     assert not env.has_attr("wings")
@@ -258,21 +258,21 @@ def test_pictures_of_the_pieces_so_far(prior):
     assert tiled.render().shape == (2 * 36 * 8, 2 * 32 * 8, 3)
 
 
-@pytest.mark.parametrize("face", [MelodyCompositionEnv, MelodyCompositionVectorEnv, MelodyVecEnv])
-def test_every_face_refuses_an_unknown_render_mode(prior, face):
+@pytest.mark.parametrize("environment", [MelodyCompositionEnv, MelodyCompositionVectorEnv, MelodyVecEnv])
+def test_every_interface_refuses_an_unknown_render_mode(prior, environment):
     with pytest.raises(ValueError, match="render_mode must be one of 'ansi', 'rgb_array', not 'human'"):
-        face(prior=prior, render_mode="human")
+        environment(prior=prior, render_mode="human")
 
 
 @pytest.mark.parametrize("action", [38, -1, 1.5, [14, 14]])
-def test_scalar_face_refuses_what_is_no_token(prior, action):
+def test_scalar_interface_refuses_an_invalid_token(prior, action):
     env = gym.make(ID, prior=prior)
     env.reset()
     with pytest.raises(VocabularyError):
         env.step(action)
 
 
-def test_vector_face_refuses_seeds_and_masks_that_do_not_fit(prior):
+def test_vector_interface_refuses_seeds_and_masks_that_do_not_fit(prior):
     env = MelodyCompositionVectorEnv(B, prior=prior)
     with pytest.raises(ValueError, match="Expected 3 seeds, one for each piece, got 2"):
         env.reset(seed=[1, 2])

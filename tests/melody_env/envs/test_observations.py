@@ -1,4 +1,4 @@
-"""What a composer sees, by hand."""
+"""Observations worked out by hand."""
 
 import numpy as np
 import pytest
@@ -15,8 +15,8 @@ NONE = 38
 TUNE = [14, 1, 16, 0, 12, 1, 1, 16, 21]
 
 
-def seen(prior, tokens, **arguments):
-    """Return what is seen before each of `tokens` and after the last."""
+def observed(prior, tokens, **arguments):
+    """Return the observations before each of `tokens` and after the last."""
     arguments |= {"observation": "lookback", "priming": "none", "length": len(tokens)}
     engine = MelodyEngine(1, EnvironmentSpec.of(prior=prior, **arguments))
     engine.reset()
@@ -27,9 +27,9 @@ def seen(prior, tokens, **arguments):
     return np.concatenate(observations)
 
 
-def test_looking_back_is_half_a_bar_a_bar_and_the_range_so_far(small_prior):
+def test_lookback_is_half_a_bar_a_bar_and_the_range_so_far(small_prior):
     # A bar of 2/4 has eight sixteenths: the next token stands four after one token and eight after another.
-    last, position, half_bar, bar, highest, lowest = seen(small_prior, TUNE, meter="2/4").T.tolist()
+    last, position, half_bar, bar, highest, lowest = observed(small_prior, TUNE, meter="2/4").T.tolist()
     assert last == [1, *TUNE]
     assert position == list(range(10))
     assert half_bar == [NONE] * 4 + TUNE[:6]
@@ -39,14 +39,14 @@ def test_looking_back_is_half_a_bar_a_bar_and_the_range_so_far(small_prior):
 
 
 @pytest.mark.parametrize(("meter", "half", "bar"), [("3/4", 6, 12), ("6/8", 6, 12), ("4/4", 8, 16), ("5/16", 3, 5)])
-def test_looking_back_goes_by_the_bar(small_prior, meter, half, bar):
+def test_lookback_depends_on_the_bar(small_prior, meter, half, bar):
     tune = [*range(2, 22)]
-    columns = seen(small_prior, tune, meter=meter).T.tolist()
+    columns = observed(small_prior, tune, meter=meter).T.tolist()
     assert columns[2] == [NONE] * half + tune[: 21 - half]
     assert columns[3] == [NONE] * bar + tune[: 21 - bar]
 
 
-def test_each_piece_is_seen_by_itself(small_prior):
+def test_each_piece_has_its_own_observation(small_prior):
     arguments = {"observation": "lookback", "primer": [30, 31], "length": 6, "meter": "2/16"}
     engine = MelodyEngine(3, EnvironmentSpec.of(prior=small_prior, **arguments))
     engine.reset()
@@ -67,7 +67,7 @@ def test_each_piece_is_seen_by_itself(small_prior):
 
 
 @pytest.mark.parametrize(("observation", "expected"), [("token", 9), ("position", [9, 0])])
-def test_a_token_of_a_primer_is_seen_as_other_tokens_are(small_prior, observation, expected):
+def test_a_token_of_a_primer_is_observed_like_other_tokens(small_prior, observation, expected):
     engine = MelodyEngine(2, EnvironmentSpec.of(prior=small_prior, observation=observation))
     engine.reset()
     engine.step([14, 16])
@@ -75,7 +75,7 @@ def test_a_token_of_a_primer_is_seen_as_other_tokens_are(small_prior, observatio
 
 
 @pytest.mark.parametrize("observation", OBSERVATIONS)
-def test_the_space_tells_the_observation(observation):
+def test_the_space_identifies_the_observation(observation):
     assert kind_of(space_of(observation, 24)) == observation
 
 
@@ -97,7 +97,7 @@ def trained_a_little(small_prior, **arguments):
     return PPOKL("MlpLstmPolicy", env, **ours, device="cpu").learn(1_024)
 
 
-def test_an_agent_that_looks_back_starts_as_the_note_rnn_and_learns(small_prior):
+def test_an_agent_with_lookback_features_starts_as_the_note_rnn_and_learns(small_prior):
     env = MelodyVecEnv(2, prior=small_prior, observation="lookback", length=16)
     assert isinstance(env.observation_space, spaces.MultiDiscrete)
     policy = {"skip_connection": True}
@@ -106,11 +106,11 @@ def test_an_agent_that_looks_back_starts_as_the_note_rnn_and_learns(small_prior)
     assert np.abs(compose_pieces(agent_player(model.policy), 20, 1, environment).kl).max() < 1e-4
     network = trained_a_little(small_prior).policy.network
     for weights in (network.cell.input_weights, network.head.skip.weight):
-        looks_back = weights[:, 38 + 17 :].abs().amax(0).reshape(4, 39)
-        assert (looks_back > 0).any(1).all()
+        lookback = weights[:, 38 + 17 :].abs().amax(0).reshape(4, 39)
+        assert (lookback > 0).any(1).all()
 
 
-def test_what_looks_back_plays_in_another_key_what_it_has_learned(small_prior):
+def test_an_agent_with_lookback_features_plays_in_another_key(small_prior):
     model = trained_a_little(small_prior)
     in_c = compose(model, 8, 3, prior=small_prior, temperature=1e-6, priming="none")
     in_d = compose(model, 8, 3, prior=small_prior, temperature=1e-6, priming="none", key="D")

@@ -22,8 +22,8 @@ COUNTS = {
     "num_fourths": "interval_fourth",
     "num_sevenths": "interval_seventh",
     "num_rest_intervals": "interval_rest",
-    "num_special_rest_intervals": "interval_rest_after_c_or_g",
-    "num_in_key_preferred_intervals": "interval_fifth_from_c_or_g",  # the original forgets the thirds
+    "num_special_rest_intervals": "interval_rest_after_tonic_or_fifth",
+    "num_in_key_preferred_intervals": "interval_fifth_from_tonic_or_fifth",  # the original forgets the thirds
     "num_resolved_leaps": "leaps_resolved",
     "num_leap_twice": "leaps_doubled",
     "num_high_unique": "compositions_with_unique_max_note",
@@ -126,7 +126,7 @@ def test_a_melody_in_another_key_has_the_statistics_that_it_has_in_c(golden, key
         np.testing.assert_array_equal(moved.features.histograms[name], histogram, err_msg=name)
     assert moved.means() == in_c.means()
     ignored = melody_statistics(transposed(tokens, semitones))
-    for name in ("notes_not_in_key", "compositions_starting_with_tonic", "interval_fifth_from_c_or_g"):
+    for name in ("notes_not_in_key", "compositions_starting_with_tonic", "interval_fifth_from_tonic_or_fifth"):
         assert (ignored.counts[name] != in_c.counts[name]).any(), name
     assert (ignored.autocorrelations != in_c.autocorrelations).any()
 

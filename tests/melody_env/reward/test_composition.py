@@ -1,4 +1,4 @@
-"""State of a composition: tokens, last pitches, the piece as if in C, and memories that see every token once."""
+"""State of a composition: tokens, last pitches, the piece as if in C, and memories that take in every token once."""
 
 import numpy as np
 import pytest
@@ -41,8 +41,8 @@ def test_last_pitches_are_those_before_each_step():
 
 
 def test_without_a_priming_token_a_composition_follows_a_hold():
-    assert Composition(2, 3).heard.tolist() == [HOLD, HOLD]
-    assert Composition(2, 3, heard=np.array([14, OFF])).heard.tolist() == [14, OFF]
+    assert Composition(2, 3).priming_tokens.tolist() == [HOLD, HOLD]
+    assert Composition(2, 3, priming_tokens=np.array([14, OFF])).priming_tokens.tolist() == [14, OFF]
 
 
 def test_a_piece_in_g_is_the_same_numbers_as_in_c_for_rules_that_compare_tokens():

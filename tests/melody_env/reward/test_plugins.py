@@ -1,4 +1,4 @@
-"""Rules and masks of one's own: written in a file, named in a profile, and told by name, file and step if they fail."""
+"""User-defined rules and masks: written in a file, named in a profile, reported by name, file and step if they fail."""
 
 import inspect
 import pickle
@@ -115,7 +115,7 @@ def test_plain_and_batched_agree(write):
     np.testing.assert_array_equal(scores["fewer_rests"], scores["fewer_rests_batched"])
 
 
-def test_a_rule_per_piece_is_paid_with_the_last_token(write):
+def test_a_rule_per_piece_is_rewarded_with_the_last_token(write):
     scores = score_melodies([[14, 1, 16, 1], [14, 1, 1, 1]], write("rules: {notes: {FILE}}"))
     assert scores.rules["notes"].tolist() == [[0, 0, 0, 1], [0, 0, 0, 0]]
 
@@ -151,34 +151,34 @@ def test_every_rule_of_the_documentation_works(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "sentence"),
     [
         ("raise", "failed: ZeroDivisionError: division by zero"),
-        ("nan", "gave nan for melody 0: it must give finite numbers"),
-        ("text", "must give numbers, not 'much'"),
-        ("shape", r"gave an array of shape \(2,\) instead of \(\)"),
+        ("nan", "returned nan for melody 0: values must be finite numbers"),
+        ("text", "must return numbers, not 'much'"),
+        ("shape", r"returned an array of shape \(2,\) instead of \(\)"),
     ],
 )
-def test_a_rule_that_fails_is_told_with_file_and_step(write, kind, told):
+def test_a_failing_rule_is_reported_with_file_and_step(write, kind, sentence):
     with pytest.raises(
-        RuleError, match=rf"Rule 'late_trouble' in .*mine.py {told} \(step 2, counted from 0\)"
+        RuleError, match=rf"Rule 'late_trouble' in .*mine.py {sentence} \(step 2, counted from 0\)"
     ) as error:
         score_melodies([[14, 16, 18, 19]] * 2, write(f"rules: {{late_trouble: {{FILE, kind: {kind}}}}}"))
     assert "\n" not in str(error.value)
 
 
-def test_a_batched_rule_of_the_wrong_shape_is_told(write):
-    with pytest.raises(RuleError, match=r"'short' in .* gave an array of shape \(1,\) instead of \(2,\) \(step 0"):
+def test_a_batched_rule_of_the_wrong_shape_is_reported(write):
+    with pytest.raises(RuleError, match=r"'short' in .* returned an array of shape \(1,\) instead of \(2,\) \(step 0"):
         score_melodies([[14], [16]], write("rules: {short: {FILE}}"))
 
 
 @pytest.mark.parametrize(
-    ("text", "error", "told"),
+    ("text", "error", "sentence"),
     [
         ("rules: {fewer: {FILE}}", RuleError, "mine.py has no rule or mask 'fewer': it has fewer_rests, .*notes"),
-        ("rules: {nothing: {FILE}}", RuleError, "'nothing' in .*mine.py is one of the masks: name it under 'masks'"),
-        ("masks: {notes: {FILE}}", RuleError, "'notes' in .*mine.py is one of the rules: name it under 'rules'"),
-        ("rules: {notes: {file: no.py}}", RuleError, "There is no rule file .*no.py"),
+        ("rules: {nothing: {FILE}}", RuleError, "'nothing' in .*mine.py is a mask: list it under 'masks'"),
+        ("masks: {notes: {FILE}}", RuleError, "'notes' in .*mine.py is a rule: list it under 'rules'"),
+        ("rules: {notes: {file: no.py}}", RuleError, "Rule file .*no.py does not exist"),
         ("rules: {notes: {file: 3}}", ProfileError, "'file' under 'notes' must be a path, not 3"),
         (
             "rules: {notes: {FILE, most: 3}}",
@@ -190,23 +190,23 @@ def test_a_batched_rule_of_the_wrong_shape_is_told(write):
             ProfileError,
             "'at_least' under 'notes' must be a whole number above 0",
         ),
-        ("rules: {notes: {}}", ProfileError, "unknown key 'notes' under 'rules'; it can be one of: key"),
-        ("masks: {key: {}}", ProfileError, "unknown key 'key' under 'masks'; it can be one of: in_scale"),
+        ("rules: {notes: {}}", ProfileError, "unknown key 'notes' under 'rules'; valid keys: key"),
+        ("masks: {key: {}}", ProfileError, "unknown key 'key' under 'masks'; valid keys: in_scale"),
         ("masks: {in_scale: {weight: 2}}", ProfileError, "unknown key 'weight' under 'in_scale'"),
     ],
 )
-def test_a_profile_with_a_bad_rule_is_refused(write, text, error, told):
-    with pytest.raises(error, match=told):
+def test_a_profile_with_a_bad_rule_is_refused(write, text, error, sentence):
+    with pytest.raises(error, match=sentence):
         load_profile(write(text))
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "sentence"),
     [("def", "cannot be loaded: SyntaxError"), ("import nowhere_at_all", "cannot be loaded: ModuleNotFoundError")],
 )
-def test_a_file_that_cannot_be_loaded_is_told(tmp_path, code, told):
+def test_a_file_that_cannot_be_loaded_is_reported(tmp_path, code, sentence):
     (tmp_path / "bad.py").write_text(code)
-    with pytest.raises(RuleError, match=rf"Rule file .*bad.py {told}"):
+    with pytest.raises(RuleError, match=rf"Rule file .*bad.py {sentence}"):
         RewardProfile("mine", (WeightedRule("x", file=tmp_path / "bad.py"),))
 
 
@@ -227,7 +227,7 @@ def test_an_environment_with_a_rule_of_ones_own_can_be_saved(write, prior):
         np.testing.assert_array_equal(again.step(np.array(actions))[1], env.step(np.array(actions))[1])
 
 
-def test_masks_and_range_say_what_may_come(write, prior):
+def test_masks_and_range_restrict_the_next_token(write, prior):
     path = write("masks: {in_scale: {}, no_wide_leaps: {max_semitones: 2}, start_with_a_note: {FILE}}")
     engine = MelodyEngine(2, EnvironmentSpec.of(reward=path, prior=prior, pitch_range=(60, 72)))
     engine.reset()
@@ -245,7 +245,7 @@ def test_a_plain_mask_sees_one_melody(write, prior):
     assert finished.melodies.tolist() == [[14] * 4] * 2
 
 
-def test_who_plays_a_forbidden_token_hears_and_is_paid_for_the_nearest_allowed(prior):
+def test_a_forbidden_action_is_replaced_and_rewarded_as_the_nearest_allowed_token(prior):
     narrow = MelodyEngine(4, EnvironmentSpec.of(prior=prior, priming="none", pitch_range=(55, 67)))
     free = MelodyEngine(4, EnvironmentSpec.of(prior=prior, priming="none", pitch_range=(50, 72)))
     narrow.reset()
@@ -263,7 +263,7 @@ def test_the_nearest_allowed_is_a_note_for_a_note_where_there_is_one():
     assert nearest_allowed(np.array([2, 22, 0, 30]), allowed).tolist() == [20, 20, 1, 1]
 
 
-def test_without_masks_everything_may_come(prior):
+def test_without_masks_every_token_is_allowed(prior):
     engine = MelodyEngine(2, EnvironmentSpec.of(prior=prior, length=1))
     assert engine.action_masks().all()
     engine.reset()
@@ -280,7 +280,7 @@ def sb3_vec_env(**arguments):
 
 
 @pytest.mark.parametrize("make", [own_vec_env, sb3_vec_env])
-def test_every_face_answers_sb3_contribs_question(make, prior):
+def test_every_interface_has_the_masks_of_sb3_contrib(make, prior):
     env = make(prior=prior, pitch_range=(60, 72))
     env.reset()
     assert is_masking_supported(env)
@@ -291,12 +291,12 @@ def test_every_face_answers_sb3_contribs_question(make, prior):
     np.testing.assert_array_equal(vector.unwrapped.action_masks(), [expected] * 2)
 
 
-def test_masks_that_leave_nothing_are_told(write, prior):
+def test_masks_that_allow_nothing_are_reported(write, prior):
     engine = MelodyEngine(2, EnvironmentSpec.of(reward=write("masks: {nothing: {FILE}}"), prior=prior))
-    with pytest.raises(RuleError, match=r"mine.yaml: masks nothing leave no token at step 0, counted from 0"):
+    with pytest.raises(RuleError, match=r"mine.yaml: masks nothing allow no token at step 0 \(counted from 0\)"):
         engine.reset()
     engine = MelodyEngine(2, EnvironmentSpec.of(reward=write("masks: {numbers: {FILE}}"), prior=prior))
-    with pytest.raises(RuleError, match=r"Mask 'numbers' in .* must give True or False for each token, not array"):
+    with pytest.raises(RuleError, match=r"Mask 'numbers' in .* must return True or False for each token, not array"):
         engine.reset()
 
 

@@ -87,7 +87,7 @@ def test_parameters_and_their_defaults_reach_the_rule(file):
 
 
 def test_a_value_that_is_not_finite_is_reported_with_its_melody_and_step(file):
-    with pytest.raises(RuleError, match=r"gave inf for melody 1: .* \(step 2, counted from 0\)"):
+    with pytest.raises(RuleError, match=r"returned inf for melody 1: .* \(step 2, counted from 0\)"):
         scores(file, "broken", [[14, 14, 14, 14], [14, 14, 16, 14]])
 
 
@@ -113,7 +113,7 @@ def test_a_single_melody_without_an_allowed_token_is_reported(file):
     composition.append(np.array([14, 1]))
     assert profile.allowed(composition).all()
     composition.append(np.array([14, 0]))
-    with pytest.raises(RuleError, match="masks ends_with_a_rest leave no token at step 2"):
+    with pytest.raises(RuleError, match="masks ends_with_a_rest allow no token at step 2"):
         profile.allowed(composition)
 
 

@@ -1,4 +1,4 @@
-"""Reward profiles: what the paper's says, what one can write, and how a bad one is refused."""
+"""Reward profiles: the paper's, user-defined ones, and the errors for invalid ones."""
 
 import dataclasses
 
@@ -51,18 +51,18 @@ def test_without_rules_there_is_no_music_theory(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "sentence"),
     [
         ("c: 0", "c must be a number above 0, not 0"),
         ("c: many", "c must be a number above 0, not 'many'"),
         ("c: .nan", "c must be a number above 0, not nan"),
         ("c: true", "c must be a number above 0, not True"),
         ("log_prior: 1", "log_prior must be true or false, not 1"),
-        ("gamma: 1", "unknown key 'gamma' at the top; it can be one of: c, log_prior, rules, setting"),
+        ("gamma: 1", "unknown key 'gamma' at the top; valid keys: c, log_prior, rules, setting"),
         ("rules: [key]", r"expected keys and values under 'rules', not \['key'\]"),
-        ("rules: {kee: {}}", "unknown key 'kee' under 'rules'; it can be one of: key, tonic"),
+        ("rules: {kee: {}}", "unknown key 'kee' under 'rules'; valid keys: key, tonic"),
         ("rules: {key: 3}", "expected keys and values under 'key', not 3"),
-        ("rules: {key: {wait: 3}}", "unknown key 'wait' under 'key'; it can be one of: weight"),
+        ("rules: {key: {wait: 3}}", "unknown key 'wait' under 'key'; valid keys: weight"),
         ("rules: {key: {weight: heavy}}", "the weight of 'key' must be a number, not 'heavy'"),
         ("rules: {key: {weight: .inf}}", "the weight of 'key' must be a number, not inf"),
         ("rules: {motif: {min_pitches: 0}}", "'min_pitches' under 'motif' must be a whole number above 0, not 0"),
@@ -70,13 +70,15 @@ def test_without_rules_there_is_no_music_theory(tmp_path):
         ("rules: {onset: {worth: [1, high]}}", r"'worth' under 'onset' must be a list of numbers, not \[1, 'high'\]"),
         ("rules: {motif: {min_pitches: 2.5}}", "'min_pitches' under 'motif' must be a whole number above 0, not 2.5"),
         ("rules: {autocorrelation: {threshold: x}}", "'threshold' under 'autocorrelation' must be a number, not 'x'"),
+        ("rules: {stepwise: {most: 3}}", "'most' under 'stepwise' is now called 'cap': rename it."),
+        ("rules: {key: {most: 3}}", "unknown key 'most' under 'key'; valid keys: weight"),
         ("- key", r"expected keys and values at the top, not \['key'\]"),
-        ("c: [", "is no valid YAML"),
+        ("c: [", "is not valid YAML"),
     ],
 )
-def test_a_bad_profile_is_refused_in_one_sentence_naming_the_file(tmp_path, text, told):
+def test_a_bad_profile_is_refused_in_one_sentence_naming_the_file(tmp_path, text, sentence):
     path = write(tmp_path, text)
-    with pytest.raises(ProfileError, match=told) as error:
+    with pytest.raises(ProfileError, match=sentence) as error:
         load_profile(path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
@@ -87,5 +89,5 @@ def test_an_unknown_profile_is_answered_with_the_known_ones(tmp_path):
         load_profile("papper")
     with pytest.raises(ProfileError, match="No reward profile"):
         load_profile(tmp_path)
-    with pytest.raises(ProfileError, match="unknown rule 'kee'"):
+    with pytest.raises(ProfileError, match="unknown rule 'kee'; valid rules: key, tonic"):
         RewardProfile("mine", (WeightedRule("kee"),))

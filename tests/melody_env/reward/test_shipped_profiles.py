@@ -39,7 +39,7 @@ PROFILES = {
     "preferred_intervals": (1, False, {"interval": 1}, {}),
     "varied": (1, True, NINE | {"tonic": 3, "repeated_motif": 0}, {}),
     "varied_so_far": (1.05, True, SO_FAR | {"tonic": 3, "extrema_so_far": 1}, {}),
-    "refrain": (1.2, True, NINE | {"tonic": 4, "repeated_motif": 2}, {"repeated_motif": {"most": 2.5}}),
+    "refrain": (1.2, True, NINE | {"tonic": 4, "repeated_motif": 2}, {"repeated_motif": {"cap": 2.5}}),
     "unique_extremes": (1.3, True, SO_FAR | {"tonic": 4, "extrema_so_far": 2}, {}),
     "uncorrelated": (1.5, True, UNREPEATED | {"tonic": 3, "autocorrelation_so_far": 100}, {}),
     "calibrated": (
@@ -52,8 +52,8 @@ PROFILES = {
             **{"opening": 0.159},
         },
         {
-            **{"echo": {"most": 6.0}, "bar_repeat": {"most": 5.75}, "sequence": {"most": 5.75}},
-            **{"bar_rhythm": {"most": 9.5}, "chromatic_step": {"most": 0.25}},
+            **{"echo": {"cap": 6.0}, "bar_repeat": {"cap": 5.75}, "sequence": {"cap": 5.75}},
+            **{"bar_rhythm": {"cap": 9.5}, "chromatic_step": {"cap": 0.25}},
         },
     ),
     "matched": (
@@ -68,9 +68,9 @@ PROFILES = {
             **{"density": 0.0631, "phrase_range": -0.0161, "pitch_entropy": 0.148, "onset": 1},
         },
         {
-            **{"echo": {"most": 3.0}, "bar_repeat": {"most": 2.5}, "sequence": {"most": 2.5}},
-            **{"bar_rhythm": {"most": 6.5}, "stepwise": {"most": 7.5}, "scale_run": {"most": 2.0}},
-            **{"leap_answered": {"most": 1.0}, "chromatic_step": {"most": 0.5}},
+            **{"echo": {"cap": 3.0}, "bar_repeat": {"cap": 2.5}, "sequence": {"cap": 2.5}},
+            **{"bar_rhythm": {"cap": 6.5}, "stepwise": {"cap": 7.5}, "scale_run": {"cap": 2.0}},
+            **{"leap_answered": {"cap": 1.0}, "chromatic_step": {"cap": 0.5}},
             "onset": {
                 "worth": [
                     *(1.45, -0.0836, -0.22, 0.0215, -0.303, -0.0903, 0.512, 0.49),

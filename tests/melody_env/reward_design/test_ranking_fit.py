@@ -78,7 +78,7 @@ def test_a_profile_rewards_what_the_tunes_of_a_corpus_do(given, tmp_path):
     path.write_text(profile_text(profile, ["of riffs"]))
     read = load_profile(path)
     assert (read.rules, read.c, read.setting) == (profile.rules, profile.c, profile.setting)
-    limits = {rule.name: rule.parameters["most"] for rule in profile.rules if rule.parameters}
+    limits = {rule.name: rule.parameters["cap"] for rule in profile.rules if rule.parameters}
     # eight notes a bar, but those that repeat the one before, in three of four bars
     assert 5 < limits["bar_repeat"] <= 6
 
@@ -174,17 +174,17 @@ def test_a_rules_cap_is_what_nine_of_ten_tunes_have_in_a_bar():
     """Of eleven tunes of two bars, the n-th has n steps of the scale; nine of ten have at most 9 of them, 4.5 a bar."""
     tunes = np.array([[(14, 16)[min(t, n) % 2] if t <= n else NO_EVENT for t in range(32)] for n in range(11)])
     (stepwise, turn) = capped_rules(["stepwise", "turn"], tunes, Setting())
-    assert stepwise == WeightedRule("stepwise", 1.0, {"most": 4.5})
+    assert stepwise == WeightedRule("stepwise", 1.0, {"cap": 4.5})
     assert turn == WeightedRule("turn")
     (stepwise,) = capped_rules(["stepwise"], tunes, Setting(meter="2/4"))
-    assert stepwise.parameters == {"most": 2.25}
+    assert stepwise.parameters == {"cap": 2.25}
 
 
 def test_a_rules_cap_is_that_of_the_tunes_in_their_key():
     tunes = np.tile([14, 15, 16, 17] * 8, (3, 1))
     (in_c,) = capped_rules(["chromatic_step"], tunes, Setting())
     (in_d_flat,) = capped_rules(["chromatic_step"], tunes, Setting(key="Db"))
-    assert (in_c.parameters, in_d_flat.parameters) != ({"most": 0.0}, {"most": 0.0})
+    assert (in_c.parameters, in_d_flat.parameters) != ({"cap": 0.0}, {"cap": 0.0})
     assert capped_rules(["chromatic_step"], tunes + 1, Setting(key="Db")) == (in_c,)
 
 
@@ -289,7 +289,7 @@ def test_counts_by_hand():
 
 
 def test_weights_go_to_their_rules_and_places():
-    rules = [WeightedRule("key"), WeightedRule("stepwise", 1.0, {"most": 3.0}), WeightedRule("turn")]
+    rules = [WeightedRule("key"), WeightedRule("stepwise", 1.0, {"cap": 3.0}), WeightedRule("turn")]
     assert weighted_rules(rules, np.array([0.123456, 0.0009, -2.0, 5.55555, 0.0, -1.0, 0.25])) == (
         WeightedRule("key", 0.123),
         WeightedRule("turn", -2.0),
@@ -312,12 +312,12 @@ def test_the_shipped_profile_follows_the_signs():
 def test_a_profile_as_text_has_its_setting_and_rules():
     profile = RewardProfile(
         "mine",
-        (WeightedRule("key", 2.0), WeightedRule("stepwise", -0.5, {"most": 3.0})),
+        (WeightedRule("key", 2.0), WeightedRule("stepwise", -0.5, {"cap": 3.0})),
         2.0,
         setting=Setting(key="F#", pitch_range=(50, 80), tempo=90.0),
     )
     assert profile_text(profile, ["one", "two"]).splitlines() == [
         *("# one", "# two", "", "c: 2", "log_prior: true", ""),
         *("setting:", '  key: "F#"', "  pitch_range: [50, 80]", "  tempo: 90.0", ""),
-        *("rules:", "  key: {weight: 2.0}", "  stepwise: {weight: -0.5, most: 3.0}"),
+        *("rules:", "  key: {weight: 2.0}", "  stepwise: {weight: -0.5, cap: 3.0}"),
     ]

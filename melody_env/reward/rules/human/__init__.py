@@ -1,1 +1,1 @@
-"""Rules that tell human melodies from those of machines."""
+"""Rules that distinguish human melodies from machine-made ones."""

@@ -1,6 +1,7 @@
-"""Rules of the key: stable notes where it matters, notes outside the scale that lead somewhere.
+"""Rules of the key: stable notes at strong positions, and chromatic notes that lead to the next note.
 
-Each counts: 1 for what the rule is named for. Whether that is good, a profile's weight says. Shapes: B melodies.
+Each is a count: 1 for every occurrence. The sign of its weight in a profile rewards or penalises it.
+Shapes: B melodies.
 """
 
 from functools import lru_cache
@@ -9,7 +10,7 @@ import numpy as np
 
 from melody_env.reward.composition import Composition, Floats
 from melody_env.reward.plugins import rule
-from melody_env.reward.rules.capped_counts import NO_LIMIT, enough
+from melody_env.reward.rules.capped_counts import NO_CAP, capped_count
 from melody_env.reward.rules.human.line import IS_INTERVAL, PITCH_CLASSES, SEMITONES, Line, stable_notes, value_of_pair
 from melody_env.reward.rules.human.phrases import half_bar, is_end_of_phrase
 from melody_env.setting import Setting
@@ -18,13 +19,13 @@ from note_rnn.vocabulary import VOCABULARY_SIZE
 
 @lru_cache
 def _leading(setting: Setting) -> Floats:
-    """Return 1 for each pair [38 * 38] of a note outside the scale and the note a semitone from it."""
+    """Return a table of pairs [38 * 38] with 1 for a note outside the scale and a note a semitone from it."""
     return (IS_INTERVAL & (np.abs(SEMITONES) == 1) & ~setting.in_scale[:, None]).astype(np.float64).ravel()
 
 
 @lru_cache
 def _first_notes(setting: Setting) -> Floats:
-    """Return 1 for each pair [38 * 38] of no note yet and a tonic or dominant."""
+    """Return a table of pairs [38 * 38] with 1 for no previous note and a tonic or dominant."""
     table = np.zeros((VOCABULARY_SIZE, VOCABULARY_SIZE))
     table[0] = np.isin(PITCH_CLASSES, (setting.tonic, setting.fifth))
     return table.ravel()
@@ -35,14 +36,14 @@ def _chromatic_steps(composition: Composition, t: int) -> Floats:
 
 
 @rule(batched=True)
-def chromatic_step(composition: Composition, *, most: float = NO_LIMIT) -> Floats:
-    """1 for a note a semitone from a note outside the scale that it follows."""
-    return enough(composition, _chromatic_steps, most)
+def chromatic_step(composition: Composition, *, cap: float = NO_CAP) -> Floats:
+    """1 for a note a semitone from the previous note if that is outside the scale."""
+    return capped_count(composition, _chromatic_steps, cap)
 
 
 @rule(batched=True)
 def stable_beat(composition: Composition) -> Floats:
-    """1 for a note on a bar or half bar that is one of the `stable_notes`."""
+    """1 for one of the `stable_notes` at the beginning of a bar or half bar."""
     if (composition.position - 1) % half_bar(composition.setting):
         return np.zeros(composition.batch_size)
     return stable_notes(composition.setting).take(composition.newest)
@@ -50,7 +51,7 @@ def stable_beat(composition: Composition) -> Floats:
 
 @rule(batched=True)
 def opening(composition: Composition) -> Floats:
-    """1 for a first note that is tonic or dominant."""
+    """1 for a first note that is the tonic or dominant."""
     return value_of_pair(composition, _first_notes(composition.setting))
 
 

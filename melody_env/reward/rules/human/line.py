@@ -1,7 +1,7 @@
-"""What a note makes of the notes before it: how far, which way, and how long after.
+"""Memories of the melodic line: intervals, changes of direction and onsets; and tables of pitch relations.
 
-What other memories are built on is kept for every step, so that they can be built at any time. Shapes: B melodies, T
-steps. An interval is from a note to the next one, whatever rests lie between.
+Values that other memories read are stored for every step, so that those can be built at any time. An interval is from
+one note to the next, across rests. Shapes: B melodies, T steps.
 """
 
 from functools import lru_cache
@@ -13,22 +13,22 @@ from melody_env.reward.composition import Composition, Floats
 from melody_env.setting import Setting
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MIN_PITCH, VOCABULARY_SIZE
 
-WIDEST = VOCABULARY_SIZE
-"""No interval is as wide, in semitones."""
+_MAX_INTERVAL = VOCABULARY_SIZE
+"""More semitones than any interval has; offset of intervals in the table of their pairs."""
 
 _tokens = np.arange(VOCABULARY_SIZE)
 _is_note = _tokens >= FIRST_PITCH_TOKEN
 IS_INTERVAL = _is_note[:, None] & _is_note
-"""[38, 38]; whether a last pitch and a token are two notes."""
+"""[38, 38]; whether the previous pitch and a token are both notes."""
 SEMITONES = np.where(IS_INTERVAL, _tokens - _tokens[:, None], 0)
-"""[38, 38]; the interval from a last pitch to a token, 0 where they are no two notes."""
+"""[38, 38]; the interval from the previous pitch to a token, 0 where one of them is not a note."""
 PITCH_CLASSES = np.where(_is_note, (_tokens - FIRST_PITCH_TOKEN + MIN_PITCH) % 12, 12)
-"""[38]; 0 for C to 11 for B, 12 for what is no note."""
+"""[38]; 0 for C to 11 for B, 12 for note off and hold."""
 _SEMITONES_OF_PAIR = SEMITONES.astype(np.int8).ravel()
 
 
 class Line:
-    """Each token as a note of the line: what it makes of the note before."""
+    """Each token as a note of the line, and its interval from the previous note."""
 
     def __init__(self, composition: Composition):
         shape = composition.tokens.shape
@@ -47,37 +47,37 @@ class Line:
 
 
 class Turns:
-    """Each interval together with the one before."""
+    """Each interval together with the previous one."""
 
     def __init__(self, composition: Composition):
         self._line = composition.memory(Line)
-        self._last = np.full(composition.batch_size, WIDEST, np.intp)
+        self._last = np.full(composition.batch_size, _MAX_INTERVAL, np.intp)
         self.pairs = np.zeros(composition.tokens.shape, np.intp)
-        """[T, B]; an index into a table [77 * 77] of `interval_pairs`, of an interval 0 where there is no new note."""
+        """[T, B]; an index into a table [77 * 77] of `interval_pairs`, with interval 0 where no note begins."""
 
     def update(self, composition: Composition, t: int) -> None:
         """Take in token `t`."""
-        semitones = self._line.semitones[t] + np.int8(WIDEST)
-        np.multiply(self._last, 2 * WIDEST + 1, out=self.pairs[t])
+        semitones = self._line.semitones[t] + np.int8(_MAX_INTERVAL)
+        np.multiply(self._last, 2 * _MAX_INTERVAL + 1, out=self.pairs[t])
         self.pairs[t] += semitones
         np.copyto(self._last, semitones, where=self._line.is_note[t])
 
 
 def interval_pairs() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the last and the newest interval, -38..38 semitones, of each entry of a table [77, 77]."""
-    intervals = np.arange(-WIDEST, WIDEST + 1)
+    """Return the previous and the newest interval, -38..38 semitones, of each entry of a table [77, 77]."""
+    intervals = np.arange(-_MAX_INTERVAL, _MAX_INTERVAL + 1)
     return intervals[:, None], intervals[None, :]
 
 
 class Onsets:
-    """When each melody's last note began, and how long after the one before."""
+    """When each melody's last note began, and the distances between onsets."""
 
     def __init__(self, composition: Composition):
         self._line = composition.memory(Line)
         self.last = np.full(composition.batch_size, -1, np.int32)
         """[B]; the step at which the last note began, -1 if there is none."""
         self.distances = np.zeros(composition.tokens.shape, np.int32)
-        """[T, B]; how many steps before each step the last note before it began."""
+        """[T, B]; steps since the onset of the last note before each step."""
 
     def update(self, composition: Composition, t: int) -> None:
         """Take in token `t`."""
@@ -86,15 +86,15 @@ class Onsets:
 
 
 def value_of_pair(composition: Composition, table: Floats) -> Floats:
-    """Return what `table` [38 * 38] says of the newest token after the last pitch [B]."""
+    """Return the entry [B] of `table` [38 * 38] for the newest token and the previous pitch."""
     return table.take(composition.memory(Line).pairs[composition.position - 1])
 
 
 @lru_cache
 def scale_positions(setting: Setting) -> npt.NDArray[np.int64]:
-    """Return the height [38] of each note in half steps of the scale: 2 from degree to degree, 1 to what lies between.
+    """Return the height [38] of each note in half steps of the scale: 2 between degrees, 1 to a note in between.
 
-    The tonic that pieces start from is at 0; note off and hold are too.
+    The tonic that pieces start from is at 0, and so are note off and hold.
     """
     above = _tokens - FIRST_PITCH_TOKEN + MIN_PITCH - setting.tonic_pitch
     octaves, within = np.divmod(above, 12)
@@ -106,10 +106,9 @@ def scale_positions(setting: Setting) -> npt.NDArray[np.int64]:
 
 @lru_cache
 def stable_notes(setting: Setting) -> npt.NDArray[np.float64]:
-    """Return 1 for the notes [38] that a line comes to rest on, else 0: the triads of the key and of its relative key.
+    """Return 1 for the stable notes [38], else 0: the tonic triad of the key, and the tonic of its relative key.
 
-    In C major and in A minor, of both of their tonics, thirds and fifths, those that both triads have, and the tonics:
-    C, E, G and A.
+    In C major and in A minor these are C, E, G and A.
     """
     is_minor = (setting.third - setting.tonic) % 12 == 3
     stable = (setting.tonic, setting.third, setting.fifth, (setting.tonic + (10 if is_minor else 9)) % 12)

@@ -1,6 +1,7 @@
-"""Rules of rhythm: where notes begin, what they hold over, and how phrases end.
+"""Rules of rhythm: onsets, syncopation, rests, and the ends of phrases.
 
-Each counts: 1 for what the rule is named for. Whether that is good, a profile's weight says. Shapes: B melodies.
+Each is a count: 1 for every occurrence. The sign of its weight in a profile rewards or penalises it.
+Shapes: B melodies.
 """
 
 from collections.abc import Sequence
@@ -9,13 +10,13 @@ import numpy as np
 
 from melody_env.reward.composition import Composition, Floats
 from melody_env.reward.plugins import rule
-from melody_env.reward.rules.capped_counts import NO_LIMIT, enough
+from melody_env.reward.rules.capped_counts import NO_CAP, capped_count
 from melody_env.reward.rules.human.line import Line, Onsets
 from melody_env.reward.rules.human.phrases import beat_strengths, is_end_of_phrase
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT, NOTE_OFF
 
 _SILENT = 100
-"""What no beat is stronger than."""
+"""The strength of silence: no beat is stronger."""
 
 
 def _rhythm_matches(composition: Composition, t: int) -> Floats:
@@ -27,9 +28,9 @@ def _rhythm_matches(composition: Composition, t: int) -> Floats:
 
 
 @rule(batched=True)
-def bar_rhythm(composition: Composition, *, most: float = NO_LIMIT) -> Floats:
-    """1 for a note where the bar before has one too, -1 for a note where only one of the two has one."""
-    return enough(composition, _rhythm_matches, most)
+def bar_rhythm(composition: Composition, *, cap: float = NO_CAP) -> Floats:
+    """1 where both this bar and the previous one have an onset, -1 where only one of them has."""
+    return capped_count(composition, _rhythm_matches, cap)
 
 
 @rule(batched=True)
@@ -42,44 +43,44 @@ def off_eighth(composition: Composition) -> Floats:
 
 @rule(batched=True)
 def onset(composition: Composition, *, worth: Sequence[float] = ()) -> Floats:
-    """What a note is `worth` that begins so many sixteenths after a bar line; 0 for places that are not told."""
-    place = (composition.position - 1) % composition.setting.steps_per_bar
-    value = worth[place] if place < len(worth) else 0.0
+    """The `worth` of a note by its onset in sixteenths after the bar line; 0 beyond the end of the list."""
+    step = (composition.position - 1) % composition.setting.steps_per_bar
+    value = worth[step] if step < len(worth) else 0.0
     return composition.memory(Line).is_note[composition.position - 1] * float(value)
 
 
 class HeldOver:
-    """The beat on which each melody's sounding note began."""
+    """The strongest beat on which each melody's current note has sounded."""
 
     def __init__(self, composition: Composition):
         self._strengths = beat_strengths(composition.setting)
-        self._begun = np.full(composition.batch_size, _SILENT, np.int8)
+        self._strength = np.full(composition.batch_size, _SILENT, np.int8)
         self.stronger = np.zeros(composition.batch_size, np.bool_)
-        """[B]; whether the newest token holds a note over a stronger beat than any that it has sounded on."""
+        """[B]; whether the newest token holds a note over a beat stronger than any it has sounded on."""
 
     def update(self, composition: Composition, t: int) -> None:
         """Take in token `t`."""
         token, strength = composition.tokens[t], self._strengths[t % len(self._strengths)]
-        self.stronger = (token == NO_EVENT) & (self._begun < strength)
-        np.copyto(self._begun, strength, where=self.stronger | (token >= FIRST_PITCH_TOKEN))
-        np.copyto(self._begun, _SILENT, where=token == NOTE_OFF)
+        self.stronger = (token == NO_EVENT) & (self._strength < strength)
+        np.copyto(self._strength, strength, where=self.stronger | (token >= FIRST_PITCH_TOKEN))
+        np.copyto(self._strength, _SILENT, where=token == NOTE_OFF)
 
 
 @rule(batched=True)
 def syncopation(composition: Composition) -> Floats:
-    """1 for a hold that carries a note over a stronger beat than it began on: an eighth, a beat, half a bar, a bar."""
+    """1 for a hold of a note over a stronger beat than it began on: an eighth, a beat, half a bar or a bar."""
     return composition.memory(HeldOver).stronger.astype(np.float64)
 
 
 @rule(batched=True)
 def rest(composition: Composition) -> Floats:
-    """1 for a note off; how long the rest lasts is free."""
+    """1 for a note off, however long the rest."""
     return (composition.newest == NOTE_OFF).astype(np.float64)
 
 
 @rule(batched=True)
 def standstill(composition: Composition, *, bars: int = 2) -> Floats:
-    """1 at the end of a bar if no note began in it and in those before it, so many `bars` together."""
+    """1 at the end of a bar if no note began in the last `bars` bars."""
     last = composition.memory(Onsets).last
     if not is_end_of_phrase(composition, composition.position, 1):
         return np.zeros(composition.batch_size)
@@ -88,7 +89,7 @@ def standstill(composition: Composition, *, bars: int = 2) -> Floats:
 
 @rule(batched=True)
 def long_end(composition: Composition, *, steps: int = 3, bars: int = 2) -> Floats:
-    """1 at the end of a phrase whose last note began `steps` sixteenths ago or more; 0 where no note began in it."""
+    """1 at the end of a phrase whose last note began in it, at least `steps` sixteenths ago."""
     last = composition.memory(Onsets).last
     if not is_end_of_phrase(composition, composition.position, bars):
         return np.zeros(composition.batch_size)

@@ -1,8 +1,8 @@
-"""Rules `autocorrelation` and `autocorrelation_so_far`: a melody that resembles itself a few steps later.
+"""Rule `autocorrelation` and memories of the autocorrelations at short lags.
 
 Shapes: B melodies, n tokens so far, K lags. Source: Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section
-3.3, and the original's code. As in the original, tokens are compared as numbers, note offs (0) and holds (1) among
-them; in another key than C as those of the piece in C.
+3.3, and the original's code. As in the original, tokens are compared as numbers, including note offs (0) and holds
+(1); in keys other than C, as those of the piece transposed to C.
 """
 
 import numpy as np
@@ -12,13 +12,13 @@ from melody_env.reward.composition import Composition, Floats
 from melody_env.reward.plugins import rule
 
 _TIE = 1e-9
-"""Far above any rounding error: what is further from the threshold is on the same side in any arithmetic."""
+"""Well above any rounding error: values further from the threshold lie on the same side in any arithmetic."""
 
 
 def autocorrelations(signals: npt.NDArray[np.integer], lag: int) -> Floats:
     """Return the autocorrelation [B] of each row of `signals` [B, n] at `lag`; nan for a constant row.
 
-    In the original's order of float64 operations (`autocorrelate`), so that even its rounding errors agree.
+    The float64 operations are in the original's order (`autocorrelate`), so that even rounding errors agree.
     """
     n = signals.shape[1]
     rows = np.ascontiguousarray(signals, np.float64)
@@ -30,7 +30,7 @@ def autocorrelations(signals: npt.NDArray[np.integer], lag: int) -> Floats:
 
 
 class LaggedSums:
-    """The sums over the tokens so far from which the autocorrelations at lags 1..K follow, exactly."""
+    """Sums over the tokens so far that give the autocorrelations at lags 1..K exactly."""
 
     def __init__(self, composition: Composition, max_lag: int):
         size = composition.batch_size
@@ -43,7 +43,7 @@ class LaggedSums:
         """[K, B]; row k - 1 sums x[i] * x[i + k] over all i."""
 
     def update(self, composition: Composition, t: int) -> None:
-        """Take in the pairs that token `t` forms with the K tokens before it."""
+        """Add the pairs of token `t` and the K tokens before it."""
         token = composition.tokens_in_c[t]
         self.total += token
         self.squares += np.multiply(token, token, dtype=np.float64)
@@ -68,10 +68,10 @@ class LaggedSums:
 
 @rule(batched=True)
 def autocorrelation(composition: Composition, *, max_lag: int = 3, threshold: float = 0.15) -> Floats:
-    """-3 times the sum of the absolute autocorrelations over `threshold` at lags 1..max_lag.
+    """-3 times the sum of the absolute autocorrelations above `threshold` at lags 1..max_lag.
 
-    Charged at every step on the melody so far (`reward_penalize_autocorrelation`). The coefficients are exact;
-    where one equals the threshold, the original's rounding decides, as it did there.
+    Evaluated at every step on the melody so far (`reward_penalize_autocorrelation`). The coefficients are exact; where
+    one equals the threshold, the original's rounding decides, as it did there.
     """
     strengths = np.abs(composition.memory(LaggedSums, max_lag).coefficients(composition.position))
     ties = np.abs(strengths - threshold) < _TIE
@@ -83,14 +83,14 @@ def autocorrelation(composition: Composition, *, max_lag: int = 3, threshold: fl
     return strengths.sum(axis=0) * -3.0
 
 
-class Resemblance:
-    """How much each melody so far resembles itself: the sum of its absolute autocorrelations at lags 1..K."""
+class TotalAutocorrelation:
+    """The sum of the absolute autocorrelations at lags 1..K of each melody so far."""
 
     def __init__(self, composition: Composition, max_lag: int):
         self._sums = composition.memory(LaggedSums, max_lag)
         self._sum = np.zeros(composition.batch_size)
         self.gain = np.zeros(composition.batch_size)
-        """[B]; what the newest token has added."""
+        """[B]; the change made by the newest token."""
 
     def update(self, composition: Composition, t: int) -> None:
         """Take in token `t`."""

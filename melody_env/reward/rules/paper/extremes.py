@@ -1,4 +1,4 @@
-"""Rule `extrema`: one highest and one lowest note.
+"""Rule `extrema`: a unique highest and a unique lowest note.
 
 Shapes: B melodies, T steps. Source: Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 3.3, and the
 original's code.
@@ -13,16 +13,16 @@ from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE
 
 
 def has_unique_highest(tokens: Tokens8) -> Flags:
-    """Return [B]: does the largest token of each melody of `tokens` [T, B] occur once?
+    """Return whether the largest token of each melody of `tokens` [T, B] occurs once [B].
 
-    As in the original (`detect_high_unique`) note offs and holds count too: 31 note offs and one hold have a
+    As in the original (`detect_high_unique`), note offs and holds count too: 31 note offs and one hold have a unique
     highest "note".
     """
     return np.count_nonzero(tokens == tokens.max(axis=0), axis=0) == 1
 
 
 def has_unique_lowest(tokens: Tokens8) -> Flags:
-    """Return [B]: does the lowest pitch of each melody of `tokens` [T, B] occur once (`detect_low_unique`)?"""
+    """Return whether the lowest pitch of each melody of `tokens` [T, B] occurs once [B] (`detect_low_unique`)."""
     pitches = np.where(tokens < FIRST_PITCH_TOKEN, VOCABULARY_SIZE, tokens)
     lowest = pitches.min(axis=0)
     return (np.count_nonzero(pitches == lowest, axis=0) == 1) & (lowest < VOCABULARY_SIZE)
@@ -30,7 +30,7 @@ def has_unique_lowest(tokens: Tokens8) -> Flags:
 
 @rule(batched=True)
 def extrema(composition: Composition) -> Floats:
-    """At the last step, 3 for a highest note that occurs once, 3 for such a lowest one (`reward_high_low_unique`)."""
+    """At the last step, 3 for a unique highest note and 3 for a unique lowest one (`reward_high_low_unique`)."""
     if not composition.is_complete:
         return np.zeros(composition.batch_size)
     tokens = composition.tokens
@@ -38,17 +38,17 @@ def extrema(composition: Composition) -> Floats:
 
 
 class UniqueExtremes:
-    """Whether each melody's highest and lowest note so far have been played once."""
+    """Whether each melody's highest and lowest note so far are unique."""
 
     def __init__(self, composition: Composition):
         size = composition.batch_size
         self.highest = np.zeros(size, np.int8)
-        """[B]; the highest note so far, 0 where there is none."""
+        """[B]; the highest note so far, 0 if there is none."""
         self.lowest = np.full(size, VOCABULARY_SIZE, np.int8)
-        """[B]; the lowest note so far, 38 where there is none."""
+        """[B]; the lowest note so far, 38 if there is none."""
         self._highest_once, self._lowest_once = np.zeros((2, size), np.bool_)
         self.gain = np.zeros(size)
-        """[B]; what the newest token has changed: how many of the two have become unique, less those that were."""
+        """[B]; the change that the newest token made to how many of the two are unique."""
 
     def update(self, composition: Composition, t: int) -> None:
         """Take in token `t`."""

@@ -1,4 +1,4 @@
-"""Rule `leap`: what leaps up should come back down.
+"""Rule `leap`: leaps that are resolved by a return in the opposite direction.
 
 Shapes: B melodies. Source: Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 3.3, and the original's
 code (`detect_leap_up_back`).
@@ -13,11 +13,11 @@ from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE
 _tokens = np.arange(VOCABULARY_SIZE, dtype=np.int8)
 _previous, _next = _tokens[:, None], _tokens[None, :]
 _SEMITONES = np.where((_previous >= FIRST_PITCH_TOKEN) & (_next >= FIRST_PITCH_TOKEN), _next - _previous, 0).ravel()
-"""[38 * 38]; the interval of each pair of `Composition.pitch_pairs`, 0 where one of them is no pitch."""
+"""[38 * 38]; the interval of each pair of `Composition.pitch_pairs`, 0 where one of them is not a pitch."""
 
 
 class Leaps:
-    """Each melody's leap that still waits for its answer."""
+    """Each melody's pending leap: one that is not resolved yet."""
 
     def __init__(self, composition: Composition, min_semitones: int, patience: int):
         size = composition.batch_size
@@ -26,14 +26,14 @@ class Leaps:
         self.direction = np.zeros(size, np.int8)
         """[B]; +1 up, -1 down, 0 when no leap is pending."""
         self.origin = np.zeros(size, np.int8)
-        """[B]; the pitch that the pending leap left."""
+        """[B]; the pitch from which the pending leap started."""
         self.steps = np.zeros(size, np.int32)
         """[B]; steps since the last leap, pending or not."""
         self.outcome = np.zeros(size, np.int8)
         """[B]; +1 where the newest token resolves the pending leap, -1 where it doubles it, else 0."""
 
     def update(self, composition: Composition, t: int) -> None:
-        """Compare token `t` with the pending leap; the first token of a piece counts for nothing."""
+        """Compare token `t` with the pending leap; the first token of a piece is ignored."""
         if t == 0:
             return
         token = composition.tokens[t]
@@ -56,10 +56,9 @@ class Leaps:
 
 @rule(batched=True)
 def leap(composition: Composition, *, min_semitones: int = 7, patience: int = 6) -> Floats:
-    """5 when a leap of `min_semitones` or more is resolved, -5 when one follows in the same direction.
+    """5 when a leap of at least `min_semitones` is resolved, -5 when another follows in the same direction.
 
-    `reward_leap_up_back`. A leap is resolved by a note at or behind where it started, or by a leap back more than
-    `patience` steps later; an earlier leap back ends it without reward, and a doubled leap keeps the origin of the
-    first.
+    `reward_leap_up_back`. A leap is resolved by a note at or beyond its origin, or by a leap back more than `patience`
+    steps later; an earlier leap back ends it without reward, and a doubled leap keeps the origin of the first.
     """
     return 5.0 * composition.memory(Leaps, min_semitones, patience).outcome.astype(np.float64)

@@ -1,14 +1,14 @@
-"""Rules `motif` and `repeated_motif`: two beats with something in them, and the same two beats again.
+"""Rules `motif` and `repeated_motif`: two beats with several pitches, and their exact repetition.
 
 Shapes: B melodies, W steps in a window. Source: Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 3.3,
-and the original's code, where a "bar" is eight sixteenths and a motif is looked for at every step, not once a bar.
+and the original's code, where a "bar" is eight sixteenths and motifs are detected at every step, not once per bar.
 """
 
 import numpy as np
 
 from melody_env.reward.composition import Composition, Floats
 from melody_env.reward.plugins import rule
-from melody_env.reward.rules.capped_counts import NO_LIMIT, enough
+from melody_env.reward.rules.capped_counts import NO_CAP, capped_count
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE
 
 _tokens = np.arange(VOCABULARY_SIZE)
@@ -22,27 +22,27 @@ class PitchWindow:
     def __init__(self, composition: Composition, window: int):
         self._bits = np.zeros((window, composition.batch_size), np.int64)
         self.distinct = np.zeros(composition.tokens.shape, np.uint8)
-        """[T, B]; 0 while there are not W tokens."""
+        """[T, B]; 0 while there are fewer than W tokens."""
 
     def update(self, composition: Composition, t: int) -> None:
-        """Let token `t` take the place of the one that leaves the window."""
+        """Replace the token that leaves the window by token `t`."""
         self._bits[t % len(self._bits)] = _PITCH_BIT.take(composition.tokens[t])
         if t + 1 >= len(self._bits):
             np.bitwise_count(np.bitwise_or.reduce(self._bits, axis=0), out=self.distinct[t])
 
 
-class Echoes:
-    """For each lag from W on, how many of the last tokens equal those so many steps before."""
+class LaggedMatches:
+    """For each lag from W on, the number of latest tokens equal to those at that lag before them."""
 
     def __init__(self, composition: Composition, window: int):
         self.window = window
         lags = max(composition.length - window, 0)
         self._lengths = np.zeros((lags, composition.batch_size), np.uint16)
         self.longest = np.zeros(composition.tokens.shape, np.uint16)
-        """[T, B]; the longest end of the melody so far that is also found W steps earlier or more."""
+        """[T, B]; the length of the longest suffix of the melody so far that also occurs W steps earlier or more."""
 
     def update(self, composition: Composition, t: int) -> None:
-        """Lengthen the echoes that token `t` goes on with and end the others."""
+        """Extend the matches that token `t` continues and end the others."""
         if t < self.window:
             return
         earlier = composition.tokens[t - self.window :: -1]
@@ -53,30 +53,30 @@ class Echoes:
 
 
 def _window(composition: Composition, beats: float) -> int:
-    """Return the steps in so many beats."""
+    """Return the number of steps in `beats`."""
     return max(round(beats * composition.setting.steps_per_beat), 1)
 
 
 @rule(batched=True)
 def motif(composition: Composition, *, beats: float = 2.0, min_pitches: int = 3) -> Floats:
-    """3, and .3 for each pitch more, when the last so many `beats` have `min_pitches` pitches (`reward_motif`)."""
+    """3 when the last `beats` have `min_pitches` distinct pitches, and 0.3 for each further one (`reward_motif`)."""
     distinct = composition.memory(PitchWindow, _window(composition, beats)).distinct[composition.position - 1]
     return np.where(distinct >= min_pitches, 3.0 + 0.3 * (distinct - float(min_pitches)), 0.0)
 
 
 def _repetitions(composition: Composition, t: int, window: int, min_pitches: int) -> Floats:
     distinct = composition.memory(PitchWindow, window).distinct[t]
-    is_heard = (composition.memory(Echoes, window).longest[t] >= window) & (distinct >= min_pitches)
-    return np.where(is_heard, 4.0 + (distinct - float(min_pitches)), 0.0)
+    is_repeated = (composition.memory(LaggedMatches, window).longest[t] >= window) & (distinct >= min_pitches)
+    return np.where(is_repeated, 4.0 + (distinct - float(min_pitches)), 0.0)
 
 
 @rule(batched=True)
 def repeated_motif(
-    composition: Composition, *, beats: float = 2.0, min_pitches: int = 3, most: float = NO_LIMIT
+    composition: Composition, *, beats: float = 2.0, min_pitches: int = 3, cap: float = NO_CAP
 ) -> Floats:
-    """4, and 1 for each pitch more, when a motif (see `motif`) ends that was heard before (`reward_repeated_motif`).
+    """4 when a motif (see `motif`) that occurred before ends, and 1 for each further pitch (`reward_repeated_motif`).
 
-    The same tokens must stand in a row somewhere before it; a motif that overlaps its repetition does not count. `most`
-    is all that is paid for, per bar and over the whole piece so far.
+    The same tokens must occur consecutively before it, without overlap. `cap` limits the sum per bar, over the piece so
+    far.
     """
-    return enough(composition, _repetitions, most, _window(composition, beats), min_pitches)
+    return capped_count(composition, _repetitions, cap, _window(composition, beats), min_pitches)

@@ -1,4 +1,4 @@
-"""Rule `repetition`: a token repeated too often.
+"""Rule `repetition`: excessive repetition of a token.
 
 Shapes: B melodies. Source: Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 3.3, and the original's
 code.
@@ -14,24 +14,24 @@ from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT, NOTE_OFF
 
 
 class Runs:
-    """How often each melody's tokens came since the pitch last changed, and whether the newest came too often."""
+    """Counts of each melody's tokens since the pitch last changed, and whether the newest exceeds a limit."""
 
     def __init__(self, composition: Composition, limit: int, limit_with_gaps: int, note_off_limit: int):
         size = composition.batch_size
         self.limit, self.limit_with_gaps, self.note_off_limit = limit, limit_with_gaps, note_off_limit
         self.note_offs = np.zeros(size, np.int32)
-        """Note offs since the last pitch [B]."""
+        """[B]; note offs since the last pitch."""
         self.holds = np.zeros(size, np.int32)
-        """Holds since the last pitch [B]."""
+        """[B]; holds since the last pitch."""
         self.notes = np.zeros(size, np.int32)
-        """Times the last pitch has been struck since another pitch sounded [B]."""
+        """[B]; onsets of the last pitch since another pitch sounded."""
         self.has_gaps = np.zeros(size, np.bool_)
-        """Whether a hold or a note off has come since another pitch sounded [B]."""
+        """[B]; whether a hold or a note off has occurred since another pitch sounded."""
         self.excessive = np.zeros(size, np.bool_)
-        """Whether the newest token is one repetition too many [B]."""
+        """[B]; whether the newest token is one repetition too many."""
 
     def update(self, composition: Composition, t: int) -> None:
-        """Judge token `t`, then count it."""
+        """Compare token `t` with the limits, then count it."""
         token = composition.tokens[t]
         is_off, is_hold, is_pitch = token == NOTE_OFF, token == NO_EVENT, token >= FIRST_PITCH_TOKEN
         is_same = is_pitch & (token == composition.previous_pitches[t])
@@ -58,10 +58,10 @@ class Runs:
 def repetition(
     composition: Composition, *, limit: int = 4, limit_with_gaps: int = 6, note_off_limit: int = 1
 ) -> Floats:
-    """-100 for a token that came more than `limit` times before in the same run (`reward_penalize_repeating`).
+    """-100 for a token that occurred more than `limit` times before in the same run (`reward_penalize_repeating`).
 
-    A run goes back to the last other pitch. With a hold or a note off in it, `limit_with_gaps` counts (the paper:
-    the rule is relaxed for held notes); a note off may come again `note_off_limit` times. As in the original, holds
-    are counted like notes: a note held for more than six steps is punished.
+    A run begins after the last other pitch. With a hold or a note off in it, `limit_with_gaps` applies (the paper: the
+    rule is relaxed for held notes); a note off may be repeated `note_off_limit` times. As in the original, holds count
+    like notes: a note held for more than six steps is penalised.
     """
     return -100.0 * composition.memory(Runs, limit, limit_with_gaps, note_off_limit).excessive.astype(np.float64)

@@ -18,22 +18,22 @@ from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MIN_PITCH, NO_EVENT, VOCABULA
 
 @rule(batched=True)
 def in_key(composition: Composition) -> Floats:
-    """Return 1 / n for each of the n tokens that are in the scale, a note off or a hold; n is 23 in C major."""
+    """1 / n for each of the n tokens in the scale, note off and hold included; n is 23 in C major."""
     in_scale = composition.setting.in_scale
     return in_scale.take(composition.newest) / np.float64(in_scale.sum())
 
 
 @rule(batched=True)
 def scale(composition: Composition) -> Floats:
-    """Return what makes a melody play scales, up and down two octaves around the tonic.
+    """A reward for playing the scale upwards over the two octaves around the tonic, again and again.
 
-    0.1 for a hold; 0.05 for a token one or two above the last; 0.01 for a note of the two octaves, and 0.8 more when
-    it is the next one after the last note, the lowest after the highest. As in the original, the token heard before
-    the piece counts as last at the first step.
+    0.1 for a hold; 0.05 for a token one or two above the previous one; 0.01 for a note of the two octaves, and 0.8 more
+    when it is the next after the previous token, with the lowest after the highest. As in the original, the priming
+    token is the previous one at the first step.
     """
     t, setting = composition.position - 1, composition.setting
     newest = composition.tokens[t].astype(np.intp)
-    last = (composition.tokens[t - 1] if t else composition.heard).astype(np.intp)
+    last = (composition.tokens[t - 1] if t else composition.priming_tokens).astype(np.intp)
     next_token = _next_of_scale(setting)
     value = np.where(newest == NO_EVENT, 0.1, 0.0)
     value += 0.05 * ((newest - last == 1) | (newest - last == 2))
@@ -44,7 +44,7 @@ def scale(composition: Composition) -> Floats:
 
 @lru_cache
 def _next_of_scale(setting: Setting) -> npt.NDArray[np.intp]:
-    """Return the next note of the scale [38] after each token of the two octaves around the tonic; 0 for others."""
+    """Return the next note of the scale [38] after each token of the two octaves around the tonic, 0 after others."""
     low = setting.tonic_pitch - 12
     pitches = [low + octave + step for octave in (0, 12) for step in setting.scale] + [low + 24]
     tokens = [pitch - MIN_PITCH + FIRST_PITCH_TOKEN for pitch in pitches]
@@ -56,5 +56,5 @@ def _next_of_scale(setting: Setting) -> npt.NDArray[np.intp]:
 
 @rule(batched=True)
 def non_repeating(composition: Composition) -> Floats:
-    """Return 0.1 for each token that `repetition` has nothing against."""
+    """0.1 for each token that `repetition` does not penalise."""
     return 0.1 * (repetition(composition) == 0)

@@ -1,4 +1,4 @@
-"""Rules `key` and `tonic`: the notes of the scale, and the piece that starts and ends at home.
+"""Rules `key` and `tonic`: notes of the scale, and the tonic at the beginning and at the end.
 
 Shapes: B melodies. Source: Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 3.3, and the original's
 code.
@@ -19,11 +19,11 @@ def key(composition: Composition) -> Floats:
 
 @rule(batched=True)
 def tonic(composition: Composition) -> Floats:
-    """3 for the tonic at the first step and where the last beat begins, and for what follows there (`reward_tonic`).
+    """3 for the tonic at the first step and at the start of the last beat, and for holding it there (`reward_tonic`).
 
-    The paper asks for the tonic "in the first beat and last 4 beats"; the original pays, of the last four steps, a beat
-    of 4/4, the first for middle C, the second for a hold, the others for a hold or a note off, whether or not the tonic
-    was played. In another key the tonic nearest to middle C counts.
+    The paper requires the tonic "in the first beat and last 4 beats". The original rewards the last four steps, a beat
+    of 4/4: the first for middle C, the second for a hold, the others for a hold or a note off, whether or not the tonic
+    was played. In another key, the tonic nearest to middle C counts.
     """
     t, newest = composition.position - 1, composition.newest
     step_of_last_beat = t - composition.length + composition.setting.steps_per_beat

@@ -1,6 +1,6 @@
 """Rules of form and rhythm, and what caps their reward, on pieces whose value can be worked out by hand.
 
-Melodies are written as `melody_text` writes them: a name starts a note, `-` lets it go on, `.` is silence, `|` a bar.
+Melodies are written as `melody_text` writes them: a name starts a note, `-` holds it, `.` is silence, `|` a bar.
 """
 
 import numpy as np
@@ -202,18 +202,18 @@ def test_no_more_than_the_cap_of_all_bars_so_far_is_rewarded(rule, worth):
     assert free[16:].sum() >= 2
     assert free[:16].sum() >= 2
     for cap in (0.75, 1.0):
-        capped = np.array(worth(rule, CAPPED[rule], most=cap))
+        capped = np.array(worth(rule, CAPPED[rule], cap=cap))
         assert capped[:16].sum() == pytest.approx(2 * cap)
         assert capped.sum() == pytest.approx(3 * cap)
         assert ((capped > 0) <= (free > 0)).all()
         assert capped[:8].sum() == pytest.approx(min(free[:8].sum(), cap))
-    assert worth(rule, CAPPED[rule], most=1000.0) == free.tolist()
+    assert worth(rule, CAPPED[rule], cap=1000.0) == free.tolist()
 
 
 def test_a_bar_has_the_cap_of_its_own_and_what_earlier_bars_left(rewarded):
     melody = "C4 - - - - - - - | C4 D4 C4 D4 C4 - - - | C4 D4 C4 - - - - -"
-    assert rewarded("stepwise", melody, most=1.5) == {9: 1, 10: 1, 11: 1, 17: 1, 18: 0.5}
-    assert rewarded("stepwise", melody, Setting(), most=1.5) == {9: 1, 10: 0.5, 17: 1, 18: 0.5}
+    assert rewarded("stepwise", melody, cap=1.5) == {9: 1, 10: 1, 11: 1, 17: 1, 18: 0.5}
+    assert rewarded("stepwise", melody, Setting(), cap=1.5) == {9: 1, 10: 0.5, 17: 1, 18: 0.5}
 
 
 def test_a_line_holds_the_last_note_and_its_onset():

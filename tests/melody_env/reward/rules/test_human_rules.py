@@ -1,6 +1,6 @@
 """Each rule of the profile `calibrated` on melodies whose value can be worked out by hand.
 
-A table row: tokens as text (`C4`, `.` goes on, `z` ends a note), and what each of them is worth.
+A table row: tokens as text (`C4`, `.` holds, `z` ends a note), and the value of each of them.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from melody_env.reward.composition import Composition
 from melody_env.reward.rules import HUMAN_RULES
-from melody_env.reward.rules.human.bells import entropy_of_names
+from melody_env.reward.rules.human.bells import pitch_class_entropy
 from melody_env.reward.rules.human.line import scale_positions, stable_notes
 from melody_env.reward.rules.human.phrases import beat_strengths
 from melody_env.setting import Setting
@@ -95,8 +95,8 @@ def test_a_bar_with_the_rhythm_of_the_last(worth):
 
 def test_what_a_note_is_worth_by_its_place_in_the_bar(worth):
     tokens = [20, 1, 22, 0, *[1] * 12, 24, 26, 1, 28]
-    told = worth("onset", tokens, Setting(), worth=[2.0, 0.5, -1.0])
-    assert told == [2, 0, -1, *[0] * 13, 2, 0.5, 0, 0]
+    values = worth("onset", tokens, Setting(), worth=[2.0, 0.5, -1.0])
+    assert values == [2, 0, -1, *[0] * 13, 2, 0.5, 0, 0]
     assert worth("onset", tokens) == [0] * 20
 
 
@@ -156,7 +156,7 @@ def test_a_sequence_repeats_the_moves_of_a_bar_in_steps_of_the_scale(worth):
         ("C4 C4 C4 C4 C4 C4", {}),  # a note that is only repeated is no news
     ],
 )
-def test_an_echo_is_three_moves_heard_before(melody, expected, worth):
+def test_an_echo_is_three_moves_that_occurred_before(melody, expected, worth):
     values = worth("echo", melody)
     assert {t: value for t, value in enumerate(values) if value} == expected
 
@@ -166,16 +166,16 @@ def test_repeated_notes_are_no_news(rule, worth):
     assert sum(worth(rule, "C4 . " * 12)) == 0
 
 
-@pytest.mark.parametrize(("most", "expected"), [(1, [1, 0, 1, 0, 0, 0, 0, 0]), (0.75, [1, 0, 0.5, 0, 0, 0, 0, 0])])
-def test_what_is_enough_grows_with_the_bars_and_is_not_paid_beyond(most, expected, worth):
+@pytest.mark.parametrize(("cap", "expected"), [(1, [1, 0, 1, 0, 0, 0, 0, 0]), (0.75, [1, 0, 0.5, 0, 0, 0, 0, 0])])
+def test_a_cap_grows_with_the_bars_and_limits_the_reward(cap, expected, worth):
     bar = "C4 . D4 . E4 . F4 . "
-    values = worth("bar_repeat", 3 * bar, most=most)
+    values = worth("bar_repeat", 3 * bar, cap=cap)
     assert values[8:16] == expected
-    assert sum(values[16:]) == most
+    assert sum(values[16:]) == cap
 
 
 def test_what_costs_makes_room(worth):
-    assert worth("bar_rhythm", "C4 D4 . . . . . . E4 . F4 . G4 . . .", most=0.25)[8:] == [0.5, -1, -1, 0, -1, 0, 0, 0]
+    assert worth("bar_rhythm", "C4 D4 . . . . . . E4 . F4 . G4 . . .", cap=0.25)[8:] == [0.5, -1, -1, 0, -1, 0, 0, 0]
 
 
 def test_bells_are_highest_at_the_centre(worth):
@@ -188,9 +188,9 @@ def test_bells_are_highest_at_the_centre(worth):
     assert worth("phrase_range", [1] * 16, centre=2, width=2)[-1] == -1
 
 
-def test_entropy_of_names():
+def test_pitch_class_entropy():
     phrases = np.array([tokens_of("C4 D4 E4 C5"), tokens_of("C4 C5 . C3"), tokens_of(". . z .")]).T
-    np.testing.assert_allclose(entropy_of_names(phrases), [1.5, 0, 0])
+    np.testing.assert_allclose(pitch_class_entropy(phrases), [1.5, 0, 0])
 
 
 @pytest.mark.parametrize("rule", HUMAN_RULES)
@@ -209,14 +209,14 @@ def test_a_rule_is_worth_the_same_in_every_key(rule, pieces, meter, key, worth):
 
 
 @pytest.mark.parametrize("rule", HUMAN_RULES)
-def test_a_rule_asked_late_says_the_same(rule):
+def test_a_rule_requested_late_returns_the_same_values(rule):
     pieces = np.random.default_rng(0).choice([0, 1, 1, 14, 16, 18, 19, 21], size=(30, 32, 4))
     for piece in pieces:
-        asked, unasked = Composition(4, 32), Composition(4, 32)
+        early, late = Composition(4, 32), Composition(4, 32)
         for tokens in piece[:-1]:
-            asked.append(tokens)
-            unasked.append(tokens)
-            HUMAN_RULES[rule](asked)
-        for composition in (asked, unasked):
+            early.append(tokens)
+            late.append(tokens)
+            HUMAN_RULES[rule](early)
+        for composition in (early, late):
             composition.append(piece[-1])
-        np.testing.assert_array_equal(HUMAN_RULES[rule](asked), HUMAN_RULES[rule](unasked))
+        np.testing.assert_array_equal(HUMAN_RULES[rule](early), HUMAN_RULES[rule](late))

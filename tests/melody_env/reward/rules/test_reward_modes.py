@@ -7,7 +7,7 @@ import pytest
 
 from melody_env import load_profile
 from melody_env.reward.composition import Composition
-from melody_env.reward.rules import MORE_RULES, RULES
+from melody_env.reward.rules import REWARD_MODE_RULES, RULES
 
 ORIGINAL_NAMES = {
     "scale": "reward_scale",
@@ -16,16 +16,16 @@ ORIGINAL_NAMES = {
 }
 
 
-@pytest.mark.parametrize("name", MORE_RULES)
+@pytest.mark.parametrize("name", REWARD_MODE_RULES)
 def test_rule_agrees_with_the_original_at_every_step(name):
     with np.load(Path(__file__).parent / "rl_tuner_simple_rewards.npz") as golden:
         tokens, primers = golden["tokens"], golden["primers"]
         expected = golden["rewards"][..., list(golden["names"]).index(ORIGINAL_NAMES[name])]
     expected = np.nan_to_num(expected)  # where the original gives None and crashes, there is no reward
-    composition = Composition(*tokens.shape, heard=primers)
+    composition = Composition(*tokens.shape, priming_tokens=primers)
     for column, expected_of_step in zip(tokens.T, expected.T, strict=True):
         composition.append(column)
-        np.testing.assert_allclose(MORE_RULES[name](composition), expected_of_step, atol=1e-6)
+        np.testing.assert_allclose(REWARD_MODE_RULES[name](composition), expected_of_step, atol=1e-6)
 
 
 FIRST_THREE = ("key", "tonic", "repetition")

@@ -1,4 +1,4 @@
-"""Each rule on melodies whose value can be worked out by hand. A table row: tokens, and what each of them is worth."""
+"""Each rule on melodies whose value can be worked out by hand. A table row: tokens, and the value of each."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def test_key_punishes_notes_outside_c_major(worth):
 
 
 @pytest.mark.parametrize(
-    ("tokens", "paid_steps"),
+    ("tokens", "rewarded_steps"),
     [
         ([C4] * 32, [0, 28]),
         ([HOLD] * 32, [29, 30, 31]),
@@ -32,8 +32,8 @@ def test_key_punishes_notes_outside_c_major(worth):
         ([C4], [0]),
     ],
 )
-def test_tonic_is_paid_at_the_start_and_at_the_end(tokens, paid_steps, worth):
-    assert worth("tonic", tokens) == [3 if t in paid_steps else 0 for t in range(len(tokens))]
+def test_tonic_is_rewarded_at_the_start_and_at_the_end(tokens, rewarded_steps, worth):
+    assert worth("tonic", tokens) == [3 if t in rewarded_steps else 0 for t in range(len(tokens))]
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def test_repeated_motif_wants_the_same_eight_tokens_without_overlap(worth):
     assert worth("repeated_motif", [C4, D4] * 8) == [0] * 16  # two pitches are no motif
 
 
-def test_repeated_motif_pays_most_a_bar_if_told_so(worth):
+def test_repeated_motif_has_a_cap_per_bar(worth):
     theme = [C4, HOLD, D4, HOLD, E4, HOLD, F4, HOLD]
     assert worth("repeated_motif", theme * 3) == [0] * 15 + [5] * 9
-    assert worth("repeated_motif", theme * 3, most=3) == [0] * 15 + [3, 3] + [0] * 7  # a bar is sixteen steps
+    assert worth("repeated_motif", theme * 3, cap=3) == [0] * 15 + [3, 3] + [0] * 7  # a bar is sixteen steps
 
 
 def test_motif_window_and_pitches_are_parameters(worth):
@@ -193,7 +193,7 @@ def test_extrema_are_judged_at_the_last_step(tokens, value, worth):
         ([2, 37, 2, HOLD], [6, 0, -3, 0]),
     ],
 )
-def test_extrema_so_far_tells_every_change_at_once(tokens, values, worth):
+def test_extrema_so_far_rewards_every_change_at_once(tokens, values, worth):
     assert worth("extrema_so_far", tokens) == values
 
 
@@ -208,7 +208,7 @@ melodies = st.integers(1, 24).flatmap(
 
 @settings(max_examples=50, deadline=None)
 @given(melodies)
-def test_melodies_of_a_batch_do_not_know_of_each_other(tokens):
+def test_melodies_of_a_batch_are_independent(tokens):
     together = score_melodies(tokens).rules
     for row, melody in enumerate(tokens):
         alone = score_melodies(melody[None]).rules
@@ -235,7 +235,7 @@ def test_autocorrelation_so_far_adds_up_to_that_of_the_piece(tokens):
 
 @settings(max_examples=50, deadline=None)
 @given(melodies)
-def test_a_rule_asked_late_says_what_it_would_have_said(tokens):
+def test_a_rule_requested_late_returns_the_same_values(tokens):
     size, length = tokens.shape
     late = Composition(size, length)
     for column in tokens.T:

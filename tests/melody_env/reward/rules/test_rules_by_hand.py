@@ -1,6 +1,6 @@
 """Rules in keys, meters and with parameters other than the paper's, on pieces whose value can be worked out by hand.
 
-Melodies are written as `melody_text` writes them: a name starts a note, `-` lets it go on, `.` is silence, `|` a bar.
+Melodies are written as `melody_text` writes them: a name starts a note, `-` holds it, `.` is silence, `|` a bar.
 """
 
 import numpy as np
