@@ -22,8 +22,6 @@ from melody_env import piano_roll_figure
 from note_rnn import replacing, run_command, write_midi, write_wav
 from note_rnn.common.command_line import train_command
 
-WRITTEN_PIECES = 6
-
 
 def train(config: TrainConfig[Any]) -> Path:
     """Train and evaluate by `config`, and write all results; return the folder of the run.
@@ -42,12 +40,15 @@ def _finish(trained: TrainingResult) -> None:
     """Evaluate the agent; write metrics, melodies from the same priming tokens, table and report page."""
     config, run = trained.config, trained.run
     agent = Agent(trained.model.policy, trained.environment)
-    pieces, columns = evaluate_agent(agent, config.compositions, config.seed, retained=WRITTEN_PIECES)
+    pieces, columns = evaluate_agent(agent, config.compositions, config.seed, retained=config.melodies)
     for name, composed in pieces.items():
         _write_pieces(run, name.lower().replace(" ", "_"), composed)
     run.write_json("metrics.json", {"compositions": config.compositions, "seed": config.seed, **columns})
     Console().print(metrics_table(columns, f"{config.compositions:,} compositions each"))
-    print(f"Listen: {run.melodies}/agent_1.wav (or .mid), and the Note RNN from the same priming token: note_rnn_1.wav")
+    if config.melodies:
+        print(
+            f"Listen: {run.melodies}/agent_1.wav (or .mid); note_rnn_1.wav is the Note RNN after the same priming token"
+        )
     print(f"See and hear everything in a browser: {write_report(ReportConfig((run.path,)))}")
 
 

@@ -12,7 +12,6 @@ import torch
 from tensorboard.summary.writer import event_file_writer
 from threadpoolctl import threadpool_limits
 
-import agents.training.callbacks
 from agents import train
 from note_rnn import NoteRNN, save_note_rnn
 from note_rnn.corpus.collections import CACHE_VARIABLE
@@ -48,16 +47,13 @@ def small_prior_file(small_prior: NoteRNN, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="session")
 def small_runs(small_prior_file: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two finished runs from the same Note RNN, Q and policy gradient, that took a second and play fast."""
-    settings = {"total_timesteps": 512, "n_envs": 8, "evaluations": 2, "checkpoints": 1, "compositions": 20}
+    sizes = {"total_timesteps": 512, "n_envs": 8, "evaluations": 2, "checkpoints": 1, "compositions": 20, "melodies": 0}
     q = {"learning_starts": 256, "batch_size": 4, "buffer_size": 512}
     runs = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "WRITTEN_PIECES", 0)
-        patch.setattr(agents.training.callbacks, "log_pieces", lambda *arguments: None)
-        for algo, own in (("q", q), ("ppo_kl", {})):
-            folder = tmp_path_factory.mktemp("runs") / algo
-            changes = {"prior": str(small_prior_file), "run_dir": folder, "tempo": 480, "device": "cpu"}
-            runs.append(train.train(train.TrainConfig.of(algo, **settings, **changes, **own)))
+    for algo, own in (("q", q), ("ppo_kl", {})):
+        folder = tmp_path_factory.mktemp("runs") / algo
+        changes = {"prior": str(small_prior_file), "run_dir": folder, "tempo": 480, "device": "cpu"}
+        runs.append(train.train(train.TrainConfig.of(algo, **sizes, **changes, **own)))
     return runs
 
 

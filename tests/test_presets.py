@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import agents.training.callbacks
 from agents import PPOKL, RecurrentDQN, train
 from agents.composing.composers import load_agent
 from agents.runs.config import TrainConfig
@@ -24,9 +23,7 @@ PROFILES = sorted(
 @pytest.fixture(autouse=True)
 def small_outputs(monkeypatch):
     """The table alone."""
-    monkeypatch.setattr(train, "WRITTEN_PIECES", 0)
     monkeypatch.setattr(train, "write_report", lambda config: config.runs[0] / "report.html")
-    monkeypatch.setattr(agents.training.callbacks, "log_pieces", lambda *arguments: None)
 
 
 @pytest.mark.parametrize(("algo", "preset"), PRESETS)
@@ -34,6 +31,7 @@ def test_every_preset_trains_from_the_command_line_to_its_table(
     algo, preset, small_prior_file, tmp_path, monkeypatch, capsys
 ):
     sizes = {"total_timesteps": 256, "n_envs": 4, "length": 16, "evaluations": 1, "checkpoints": 1, "compositions": 10}
+    sizes["melodies"] = 0
     own = {"learning_starts": 32, "batch_size": 4 if algorithm_class(algo) in OURS else 64, "n_epochs": 1}
     defaults = PRESETS[algo, preset]
     named = {name: value for name, value in own.items() if hasattr(defaults.agent, name)}
@@ -60,6 +58,7 @@ def test_every_preset_trains_from_the_command_line_to_its_table(
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_shipped_reward_trains_to_its_table(name, small_prior_file, tmp_path, capsys):
     sizes = {"total_timesteps": 128, "n_envs": 4, "evaluations": 1, "checkpoints": 1, "compositions": 10}
+    sizes["melodies"] = 0
     config = TrainConfig.of(
         "a2c", prior=str(small_prior_file), run_dir=tmp_path, reward=name, device="cpu", n_steps=32, **sizes
     )

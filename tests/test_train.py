@@ -30,7 +30,7 @@ from agents.evaluation.table import ROWS
 from agents.report_page.curves import Curve, read_curves
 from agents.runs.presets import Algorithm, algorithm_class
 from agents.runs.run_directory import RunDirectory
-from agents.training.callbacks import ProgressCallback, log_pieces
+from agents.training.callbacks import ProgressCallback
 from melody_env import EnvironmentSpec, Setting, load_profile
 from melody_env.measures import human_reference, populations
 from note_rnn import read_midi, run_command, write_wav
@@ -52,6 +52,7 @@ def small_config(prior: Path, run_dir: Path, algo: Algorithm = "q", **changes) -
         "evaluations": 2,
         "checkpoints": 2,
         "compositions": 20,
+        "melodies": 0,
         "device": "cpu",
     }
     if algo in ("q", "psi", "g", "rl_only"):
@@ -77,8 +78,6 @@ def tiny_config(prior: Path, run_dir: Path, algo: Algorithm = "q", **changes) ->
 def small_outputs():
     """No pictures and pages."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "WRITTEN_PIECES", 0)
-        patch.setattr(agents.training.callbacks, "log_pieces", lambda *arguments: None)
         patch.setattr(train, "write_report", lambda config: config.runs[0] / "report.html")
         yield
 
@@ -87,10 +86,8 @@ def small_outputs():
 def finished_run(small_prior_file, tmp_path_factory) -> Path:
     """A run with everything that runs write, pictures included."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "WRITTEN_PIECES", WRITTEN)
-        patch.setattr(agents.training.callbacks, "log_pieces", log_pieces)
         patch.setattr(train, "write_report", agents.report.write_report)
-        return train.train(small_config(small_prior_file, tmp_path_factory.mktemp("runs") / "first"))
+        return train.train(small_config(small_prior_file, tmp_path_factory.mktemp("runs") / "first", melodies=WRITTEN))
 
 
 def run_main(*arguments: str) -> int:
@@ -299,7 +296,7 @@ def test_a_run_without_its_state_can_compose_but_not_be_resumed(finished_run, tm
     copy = shutil.copytree(finished_run, tmp_path / "copy")
     (copy / "checkpoints" / "state_000000001024.pkl").unlink()
     assert run_main("--resume", str(copy)) == 2
-    assert "can compose, but not go on" in capsys.readouterr().err
+    assert "can compose, but cannot be resumed" in capsys.readouterr().err
     assert compose(copy, 1).shape == (1, 32)
 
 
@@ -348,8 +345,9 @@ def own_rule(tmp_path) -> Path:
 
 def test_a_rule_of_ones_own_goes_from_file_to_curve(own_rule, small_prior_file, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(train, "WRITTEN_PIECES", 1)
-    run = train.train(small_config(small_prior_file, tmp_path / "run", "psi", reward="mine.yaml", total_timesteps=512))
+    run = train.train(
+        small_config(small_prior_file, tmp_path / "run", "psi", reward="mine.yaml", total_timesteps=512, melodies=1)
+    )
     monkeypatch.chdir("/")
     events = EventAccumulator(str(run)).Reload()
     assert [event.step for event in events.Scalars("rule/held")] == [0, 256, 512]
@@ -373,8 +371,6 @@ def test_a_rule_of_ones_own_goes_from_file_to_curve(own_rule, small_prior_file, 
 def test_a_failing_rule_is_reported_and_the_saved_run_resumes_once_it_is_corrected(
     algo, own_rule, small_prior_file, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(agents.training.callbacks, "_LOGGED_PIECES", 1)
-    monkeypatch.setattr(train, "WRITTEN_PIECES", 0)
     rule = own_rule.with_suffix(".py")
     whole = rule.read_text()
     rule.write_text(
@@ -439,7 +435,7 @@ def test_a_damaged_checkpoint_is_reported(small_prior_file, tmp_path, capsys):
     for path in (run / "checkpoints").glob("model_*.zip"):
         path.write_bytes(path.read_bytes()[:1000])
     assert run_main("--resume", str(run)) == 2
-    assert "holds no agent that can be loaded" in capsys.readouterr().err
+    assert "cannot be loaded as an agent" in capsys.readouterr().err
 
 
 def test_human_tunes_stand_beside_the_agent_where_they_are_available(small_prior_file, tmp_path, monkeypatch, capsys):

@@ -121,12 +121,12 @@ def load_agent(path: str | Path, kind: type[BaseAlgorithm] | None = None, **argu
         with _modules_of_0_1():
             return (kind or _saved_kind(path)).load(path, **arguments)
     except Exception as error:  # unpickling a damaged file can raise anything
-        raise CheckpointError(f"{path} holds no agent that can be loaded: {error}") from error
+        raise CheckpointError(f"{path} cannot be loaded as an agent: {error}") from error
 
 
 @contextmanager
 def _modules_of_0_1() -> Iterator[None]:
-    """Let the classes that an agent saved by version 0.1 names be found where they are now."""
+    """Map the modules of version 0.1 to those of today, so that the classes of its saved agents are found."""
     sys.modules.update(_MODULES_OF_0_1)
     try:
         yield

@@ -13,6 +13,7 @@ from agents.runs.presets import PRESETS, REGULARIZED, Algorithm, Observation, Pr
 from melody_env import EnvironmentSpec, Setting, SettingOptions, load_profile, profile_path
 from note_rnn import InputError, load_note_rnn
 from note_rnn.common.command_line import parse
+from note_rnn.common.errors import check_count
 
 AgentHyperparameters = TypeVar("AgentHyperparameters", bound=Hyperparameters)
 
@@ -88,6 +89,9 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
     """Number of checkpoints saved during training."""
     compositions: int = 2_000
     """Pieces behind the final table, by the Note RNN and by the agent each."""
+    melodies: int = 6
+    """Melodies written at the end as MIDI, WAV and PNG, by the Note RNN and by the agent each; the first two of an
+    evaluation are also logged to TensorBoard. 0: none."""
     device: str = "auto"
     """Device of the networks: cpu, cuda, or auto."""
     threads: int = 1
@@ -158,10 +162,10 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
         for where, names in ((self, counts), (self.agent, sizes)):
             for name in names:
                 value = getattr(where, name, None)
-                if value is not None and value < 1:
-                    raise InputError(f"--{name.replace('_', '-')} must be at least 1, not {value}.")
-        if self.seed < 0:
-            raise InputError(f"--seed must be at least 0, not {self.seed}.")
+                if value is not None:
+                    check_count(f"--{name.replace('_', '-')}", value)
+        for name in ("seed", "melodies"):
+            check_count(f"--{name}", getattr(self, name), minimum=0)
         if not self.c_fraction > 0:
             raise InputError(f"--c-fraction must be a number above 0, not {self.c_fraction}.")
 

@@ -129,7 +129,7 @@ class RunDirectory:
         saved_by = self.read_json("config.json").get("versions", {}).get("melody-rl", own)
         if saved_by != own:
             return f"{self.path} was saved by melody-rl {saved_by}: {own} can compose with it, but not resume it."
-        return f"{state} is missing or damaged ({error}): the run can compose, but not go on."
+        return f"{state} is missing or damaged ({error}): the run can compose, but cannot be resumed."
 
     def _checkpoint(self, steps: int) -> Path:
         return self.checkpoints / f"model_{steps:012d}.zip"

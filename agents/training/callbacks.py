@@ -21,9 +21,6 @@ from agents.training.collapse import CollapseMonitor
 from melody_env import EnvironmentSpec, piano_roll_figure
 from note_rnn import SAMPLE_RATE, Progress, Tokens, synthesize
 
-_LOGGED_PIECES = 2
-"""Pieces logged to TensorBoard as picture and sound."""
-
 
 def _next_multiple(interval: int, steps: int) -> int:
     """Return the first multiple of `interval` above `steps`, which is the same in a resumed run."""
@@ -33,9 +30,9 @@ def _next_multiple(interval: int, steps: int) -> int:
 class EvaluationCallback(BaseCallback):
     """Evaluate `num_pieces` pieces of the agent after every multiple of `interval` steps, and log their metrics.
 
-    Every `pictures_every`-th evaluation also logs pictures and sound. The pieces start from the same priming tokens
-    each time. The agent's log-likelihood of `human_tunes` [N, T] is logged, if there are any. `monitor` can end the
-    training; `report` is called with a line of the main figures.
+    Every `pictures_every`-th evaluation also logs pictures and sound of the first `num_logged` pieces. The pieces start
+    from the same priming tokens each time. The agent's log-likelihood of `human_tunes` [N, T] is logged, if there are
+    any. `monitor` can end the training; `report` is called with a line of the main figures.
     """
 
     model: BaseAlgorithm
@@ -45,6 +42,7 @@ class EvaluationCallback(BaseCallback):
         interval: int,
         environment: EnvironmentSpec,
         num_pieces: int = 256,
+        num_logged: int = 2,
         pictures_every: int = 4,
         seed: int = 0,
         human_tunes: Tokens | None = None,
@@ -55,6 +53,7 @@ class EvaluationCallback(BaseCallback):
         self.interval = max(interval, 1)
         self.environment = environment
         self.num_pieces = num_pieces
+        self.num_logged = num_logged
         self.pictures_every = pictures_every
         self.seed = seed
         self.human_tunes = human_tunes
@@ -77,7 +76,7 @@ class EvaluationCallback(BaseCallback):
     def evaluate(self) -> dict[str, float]:
         """Compose pieces and log their `learning_metrics`; return them."""
         player = Agent(self.model.policy, self.environment).player()
-        pieces = compose_pieces(player, self.num_pieces, self.seed, self.environment, retained=_LOGGED_PIECES)
+        pieces = compose_pieces(player, self.num_pieces, self.seed, self.environment, retained=self.num_logged)
         metrics = learning_metrics(pieces)
         if self.human_tunes is not None:
             metrics["human_log_prob"] = log_likelihood(player, self.human_tunes, self.environment)

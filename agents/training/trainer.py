@@ -23,6 +23,9 @@ from melody_env import EnvironmentSpec, MelodyVecEnv, RuleError, Setting
 from note_rnn import Progress, Tokens, held_out_openings, transposed, weights_checksum
 from note_rnn.common.command_line import train_command
 
+LOGGED_PIECES = 2
+"""Pieces that an evaluation logs to TensorBoard as picture and sound."""
+
 
 class TrainingResult(NamedTuple):
     """The trained model, and the run it is saved in."""
@@ -101,6 +104,7 @@ def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, en
             EvaluationCallback(
                 config.total_timesteps // config.evaluations,
                 environment,
+                num_logged=min(LOGGED_PIECES, config.melodies),
                 human_tunes=human_tunes(environment.setting),
                 monitor=monitor,
                 report=progress.note,

@@ -146,5 +146,5 @@ def test_a_run_gives_its_agent_and_the_environment_of_its_configuration(small_ru
 def test_a_damaged_agent_is_told(tmp_path):
     (tmp_path / "agent.zip").write_bytes(b"no agent at all")
     for load in (load_agent, load_composer):
-        with pytest.raises(CheckpointError, match=r"agent\.zip holds no agent that can be loaded"):
+        with pytest.raises(CheckpointError, match=r"agent\.zip cannot be loaded as an agent"):
             load(tmp_path / "agent.zip")

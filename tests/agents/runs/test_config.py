@@ -133,6 +133,8 @@ def test_counts_below_one_are_refused(name, algo):
 
 
 def test_a_seed_below_zero_and_a_share_of_nothing_are_refused():
+    with pytest.raises(InputError, match="--melodies must be at least 0, not -1"):
+        TrainConfig.of(melodies=-1).environment()
     with pytest.raises(InputError, match="--seed must be at least 0, not -1"):
         TrainConfig.of(seed=-1).environment()
     for share in (0.0, -0.5, float("nan")):
@@ -161,6 +163,7 @@ ARGUMENTS = {
     "evaluations": 3,
     "checkpoints": 4,
     "compositions": 5,
+    "melodies": 3,
     "device": "cpu",
     "threads": 2,
     "key": "Bb",
@@ -181,6 +184,7 @@ DEFAULTS = {
         "evaluations": 20,
         "checkpoints": 10,
         "compositions": 2_000,
+        "melodies": 6,
     },
     **{"prior": "default", "reward": "paper", "observation": "position", "priming": "random_note"},
     **{"on_collapse": "warn", "c_fraction": 0.5, "device": "auto", "threads": 1, "algo": "ppo", "preset": "default"},

@@ -140,7 +140,7 @@ def test_a_save_that_fails_leaves_what_was_saved_before(part, run, model, monkey
 def test_a_missing_or_damaged_state_is_told(damage, run, model):
     run.save(model)
     damage(run.checkpoints / "state_000000000000.pkl")
-    with pytest.raises(RunError, match=r"is missing or damaged \(.+\): the run can compose, but not go on"):
+    with pytest.raises(RunError, match=r"is missing or damaged \(.+\): the run can compose, but cannot be resumed"):
         run.restore(PPOKL.load)
 
 

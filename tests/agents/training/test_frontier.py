@@ -169,7 +169,7 @@ def test_the_command_prints_and_draws_what_was_found(config, records, here, monk
     assert here == []
 
 
-def test_budgets_are_told_from_c():
+def test_budgets_are_distinguished_from_c():
     metrics = dict.fromkeys(frontier_agents._COLUMNS, 1.0)
     record = {"algo": "g", "control": "kl_budget", "value": 20.0, "seed": 3, "cpu_seconds": 61.4, "metrics": metrics}
     columns = table([record]).columns

@@ -29,7 +29,6 @@ TUNES[1, 3], TUNES[2, 5] = 37, 2  # the highest and the lowest pitch
 @pytest.fixture(autouse=True)
 def _tunes_at_hand(monkeypatch):
     monkeypatch.setattr(agents.training.trainer, "held_out_openings", lambda length: TUNES[:, :length])
-    monkeypatch.setattr(agents.training.callbacks, "log_pieces", lambda *arguments: None)
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
@@ -37,6 +36,7 @@ def _tunes_at_hand(monkeypatch):
 
 def config_of(prior: Path, run_dir: Path, **changes: Any) -> TrainConfig:
     settings = {"total_timesteps": 256, "n_envs": 4, "evaluations": 4, "checkpoints": 2, "length": 16, "n_steps": 16}
+    settings["melodies"] = 0
     return TrainConfig.of("ppo_kl", prior=str(prior), run_dir=run_dir, device="cpu", **(settings | changes))
 
 
