@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.utils.tensorboard import SummaryWriter
 
 from agents import compose
-from agents.evaluation.table import ROWS, written
+from agents.evaluation.table import ROWS, format_value
 from agents.report_page import run_report
 from agents.report_page.claims import BETTER
 from agents.report_page.run_report import PAIRS, ReportConfig, write_report
@@ -101,7 +101,7 @@ def test_each_column_of_the_table_is_of_its_composer(page):
     assert header == [*columns, "paper: Note RNN", "paper: Q"]
     for row, form in ((row, form) for row, form in zip(rows, ROWS, strict=True)):
         assert row[0] == form.label
-        assert row[1:6] == [written(column[form.metric], form.form) for column in columns.values()]
+        assert row[1:6] == [format_value(column[form.metric], form.form) for column in columns.values()]
 
 
 def test_claims_are_of_each_agent_its_note_rnn_and_human_tunes(text):

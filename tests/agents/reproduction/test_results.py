@@ -134,8 +134,8 @@ def test_in_a_browser_the_page_plays_and_figure_3_is_drawn(config, files, visit)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     drawn = page.locator("figure[data-composition]")
     assert drawn.locator("figcaption").all_inner_texts() == ["Note RNN", "Q", "ppo_kl, default"]
-    assert drawn.nth(1).locator(".came").count() == 32
-    assert drawn.nth(1).locator(".likely").count() > 32
+    assert drawn.nth(1).locator(".chosen").count() == 32
+    assert drawn.nth(1).locator(".probability").count() > 32
     page.locator(".play").first.click()
     assert page.evaluate("player.listener.name") == "Note RNN, melody 1"
     page.locator("#stop").click()
