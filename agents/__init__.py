@@ -4,6 +4,7 @@ from agents.algorithms.episode_buffer import EpisodeBatch, EpisodeBuffer
 from agents.algorithms.policies import RecurrentDQNPolicy, RecurrentPolicy
 from agents.algorithms.ppo_kl import PPOKL
 from agents.algorithms.recurrent_dqn import RecurrentDQN
+from agents.composing.composers import load_composer
 from agents.composing.melodies import compose
 from agents.composing.pieces import Pieces, compose_pieces
 from agents.runs.run_directory import RunDirectory, RunError
@@ -20,4 +21,5 @@ __all__ = [
     "RunError",
     "compose",
     "compose_pieces",
+    "load_composer",
 ]
