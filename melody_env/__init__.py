@@ -15,7 +15,8 @@ from melody_env.measures.statistics import MelodyStatistics, melody_statistics
 from melody_env.pictures import melody_text, piano_roll_figure, piano_roll_image
 from melody_env.reward.composition import Composition
 from melody_env.reward.plugins import Melody, RuleError, mask, rule
-from melody_env.reward.profile import NamedMask, ProfileError, RewardProfile, WeightedRule, load_profile, profile_path
+from melody_env.reward.profile import NamedMask, ProfileError, RewardProfile, WeightedRule
+from melody_env.reward.profile_yaml import load_profile, profile_path
 from melody_env.reward.scoring import MelodyScores, score_melodies
 from melody_env.setting import MODES, Setting, SettingError, SettingOptions
 

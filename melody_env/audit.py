@@ -7,7 +7,7 @@ from dataclasses import asdict
 from rich.console import Console
 
 from melody_env.measures.populations import HUMAN
-from melody_env.reward.profile import load_profile
+from melody_env.reward.profile_yaml import load_profile
 from melody_env.reward_design.audit_views import audit_figure, audit_table
 from melody_env.reward_design.ranking_audit import AuditConfig, audit
 from note_rnn.common.atomic_files import replacing, write_json

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from melody_env.reward_design.profile_file import write_profile
+from melody_env.reward.profile_yaml import write_profile
 from melody_env.reward_design.ranking_fit import CalibrateConfig, calibrate
 from note_rnn.common.command_line import parse
 from note_rnn.common.errors import check_out_file, run_command

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from melody_env.reward.profile_yaml import write_profile
 from melody_env.reward_design.moment_matching import MatchConfig, match
-from melody_env.reward_design.profile_file import write_profile
 from note_rnn.common.command_line import parse, train_command
 from note_rnn.common.errors import check_out_file, run_command
 

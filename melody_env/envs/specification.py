@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from melody_env.envs.observations import OBSERVATIONS
-from melody_env.reward.profile import RewardProfile, load_profile
+from melody_env.reward.profile import RewardProfile
+from melody_env.reward.profile_yaml import load_profile
 from melody_env.setting import Setting
 from note_rnn.common.errors import InputError, check_choice
 from note_rnn.network.checkpoint import load_note_rnn

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from melody_env.measures.features import MelodyFeatures, distributions, melody_features, overlaps
 from melody_env.reward.composition import Composition, Floats, in_c
-from melody_env.reward.profile import RewardProfile, load_profile
+from melody_env.reward.profile import RewardProfile
+from melody_env.reward.profile_yaml import load_profile
 from melody_env.reward.rules.paper.autocorrelation import autocorrelations
 from melody_env.reward.rules.paper.extremes import has_unique_highest, has_unique_lowest
 from melody_env.reward.rules.paper.intervals import Interval, interval_kinds

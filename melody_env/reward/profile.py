@@ -1,4 +1,4 @@
-"""Reward profiles: weighted rules, masks, c, whether log p counts, and the musical setting; read from YAML.
+"""Reward profiles: weighted rules, masks, c, whether log p counts, and the musical setting.
 
 Shapes: B melodies, R rules, A = 38 tokens.
 """
@@ -11,16 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from melody_env.reward.composition import Composition, Floats
 from melody_env.reward.plugins import RuleError, find_plugin
 from melody_env.reward.rules import HUMAN_RULES, MASKS, REWARD_MODE_RULES, RULES, SHAPED_RULES
-from melody_env.setting import PAPER_SETTING, Flags, Setting, SettingError
+from melody_env.setting import PAPER_SETTING, Flags, Setting
 from note_rnn.common.errors import InputError, is_number
 
 BUILT_IN_RULES = {**RULES, **REWARD_MODE_RULES, **SHAPED_RULES, **HUMAN_RULES}
-_SHIPPED = Path(__file__).parent / "profiles"
 _RENAMED = {"most": "cap"}
 """Parameters of built-in rules by their name in version 0.1."""
 
@@ -168,81 +166,20 @@ class RewardProfile:
         return allowed
 
 
-def load_profile(source: str | Path | RewardProfile) -> RewardProfile:
-    """Return the profile `source`: the name of a shipped one ("paper"), a YAML file, or a profile itself.
-
-    Raises ProfileError, which names the file and the key, for a missing or invalid profile, RuleError for a rule file
-    that cannot be loaded.
-    """
-    if isinstance(source, RewardProfile):
-        return source
-    path = profile_path(source)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        names = ", ".join(sorted(file.stem for file in _SHIPPED.glob("*.yaml")))
-        raise ProfileError(f"No reward profile {source}: give the path of a YAML file, or one of: {names}.") from error
-    except yaml.YAMLError as error:
-        raise ProfileError(f"Reward profile {source} is not valid YAML: {' '.join(str(error).split())}.") from error
-    return _parse(data, str(source), path.parent)
-
-
-def profile_path(source: str | Path) -> Path:
-    """Return the file of the shipped profile named `source`, or else `source` as an absolute path."""
-    shipped = _SHIPPED / f"{source}.yaml"
-    return shipped if shipped.is_file() else Path(source).expanduser().resolve()
-
-
 def _record(item: WeightedRule | NamedMask) -> dict[str, Any]:
     return dict(item.parameters) if item.file is None else {**item.parameters, "file": str(item.file)}
 
 
-def _parse(data: Any, name: str, folder: Path) -> RewardProfile:
-    settings = dict(_checked_keys(data, ("c", "log_prior", "rules", "setting", "masks"), name, "at the top"))
-    if "setting" in settings:
-        settings["setting"] = _parse_setting(settings["setting"], name)
-    rules = _parse_items(settings.pop("rules", {}), "rules", BUILT_IN_RULES, name, folder)
-    masks = _parse_items(settings.pop("masks", {}), "masks", MASKS, name, folder)
-    return RewardProfile(
-        name,
-        tuple(WeightedRule(rule, parameters.pop("weight", 1.0), parameters, file) for rule, parameters, file in rules),
-        masks=tuple(NamedMask(mask, parameters, file) for mask, parameters, file in masks),
-        **settings,
-    )
-
-
-def _parse_setting(data: Any, name: str) -> Setting:
-    changes = _checked_keys(data, PAPER_SETTING.as_dict(), name, "under 'setting'")
-    try:
-        return PAPER_SETTING.changed(**changes)
-    except SettingError as error:
-        raise ProfileError(f"Reward profile {name}: under 'setting', {error}") from error
-
-
-def _parse_items(
-    data: Any, section: str, built_in: Iterable[str], name: str, folder: Path
-) -> list[tuple[str, dict[str, Any], Path | None]]:
-    """Return the name, parameters and file of each rule or mask in `data`; files are relative to `folder`."""
-    items = []
-    for item, settings in _mapping(data, name, f"under {section!r}").items():
-        parameters = dict(_mapping(settings, name, f"under {item!r}"))
-        file = parameters.pop("file", None)
-        if file is None:
-            _checked_keys({item: parameters}, built_in, name, f"under {section!r}")
-        elif not isinstance(file, str):
-            raise ProfileError(f"Reward profile {name}: 'file' under {item!r} must be a path, not {file!r}.")
-        items.append((item, parameters, file and (folder / Path(file).expanduser()).resolve()))
-    return items
-
-
-def _mapping(data: Any, name: str, where: str) -> Mapping[str, Any]:
+def check_mapping(data: Any, name: str, where: str) -> Mapping[str, Any]:
+    """Return `data` if it is a dictionary; raises ProfileError naming the profile and the place."""
     if not isinstance(data, dict):
         raise ProfileError(f"Reward profile {name}: expected keys and values {where}, not {data!r}.")
     return data
 
 
-def _checked_keys(data: Any, valid: Iterable[str], name: str, where: str) -> Mapping[str, Any]:
-    for key in _mapping(data, name, where):
+def check_keys(data: Any, valid: Iterable[str], name: str, where: str) -> Mapping[str, Any]:
+    """Return `data` if it is a dictionary of `valid` keys; raises ProfileError naming profile, place and key."""
+    for key in check_mapping(data, name, where):
         if key not in valid:
             raise ProfileError(f"Reward profile {name}: unknown key {key!r} {where}; valid keys: {', '.join(valid)}.")
     return data
@@ -257,7 +194,7 @@ def _check(item: WeightedRule | NamedMask, built_in: Iterable[str], reserved: tu
     for old, new in _RENAMED.items():
         if item.file is None and old in item.parameters and new in defaults:
             raise ProfileError(f"Reward profile {name}: {old!r} under {item.name!r} is now called {new!r}: rename it.")
-    _checked_keys(dict(item.parameters), (*reserved, *defaults), name, f"under {item.name!r}")
+    check_keys(dict(item.parameters), (*reserved, *defaults), name, f"under {item.name!r}")
     for parameter, default in defaults.items():
         value = item.parameters.get(parameter, default)
         if value is inspect.Parameter.empty:

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from melody_env.reward.composition import Composition, Floats
-from melody_env.reward.profile import RewardProfile, load_profile
+from melody_env.reward.profile import RewardProfile
+from melody_env.reward.profile_yaml import load_profile
 from melody_env.setting import PAPER_SETTING, Setting
 from note_rnn.vocabulary import Tokens, VocabularyError, check_tokens
 

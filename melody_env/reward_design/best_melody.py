@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from melody_env.pictures import melody_text
-from melody_env.reward.profile import RewardProfile, load_profile
+from melody_env.reward.profile import RewardProfile
+from melody_env.reward.profile_yaml import load_profile
 from melody_env.reward.scoring import score_melodies
 from melody_env.reward_design.optimizers import METHODS, SearchState, Value
 from melody_env.setting import Setting, SettingOptions

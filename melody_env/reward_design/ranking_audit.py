@@ -19,7 +19,8 @@ from melody_env.measures.populations import (
     machine_melodies,
 )
 from melody_env.reward.composition import Floats
-from melody_env.reward.profile import RewardProfile, load_profile
+from melody_env.reward.profile import RewardProfile
+from melody_env.reward.profile_yaml import load_profile
 from melody_env.reward.scoring import score_melodies
 from melody_env.setting import Setting, SettingOptions
 from note_rnn.common.errors import InputError, check_count

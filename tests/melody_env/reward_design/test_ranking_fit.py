@@ -11,11 +11,11 @@ from melody_env import RewardProfile, WeightedRule, audit, load_profile, score_m
 from melody_env import calibrate as calibrate_command
 from melody_env import match as match_command
 from melody_env.measures.populations import POPULATIONS, human_melodies, prior_melodies
+from melody_env.reward.profile_yaml import profile_text
 from melody_env.reward.rules import HUMAN_RULES
 from melody_env.reward_design import ranking_audit, ranking_fit
 from melody_env.reward_design.fits import log_odds_scale
 from melody_env.reward_design.moment_matching import MATCHED, MatchConfig, counts, match, weighted_rules
-from melody_env.reward_design.profile_file import profile_text
 from melody_env.reward_design.ranking_fit import PAIRS, SIGNS, CalibrateConfig, calibrate, capped_rules
 from melody_env.setting import Setting
 from note_rnn import NO_EVENT, InputError, NoteRNN, run_command, save_note_rnn

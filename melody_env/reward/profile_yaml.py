@@ -1,0 +1,110 @@
+"""Reward profiles as YAML files: shipped ones and a user's own, read and written."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from melody_env.reward.profile import (
+    BUILT_IN_RULES,
+    NamedMask,
+    ProfileError,
+    RewardProfile,
+    WeightedRule,
+    check_keys,
+    check_mapping,
+)
+from melody_env.reward.rules import MASKS
+from melody_env.setting import PAPER_SETTING, Setting, SettingError
+from note_rnn.common.atomic_files import write_text
+
+_SHIPPED = Path(__file__).parent / "profiles"
+
+
+def load_profile(source: str | Path | RewardProfile) -> RewardProfile:
+    """Return the profile `source`: the name of a shipped one ("paper"), a YAML file, or a profile itself.
+
+    Raises ProfileError, which names the file and the key, for a missing or invalid profile, RuleError for a rule file
+    that cannot be loaded.
+    """
+    if isinstance(source, RewardProfile):
+        return source
+    path = profile_path(source)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        names = ", ".join(sorted(file.stem for file in _SHIPPED.glob("*.yaml")))
+        raise ProfileError(f"No reward profile {source}: give the path of a YAML file, or one of: {names}.") from error
+    except yaml.YAMLError as error:
+        raise ProfileError(f"Reward profile {source} is not valid YAML: {' '.join(str(error).split())}.") from error
+    return _parse(data, str(source), path.parent)
+
+
+def profile_path(source: str | Path) -> Path:
+    """Return the file of the shipped profile named `source`, or else `source` as an absolute path."""
+    shipped = _SHIPPED / f"{source}.yaml"
+    return shipped if shipped.is_file() else Path(source).expanduser().resolve()
+
+
+def _parse(data: Any, name: str, folder: Path) -> RewardProfile:
+    settings = dict(check_keys(data, ("c", "log_prior", "rules", "setting", "masks"), name, "at the top"))
+    if "setting" in settings:
+        settings["setting"] = _parse_setting(settings["setting"], name)
+    rules = _parse_items(settings.pop("rules", {}), "rules", BUILT_IN_RULES, name, folder)
+    masks = _parse_items(settings.pop("masks", {}), "masks", MASKS, name, folder)
+    return RewardProfile(
+        name,
+        tuple(WeightedRule(rule, parameters.pop("weight", 1.0), parameters, file) for rule, parameters, file in rules),
+        masks=tuple(NamedMask(mask, parameters, file) for mask, parameters, file in masks),
+        **settings,
+    )
+
+
+def _parse_setting(data: Any, name: str) -> Setting:
+    changes = check_keys(data, PAPER_SETTING.as_dict(), name, "under 'setting'")
+    try:
+        return PAPER_SETTING.changed(**changes)
+    except SettingError as error:
+        raise ProfileError(f"Reward profile {name}: under 'setting', {error}") from error
+
+
+def _parse_items(
+    data: Any, section: str, built_in: Iterable[str], name: str, folder: Path
+) -> list[tuple[str, dict[str, Any], Path | None]]:
+    """Return the name, parameters and file of each rule or mask in `data`; files are relative to `folder`."""
+    items = []
+    for item, settings in check_mapping(data, name, f"under {section!r}").items():
+        parameters = dict(check_mapping(settings, name, f"under {item!r}"))
+        file = parameters.pop("file", None)
+        if file is None:
+            check_keys({item: parameters}, built_in, name, f"under {section!r}")
+        elif not isinstance(file, str):
+            raise ProfileError(f"Reward profile {name}: 'file' under {item!r} must be a path, not {file!r}.")
+        items.append((item, parameters, file and (folder / Path(file).expanduser()).resolve()))
+    return items
+
+
+def write_profile(profile: RewardProfile, out: Path, comments: Sequence[str]) -> None:
+    """Write `profile` to the file `out` as YAML, under `comments`; raises OSError."""
+    write_text(out, profile_text(profile, comments))
+
+
+def profile_text(profile: RewardProfile, comments: Sequence[str]) -> str:
+    """Return `profile` as YAML, with its weighted rules, under `comments`."""
+    lines = [f"# {comment}" for comment in comments]
+    lines += ["", f"c: {profile.c:g}", "log_prior: true", ""]
+    changed = {
+        name: value for name, value in profile.setting.as_dict().items() if value != getattr(PAPER_SETTING, name)
+    }
+    if changed:
+        lines += ["setting:", *(f"  {name}: {_yaml(value)}" for name, value in changed.items()), ""]
+    lines.append("rules:")
+    for rule in profile.rules:
+        settings = ", ".join(f"{name}: {value}" for name, value in {"weight": rule.weight, **rule.parameters}.items())
+        lines.append(f"  {rule.name}: {{{settings}}}")
+    return "\n".join(lines) + "\n"
+
+
+def _yaml(value: object) -> str:
+    return str(list(value)) if isinstance(value, tuple) else f'"{value}"' if isinstance(value, str) else str(value)
