@@ -60,9 +60,15 @@ def _evaluate_run(path: Path, config: EvaluateConfig) -> list[dict[str, Any]]:
         columns = evaluate_agent(agent, config.compositions, config.seed, on_composed=progress.advance).columns
     run.write_json("evaluation.json", {"compositions": config.compositions, "seed": config.seed, **columns})
     Console().print(metrics_table(columns, f"{path}: {config.compositions:,} compositions each"))
-    known = {"algorithm": train.algo, "reward": Path(train.reward).stem, "training_seed": train.seed}
-    counted = {"compositions": config.compositions, "seed": config.seed}
-    return [{"run": path.name, **known, "composer": name, **counted, **figures} for name, figures in columns.items()]
+    described = {
+        "run": path.name,
+        "algorithm": train.algo,
+        "profile": Path(train.reward).stem,
+        "training_seed": train.seed,
+        "compositions": config.compositions,
+        "seed": config.seed,
+    }
+    return [{**described, "composer": name, **figures} for name, figures in columns.items()]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

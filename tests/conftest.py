@@ -1,4 +1,4 @@
-"""What several tests share."""
+"""Fixtures of all tests."""
 
 import shutil
 from collections.abc import Iterator

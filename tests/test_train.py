@@ -199,6 +199,8 @@ def test_evaluations_of_several_runs_are_one_csv_file(small_runs, tmp_path, caps
         evaluation = json.loads((run / "evaluation.json").read_text())
         assert float(row["kl"]) == evaluation["agent"]["kl"]
         assert (row["run"], row["compositions"], row["seed"], row["training_seed"]) == (run.name, "20", "0", "0")
+        assert float(row["reward"]) == evaluation["agent"]["reward"]
+        assert row["profile"] == {"q": "paper", "ppo_kl": "varied"}[row["algorithm"]]
         assert row["machine"]
     assert f"Saved {tmp_path / 'figures.csv'}" in capsys.readouterr().out
 

@@ -16,14 +16,20 @@ from agents.algorithms import episode_buffer, policies
 from agents.algorithms.ppo_kl import PPOKL
 from agents.algorithms.recurrent_dqn import RecurrentDQN
 from agents.composing.players import NoteRNNPlayer, Player, agent_player
-from agents.runs.config import TrainConfig
+from agents.runs import hyperparameters
+from agents.runs.config import TrainConfig, run_environment
 from agents.runs.presets import algorithm_class
 from agents.runs.run_directory import RunDirectory
 from melody_env import EnvironmentSpec, Setting
 from melody_env.envs.observations import POSITION, kind_of
 from note_rnn import CheckpointError, InputError, NoteRNN, load_note_rnn, weights_checksum
 
-_MODULES_OF_0_1 = {"agents.policies": policies, "agents.episode_buffer": episode_buffer}
+_MODULES_OF_0_1 = {
+    "agents.policies": policies,
+    "agents.episode_buffer": episode_buffer,
+    "agents.settings": hyperparameters,
+}
+"""Modules with the classes that agents saved by version 0.1 refer to."""
 
 
 class Composer(Protocol):
@@ -107,9 +113,9 @@ def load_composer(model: BaseAlgorithm | NoteRNN | str | Path) -> Composer:
 def load_run(path: str | Path) -> Agent:
     """Return the newest agent of the run in the folder `path`; raises RunError or CheckpointError if there is none."""
     run = RunDirectory.open(path)
-    config = TrainConfig.saved(run.read_json("config.json"))
-    model = load_agent(run.newest_checkpoint(), algorithm_class(config.algo))
-    return Agent(model.policy, config.environment())
+    record = run.read_json("config.json")
+    model = load_agent(run.newest_checkpoint(), algorithm_class(TrainConfig.saved(record).algo))
+    return Agent(model.policy, run_environment(record))
 
 
 def load_agent(path: str | Path, kind: type[BaseAlgorithm] | None = None, **arguments: Any) -> BaseAlgorithm:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 import tyro
 
@@ -16,7 +17,8 @@ from agents.composing.melodies import choose
 from agents.composing.melody_writers import SUFFIXES, piece_record, writable_suffixes, write_melody
 from agents.composing.pieces import Pieces, compose_pieces
 from melody_env import SettingOptions, melody_text
-from note_rnn import InputError, Progress, parse_token, read_primer, write_json
+from note_rnn import InputError, Progress, Tokens, parse_token, read_primer, replacing, write_json
+from note_rnn.common.errors import check_above_zero, check_count
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class ComposeConfig(SettingOptions):
     """Steps of the primer to use (default: all; two bars of ABC and corpus tunes)."""
     keep_primer: bool = False
     """Write the primer before the melody; --length never includes it."""
+    tokens: Path | None = None
+    """NumPy file (.npy) for the tokens [n, T] of all melodies; without --out no other file is written."""
     fixed: tuple[str, ...] = ()
     """Fixed notes, as step=note: 0=C4 16=G4 28=-; the rest of the melody is composed around them."""
 
@@ -62,16 +66,19 @@ class ComposeConfig(SettingOptions):
             raise InputError("Give a model to compose with, such as the folder of a run, or --from melody.json.")
         if self.out is not None and self.out.suffix not in ("", *SUFFIXES):
             raise InputError(f"--out must end in {', '.join(SUFFIXES)} or have no suffix, not {self.out.suffix!r}.")
-        if min(self.n, self.best_of) < 1 or not self.temperature > 0:
-            raise InputError("--n and --best-of must be at least 1 and --temperature above 0.")
+        check_count("--n", self.n)
+        check_count("--best-of", self.best_of)
+        check_above_zero("--temperature", self.temperature)
         if not (math.isfinite(self.strength) and self.strength >= 0):
             raise InputError(f"--strength must be a number of at least 0, not {self.strength}.")
+        if self.tokens is not None and self.tokens.suffix != ".npy":
+            raise InputError(f"--tokens must end in .npy, not {self.tokens.suffix!r}.")
         if self.diverse and self.best_of == 1:
             raise InputError("--diverse needs candidates to select from: add --best-of 8, for example.")
 
     def as_record(self) -> dict[str, Any]:
         """Return the values that determine the melodies, as JSON."""
-        return {name: value for name, value in asdict(self).items() if name not in ("out", "sidecar")}
+        return {name: value for name, value in asdict(self).items() if name not in ("out", "sidecar", "tokens")}
 
     @classmethod
     def of_record(cls, record: dict[str, Any]) -> "ComposeConfig":
@@ -88,14 +95,26 @@ def compose_files(config: ComposeConfig) -> list[Path]:
     if config.sidecar is not None:
         return _compose_again(config, config.sidecar)
     config.check()
-    out = config.out or Path("melody")
+    out, tokens = config.out or Path("melody"), config.tokens
     config, pieces, weights = _compose(config)
     suffixes = (out.suffix,) if out.suffix else writable_suffixes()
+    rows = choose(pieces, config.n, config.diverse)
     written = []
-    for number, row in enumerate(choose(pieces, config.n, config.diverse), start=1):
+    if tokens is not None:
+        written.append(_write_tokens(tokens, (pieces.with_primer() if config.keep_primer else pieces.melodies)[rows]))
+        if config.out is None:
+            return written
+    for number, row in enumerate(rows, start=1):
         stem = out.with_suffix("") if config.n == 1 else out.with_name(f"{out.stem}_{number}")
         written += _write(_record(config, pieces, int(row), number, suffixes, weights), stem, pieces, int(row))
     return written
+
+
+def _write_tokens(path: Path, melodies: Tokens) -> Path:
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, melodies)
+    print(path)
+    return path
 
 
 def _compose_again(config: ComposeConfig, sidecar: Path) -> list[Path]:

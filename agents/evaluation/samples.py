@@ -6,7 +6,7 @@ Shapes: N melodies, T steps, A = 38 tokens, K statistics.
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,12 @@ from melody_env import (
 )
 from melody_env.measures.statistics import LAGS, MelodyStatistics
 from note_rnn import NO_EVENT, VOCABULARY_SIZE, NoteRNN, Tokens, replacing
+from note_rnn.common.csv_tables import provenance
 
 Column = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 """The contributions of N melodies to a numerator and a denominator."""
 
-VERSION = 3
+VERSION = 4
 """Increased when samples hold more figures, so that older ones are computed again."""
 RESAMPLES = 1_000
 _BLOCK = 2_048
@@ -53,10 +54,12 @@ class Sample:
     sums: Sums
     request: dict[str, Any]
     """Parameters of the sample; one with other parameters is computed again."""
+    provenance: dict[str, str] = field(default_factory=provenance)
+    """Where and when it was computed."""
 
     def save(self, path: Path) -> None:
         """Write the sample to the file `path`; raises OSError if that fails."""
-        record = {"metrics": self.metrics, "names": self.names, "request": self.request}
+        record = {"metrics": self.metrics, "names": self.names, "request": self.request, "provenance": self.provenance}
         with replacing(path) as temporary:
             np.savez_compressed(
                 temporary,
@@ -82,6 +85,7 @@ class Sample:
                     tuple(record["names"]),
                     Sums(data["whole"], data["resampled"]),
                     record["request"],
+                    record["provenance"],
                 )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -97,8 +97,8 @@ def _train(train: TrainConfig[Any], folder: Path) -> None:
     config = folder / "config.json"
     if config.is_file():
         run = RunDirectory.open(folder)
-        saved = run.read_json("config.json")["config"]
-        if saved | {"run_dir": None} != as_json(train) | {"run_dir": None}:  # the folder may have been moved
+        saved = TrainConfig.saved(run.read_json("config.json"))
+        if as_json(replace(saved, run_dir=train.run_dir)) != as_json(train):  # the folder may have been moved
             raise RunError(f"{folder} holds a run with other settings: choose another --out, or delete it.")
         steps = list(run.saved())
         if steps and steps[-1] >= train.total_timesteps:

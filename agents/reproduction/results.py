@@ -23,7 +23,7 @@ from agents.runs.labels import HUMAN, MARKOV, NOTE_RNN, RANDOM
 from melody_env import Setting
 from melody_env.measures.populations import held_out_melodies
 from note_rnn import Progress, load_note_rnn, replacing, write_json, write_text
-from note_rnn.common.csv_tables import csv_text, provenance
+from note_rnn.common.csv_tables import csv_text
 from note_rnn.corpus import CorpusError, load_corpus
 from note_rnn.pretraining.recipe import PretrainConfig, pretrain
 
@@ -117,9 +117,8 @@ def _texts(reproduced: Reproduction) -> dict[str, str]:
         for seed, curve in enumerate(agents)
         for row in curve
     ]
-    measured = provenance()
     rows = {
-        "tables.csv": [{**_plain(cell), **measured} for cell in reproduced.cells],
+        "tables.csv": [{**_plain(cell), **reproduced.first[cell.composer].provenance} for cell in reproduced.cells],
         "figure2.csv": learning,
         "figure3.csv": composition_rows(reproduced.first),
     }

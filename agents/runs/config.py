@@ -10,10 +10,10 @@ import tyro
 
 from agents.runs.hyperparameters import Hyperparameters
 from agents.runs.presets import PRESETS, REGULARIZED, Algorithm, Observation, Preset, PresetName
-from melody_env import EnvironmentSpec, Setting, SettingOptions, load_profile, profile_path
+from melody_env import EnvironmentSpec, RewardProfile, Setting, SettingOptions, load_profile, profile_path
 from note_rnn import InputError, load_note_rnn
 from note_rnn.common.command_line import parse
-from note_rnn.common.errors import check_count
+from note_rnn.common.errors import check_above_zero, check_count
 
 AgentHyperparameters = TypeVar("AgentHyperparameters", bound=Hyperparameters)
 
@@ -166,8 +166,7 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
                     check_count(f"--{name.replace('_', '-')}", value)
         for name in ("seed", "melodies"):
             check_count(f"--{name}", getattr(self, name), minimum=0)
-        if not self.c_fraction > 0:
-            raise InputError(f"--c-fraction must be a number above 0, not {self.c_fraction}.")
+        check_above_zero("--c-fraction", self.c_fraction)
 
     def _check_control(self) -> None:
         requested = [name for name in ("final_c", "kl_budget", "entropy_floor") if getattr(self, name) is not None]
@@ -179,8 +178,8 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
             option = f"--{name.replace('_', '-')}"
             if value is not None and self.algo not in REGULARIZED:
                 raise InputError(f"{option} needs an algorithm with KL as a cost: --algo {', '.join(REGULARIZED)}.")
-            if value is not None and not value > 0:
-                raise InputError(f"{option} must be a number above 0, not {value}.")
+            if value is not None:
+                check_above_zero(option, value)
 
     def resolved(self, setting: Setting) -> "TrainConfig[Any]":
         """Return the configuration with all of the musical `setting`, and the profile's file as an absolute path.
@@ -190,6 +189,19 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
         path = profile_path(self.reward)
         reward = self.reward if path.stem == self.reward else str(path)
         return replace(self, reward=reward, **setting.as_dict())
+
+
+def run_environment(record: dict[str, Any]) -> EnvironmentSpec:
+    """Return the environment of a run from its `record`, config.json: as it was, whatever its profile's file says now.
+
+    That of a run of 0.1, which recorded none, follows from its configuration. Raises ProfileError, RuleError or
+    CheckpointError for rules or a Note RNN that are missing.
+    """
+    config = TrainConfig.saved(record)
+    if "environment" not in record:
+        return config.environment()
+    profile = RewardProfile.of_record(**record["environment"]["profile"], setting=record["environment"]["setting"])
+    return EnvironmentSpec(profile, load_note_rnn(config.prior), config.observation, config.priming)
 
 
 def _names(dataclass_type: type[Any]) -> set[str]:

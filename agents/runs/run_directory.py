@@ -17,8 +17,6 @@ from note_rnn import InputError, replacing, write_json
 from note_rnn.common.command_line import command_line
 
 _PACKAGES = ("melody-rl", "gymnasium", "numpy", "pretty_midi", "stable-baselines3", "tensorboard", "torch")
-
-
 _BUFFERS = ("replay_buffer", "rollout_buffer")
 """Attributes of SB3's algorithms that hold their experience."""
 

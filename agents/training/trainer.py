@@ -13,7 +13,7 @@ from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
 from agents.composing.composers import load_agent
-from agents.runs.config import TrainConfig
+from agents.runs.config import TrainConfig, run_environment
 from agents.runs.presets import algorithm_class
 from agents.runs.run_directory import RunDirectory
 from agents.training.callbacks import EvaluationCallback, ProgressCallback, SaveCallback
@@ -46,10 +46,12 @@ def train_run(config: TrainConfig[Any]) -> TrainingResult:
     training, after saving the run.
     """
     run = RunDirectory.open(config.resume) if config.resume else None
-    if run is not None:
-        config = TrainConfig.saved(run.read_json("config.json"))
-    environment = config.environment()
-    config = config.resolved(environment.setting)
+    if run is None:
+        environment = config.environment()
+        config = config.resolved(environment.setting)
+    else:
+        record = run.read_json("config.json")
+        config, environment = TrainConfig.saved(record), run_environment(record)
     torch.set_num_threads(config.threads)
     if run is None:
         env = MelodyVecEnv(config.n_envs, **environment.arguments)

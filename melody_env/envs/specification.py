@@ -67,6 +67,8 @@ class EnvironmentSpec:
     def __post_init__(self) -> None:
         check_choice("observation", self.observation, OBSERVATIONS)
         check_choice("priming", self.priming, PRIMINGS)
+        if self.primer is not None:
+            object.__setattr__(self, "primer", check_tokens(self.primer, ndim=1))
         object.__setattr__(self, "fixed", _check_fixed(self.fixed, self.setting.steps))
 
     @classmethod
@@ -83,8 +85,12 @@ class EnvironmentSpec:
     ) -> Self:
         """Return the specification for the keyword arguments of an environment; `setting` are fields of a `Setting`.
 
-        Raises InputError, ProfileError, SettingError, CheckpointError or PrimerError for invalid arguments.
+        Raises InputError, ProfileError, SettingError, CheckpointError or PrimerError for invalid arguments, TypeError
+        for unknown ones.
         """
+        for name in setting.keys() - {*_SETTING}:
+            valid = ", ".join(EnvironmentArguments.__annotations__)
+            raise TypeError(f"The environment has no argument {name!r}; it can be one of: {valid}.")
         profile = load_profile(reward).with_setting(**setting)
         prior = prior if isinstance(prior, NoteRNN) else load_note_rnn(prior)
         spec = cls(profile, prior, observation, priming, fixed=fixed or {})
@@ -93,7 +99,7 @@ class EnvironmentSpec:
     def changed(self, **changes: Any) -> Self:
         """Return the specification with `changes` to the keyword arguments of an environment; errors as in `of`.
 
-        Another `reward` is used in the same musical setting.
+        Another `reward` is used in the same musical setting. A primer that is already there is not transposed.
         """
         setting = {name: changes.pop(name) for name in _SETTING if name in changes}
         profile = load_profile(changes.pop("reward", self.profile))

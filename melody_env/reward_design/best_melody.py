@@ -22,7 +22,7 @@ from note_rnn.network.checkpoint import load_note_rnn
 class SearchConfig(SettingOptions):
     """Search for the melody with the best achievable reward, with or without log p of the Note RNN.
 
-    It bounds what an agent can earn, and shows what the rules lead to.
+    It estimates the best achievable reward, and shows which melodies the rules favour.
     """
 
     method: Literal["anneal", "beam", "greedy", "random", "evolve"] = "anneal"

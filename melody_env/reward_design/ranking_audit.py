@@ -1,4 +1,4 @@
-"""How a reward profile ranks human, Note RNN, Markov and random melodies, rule by rule."""
+"""The ranking of human, Note RNN, Markov and random melodies by a reward profile, rule by rule."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -62,7 +62,7 @@ class AuditConfig(SettingOptions):
     require_human_first: bool = False
     """Exit with status 1 unless all machines rank below human tunes, with the whole 95 % interval."""
     out: Path | None = None
-    """Folder for audit.json and audit.png."""
+    """Folder for audit.json, audit.csv and audit.png."""
 
 
 @dataclass(frozen=True)

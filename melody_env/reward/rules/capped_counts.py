@@ -10,7 +10,7 @@ import numpy as np
 from melody_env.reward.composition import Composition, Floats
 
 Increments = Callable[..., Floats]
-"""What step t of each melody adds to a count: called as `increments(composition, t, *parameters)`, returns [B]."""
+"""Increments of a count at step t of each melody: `increments(composition, t, *parameters)` returns [B]."""
 
 NO_CAP = 1e9
 """More than any bar can count."""

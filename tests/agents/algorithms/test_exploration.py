@@ -1,4 +1,4 @@
-"""How RecurrentDQN explores, and how often it is trained."""
+"""Exploration of RecurrentDQN, and the frequency of its updates."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What the network makes of an observation: features, memory, and both heads, each worked out by hand."""
+"""Networks: features, memory, and both heads, each worked out by hand."""
 
 import numpy as np
 import pytest

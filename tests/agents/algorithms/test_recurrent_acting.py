@@ -1,4 +1,4 @@
-"""What both algorithms share: how they act, what becomes of episodes in progress, and what they hand on to SB3."""
+"""Acting with memory: observations, open episodes, and what is handed on to SB3."""
 
 import gymnasium as gym
 import numpy as np

@@ -1,6 +1,7 @@
 """Composers: which model is loaded, the environment that it belongs to, the player that it gives, and its checksum."""
 
 import hashlib
+import importlib
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +10,13 @@ import torch
 from stable_baselines3 import PPO
 
 from agents import PPOKL, RecurrentDQN, compose_pieces
+from agents.algorithms import policies
+from agents.composing import composers
 from agents.composing.composers import Agent, NoteRNNComposer, load_agent, load_composer, load_run
 from agents.composing.players import NoteRNNPlayer, agent_player
+from agents.runs import hyperparameters
+from agents.runs.config import TrainConfig
+from agents.training.trainer import train_run
 from melody_env import EnvironmentSpec, MelodyVecEnv
 from note_rnn import CheckpointError, InputError, NoteRNN, load_note_rnn, weights_checksum
 
@@ -148,3 +154,26 @@ def test_a_damaged_agent_is_told(tmp_path):
     for load in (load_agent, load_composer):
         with pytest.raises(CheckpointError, match=r"agent\.zip cannot be loaded as an agent"):
             load(tmp_path / "agent.zip")
+
+
+def test_a_run_keeps_its_environment_whatever_becomes_of_the_profiles_file(small_prior_file, tmp_path):
+    profile = tmp_path / "mine.yaml"
+    profile.write_text("rules: {key: {weight: 2}}\nc: 0.25\nsetting: {length: 8}\n")
+    sizes = {"total_timesteps": 64, "n_envs": 4, "n_steps": 8, "evaluations": 1, "checkpoints": 1, "melodies": 0}
+    config = TrainConfig.of("ppo_kl", prior=str(small_prior_file), reward=str(profile), c=None, **sizes)
+    run = train_run(replace(config, run_dir=tmp_path / "run")).run.path
+    profile.write_text("rules: {tonic: {}}\n")
+    environment = load_run(run).environment
+    assert [(rule.name, rule.weight) for rule in environment.profile.rules] == [("key", 2)]
+    assert (environment.profile.c, environment.setting.steps) == (0.25, 8)
+    profile.unlink()
+    assert load_run(run).environment.as_record() == environment.as_record()
+
+
+def test_classes_of_0_1_are_found_where_they_are_now(monkeypatch):
+    with composers._modules_of_0_1():
+        from agents.policies import RecurrentDQNPolicy
+        from agents.settings import _Flatten
+    assert (RecurrentDQNPolicy, _Flatten) == (policies.RecurrentDQNPolicy, hyperparameters._Flatten)
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("agents.settings")

@@ -4,6 +4,7 @@ import json
 import runpy
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -266,9 +267,9 @@ def test_a_melody_that_would_come_out_otherwise_is_not_written(small_prior_file,
         (["default", "--strength", "0.5"], "--strength is for agents"),
         (["default", "--strength", "-1"], "--strength must be a number of at least 0, not -1.0."),
         (["default", "--diverse"], "--diverse needs candidates to select from"),
-        (["default", "--best-of", "0"], "--n and --best-of must be at least 1"),
-        (["default", "--n", "0"], "--n and --best-of must be at least 1"),
-        (["default", "--temperature", "0"], "--temperature above 0"),
+        (["default", "--best-of", "0"], "--best-of must be at least 1, not 0."),
+        (["default", "--n", "0"], "--n must be at least 1, not 0."),
+        (["default", "--temperature", "0"], "--temperature must be a number above 0"),
         (["default", "--out", "melody.mp3"], "--out must end in .mid, .musicxml, .abc, .wav, .png or have no suffix"),
         (["--from", "nowhere.json"], "nowhere.json is not the record of a composed melody"),
     ],
@@ -280,3 +281,18 @@ def test_bad_input_is_reported_in_a_sentence(arguments, told, in_folder, monkeyp
     assert exit_info.value.code == 2
     assert told in capsys.readouterr().err
     assert not list(in_folder.iterdir())
+
+
+def test_tokens_of_all_melodies_are_one_array(agent, in_folder, capsys):
+    agent.save("agent.zip")
+    files = compose_files(ComposeConfig("agent.zip", n=5, seed=2, tokens=Path("all.npy")))
+    assert [*map(str, files)] == ["all.npy"]
+    np.testing.assert_array_equal(np.load("all.npy"), compose("agent.zip", 5, seed=2))
+    assert sorted(path.name for path in in_folder.iterdir()) == ["agent.zip", "all.npy"]
+    primed = ComposeConfig("agent.zip", n=2, seed=2, tokens=Path("primed.npy"), primer="14 1 16", keep_primer=True)
+    compose_files(replace(primed, out=Path("tune.mid")))
+    assert np.load("primed.npy").shape == (2, 3 + LENGTH)
+    assert {"tune_1.mid", "tune_2.json"} < {path.name for path in in_folder.iterdir()}
+    assert "tokens" not in json.loads(Path("tune_1.json").read_text())["config"]
+    with pytest.raises(InputError, match=r"--tokens must end in \.npy, not '\.txt'"):
+        compose_files(replace(primed, tokens=Path("all.txt")))

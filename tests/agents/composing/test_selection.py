@@ -1,4 +1,4 @@
-"""Which pieces are kept."""
+"""The selection of pieces."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What happens while an agent learns: when it is evaluated and saved, what is logged, how it is stopped."""
+"""Training callbacks: when an agent is evaluated and saved, what is logged, how it is stopped."""
 
 import signal
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""What a run's configuration comes to: environment, agent, callbacks, and how much is learned of what."""
+"""The training that follows from a configuration: environment, agent, callbacks, and its length."""
 
 import json
 import signal

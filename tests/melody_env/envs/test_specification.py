@@ -16,7 +16,7 @@ from melody_env import (
     WeightedRule,
     load_profile,
 )
-from note_rnn import CheckpointError, InputError, PrimerError, load_note_rnn, save_note_rnn, transposed
+from note_rnn import CheckpointError, InputError, PrimerError, VocabularyError, load_note_rnn, save_note_rnn, transposed
 
 IN_G = {"key": "G", "mode": "dorian", "meter": "6/8", "length": "2 bars", "pitch_range": (55, 79), "tempo": 90.0}
 FIELDS = ("profile", "prior", "observation", "priming", "setting")
@@ -181,3 +181,17 @@ def test_its_record_is_json_with_all_but_the_weights(spec):
     names = ("observation", "priming", "primer", "fixed")
     assert [record[name] for name in names] == ["lookback", "none", PRIMER, {"3": 21}]
     assert EnvironmentSpec.of(prior=spec.prior).as_record()["primer"] is None
+
+
+def test_an_unknown_argument_is_named_with_the_valid_ones(small_prior):
+    with pytest.raises(TypeError, match=r"no argument 'lenght'; it can be one of: .*length"):
+        EnvironmentSpec.of(prior=small_prior, lenght=None)
+    with pytest.raises(TypeError, match="no argument 'strenght'"):
+        EnvironmentSpec.of(prior=small_prior).changed(strenght=1)
+
+
+def test_a_primer_given_directly_is_checked(small_prior):
+    profile = load_profile("paper")
+    assert EnvironmentSpec(profile, small_prior, primer=[14, 1]).as_record()["primer"] == [14, 1]
+    with pytest.raises(VocabularyError):
+        EnvironmentSpec(profile, small_prior, primer=[14, 99])

@@ -1,4 +1,4 @@
-"""How different melodies are, against tables worked out by hand and a slow definition."""
+"""Diversity of melodies, against tables worked out by hand and a slow definition."""
 
 import numpy as np
 import pytest

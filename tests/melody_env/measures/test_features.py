@@ -1,4 +1,4 @@
-"""What melodies are like, counted by hand; how far they overlap; what they share."""
+"""Features of melodies counted by hand, their overlap, and shared runs."""
 
 import numpy as np
 import pytest

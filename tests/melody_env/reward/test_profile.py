@@ -1,6 +1,7 @@
 """Reward profiles: the paper's, user-defined ones, and the errors for invalid ones."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -91,3 +92,28 @@ def test_an_unknown_profile_is_answered_with_the_known_ones(tmp_path):
         load_profile(tmp_path)
     with pytest.raises(ProfileError, match="unknown rule 'kee'; valid rules: key, tonic"):
         RewardProfile("mine", (WeightedRule("kee"),))
+
+
+@pytest.mark.parametrize("name", ["paper", "calibrated", "matched", "unique_extremes"])
+def test_a_recorded_profile_is_the_profile_again(name):
+    profile = load_profile(name).with_setting(key="D", length="4 bars")
+    record = json.loads(json.dumps({**profile.as_record(), "setting": profile.setting.as_dict()}))
+    again = RewardProfile.of_record(**record)
+    assert again.as_record() == profile.as_record()
+    assert again.setting == profile.setting
+    melodies = np.random.default_rng(0).integers(38, size=(5, 64))
+    np.testing.assert_array_equal(
+        score_melodies(melodies, again).music_theory, score_melodies(melodies, profile).music_theory
+    )
+
+
+def test_a_recorded_profile_finds_the_rules_and_masks_of_its_files(tmp_path):
+    rules = "from melody_env import rule, mask\n\n@rule\ndef mine(melody, *, worth=2.0):\n    return worth\n"
+    (tmp_path / "mine.py").write_text(rules + "\n@mask\ndef anything(melody):\n    return [True] * 38\n")
+    text = "rules: {mine: {file: mine.py, weight: 3, worth: 5}}\nmasks: {anything: {file: mine.py}}\nc: 2.0\n"
+    text += "log_prior: false\n"
+    (tmp_path / "mine.yaml").write_text(text)
+    profile = load_profile(tmp_path / "mine.yaml")
+    again = RewardProfile.of_record(**profile.as_record(), setting=profile.setting.as_dict())
+    assert (again.rules, again.masks, again.c, again.log_prior) == (profile.rules, profile.masks, 2.0, False)
+    np.testing.assert_array_equal(score_melodies([[14, 1]], again).music_theory, [[15.0, 15.0]])

@@ -1,4 +1,4 @@
-"""What each search method does step by step: temperatures, acceptance, survival, budgets, and allowed tokens."""
+"""Search methods step by step: temperatures, acceptance, survival, budgets, and allowed tokens."""
 
 import copy
 
