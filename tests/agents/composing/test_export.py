@@ -285,9 +285,9 @@ def test_bad_input_is_reported_in_a_sentence(arguments, told, in_folder, monkeyp
 
 def test_tokens_of_all_melodies_are_one_array(agent, in_folder, capsys):
     agent.save("agent.zip")
-    files = compose_files(ComposeConfig("agent.zip", n=5, seed=2, tokens=Path("all.npy")))
+    files = compose_files(ComposeConfig("agent.zip", n=5, seed=2, best_of=2, tokens=Path("all.npy")))
     assert [*map(str, files)] == ["all.npy"]
-    np.testing.assert_array_equal(np.load("all.npy"), compose("agent.zip", 5, seed=2))
+    np.testing.assert_array_equal(np.load("all.npy"), compose("agent.zip", 5, seed=2, best_of=2))
     assert sorted(path.name for path in in_folder.iterdir()) == ["agent.zip", "all.npy"]
     primed = ComposeConfig("agent.zip", n=2, seed=2, tokens=Path("primed.npy"), primer="14 1 16", keep_primer=True)
     compose_files(replace(primed, out=Path("tune.mid")))
