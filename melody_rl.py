@@ -67,10 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(name: str, arguments: Sequence[str]) -> None:
-    from note_rnn import run_command  # imports PyTorch, which takes seconds
-    from note_rnn.common.command_line import named
+    try:
+        from note_rnn import run_command  # imports PyTorch, which takes seconds
+        from note_rnn.common.command_line import named
 
-    command = import_module(COMMANDS[name].module).main
+        command = import_module(COMMANDS[name].module).main
+    except KeyboardInterrupt:
+        sys.exit(130)
     with named(f"melody-rl {name}"):
         run_command(lambda: command(arguments))
 

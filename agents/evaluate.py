@@ -45,6 +45,7 @@ def evaluate_runs(config: EvaluateConfig) -> list[dict[str, Any]]:
     if not config.runs:
         raise InputError("Give the folder of at least one run.")
     check_count("--compositions", config.compositions)
+    check_count("--seed", config.seed, minimum=0)
     torch.set_num_threads(1)
     rows = [row for run in config.runs for row in _evaluate_run(run, config)]
     if config.csv is not None:

@@ -229,17 +229,17 @@ class SettingOptions:
     """Options of the musical setting; the reward profile's values are the defaults."""
 
     key: str | None = None
-    """Tonic: C, F#, Bb ... (default: the profile's, C)."""
+    """Tonic: C, F#, Bb ... (default: that of the run or the reward profile, as for the options below; else C)."""
     mode: str | None = None
-    """major, minor, harmonic_minor, dorian ..., or a scale in semitones above the tonic: 0,2,4,7,9 (default: major)."""
+    """major, minor, harmonic_minor, dorian ..., or a scale in semitones above the tonic: 0,2,4,7,9 (else major)."""
     meter: str | None = None
-    """Time signature: 4/4, 3/4, 6/8, 2/4 ... (default: 4/4)."""
+    """Time signature: 4/4, 3/4, 6/8, 2/4 ... (else 4/4)."""
     length: int | str | None = None
-    """Length of a piece in steps (sixteenths), or in bars: "4 bars" (default: 32)."""
+    """Length of a piece in steps (sixteenths), or in bars: "4 bars" (else 32)."""
     pitch_range: tuple[int, int] | None = None
-    """Lowest and highest MIDI pitch, within 48..83 (default: all)."""
+    """Lowest and highest MIDI pitch, within 48..83 (else all)."""
     tempo: Annotated[float | None, tyro.conf.arg(aliases=["--bpm"])] = None
-    """Quarter notes per minute (default: 120)."""
+    """Quarter notes per minute (else 120)."""
 
     def setting_changes(self) -> dict[str, Any]:
         """Return the given options as keyword arguments of the environment."""

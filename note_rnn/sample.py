@@ -57,6 +57,7 @@ class SampleConfig:
     def check(self) -> None:
         """Raise InputError for settings out of range."""
         check_count("--n", self.n)
+        check_count("--seed", self.seed, minimum=0)
         check_count("--length", self.length)
         check_above_zero("--temperature", self.temperature)
         if not 0 < self.top_p <= 1:

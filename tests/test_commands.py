@@ -107,3 +107,28 @@ def test_a_mistake_in_a_command_of_melody_rl_is_told(tmp_path, capsys):
 def test_arguments_are_handed_on(small_prior_file, tmp_path, capsys):
     melody_rl.main(["compose", str(small_prior_file), "--length", "16", "--out", str(tmp_path / "tune.mid")])
     assert (tmp_path / "tune.mid").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("compose", "default"),
+        ("evaluate", "run"),
+        ("report", "run"),
+        ("study", "new", "run"),
+        ("sample",),
+        ("search",),
+        ("pretrain",),
+        ("audit",),
+        ("calibrate",),
+        ("match",),
+        ("train",),
+    ],
+    ids=" ".join,
+)
+def test_a_negative_seed_is_refused_in_one_sentence(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        melody_rl.main([*command, "--seed", "-1"])
+    assert capsys.readouterr().err == "error: --seed must be at least 0, not -1.\n"
+    assert not list(tmp_path.iterdir())

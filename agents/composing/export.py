@@ -67,6 +67,7 @@ class ComposeConfig(SettingOptions):
         if self.out is not None and self.out.suffix not in ("", *SUFFIXES):
             raise InputError(f"--out must end in {', '.join(SUFFIXES)} or have no suffix, not {self.out.suffix!r}.")
         check_count("--n", self.n)
+        check_count("--seed", self.seed, minimum=0)
         check_count("--best-of", self.best_of)
         check_above_zero("--temperature", self.temperature)
         if not (math.isfinite(self.strength) and self.strength >= 0):

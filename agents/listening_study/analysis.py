@@ -32,6 +32,7 @@ class AnalyseConfig:
 def analyse_votes(config: AnalyseConfig) -> Preference:
     """Print the analysis of the votes, and save it to `config.out` if given. Raises InputError for unusable votes."""
     check_count("--samples", config.samples)
+    check_count("--seed", config.seed, minimum=0)
     votes = read_votes(config.votes)
     preference = analyse(votes, config.samples, config.seed)
     count, listeners = len(votes.preference), preference.listeners

@@ -67,6 +67,7 @@ def new_study(config: NewConfig) -> Path:
         raise InputError("There is nothing to compare: give the folder of at least one run.")
     for name in ("pieces", "repeats", "orders"):
         check_count(f"--{name}", getattr(config, name))
+    check_count("--seed", config.seed, minimum=0)
     torch.set_num_threads(1)
     composed = compose_models(config)
     setting = composed[NOTE_RNN].setting

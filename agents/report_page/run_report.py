@@ -35,6 +35,7 @@ from melody_env import EnvironmentSpec
 from melody_env.measures.populations import held_out_melodies
 from note_rnn import InputError
 from note_rnn.common.command_line import train_command
+from note_rnn.common.errors import check_count
 
 PAIRS = 3
 """Number of before-and-after pairs per agent; further melodies have rows of their own."""
@@ -87,8 +88,8 @@ def write_report(config: ReportConfig) -> Path:
     """Write the page of the runs of `config`; return its file. Raises InputError for runs or votes it cannot use."""
     if not config.runs:
         raise InputError("There is nothing to report: give the folder of at least one run.")
-    if config.melodies < 1:
-        raise InputError(f"--melodies must be at least 1, not {config.melodies}.")
+    check_count("--melodies", config.melodies)
+    check_count("--seed", config.seed, minimum=0)
     torch.set_num_threads(1)
     preference = analyse(read_votes(config.votes)) if config.votes else None
     labels = run_labels(config.runs)

@@ -55,6 +55,7 @@ def search(config: SearchConfig) -> dict[str, Any]:
     Raises InputError, ProfileError or CheckpointError for bad input.
     """
     check_count("--evaluations", config.evaluations)
+    check_count("--seed", config.seed, minimum=0)
     torch.set_num_threads(1)
     profile = config.profile()
     prior = load_note_rnn(config.prior).transposed(profile.setting.transposition) if config.log_prob else None

@@ -49,6 +49,7 @@ class MatchConfig(SettingOptions):
 def match(config: MatchConfig) -> RewardProfile:
     """Return the profile fitted as in `config`; raises CorpusError, CheckpointError or InputError for bad input."""
     check_count("--melodies", config.melodies)
+    check_count("--seed", config.seed, minimum=0)
     check_above_zero("--penalty", config.penalty)
     torch.set_num_threads(1)
     setting = PAPER_SETTING.changed(**config.setting_changes())

@@ -101,6 +101,7 @@ class Audit:
 def audit(config: AuditConfig) -> Audit:
     """Return the audit of `config`; raises ProfileError, CorpusError, CheckpointError or InputError for bad input."""
     check_count("--melodies", config.melodies)
+    check_count("--seed", config.seed, minimum=0)
     torch.set_num_threads(1)
     profile = load_profile(config.profile).with_setting(**config.setting_changes())
     rng = np.random.default_rng(config.seed)

@@ -87,6 +87,7 @@ class CalibrateConfig(SettingOptions):
 def calibrate(config: CalibrateConfig) -> RewardProfile:
     """Return the profile fitted as in `config`; raises CorpusError, CheckpointError or InputError for bad input."""
     check_count("--melodies", config.melodies)
+    check_count("--seed", config.seed, minimum=0)
     if not config.penalty >= 0:
         raise InputError(f"--penalty must be a number of at least 0, not {config.penalty}.")
     torch.set_num_threads(1)

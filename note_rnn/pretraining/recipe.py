@@ -81,6 +81,7 @@ class PretrainConfig:
             check_count("--hidden-size", units)
         check_count("--num-layers", self.num_layers)
         check_count("--threads", self.threads)
+        check_count("--seed", self.seed, minimum=0)
         check_count("--patience", self.patience)
         if self.updates is not None:
             check_count("--updates", self.updates)
