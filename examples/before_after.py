@@ -6,7 +6,7 @@ python examples/before_after.py runs/NAME --piece 1 --out before_after.png
 import argparse
 from pathlib import Path
 
-from agents.runs.config import TrainConfig
+from agents.runs.config import run_environment
 from agents.runs.run_directory import RunDirectory
 from melody_env.pictures import comparison_figure
 from note_rnn import read_midi, run_command
@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--piece", type=int, default=1, help="number of the piece in melodies/")
     parser.add_argument("--out", type=Path, default=Path("before_after.png"), help="picture to write")
     arguments = parser.parse_args()
-    setting = TrainConfig.saved(RunDirectory.open(arguments.run).read_json("config.json")).environment().setting
+    setting = run_environment(RunDirectory.open(arguments.run).read_json("config.json")).setting
     files = {title: arguments.run / "melodies" / f"{name}_{arguments.piece}.mid" for name, title in TITLES.items()}
     comparison_figure({title: read_midi(path) for title, path in files.items()}, setting).savefig(
         arguments.out, dpi=130

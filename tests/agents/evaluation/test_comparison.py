@@ -39,7 +39,7 @@ def run(small_runs, tmp_path):
     """A run in D."""
     run = shutil.copytree(small_runs[1], tmp_path / "run")
     record = json.loads((run / "config.json").read_text())
-    record["config"] |= {"key": "D"}
+    record["environment"]["setting"] |= {"key": "D"}
     (run / "config.json").write_text(json.dumps(record))
     return run
 

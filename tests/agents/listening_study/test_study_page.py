@@ -171,10 +171,10 @@ def test_too_few_human_tunes_are_an_error(small_runs, tmp_path, monkeypatch, tun
 
 
 def in_another(run, folder, **setting):
-    """Return a copy of `run` whose configuration has another `setting`."""
+    """Return a copy of `run` whose environment has another `setting`."""
     shutil.copytree(run, folder)
     record = json.loads((folder / "config.json").read_text())
-    record["config"] |= setting
+    record["environment"]["setting"] |= setting
     (folder / "config.json").write_text(json.dumps(record))
     return folder
 

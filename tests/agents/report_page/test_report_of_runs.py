@@ -36,7 +36,9 @@ def runs(small_runs, tmp_path_factory):
         (copy / "evaluation.json").write_text(json.dumps(figures | {"Human": metrics(20)}))
         found.append(copy)
     record = json.loads((found[1] / "config.json").read_text())
-    record["config"] |= {"key": "D", "mode": "minor", "meter": "6/8", "tempo": 90, "seed": 17, "c": 0.25}
+    record["config"]["seed"] = 17
+    record["environment"]["setting"] |= {"key": "D", "mode": "minor", "meter": "6/8", "tempo": 90}
+    record["environment"]["profile"]["c"] = 0.25
     record["command"] = ["train.py", "--key", "D"]
     (found[1] / "config.json").write_text(json.dumps(record))
     with SummaryWriter(str(folder / "events")) as writer:
