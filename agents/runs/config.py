@@ -10,7 +10,8 @@ import tyro
 
 from agents.runs.hyperparameters import Hyperparameters
 from agents.runs.presets import PRESETS, REGULARIZED, Algorithm, Observation, Preset, PresetName
-from melody_env import EnvironmentSpec, RewardProfile, Setting, SettingOptions, load_profile, profile_path
+from melody_env import EnvironmentSpec, Setting, SettingOptions, load_profile, profile_path
+from melody_env.reward.profile_yaml import parse_profile
 from note_rnn import InputError, load_note_rnn
 from note_rnn.common.command_line import parse
 from note_rnn.common.errors import check_above_zero, check_count
@@ -200,7 +201,8 @@ def run_environment(record: dict[str, Any]) -> EnvironmentSpec:
     config = TrainConfig.saved(record)
     if "environment" not in record:
         return config.environment()
-    profile = RewardProfile.of_record(**record["environment"]["profile"], setting=record["environment"]["setting"])
+    recorded = {**record["environment"]["profile"], "setting": record["environment"]["setting"]}
+    profile = parse_profile(recorded, recorded.pop("name"))
     return EnvironmentSpec(profile, load_note_rnn(config.prior), config.observation, config.priming)
 
 

@@ -109,7 +109,7 @@ def measure(point: Point, config: FrontierConfig) -> dict[str, Any]:
     train = _train_config(point, config)
     environment = train.environment()
     env = MelodyVecEnv(train.n_envs, **environment.arguments)
-    model = train.agent.build(train.algo, env, environment.prior_in_key, train.seed, "cpu")
+    model = train.agent.build(train.algo, env, env.engine.prior, train.seed, "cpu")
     started = time.process_time()
     model.learn(train.total_timesteps, kl_control_callbacks(train, environment.profile), log_interval=None)
     seconds = time.process_time() - started

@@ -45,19 +45,18 @@ def train_run(config: TrainConfig[Any]) -> TrainingResult:
     Raises InputError for an invalid configuration, before anything is written, and RuleError for a rule that fails in
     training, after saving the run.
     """
-    run = RunDirectory.open(config.resume) if config.resume else None
-    if run is None:
+    if config.resume is None:
         environment = config.environment()
         config = config.resolved(environment.setting)
-    else:
-        record = run.read_json("config.json")
-        config, environment = TrainConfig.saved(record), run_environment(record)
-    torch.set_num_threads(config.threads)
-    if run is None:
+        torch.set_num_threads(config.threads)
         env = MelodyVecEnv(config.n_envs, **environment.arguments)
-        model = config.agent.build(config.algo, env, environment.prior_in_key, config.seed, config.device)
+        model = config.agent.build(config.algo, env, env.engine.prior, config.seed, config.device)
         run = _create_run(config, environment)
     else:
+        run = RunDirectory.open(config.resume)
+        record = run.read_json("config.json")
+        config, environment = TrainConfig.saved(record), run_environment(record)
+        torch.set_num_threads(config.threads)
         model = run.restore(partial(load_agent, kind=algorithm_class(config.algo), device=config.device))
     print(f"{'Resuming' if model.num_timesteps else 'Training in'} {run.path}")
     return TrainingResult(model, config, run, environment, _learn(model, config, run, environment))

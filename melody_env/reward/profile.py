@@ -114,24 +114,6 @@ class RewardProfile:
             "masks": {mask.name: _record(mask) for mask in self.masks},
         }
 
-    @classmethod
-    def of_record(
-        cls,
-        name: str,
-        rules: Mapping[str, Mapping[str, Any]],
-        c: float,
-        log_prior: bool,
-        masks: Mapping[str, Mapping[str, Any]],
-        setting: Mapping[str, Any],
-    ) -> "RewardProfile":
-        """Return the profile of an `as_record`, in the musical setting with the fields `setting`."""
-        weighted = []
-        for rule, parameters in rules.items():
-            weight, parameters, file = _of_record(parameters)
-            weighted.append(WeightedRule(rule, weight, parameters, file))
-        named = tuple(NamedMask(mask, *_of_record(parameters)[1:]) for mask, parameters in masks.items())
-        return cls(name, tuple(weighted), c, log_prior, Setting(**setting), named)
-
     @cached_property
     def rule_names(self) -> tuple[str, ...]:
         """The names [R] of the rules, in order."""
@@ -182,13 +164,6 @@ class RewardProfile:
                 "from 0): make each allow a hold (1) or a note off (0)."
             )
         return allowed
-
-
-def _of_record(values: Mapping[str, Any]) -> tuple[float, dict[str, Any], Path | None]:
-    """Return weight, parameters and file of a recorded rule or mask."""
-    parameters = dict(values)
-    weight, file = parameters.pop("weight", 1.0), parameters.pop("file", None)
-    return weight, parameters, None if file is None else Path(file)
 
 
 def _record(item: WeightedRule | NamedMask) -> dict[str, Any]:

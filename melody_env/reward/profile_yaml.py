@@ -38,7 +38,7 @@ def load_profile(source: str | Path | RewardProfile) -> RewardProfile:
         raise ProfileError(f"No reward profile {source}: give the path of a YAML file, or one of: {names}.") from error
     except yaml.YAMLError as error:
         raise ProfileError(f"Reward profile {source} is not valid YAML: {' '.join(str(error).split())}.") from error
-    return _parse(data, str(source), path.parent)
+    return parse_profile(data, str(source), path.parent)
 
 
 def profile_path(source: str | Path) -> Path:
@@ -47,7 +47,11 @@ def profile_path(source: str | Path) -> Path:
     return shipped if shipped.is_file() else Path(source).expanduser().resolve()
 
 
-def _parse(data: Any, name: str, folder: Path) -> RewardProfile:
+def parse_profile(data: Any, name: str, folder: Path = Path()) -> RewardProfile:
+    """Return the profile in `data`, what a YAML file or `RewardProfile.as_record` holds; raises ProfileError.
+
+    `name` is quoted by errors; paths of rule files are relative to `folder`.
+    """
     settings = dict(check_keys(data, ("c", "log_prior", "rules", "setting", "masks"), name, "at the top"))
     if "setting" in settings:
         settings["setting"] = _parse_setting(settings["setting"], name)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from melody_env import ProfileError, RewardProfile, WeightedRule, load_profile, score_melodies
+from melody_env.reward.profile_yaml import parse_profile
 from melody_env.reward.rules import RULES
 
 MELODY = [[14, 14, 15, 21, 14, 1, 0, 16]]
@@ -98,7 +99,7 @@ def test_an_unknown_profile_is_answered_with_the_known_ones(tmp_path):
 def test_a_recorded_profile_is_the_profile_again(name):
     profile = load_profile(name).with_setting(key="D", length="4 bars")
     record = json.loads(json.dumps({**profile.as_record(), "setting": profile.setting.as_dict()}))
-    again = RewardProfile.of_record(**record)
+    again = parse_profile(record, record.pop("name"))
     assert again.as_record() == profile.as_record()
     assert again.setting == profile.setting
     melodies = np.random.default_rng(0).integers(38, size=(5, 64))
@@ -114,6 +115,7 @@ def test_a_recorded_profile_finds_the_rules_and_masks_of_its_files(tmp_path):
     text += "log_prior: false\n"
     (tmp_path / "mine.yaml").write_text(text)
     profile = load_profile(tmp_path / "mine.yaml")
-    again = RewardProfile.of_record(**profile.as_record(), setting=profile.setting.as_dict())
+    record = {**profile.as_record(), "setting": profile.setting.as_dict()}
+    again = parse_profile(record, record.pop("name"))
     assert (again.rules, again.masks, again.c, again.log_prior) == (profile.rules, profile.masks, 2.0, False)
     np.testing.assert_array_equal(score_melodies([[14, 1]], again).music_theory, [[15.0, 15.0]])
