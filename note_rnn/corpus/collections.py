@@ -22,11 +22,11 @@ from note_rnn.vocabulary import Tokens
 CACHE_VARIABLE = "MELODY_RL_CACHE"
 """The environment variable for a cache folder other than the user's."""
 DEFAULT_COLLECTIONS = ("oneills1850", "ryansMammoth")
-EXTRACTION_VERSION = 2
+EXTRACTION_VERSION = 3
 """Incremented with every change in the output of `tune_files`, so that older caches are rebuilt."""
 
 SUFFIXES = {".abc", ".xml", ".mxl", ".musicxml", ".krn"}
-"""Suffixes of the files that music21 reads."""
+"""Suffixes of tune files."""
 
 
 def load_corpus(

@@ -36,8 +36,7 @@ class OutOfTime(BaseException):
 def read_file(path: str, name: str, extraction: Extraction, seconds: float = SECONDS_PER_FILE) -> FileResult:
     """Return the tunes in the file `path`, with `name` in their sources. Never raises.
 
-    A MIDI file is a tune without a title, its melodies are the segments; other files are read by music21, as tune books
-    are.
+    A MIDI file is a tune without a title, its melodies are the segments; other files are read as tune books are.
     """
     try:
         with time_limit(seconds):
@@ -48,8 +47,6 @@ def read_file(path: str, name: str, extraction: Extraction, seconds: float = SEC
         reason = f"takes more than {seconds:g} seconds to read"
     except MemoryError:
         reason = "takes too much memory to read"
-    except ImportError:
-        reason = 'needs music21: pip install "melody-rl[corpus]"'
     except OSError as error:
         reason = f"cannot be opened ({error.strerror or type(error).__name__})"
     except Exception as error:  # on a damaged file a reader may raise anything; the other files must still be read

@@ -1,22 +1,18 @@
-"""Tune files, in ABC or another format that music21 reads: titles and melodies, or why a tune has none."""
+"""Tune files, in ABC, MusicXML or kern: titles and melodies, or why a tune has none."""
 
-import io
-import re
-import warnings
 from collections.abc import Callable
-from contextlib import redirect_stderr
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
-from note_rnn.extraction.tunes import Bars, TuneError, barred_segments
+from note_rnn.extraction.scores.abc_book import abc_text, abc_tunes
+from note_rnn.extraction.scores.abc_music import abc_part
+from note_rnn.extraction.scores.kern import kern_part
+from note_rnn.extraction.scores.musicxml import musicxml_part
+from note_rnn.extraction.scores.mxl import unpacked
+from note_rnn.extraction.scores.parts import MAX_BYTES, Part, once_through
+from note_rnn.extraction.tunes import MIN_SEGMENT_STEPS, Bars, TuneError, barred_segments
 from note_rnn.vocabulary import Tokens
-
-if TYPE_CHECKING:
-    from music21.stream import Stream
-
-
-_ACCIDENTALS_LAST_A_BAR = "%abc-2.1\n%%propagate-accidentals octave\n"
 
 
 class Tune(NamedTuple):
@@ -29,57 +25,37 @@ class Tune(NamedTuple):
     bars: list[Bars]
 
 
-def read_tunes(path: Path) -> list[Tune]:
-    """Return all tunes of a file; one that cannot be used has no segments but a reason.
+def read_tunes(path: Path, min_steps: int = MIN_SEGMENT_STEPS) -> list[Tune]:
+    """Return all tunes of a file, with segments of at least `min_steps`; one that cannot be used has a reason instead.
 
-    Suppresses music21's warnings.
+    The suffix names the format: .abc, .mxl, .krn, and MusicXML otherwise. Raises TuneError for a file that is too large
+    or no text, OSError if it cannot be read.
     """
-    from music21 import converter
+    suffix = path.suffix.lower()
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise TuneError(f"larger than {MAX_BYTES >> 20} MiB")
+    if suffix == ".abc":
+        tunes = [(abc.title, partial(abc_part, abc)) for abc in abc_tunes(abc_text(content))]
+    else:
+        tunes = [("", partial(_READERS.get(suffix, musicxml_part), content))]
+    return [_tune(title, f"{path.name}#{number}", read, min_steps) for number, (title, read) in enumerate(tunes, 1)]
 
-    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")
-        if path.suffix.lower() != ".abc":
-            return [_tune(f"{path.name}#1", partial(converter.parse, path))]
-        return [
-            _tune(f"{path.name}#{number}", partial(converter.parse, abc, format="abc"))
-            for number, abc in enumerate(split_abc(_text(path)), 1)
-        ]
+
+def _compressed_part(content: bytes) -> Part:
+    return musicxml_part(unpacked(content))
 
 
-def _tune(source: str, parse: "Callable[[], Stream[Any]]") -> Tune:
-    title = source
+_READERS = {".mxl": _compressed_part, ".krn": kern_part}
+
+
+def _tune(title: str, source: str, read: Callable[[], Part], min_steps: int) -> Tune:
     try:
-        stream = parse()
-        title = (stream.metadata and stream.metadata.bestTitle) or source
-        segments, bars = zip(*barred_segments(stream), strict=True)
+        part = read()
+        title = part.title or source
+        notes, bar_lines = once_through(part)
+        segments, bars = zip(*barred_segments(notes, bar_lines, part.meters, min_steps), strict=True)
         return Tune(title, source, list(segments), "", list(bars))
     except TuneError as error:
-        return Tune(title, source, [], str(error), [])
-    except Exception as error:  # music21 fails in many ways, and no tune may stop the others
-        return Tune(title, source, [], f"not readable ({type(error).__name__})", [])
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        return path.read_text(encoding="latin-1")
-
-
-def split_abc(text: str) -> list[str]:
-    """Return the ABC of each tune in `text` (each starts at a line `X:`), preceded by the text before the first.
-
-    A directive makes music21 read accidentals as the books print them: they last to the end of the bar.
-    """
-    preamble, *tunes = re.split(r"(?m)^(?=X:)", text)
-    return [_ACCIDENTALS_LAST_A_BAR + preamble + _with_visible_key_changes(tune) for tune in tunes]
-
-
-def _with_visible_key_changes(abc: str) -> str:
-    """Return `abc` with each key change on its own line before a bar line: music21 overlooks others."""
-    first_key = re.search(r"(?m)^K:.*$", abc)
-    if first_key is None:
-        return abc
-    header, body = abc[: first_key.end()], abc[first_key.end() :]
-    body = re.sub(r"\[(K:[^\]]*)\]", r"\n\1\n", body)
-    return header + re.sub(r"(?m)^(K:.*)$", r"\1\n|", body)
+        return Tune(title or source, source, [], str(error), [])

@@ -1,24 +1,22 @@
-"""Tokens of music21 streams: the monophonic melody of a tune on a grid of sixteenths.
+"""Tokens of a part: the monophonic melody of a tune on a grid of sixteenths.
 
-A tune is read once through as written, without repeats; of a first and a second ending, the second is used. Ties are
-merged, grace notes left out, and of a chord the top note is used. It is transposed by its key signature to the notes of
-C major (A minor, D dorian ... stay what they are), then by octaves into the vocabulary. Notes that do not last a whole
-number of sixteenths (triplets, thirty-seconds) and key changes cut the tune into segments, each a token array [T].
-Times and durations are in sixteenths.
+A tune is read once through as written, without repeats; of endings that follow each other the last is used. Ties are
+merged, grace notes left out, of a chord the top note is used, and of voices on a staff the upper one. It is transposed
+by its key signature to the notes of C major (A minor, D dorian ... stay what they are), then by octaves into the
+vocabulary. Notes that do not last a whole number of sixteenths (triplets, thirty-seconds) and key changes cut the tune
+into segments, each a token array [T]. Times and durations are in sixteenths.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from note_rnn.notes import Notes, notes_to_tokens
-from note_rnn.vocabulary import MAX_PITCH, MIN_PITCH, STEPS_PER_QUARTER, Tokens
-
-if TYPE_CHECKING:
-    from music21.stream import Stream
+from note_rnn.vocabulary import MAX_PITCH, MIN_PITCH, Tokens
 
 MIN_SEGMENT_STEPS = 32
 MAX_REST_STEPS = 16
@@ -36,6 +34,8 @@ class Event(NamedTuple):
     duration: Fraction
     pitch: int | None
     sharps: int
+    tied: bool = False
+    """Tied to the next note."""
 
 
 class Bars(NamedTuple):
@@ -48,101 +48,44 @@ class Bars(NamedTuple):
 UNKNOWN_BARS = Bars("", 0)
 
 
-def tune_segments(tune: "Stream[Any]", min_steps: int = MIN_SEGMENT_STEPS) -> list[Tokens]:
-    """Return the melody of a music21 `tune` as token arrays of at least `min_steps`, each starting with a note.
+def barred_segments(
+    notes: Sequence[Event],
+    bar_lines: Sequence[Fraction],
+    meters: frozenset[str],
+    min_steps: int = MIN_SEGMENT_STEPS,
+) -> list[tuple[Tokens, Bars]]:
+    """Return a melody as token arrays of at least `min_steps`, each starting with a note, with their bars.
 
-    The melody is the tune's first part. Raises TuneError, with the reason, if no segment is left.
+    :param notes: in order; each lasts at most until the next one begins.
+    :param meters: all meters of the tune, "" for an unknown one.
+
+    Raises TuneError, with the reason, if no segment is left.
     """
-    return [segment for segment, _ in barred_segments(tune, min_steps)]
-
-
-def barred_segments(tune: "Stream[Any]", min_steps: int = MIN_SEGMENT_STEPS) -> list[tuple[Tokens, Bars]]:
-    """Return the segments of `tune_segments` with their bars; raises TuneError as it does."""
-    events = tune_events(tune)
-    if all(event.pitch is None for event in events):
+    if not notes:
         raise TuneError("no notes")
-    bars_from = _bars_of(tune)
-    runs = [(run_tokens(run), bars_from(run[0].start)) for run in aligned_runs(transposed(events))]
-    segments = [(segment, bars) for segment, bars in runs if len(segment) >= min_steps]
+    runs = list(aligned_runs(transposed(without_gaps(notes))))
+    segments = [(run_tokens(run), bars_of(run, bar_lines, meters)) for run in runs]
+    segments = [(segment, bars) for segment, bars in segments if len(segment) >= min_steps]
     if not segments:
         raise TuneError(f"no run of {min_steps} sixteenths on the grid")
     return segments
 
 
-def _bars_of(tune: "Stream[Any]") -> Callable[[Fraction], Bars]:
-    """Return a function from a segment's start to its bars; they are unknown if music21 finds several meters.
-
-    Bars are counted from the second measure, since the first may be a pickup.
-    """
-    from music21 import meter, stream
-
-    part = next(iter(tune[stream.Part]), tune)
-    signatures = {signature.ratioString for signature in part[meter.TimeSignature]}
-    measures = [_sixteenths(measure.getOffsetInHierarchy(part)) for measure in part[stream.Measure]]
-    if len(signatures) != 1 or len(measures) < 2:
-        return lambda start: UNKNOWN_BARS
-    (signature,) = signatures
-    length = _sixteenths(meter.TimeSignature(signature).barDuration.quarterLength)
-
-    def bars_from(start: Fraction) -> Bars:
-        pickup = (measures[1] - start) % length
-        return Bars(signature, int(pickup)) if pickup.denominator == 1 else UNKNOWN_BARS
-
-    return bars_from
+def bar_length(meter: str) -> Fraction:
+    """Return the sixteenths in a bar of `meter`, a name that is not empty."""
+    count, unit = map(int, meter.split("/"))
+    return Fraction(16 * count, unit)
 
 
-def tune_events(tune: "Stream[Any]") -> list[Event]:
-    """Return the notes and rests of a music21 `tune`'s first part in order, without gaps or overlaps."""
-    from music21 import stream
-
-    part = next(iter(tune[stream.Part]), tune)
-    return without_gaps(_top_line(part, _first_endings(part)))
-
-
-def _top_line(part: "Stream[Any]", skipped: Sequence[tuple[Fraction, Fraction]]) -> list[Event]:
-    """Return the highest note at each onset of `part`, tied notes as one, without the `skipped` spans."""
-    from music21 import chord, harmony, key, note
-
-    events: list[Event] = []
-    sharps, tied = 0, False
-    for element in part.flatten():
-        if isinstance(element, key.KeySignature):
-            sharps = element.sharps
-        if not isinstance(element, note.Note | chord.Chord) or isinstance(element, harmony.Harmony):
-            continue
-        start, duration = _sixteenths(element.offset), _sixteenths(element.quarterLength)
-        if duration <= 0 or any(lo <= start < hi for lo, hi in skipped):
-            continue
-        start -= sum(hi - lo for lo, hi in skipped if hi <= start)
-        pitch = max(p.midi for p in element.pitches)
-        last = events[-1] if events else None
-        continues = element.tie is not None and element.tie.type in ("stop", "continue")
-        if last and tied and continues and last.pitch == pitch and last.start + last.duration == start:
-            events[-1] = last._replace(duration=last.duration + duration)
-        elif last and last.start == start:
-            events[-1] = max(last, Event(start, duration, pitch, sharps), key=lambda event: event.pitch or 0)
-        else:
-            events.append(Event(start, duration, pitch, sharps))
-        tied = element.tie is not None and element.tie.type in ("start", "continue")
-    return events
-
-
-def _first_endings(part: "Stream[Any]") -> list[tuple[Fraction, Fraction]]:
-    """Return the spans (start, end) of those first endings of `part` that a second ending follows immediately."""
-    from music21 import spanner
-
-    spans: dict[str, list[tuple[Fraction, Fraction]]] = {"1": [], "2": []}
-    for bracket in part[spanner.RepeatBracket]:
-        first, last = bracket.getFirst(), bracket.getLast()
-        span = _sixteenths(first.offset), _sixteenths(last.offset + last.quarterLength)
-        spans.setdefault(str(bracket.number), []).append(span)
-    second_starts = {start for start, _ in spans["2"]}
-    return [span for span in spans["1"] if span[1] in second_starts]
-
-
-def _sixteenths(quarters: float | Fraction) -> Fraction:
-    """Return music21's `quarters` (fractions, or floats where these are exact) in sixteenths."""
-    return Fraction(quarters).limit_denominator(1 << 10) * STEPS_PER_QUARTER
+def bars_of(run: Sequence[Event], bar_lines: Sequence[Fraction], meters: frozenset[str]) -> Bars:
+    """Return the bars of a `run`, by the place that most of its bar lines have; unknown if there are several meters."""
+    if len(meters) != 1 or "" in meters:
+        return UNKNOWN_BARS
+    (meter,) = meters
+    start, end = run[0].start, run[-1].start + run[-1].duration
+    places = Counter((line - start) % bar_length(meter) for line in bar_lines if start < line <= end)
+    pickup = places.most_common(1)[0][0] if places else Fraction(1, 2)
+    return Bars(meter, int(pickup)) if pickup.denominator == 1 else UNKNOWN_BARS
 
 
 def without_gaps(notes: Sequence[Event]) -> list[Event]:

@@ -1,14 +1,15 @@
 """ABC to token tables. `.` continues, `z` ends a note; tables are in the key and octave after transposition."""
 
-import re
+from fractions import Fraction
 
 import pytest
 
-from note_rnn.extraction.tune_files import read_tunes, split_abc
-from note_rnn.extraction.tunes import Bars, Event, TuneError, barred_segments, transposed, tune_segments, without_gaps
+from note_rnn.extraction.scores.abc_book import abc_tunes
+from note_rnn.extraction.scores.abc_music import abc_part
+from note_rnn.extraction.scores.parts import Ending, Part, merged_ties, once_through, upper_voice
+from note_rnn.extraction.tune_files import read_tunes
+from note_rnn.extraction.tunes import Bars, Event, TuneError, barred_segments, transposed, without_gaps
 from note_rnn.vocabulary import pitch_to_token
-
-converter = pytest.importorskip("music21.converter")
 
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
@@ -24,9 +25,14 @@ def table(text):
     return tokens
 
 
-def segments(music, key="C", length="1/16", meter="4/4", min_steps=1):
-    (abc,) = split_abc(f"X:1\nT:Test\nM:{meter}\nL:{length}\nK:{key}\n{music}\n")
-    return [segment.tolist() for segment in tune_segments(converter.parse(abc, format="abc"), min_steps)]
+def barred(music, key="C", length="1/16", meter="4/4", min_steps=1):
+    (tune,) = abc_tunes(f"X:1\nT:Test\nM:{meter}\nL:{length}\nK:{key}\n{music}\n")
+    part = abc_part(tune)
+    return barred_segments(*once_through(part), part.meters, min_steps)
+
+
+def segments(music, **options):
+    return [segment.tolist() for segment, _ in barred(music, **options)]
 
 
 @pytest.mark.parametrize(
@@ -75,58 +81,73 @@ def test_a_tune_is_read_once_through_with_its_last_endings(music, expected):
     assert len(segment) == 16 * len(expected.split())
 
 
-def whole_notes(*names, **endings):
-    """A part of measures, each a whole note; `endings` such as first=2 put a bracket over the measure of that index."""
-    from music21 import note, spanner, stream
-
-    part = stream.Part()
-    for number, name in enumerate(names, 1):
-        part.append(stream.Measure([note.Note(name, quarterLength=4)], number=number))
-    measures = list(part[stream.Measure])
-    for which, index in endings.items():
-        bracket = spanner.RepeatBracket(measures[index], number={"first": 1, "second": 2, "third": 3}[which])
-        part.insert(0, bracket)
-    return part
+def whole_notes(*names, endings=()):
+    """A part of bars, each a whole note; `endings` are (numbers, first bar, bar after the last)."""
+    notes = [Event(Fraction(16 * bar), Fraction(16), 60 + STEPS[name], 0) for bar, name in enumerate(names)]
+    brackets = [Ending(Fraction(16 * first), Fraction(16 * end), frozenset(numbers)) for numbers, first, end in endings]
+    lines = [Fraction(16 * bar) for bar in range(1, len(names) + 1)]
+    return Part("", notes, lines, brackets, frozenset({"4/4"}))
 
 
 @pytest.mark.parametrize(
     ("endings", "expected"),
     [
-        ({"first": 1, "second": 2}, "C4 E4 F4"),
-        ({"first": 1}, "C4 D4 E4 F4"),
-        ({"second": 1}, "C4 D4 E4 F4"),
-        ({"first": 1, "third": 2}, "C4 D4 E4 F4"),
-        ({"first": 1, "second": 3}, "C4 D4 E4 F4"),
+        ([({1}, 1, 2), ({2}, 2, 3)], "CEF"),
+        ([({1}, 1, 3), ({2}, 3, 4)], "CF"),
+        ([({1}, 1, 2), ({2}, 2, 3), ({3}, 3, 4)], "CF"),
+        ([({1, 2}, 1, 2), ({3}, 2, 3)], "CEF"),
+        ([({1, 3}, 1, 2), ({2, 4}, 2, 3)], "CEF"),
+        ([({1}, 1, 2), ({3}, 2, 3)], "CEF"),
+        ([({1}, 1, 2)], "CDEF"),
+        ([({2}, 1, 2)], "CDEF"),
+        ([({1}, 1, 2), ({2}, 3, 4)], "CDEF"),
+        ([({1}, 1, 2), ({1}, 2, 3)], "CDEF"),
+        ([({2}, 1, 2), ({1}, 2, 3)], "CDEF"),
+        ([({1}, 1, 2), (set(), 2, 3)], "CDEF"),
+        ([({1}, 0, 1), ({2}, 1, 2), ({1}, 2, 3), ({2}, 3, 4)], "DF"),
     ],
-    ids=["both", "a first alone", "a second alone", "a first and a third", "not in a row"],
+    ids=[
+        "both",
+        "of two bars",
+        "three",
+        "a list",
+        "two lists",
+        "a number is missing",
+        "a first alone",
+        "a second alone",
+        "not in a row",
+        "the same number twice",
+        "the wrong way round",
+        "without a number",
+        "two pairs",
+    ],
 )
-def test_a_first_ending_is_left_out_only_where_a_second_follows_at_once(endings, expected):
-    (segment,) = tune_segments(whole_notes("C4", "D4", "E4", "F4", **endings))
-    assert segment.tolist() == [token for name in expected.split() for token in (*table(name), *[1] * 15)]
+def test_an_ending_is_left_out_only_where_a_later_one_follows_at_once(endings, expected):
+    notes, bar_lines = once_through(whole_notes(*"CDEF", endings=endings))
+    names = {60 + step: name for name, step in STEPS.items()}
+    assert "".join(names[note.pitch] for note in notes) == expected
+    assert [note.start for note in notes] == [16 * bar for bar in range(len(expected))]
+    assert bar_lines == [16 * bar for bar in range(1, len(expected) + 1)]
 
 
-def test_of_several_parts_the_first_is_read_and_of_its_voices_the_upper():
-    from music21 import note, stream
+def test_notes_that_are_tied_and_equal_and_touch_are_one():
+    def joined(*notes):
+        return [(start, duration) for start, duration, *_ in merged_ties([Event(*note) for note in notes])]
 
-    upper = stream.Part([stream.Measure()])
-    for names in (("E4", "G3"), ("C4", "D4")):
-        upper[stream.Measure].first().insert(0, stream.Voice([note.Note(name, quarterLength=4) for name in names]))
-    (segment,) = tune_segments(stream.Score([upper, whole_notes("B5", "B5")]))
-    assert segment.tolist() == table("E4" + " ." * 15 + " D4" + " ." * 15)
+    assert joined((0, 4, 60, 0, True), (4, 4, 60, 0, True), (8, 2, 60, 0)) == [(0, 10)]
+    assert joined((0, 4, 60, 0, False), (4, 4, 60, 0, True)) == [(0, 4), (4, 4)]
+    assert joined((0, 4, 60, 0, True), (4, 4, 62, 0, False)) == [(0, 4), (4, 4)]
+    assert joined((0, 4, 60, 0, True), (5, 4, 60, 0, False)) == [(0, 4), (5, 4)]
+    assert joined((0, 4, 60, 0, True), (4, 4, 60, 0, False), (8, 4, 60, 0)) == [(0, 8), (8, 4)]
 
 
-def test_a_tie_over_a_gap_ties_nothing_and_chord_symbols_are_no_notes():
-    from music21 import harmony, note, stream, tie
-
-    part = whole_notes("C4", "C4", "C4")
-    first, second, third = part.recurse().notes
-    first.tie, third.tie = tie.Tie("start"), tie.Tie("stop")
-    part.replace(second, note.Rest(quarterLength=4), recurse=True)
-    symbol = harmony.ChordSymbol("Am7")
-    symbol.duration.quarterLength = 4
-    part[stream.Measure][1].insert(0, symbol)
-    (segment,) = tune_segments(part)
-    assert segment.tolist() == table("C4" + " ." * 15 + " z" + " ." * 15 + " C4" + " ." * 15)
+def test_of_voices_the_one_that_is_higher_on_average_is_the_upper():
+    low, high = [Event(0, 12, 60, 0), Event(12, 4, 90, 0)], [Event(0, 16, 70, 0)]
+    assert upper_voice([low, high]) is high
+    assert upper_voice([[Event(0, 16, 67, 0)], low]) is low  # 67.5
+    assert upper_voice([[Event(0, 16, None, 0)], low]) is low
+    assert upper_voice([high, list(high)]) is high
+    assert upper_voice([]) == []
 
 
 def test_what_stands_before_the_first_tune_of_a_book_holds_for_all(tmp_path):
@@ -179,7 +200,7 @@ def test_a_section_in_another_key_moves_by_the_interval_nearest_to_that_of_the_f
 )
 def test_the_key_signature_goes_to_no_sharps_and_modes_ride_along(key, music, expected):
     """Octaves: the whole range moves as near as it can to the middle of 48..83, which is 65.5."""
-    assert segments(music, key) == [table(expected)]
+    assert segments(music, key=key) == [table(expected)]
 
 
 @pytest.mark.parametrize(
@@ -262,22 +283,6 @@ def test_a_file_of_tunes(tmp_path):
     assert nothing.dropped
 
 
-def test_other_files_that_music21_reads(tmp_path):
-    path = tmp_path / "tune.musicxml"
-    converter.parse("X:1\nT:Tune\nM:4/4\nL:1/16\nK:D\nD16|E16|\n", format="abc").write("musicxml", path)
-    (tune,) = read_tunes(path)
-    assert (tune.title, tune.source) == ("Tune", "tune.musicxml#1")
-    assert [segment.tolist() for segment in tune.segments] == [table("C4" + " ." * 15 + " D4" + " ." * 15)]
-
-
-def test_a_file_that_music21_cannot_read_is_no_crash(tmp_path, capfd):
-    path = tmp_path / "bad.musicxml"
-    path.write_text("no music")
-    (tune,) = read_tunes(path)
-    assert re.match(r"not readable \(\w+\)", tune.dropped)
-    assert capfd.readouterr().err == ""
-
-
 @pytest.mark.parametrize(
     ("music", "meter", "expected"),
     [
@@ -285,19 +290,20 @@ def test_a_file_that_music21_cannot_read_is_no_crash(tmp_path, capfd):
         pytest.param("E2|C8 D8|E16|", "C", [Bars("4/4", 2)], id="pickup"),
         pytest.param("E2|C6 D6|E12|", "6/8", [Bars("6/8", 2)], id="pickup of 6/8"),
         pytest.param("E2|C8 D8|(3C4D4E4 F8|G16|", "4/4", [Bars("4/4", 2), Bars("4/4", 8)], id="cut in the bar"),
-        pytest.param("C8 D8", "4/4", [Bars("", 0)], id="no bar line"),
+        pytest.param("C8 D8", "4/4", [Bars("4/4", 0)], id="no bar line but the end"),
     ],
 )
 def test_a_segment_knows_its_meter_and_its_first_bar_line(music, meter, expected):
-    (abc,) = split_abc(f"X:1\nT:Test\nM:{meter}\nL:1/16\nK:C\n{music}\n")
-    assert [bars for _, bars in barred_segments(converter.parse(abc, format="abc"), 8)] == expected
+    assert [bars for _, bars in barred(music, meter=meter, min_steps=8)] == expected
 
 
-def test_of_a_tune_in_several_meters_the_bars_are_unknown():
-    from music21 import meter, stream
+def test_of_a_tune_in_several_meters_or_none_the_bars_are_unknown():
+    for meters in ({"4/4", "2/2"}, {""}, {"", "4/4"}, set()):
+        ((_, bars),) = barred_segments(*once_through(whole_notes(*"CDE")), frozenset(meters))
+        assert bars == Bars("", 0)
 
-    tune = whole_notes("C4", "D4", "E4")
-    tune[stream.Measure].first().insert(0, meter.TimeSignature("4/4"))
-    assert [bars for _, bars in barred_segments(tune)] == [Bars("4/4", 0)]
-    tune[stream.Measure].last().insert(0, meter.TimeSignature("2/2"))
-    assert [bars for _, bars in barred_segments(tune)] == [Bars("", 0)]
+
+def test_the_first_bar_line_is_where_most_of_a_segments_bar_lines_say():
+    music = "E2|:C16|D16|E14:|F16|G16|"
+    assert [bars for _, bars in barred(music)] == [Bars("4/4", 2)]
+    assert [bars for _, bars in barred("C3 D5|E8|F7/|(3CDE|C16|", min_steps=8)][1:] == [Bars("4/4", 0)]

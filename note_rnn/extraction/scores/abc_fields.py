@@ -1,0 +1,130 @@
+"""Values of the ABC fields that decide which notes sound: `K:`, `M:` and `L:`.
+
+ABC 2.1, section 3.1 (https://abcnotation.com/wiki/abc:standard:v2.1).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import NamedTuple
+
+from note_rnn.extraction.scores.parts import meter_name
+from note_rnn.extraction.tunes import TuneError, bar_length
+from note_rnn.formats.notation import FIFTHS
+
+_SHARPS_OF_MODES = {"maj": 0, "ion": 0, "lyd": 1, "mix": -1, "dor": -2, "min": -3, "aeo": -3, "phr": -4, "loc": -5}
+_MAX_CHARACTERS = 200
+ALTERATIONS = {"^": 1, "^^": 2, "=": 0, "_": -1, "__": -2}
+"""Semitones of the accidentals."""
+_TONIC = re.compile(r"([A-G])([#b]?)(?![A-Za-z]*=)\s*")
+_SETTING = re.compile(
+    r"""[A-Za-z]+=(?:"[^"]*"|\S+)|(?:treble|alto|tenor|bass|soprano|mezzosoprano|baritone|perc|none|auto)[1-5]?(?:[-+^_](?:8|15))?(?=\s|$)"""
+)
+"""A clef and other settings, which change no note that is written."""
+_ACCIDENTAL = re.compile(r"(\^\^|\^|__|_|=)([A-Ga-g])")
+
+
+class Key(NamedTuple):
+    """A key signature: its `sharps` (negative: flats), and the semitones by which each letter is altered."""
+
+    sharps: int
+    alterations: Mapping[str, int]
+
+
+NO_KEY = Key(0, {})
+"""No sharps or flats, as without a key."""
+
+
+def parse_key(text: str) -> Key | None:
+    """Return the key of a field `K:`, None if it names only a clef; raises TuneError for what is no key.
+
+    With `exp` the accidentals that follow are the whole signature, otherwise they are added to that of the mode.
+    """
+    rest = text.strip()
+    if len(rest) > _MAX_CHARACTERS:
+        raise TuneError("key not understood")
+    if rest.startswith(("HP", "Hp")):
+        return Key(2, _signature(2))
+    if re.match(r"none\b", rest) or not rest:
+        return NO_KEY
+    tonic = _TONIC.match(rest)
+    sharps, explicit = 0, False
+    if tonic:
+        sharps = FIFTHS.index(tonic[1]) - 1 + {"": 0, "#": 7, "b": -7}[tonic[2]]
+        rest = rest[tonic.end() :]
+    extra: dict[str, int] = {}
+    while rest:
+        word = re.match(r"[A-Za-z]+(?![\w=+-])", rest)
+        if found := _SETTING.match(rest):
+            pass
+        elif tonic and (found := _ACCIDENTAL.match(rest)):
+            extra[found[2].upper()] = ALTERATIONS[found[1]]
+        elif tonic and word and word[0] == "exp":
+            found, explicit = word, True
+        elif tonic and word and (word[0] in "mM" or word[0][:3].lower() in _SHARPS_OF_MODES):
+            found = word
+            sharps += _SHARPS_OF_MODES["min" if word[0] in "mM" else word[0][:3].lower()]
+        else:
+            raise TuneError("key not understood")
+        rest = rest[found.end() :].lstrip()
+    if tonic is None:
+        return None
+    if explicit:
+        return Key(_sharps_of(extra.items()), extra)
+    return Key(sharps, _signature(sharps) | extra)
+
+
+def _signature(sharps: int) -> dict[str, int]:
+    return {letter: -((place - sharps) // 7) for place, letter in enumerate(FIFTHS)}
+
+
+def _sharps_of(accidentals: Iterable[tuple[str, int]]) -> int:
+    """Return the sharps of the largest key signature within `accidentals`: of B flat, E flat and F sharp two flats."""
+    flats, sharps = ({letter for letter, semitones in accidentals if semitones == sign} for sign in (-1, 1))
+    number_of_flats = next((n for n, letter in enumerate(reversed(FIFTHS)) if letter not in flats), 7)
+    number_of_sharps = next((n for n, letter in enumerate(FIFTHS) if letter not in sharps), 7)
+    return number_of_sharps if number_of_sharps > number_of_flats else -number_of_flats
+
+
+class Meter(NamedTuple):
+    """A meter by its `name`, such as "6/8", "" if it is free or not understood; `understood` tells which."""
+
+    name: str
+    understood: bool = True
+
+    @property
+    def bar(self) -> Fraction:
+        """The sixteenths in a bar; raises TuneError without a meter."""
+        if not self.name:
+            raise TuneError("a rest of whole bars without a meter")
+        return bar_length(self.name)
+
+    @property
+    def is_compound(self) -> bool:
+        """Whether beats are of three: 6/8, 9/8, 12/8."""
+        return self.name in ("6/8", "9/8", "12/8")
+
+    @property
+    def unit(self) -> Fraction:
+        """The sixteenths of a note without a length where no `L:` says so: 1/16 in meters below 3/4, else 1/8."""
+        if not self.understood:
+            raise TuneError("meter not understood, and no unit note length")
+        return Fraction(1 if self.name and bar_length(self.name) < 12 else 2)
+
+
+def parse_meter(text: str) -> Meter:
+    """Return the meter of a field `M:`."""
+    text = text.strip()
+    if text in ("", "none", "C", "C|"):
+        return Meter({"C": "4/4", "C|": "2/2"}.get(text, ""))
+    beats, _, unit = text.partition("/")
+    name = meter_name(beats, unit)
+    return Meter(name, bool(name))
+
+
+def parse_unit(text: str) -> Fraction:
+    """Return the sixteenths of the unit note length in a field `L:`; raises TuneError for anything else."""
+    unit = re.fullmatch(r"\s*(\d{1,3})\s*(?:/\s*(\d{1,4})\s*)?", text)
+    if unit is None or not int(unit[1]) or not int(unit[2] or 1):
+        raise TuneError("unit note length not understood")
+    return Fraction(16 * int(unit[1]), int(unit[2] or 1))

@@ -1,0 +1,99 @@
+"""The first part of a Humdrum kern score (https://www.humdrum.org/rep/kern/), parsed by music21, as a part."""
+
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import redirect_stderr
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from note_rnn.extraction.scores.parts import Part, PartBuilder, meter_name
+from note_rnn.extraction.tunes import Event, TuneError
+from note_rnn.vocabulary import STEPS_PER_QUARTER
+
+if TYPE_CHECKING:
+    from music21.stream import Measure, Stream
+
+
+def kern_part(content: bytes) -> Part:
+    """Return the melody part of a kern document; raises TuneError with the reason, such as that music21 is missing.
+
+    The text is parsed as it is: music21 neither looks for a file nor uses its cache.
+    """
+    try:
+        from music21 import converter, stream
+    except ImportError as error:
+        raise TuneError('kern is read by music21: pip install "melody-rl[corpus]"') from error
+    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        try:
+            score = converter.parseData(content.decode("utf-8", errors="replace"), format="humdrum")
+        except Exception as error:  # music21 fails in many ways
+            raise TuneError(f"not readable ({type(error).__name__})") from error
+    title = (score.metadata and score.metadata.bestTitle) or ""
+    return _Reader().read(next(iter(score[stream.Part]), score), title)
+
+
+class _Reader:
+    """The state of reading: key, meter, and the order in which sections are played."""
+
+    def __init__(self) -> None:
+        self.builder = PartBuilder()
+        self.sharps, self.meter = 0, ""
+        self.order: list[str] = []
+
+    def read(self, part: "Stream[Any]", title: str) -> Part:
+        """Return the part that music21 parsed as `part`."""
+        from music21 import stream
+
+        for measure in part[stream.Measure]:
+            start = _sixteenths(measure.offset)
+            voices = self._voices(measure, start)
+            self.builder.end_bar(voices, start + _sixteenths(measure.duration.quarterLength))
+        return self.builder.part(title)
+
+    def _voices(self, measure: "Measure", start: Fraction) -> list[list[Event]]:
+        """Return the voices of a measure, each with the notes of the measure outside of voices."""
+        from music21 import key, meter, note, stream
+        from music21.humdrum.spineParser import MiscTandem
+
+        common: list[Event] = []
+        voices: list[list[Event]] = []
+        for element in measure:
+            place = start + _sixteenths(element.offset)
+            if isinstance(element, key.KeySignature):
+                self.sharps = element.sharps
+            elif isinstance(element, meter.TimeSignature):
+                self.meter = meter_name(str(element.numerator), str(element.denominator))
+            elif isinstance(element, MiscTandem):
+                self._label(place, element.tandem)
+            elif isinstance(element, stream.Voice):
+                voices.append([event for inner in element.notes for event in self._event(inner, place)])
+            elif isinstance(element, note.NotRest):
+                common += self._event(element, start)
+        return [common + voice for voice in voices or [[]]]
+
+    def _event(self, element: Any, start: Fraction) -> Iterator[Event]:
+        """Yield the top note of a note or chord that is not a grace note."""
+        duration = _sixteenths(element.quarterLength)
+        if duration > 0 and element.pitches:
+            self.builder.meters.add(self.meter)
+            top = max(element.notes if element.isChord else [element], key=lambda each: each.pitch.ps)
+            is_tied = top.tie is not None and top.tie.type in ("start", "continue")
+            yield Event(start + _sixteenths(element.offset), duration, top.pitch.midi, self.sharps, is_tied)
+
+    def _label(self, place: Fraction, tandem: str) -> None:
+        """Begin a section; A1, A2 ... are endings in an expansion in which each follows A."""
+        if expansion := re.fullmatch(r"\*>\[(.*)\]", tandem):
+            self.order = expansion[1].split(",")
+        elif label := re.fullmatch(r"\*>(\w*?)(\d{0,2})", tandem):
+            self.builder.end_ending(place)
+            if (label[1], label[1] + label[2]) in pairwise(self.order):
+                self.builder.begin_ending(place, label[2])
+
+
+def _sixteenths(quarters: float | Fraction) -> Fraction:
+    """Return music21's `quarters` (fractions, or floats where these are exact) in sixteenths."""
+    return Fraction(quarters).limit_denominator(1 << 10) * STEPS_PER_QUARTER

@@ -1,0 +1,168 @@
+"""The first staff of the first part of a MusicXML score, as a part.
+
+MusicXML 4.0 (https://www.w3.org/2021/06/musicxml40/), partwise or timewise. Of voices on the staff each bar gives its
+upper one. Grace and cue notes are left out.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from xml.etree.ElementTree import Element, TreeBuilder
+from xml.parsers import expat
+
+from note_rnn.extraction.scores.parts import Part, PartBuilder, meter_name
+from note_rnn.extraction.tunes import Event, TuneError
+from note_rnn.notes import LETTERS
+from note_rnn.vocabulary import STEPS_PER_QUARTER
+
+_MAX_DEPTH = 100
+_STAFF = "1"
+
+
+def parse_xml(content: bytes) -> Element:
+    """Return the root of an XML document; raises TuneError if it is damaged or defines entities.
+
+    Nothing outside of the document is read, and no entity can make it larger.
+    """
+    builder, parser = TreeBuilder(), expat.ParserCreate()
+    depth = 0
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > _MAX_DEPTH:
+            raise TuneError("XML nested too deeply")
+        builder.start(tag.rpartition(":")[2], attributes)
+
+    def end(tag: str) -> None:
+        nonlocal depth
+        depth -= 1
+        builder.end(tag.rpartition(":")[2])
+
+    def refuse(*_: object) -> None:
+        raise TuneError("XML that defines entities")
+
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, builder.data
+    parser.EntityDeclHandler = refuse
+    try:
+        parser.Parse(content, True)
+    except (expat.ExpatError, LookupError) as error:  # LookupError for an unknown encoding
+        raise TuneError("damaged XML") from error
+    return builder.close()
+
+
+def musicxml_part(content: bytes) -> Part:
+    """Return the melody part of a MusicXML document; raises TuneError with the reason if it cannot be read."""
+    root = parse_xml(content)
+    if root.tag not in ("score-partwise", "score-timewise"):
+        raise TuneError("not a MusicXML score")
+    try:
+        return _Reader().read(_measures(root), _title(root))
+    except (KeyError, IndexError, ZeroDivisionError) as error:  # a step that is no letter, a meter without beats ...
+        raise TuneError("damaged MusicXML") from error
+
+
+def _measures(root: Element) -> Iterator[Element]:
+    """Yield the measures of the first part."""
+    if root.tag == "score-partwise":
+        part = root.find("part")
+        yield from [] if part is None else part.findall("measure")
+    else:
+        yield from (part for measure in root.findall("measure") for part in measure.findall("part")[:1])
+
+
+def _title(root: Element) -> str:
+    return (root.findtext("work/work-title") or root.findtext("movement-title") or "").strip()
+
+
+class _Reader:
+    """The state of reading: time, key, meter and divisions, and what the measure contains so far."""
+
+    def __init__(self) -> None:
+        self.builder = PartBuilder()
+        self.meter, self.sharps, self.divisions = "", 0, Fraction(1)
+        self.now = self.end = Fraction(0)
+        self.voices: dict[str, list[Event]] = {}
+        self.brackets: list[Element] = []
+
+    def read(self, measures: Iterator[Element], title: str) -> Part:
+        """Return the part that consists of `measures`."""
+        handlers: dict[str, Callable[[Element], None]] = {
+            "attributes": self._attributes,
+            "note": self._note,
+            "backup": lambda element: self._move(-self._duration(element)),
+            "forward": lambda element: self._move(self._duration(element)),
+            "barline": self.brackets.append,
+        }
+        for measure in measures:
+            for element in measure:
+                if element.tag in handlers:
+                    handlers[element.tag](element)
+            self._end_measure()
+        return self.builder.part(title)
+
+    def _attributes(self, element: Element) -> None:
+        self.divisions = _number(element.findtext("divisions"), self.divisions)
+        if element.find("key") is not None:
+            if element.find("key/fifths") is None:
+                raise TuneError("key signature not understood")
+            self.sharps = int(_number(element.findtext("key/fifths")))
+        if (time := element.find("time")) is not None:
+            beats, units = time.findall("beats"), time.findall("beat-type")
+            self.meter = meter_name(beats[0].text or "", units[0].text or "") if len(beats) == len(units) == 1 else ""
+
+    def _note(self, element: Element) -> None:
+        if element.find("grace") is not None or element.find("cue") is not None:
+            return
+        duration = self._duration(element)
+        is_chord = element.find("chord") is not None
+        pitch = element.find("pitch")
+        if pitch is not None and element.findtext("staff", _STAFF) == _STAFF:
+            is_tied = any(tie.get("type") == "start" for tie in (*element.iter("tie"), *element.iter("tied")))
+            voice = self.voices.setdefault(element.findtext("voice", ""), [])
+            note = Event(self.now, duration, _midi(pitch), self.sharps, is_tied)
+            if not (is_chord and voice):
+                voice.append(note)
+            elif (note.pitch or 0) > (voice[-1].pitch or 0):
+                voice[-1] = voice[-1]._replace(pitch=note.pitch, tied=note.tied)
+            self.builder.meters.add(self.meter)
+        if not is_chord:
+            self._move(duration)
+
+    def _duration(self, element: Element) -> Fraction:
+        return STEPS_PER_QUARTER * _number(element.findtext("duration")) / self.divisions
+
+    def _move(self, steps: Fraction) -> None:
+        self.now += steps
+        self.end = max(self.end, self.now)
+        if self.now < self.builder.bar_start:
+            raise TuneError("damaged MusicXML")
+
+    def _end_measure(self) -> None:
+        start = self.builder.bar_start
+        self.builder.end_bar(list(self.voices.values()), self.end)
+        for barline in self.brackets:
+            place = start if barline.get("location") == "left" else self.end
+            for ending in barline.iter("ending"):
+                self.builder.end_ending(place)
+                if ending.get("type") == "start":
+                    self.builder.begin_ending(place, ending.get("number", ""))
+        self.voices = {}
+        self.brackets.clear()
+        self.now = self.end
+
+
+def _midi(pitch: Element) -> int:
+    alteration = _number(pitch.findtext("alter"), Fraction(0))
+    if alteration.denominator != 1:
+        raise TuneError("notes between the semitones")
+    return 12 * (int(_number(pitch.findtext("octave"))) + 1) + LETTERS[pitch.findtext("step", "")] + int(alteration)
+
+
+def _number(text: str | None, default: Fraction | None = None) -> Fraction:
+    """Return a decimal number; raises TuneError for anything else, or if there is none and no `default`."""
+    if text is None and default is not None:
+        return default
+    if not re.fullmatch(r"\s*[-+]?\d{1,9}(\.\d{1,9})?\s*", text or "", re.ASCII):
+        raise TuneError("damaged MusicXML")
+    return Fraction(text or "")
