@@ -40,7 +40,7 @@ def read_file(path: str, name: str, extraction: Extraction, seconds: float = SEC
     """
     try:
         with time_limit(seconds):
-            return _read(path, name, extraction)
+            return _read(path, name, extraction, seconds)
     except TuneError as error:
         reason = str(error)
     except OutOfTime:
@@ -85,7 +85,7 @@ def limit_process() -> None:
         pass
 
 
-def _read(path: str, name: str, extraction: Extraction) -> FileResult:
+def _read(path: str, name: str, extraction: Extraction, seconds: float) -> FileResult:
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
         raise TuneError("not a regular file")
@@ -97,7 +97,8 @@ def _read(path: str, name: str, extraction: Extraction) -> FileResult:
         melodies, reasons = read_melodies(Path(path).read_bytes(), extraction)
         bars = [UNKNOWN_BARS] * len(melodies)
         return FileResult([Tune("", f"{name}#1", melodies, "", bars)] if melodies else [], dict(+reasons))
-    tunes = [tune._replace(source=name + tune.source.removeprefix(Path(path).name)) for tune in read_tunes(Path(path))]
+    read = read_tunes(Path(path), seconds=seconds)
+    tunes = [tune._replace(source=name + tune.source.removeprefix(Path(path).name)) for tune in read]
     reasons = Counter(tune.dropped for tune in tunes if not tune.segments)
     reasons["cut where notes leave the grid or the key changes"] += sum(len(tune.segments) > 1 for tune in tunes)
     if not tunes:

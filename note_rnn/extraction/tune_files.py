@@ -1,5 +1,7 @@
 """Tune files, in ABC, MusicXML or kern: titles and melodies, or why a tune has none."""
 
+import math
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -25,12 +27,14 @@ class Tune(NamedTuple):
     bars: list[Bars]
 
 
-def read_tunes(path: Path, min_steps: int = MIN_SEGMENT_STEPS) -> list[Tune]:
+def read_tunes(path: Path, min_steps: int = MIN_SEGMENT_STEPS, seconds: float = math.inf) -> list[Tune]:
     """Return all tunes of a file, with segments of at least `min_steps`; one that cannot be used has a reason instead.
 
-    The suffix names the format: .abc, .mxl, .krn, and MusicXML otherwise. Raises TuneError for a file that is too large
-    or no text, OSError if it cannot be read.
+    The suffix names the format: .abc, .mxl, .krn, and MusicXML otherwise. Once reading takes more than `seconds`, the
+    remaining tunes are dropped, in any thread; the time of a single tune is bounded by its length. Raises TuneError for
+    a file that is too large or no text, OSError if it cannot be read.
     """
+    deadline = time.monotonic() + seconds
     suffix = path.suffix.lower()
     with path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
@@ -40,13 +44,20 @@ def read_tunes(path: Path, min_steps: int = MIN_SEGMENT_STEPS) -> list[Tune]:
         tunes = [(abc.title, partial(abc_part, abc)) for abc in abc_tunes(abc_text(content))]
     else:
         tunes = [("", partial(_READERS.get(suffix, musicxml_part), content))]
-    return [_tune(title, f"{path.name}#{number}", read, min_steps) for number, (title, read) in enumerate(tunes, 1)]
+    result = []
+    for number, (title, read) in enumerate(tunes, 1):
+        source = f"{path.name}#{number}"
+        late = time.monotonic() > deadline
+        tune = Tune(title, source, [], _LATE.format(seconds), []) if late else _tune(title, source, read, min_steps)
+        result.append(tune)
+    return result
 
 
 def _compressed_part(content: bytes) -> Part:
     return musicxml_part(unpacked(content))
 
 
+_LATE = "the file takes more than {:g} seconds to read"
 _READERS = {".mxl": _compressed_part, ".krn": kern_part}
 
 

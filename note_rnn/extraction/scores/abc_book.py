@@ -46,7 +46,7 @@ def abc_text(content: bytes) -> str:
     """
     for mark, encoding in _ENCODINGS:
         if content.startswith(mark):
-            return content.decode(encoding, errors="replace")
+            return content.decode(encoding, errors="replace").lstrip("\ufeff")
     if b"\0" in content:
         raise TuneError("not a text file")
     try:

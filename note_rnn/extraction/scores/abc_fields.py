@@ -4,11 +4,11 @@ ABC 2.1, section 3.1 (https://abcnotation.com/wiki/abc:standard:v2.1).
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
-from note_rnn.extraction.scores.parts import meter_name
+from note_rnn.extraction.scores.parts import meter_name, sharps_within
 from note_rnn.extraction.tunes import TuneError, bar_length
 from note_rnn.formats.notation import FIFTHS
 
@@ -70,20 +70,12 @@ def parse_key(text: str) -> Key | None:
     if tonic is None:
         return None
     if explicit:
-        return Key(_sharps_of(extra.items()), extra)
+        return Key(sharps_within(extra), extra)
     return Key(sharps, _signature(sharps) | extra)
 
 
 def _signature(sharps: int) -> dict[str, int]:
     return {letter: -((place - sharps) // 7) for place, letter in enumerate(FIFTHS)}
-
-
-def _sharps_of(accidentals: Iterable[tuple[str, int]]) -> int:
-    """Return the sharps of the largest key signature within `accidentals`: of B flat, E flat and F sharp two flats."""
-    flats, sharps = ({letter for letter, semitones in accidentals if semitones == sign} for sign in (-1, 1))
-    number_of_flats = next((n for n, letter in enumerate(reversed(FIFTHS)) if letter not in flats), 7)
-    number_of_sharps = next((n for n, letter in enumerate(FIFTHS) if letter not in sharps), 7)
-    return number_of_sharps if number_of_sharps > number_of_flats else -number_of_flats
 
 
 class Meter(NamedTuple):

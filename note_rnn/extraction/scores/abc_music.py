@@ -55,6 +55,8 @@ class _Reader:
         self.tied_from_first: dict[Name, int] | None = None
         """The notes tied over the bar line in the first of overlaid voices."""
         self.chord: list[_Sound] | None = None
+        self.previous = ""
+        """The kind of the sign before."""
 
     def read(self, music: str, title: str) -> Part:
         """Return the part that `music` is, under the fields obeyed so far."""
@@ -66,6 +68,7 @@ class _Reader:
                 raise TuneError("chord without an end")
             if handler := getattr(self, f"_{sign.kind}", None):
                 handler(sign)
+            self.previous = sign.kind
         if self.chord is not None:
             raise TuneError("chord without an end")
         self._end_bar()
@@ -128,7 +131,9 @@ class _Reader:
         self.accidentals.tied = {name: names[name] for sound in chord if sound.tied for name in sound.names}
 
     def _tie(self, sign: Sign) -> None:
-        """Tie the last note; one before the bar line too, for a tie may stand before its second note."""
+        """Tie the last note, one before the bar line too; a tie from a grace note ties nothing."""
+        if self.previous == "grace":
+            return
         if self.chord:
             self.chord[-1] = self.chord[-1]._replace(tied=True)
         elif voice := self.voices[-1] or self.builder.notes:

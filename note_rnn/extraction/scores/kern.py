@@ -37,12 +37,11 @@ def kern_part(content: bytes) -> Part:
 
 
 class _Reader:
-    """The state of reading: key, meter, and the order in which sections are played."""
+    """The state of reading: key and meter."""
 
     def __init__(self) -> None:
         self.builder = PartBuilder()
         self.sharps, self.meter = 0, ""
-        self.order: list[str] = []
 
     def read(self, part: "Stream[Any]", title: str) -> Part:
         """Return the part that music21 parsed as `part`."""
@@ -52,12 +51,25 @@ class _Reader:
             start = _sixteenths(measure.offset)
             voices = self._voices(measure, start)
             self.builder.end_bar(voices, start + _sixteenths(measure.duration.quarterLength))
+        self._read_endings(part)
         return self.builder.part(title)
+
+    def _read_endings(self, part: "Stream[Any]") -> None:
+        """Read the labels of sections; A1, A2 ... are endings in an expansion such as [A,A1,A,A2]."""
+        from music21.humdrum.spineParser import MiscTandem
+
+        labels = [(_sixteenths(each.getOffsetInHierarchy(part)), each.tandem) for each in part[MiscTandem]]
+        expansions = [found[1].split(",") for _, text in labels if (found := re.fullmatch(r"\*>\[(.*)\]", text))]
+        pairs = {pair for names in expansions for pair in pairwise(names)}
+        for place, text in labels:
+            if label := re.fullmatch(r"\*>(\w*?)(\d{0,2})", text):
+                self.builder.end_ending(place)
+                if (label[1], label[1] + label[2]) in pairs:
+                    self.builder.begin_ending(place, label[2])
 
     def _voices(self, measure: "Measure", start: Fraction) -> list[list[Event]]:
         """Return the voices of a measure, each with the notes of the measure outside of voices."""
         from music21 import key, meter, note, stream
-        from music21.humdrum.spineParser import MiscTandem
 
         common: list[Event] = []
         voices: list[list[Event]] = []
@@ -67,8 +79,6 @@ class _Reader:
                 self.sharps = element.sharps
             elif isinstance(element, meter.TimeSignature):
                 self.meter = meter_name(str(element.numerator), str(element.denominator))
-            elif isinstance(element, MiscTandem):
-                self._label(place, element.tandem)
             elif isinstance(element, stream.Voice):
                 voices.append([event for inner in element.notes for event in self._event(inner, place)])
             elif isinstance(element, note.NotRest):
@@ -83,15 +93,6 @@ class _Reader:
             top = max(element.notes if element.isChord else [element], key=lambda each: each.pitch.ps)
             is_tied = top.tie is not None and top.tie.type in ("start", "continue")
             yield Event(start + _sixteenths(element.offset), duration, top.pitch.midi, self.sharps, is_tied)
-
-    def _label(self, place: Fraction, tandem: str) -> None:
-        """Begin a section; A1, A2 ... are endings in an expansion in which each follows A."""
-        if expansion := re.fullmatch(r"\*>\[(.*)\]", tandem):
-            self.order = expansion[1].split(",")
-        elif label := re.fullmatch(r"\*>(\w*?)(\d{0,2})", tandem):
-            self.builder.end_ending(place)
-            if (label[1], label[1] + label[2]) in pairwise(self.order):
-                self.builder.begin_ending(place, label[2])
 
 
 def _sixteenths(quarters: float | Fraction) -> Fraction:

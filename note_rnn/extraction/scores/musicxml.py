@@ -10,7 +10,7 @@ from fractions import Fraction
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from note_rnn.extraction.scores.parts import Part, PartBuilder, meter_name
+from note_rnn.extraction.scores.parts import Part, PartBuilder, meter_name, sharps_within
 from note_rnn.extraction.tunes import Event, TuneError
 from note_rnn.notes import LETTERS
 from note_rnn.vocabulary import STEPS_PER_QUARTER
@@ -103,10 +103,8 @@ class _Reader:
 
     def _attributes(self, element: Element) -> None:
         self.divisions = _number(element.findtext("divisions"), self.divisions)
-        if element.find("key") is not None:
-            if element.find("key/fifths") is None:
-                raise TuneError("key signature not understood")
-            self.sharps = int(_number(element.findtext("key/fifths")))
+        if (key := element.find("key")) is not None:
+            self.sharps = _sharps(key)
         if (time := element.find("time")) is not None:
             beats, units = time.findall("beats"), time.findall("beat-type")
             self.meter = meter_name(beats[0].text or "", units[0].text or "") if len(beats) == len(units) == 1 else ""
@@ -144,12 +142,22 @@ class _Reader:
         for barline in self.brackets:
             place = start if barline.get("location") == "left" else self.end
             for ending in barline.iter("ending"):
-                self.builder.end_ending(place)
                 if ending.get("type") == "start":
                     self.builder.begin_ending(place, ending.get("number", ""))
+                else:
+                    self.builder.end_ending(place)
         self.voices = {}
         self.brackets.clear()
         self.now = self.end
+
+
+def _sharps(key: Element) -> int:
+    """Return the sharps of a key, or of the largest key signature within one of other accidentals."""
+    if key.find("fifths") is not None:
+        return int(_number(key.findtext("fifths")))
+    steps = [step.text or "" for step in key.findall("key-step")]
+    alterations = [int(_number(alter.text)) for alter in key.findall("key-alter")]
+    return sharps_within(dict(zip(steps, alterations, strict=False)))
 
 
 def _midi(pitch: Element) -> int:

@@ -2,16 +2,17 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from note_rnn.extraction.tunes import Event, TuneError
+from note_rnn.formats.notation import FIFTHS
 
 MAX_STEPS = 1 << 20
 """Sixteenths of a part at most."""
-MAX_CHARACTERS = 1 << 18
+MAX_CHARACTERS = 1 << 16
 """Characters of a tune in ABC at most."""
 MAX_BYTES = 1 << 24
 """Bytes of a file at most, and of what is unpacked from it."""
@@ -135,3 +136,11 @@ def merged_ties(notes: Sequence[Event]) -> list[Event]:
         else:
             merged.append(note)
     return merged
+
+
+def sharps_within(alterations: Mapping[str, float]) -> int:
+    """Return the sharps (negative: flats) of the largest key signature within: two flats of Bb, Eb and F#."""
+    order = (*reversed(FIFTHS), None)
+    flats = next(number for number, letter in enumerate(order) if alterations.get(letter or "") != -1)
+    sharps = next(number for number, letter in enumerate((*FIFTHS, None)) if alterations.get(letter or "") != 1)
+    return sharps if sharps > flats else -flats
