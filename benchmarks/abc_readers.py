@@ -26,7 +26,7 @@ import yaml
 from note_rnn.extraction.scores.abc_book import abc_tunes
 from note_rnn.extraction.scores.abc_music import abc_part
 from note_rnn.extraction.scores.musicxml import musicxml_part
-from note_rnn.extraction.scores.parts import Part, PartBuilder, once_through
+from note_rnn.extraction.scores.parts import Ending, Part, PartBuilder, ending_numbers, once_through
 from note_rnn.extraction.tunes import Event
 
 CONSTRUCTS = Path(__file__).parents[1] / "tests" / "note_rnn" / "extraction" / "scores" / "abc_constructs.yaml"
@@ -47,13 +47,28 @@ def abc2xml(text: str) -> Part:
 
 
 def music21(text: str) -> Part:
-    """Return what music21 makes of `text`, written as MusicXML."""
-    from music21 import converter, stream
-    from music21.musicxml.m21ToXml import GeneralObjectExporter
+    """Return the first part of what music21 makes of `text`."""
+    from music21 import chord, converter, harmony, note, spanner, stream
 
     parsed = converter.parse(text, format="abc")
     score = parsed[0] if isinstance(parsed, stream.Opus) else parsed
-    return musicxml_part(GeneralObjectExporter(score).parse())
+    part = next(iter(score[stream.Part]), score)
+    voice = []
+    for element in part.flatten():
+        if isinstance(element, note.Note | chord.Chord) and not isinstance(element, harmony.Harmony):
+            top = max(element.pitches, key=lambda pitch: pitch.ps)
+            is_tied = element.tie is not None and element.tie.type in ("start", "continue")
+            voice.append(Event(_sixteenths(element.offset), _sixteenths(element.quarterLength), top.midi, 0, is_tied))
+    endings = []
+    for bracket in part[spanner.RepeatBracket]:
+        first, last = bracket.getFirst(), bracket.getLast()
+        end = _sixteenths(last.offset + last.quarterLength)
+        endings.append(Ending(_sixteenths(first.offset), end, ending_numbers(str(bracket.number))))
+    return Part("", [event for event in voice if event.duration], [], endings, frozenset())
+
+
+def _sixteenths(quarters: float | Fraction) -> Fraction:
+    return 4 * Fraction(quarters).limit_denominator(1 << 10)
 
 
 def abcnotes(text: str) -> Part:

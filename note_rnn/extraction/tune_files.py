@@ -31,26 +31,36 @@ def read_tunes(path: Path, min_steps: int = MIN_SEGMENT_STEPS, seconds: float = 
     """Return all tunes of a file, with segments of at least `min_steps`; one that cannot be used has a reason instead.
 
     The suffix names the format: .abc, .mxl, .krn, and MusicXML otherwise. Once reading takes more than `seconds`, the
-    remaining tunes are dropped, in any thread; the time of a single tune is bounded by its length. Raises TuneError for
-    a file that is too large or no text, OSError if it cannot be read.
+    remaining tunes are dropped, in any thread; the time of a single tune is bounded by its length. A file that is too
+    large, or no text, is one dropped tune. Raises OSError if the file cannot be read.
     """
     deadline = time.monotonic() + seconds
-    suffix = path.suffix.lower()
-    with path.open("rb") as file:
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise TuneError(f"larger than {MAX_BYTES >> 20} MiB")
-    if suffix == ".abc":
-        tunes = [(abc.title, partial(abc_part, abc)) for abc in abc_tunes(abc_text(content))]
-    else:
-        tunes = [("", partial(_READERS.get(suffix, musicxml_part), content))]
     result = []
-    for number, (title, read) in enumerate(tunes, 1):
+    for number, (title, read) in enumerate(_readings(path), 1):
         source = f"{path.name}#{number}"
         late = time.monotonic() > deadline
         tune = Tune(title, source, [], _LATE.format(seconds), []) if late else _tune(title, source, read, min_steps)
         result.append(tune)
     return result
+
+
+def _readings(path: Path) -> list[tuple[str, Callable[[], Part]]]:
+    """Return the title of each tune in a file, where it is at hand, and what reads the tune."""
+    suffix = path.suffix.lower()
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        return [("", partial(_refuse, f"larger than {MAX_BYTES >> 20} MiB"))]
+    if suffix != ".abc":
+        return [("", partial(_READERS.get(suffix, musicxml_part), content))]
+    try:
+        return [(abc.title, partial(abc_part, abc)) for abc in abc_tunes(abc_text(content))]
+    except TuneError as error:
+        return [("", partial(_refuse, str(error)))]
+
+
+def _refuse(reason: str) -> Part:
+    raise TuneError(reason)
 
 
 def _compressed_part(content: bytes) -> Part:

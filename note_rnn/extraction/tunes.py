@@ -7,6 +7,7 @@ vocabulary. Notes that do not last a whole number of sixteenths (triplets, thirt
 into segments, each a token array [T]. Times and durations are in sixteenths.
 """
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -56,7 +57,8 @@ def barred_segments(
 ) -> list[tuple[Tokens, Bars]]:
     """Return a melody as token arrays of at least `min_steps`, each starting with a note, with their bars.
 
-    :param notes: in order; each lasts at most until the next one begins.
+    :param notes: in order of their starts; one that lasts beyond the next is cut.
+    :param bar_lines: in order.
     :param meters: all meters of the tune, "" for an unknown one.
 
     Raises TuneError, with the reason, if no segment is left.
@@ -83,7 +85,8 @@ def bars_of(run: Sequence[Event], bar_lines: Sequence[Fraction], meters: frozens
         return UNKNOWN_BARS
     (meter,) = meters
     start, end = run[0].start, run[-1].start + run[-1].duration
-    places = Counter((line - start) % bar_length(meter) for line in bar_lines if start < line <= end)
+    within = bar_lines[bisect_right(bar_lines, start) : bisect_right(bar_lines, end)]
+    places = Counter((line - start) % bar_length(meter) for line in within)
     pickup = places.most_common(1)[0][0] if places else Fraction(1, 2)
     return Bars(meter, int(pickup)) if pickup.denominator == 1 else UNKNOWN_BARS
 
