@@ -175,3 +175,23 @@ def test_agents_are_compared_with_human_tunes_and_controls(tunes, small_runs, tm
     assert agent["distinct"] == len(np.unique(melodies, axis=0)) / 40
     assert own["kl"] == pytest.approx(0, abs=1e-4)
     assert agent["kl"] > 1e-3
+
+
+def test_the_constructs_that_a_reader_of_abc_reads_rightly_are_counted(monkeypatch, capsys):
+    import abc_readers
+
+    table = {
+        "notes": [
+            {"id": "a", "music": "C D |", "notes": "C4@0:4 D4@4:4"},
+            {"id": "b", "music": "C |", "notes": "D4@0:4"},
+        ],
+        "dropped": [{"id": "c", "music": "4 |", "dropped": "a number"}, {"id": "d", "music": "C |", "dropped": "none"}],
+    }
+    monkeypatch.setattr(abc_readers.yaml, "safe_load", lambda text: table)
+    monkeypatch.setattr(abc_readers.importlib.util, "find_spec", lambda name: name == "note_rnn" or None)
+    output = output_of(abc_readers, ["--tunes", 0, "--readers", "ours", "pyabc2"], monkeypatch, capsys)
+    assert output.splitlines() == [
+        "reader | notes (2) | dropped (2) | refused",
+        "ours | 1 | 1 | 0",
+        "pyabc2 | not installed",
+    ]
