@@ -13,15 +13,20 @@ from note_rnn.extraction.tunes import TuneError, bar_length
 from note_rnn.formats.notation import FIFTHS
 
 _SHARPS_OF_MODES = {"maj": 0, "ion": 0, "lyd": 1, "mix": -1, "dor": -2, "min": -3, "aeo": -3, "phr": -4, "loc": -5}
-_MAX_CHARACTERS = 200
 ALTERATIONS = {"^": 1, "^^": 2, "=": 0, "_": -1, "__": -2}
 """Semitones of the accidentals."""
-_TONIC = re.compile(r"([A-G])([#b]?)(?![A-Za-z]*=)\s*")
-_SETTING = re.compile(
-    r"""[A-Za-z]+=(?:"[^"]*"|\S+)|(?:treble|alto|tenor|bass|soprano|mezzosoprano|baritone|perc|none|auto)[1-5]?(?:[-+^_](?:8|15))?(?=\s|$)"""
+_TONIC = re.compile(r"([A-G])([#b]?)(?![A-Za-z]*=)")
+_WORD = re.compile(
+    r"""\s*(?:
+    (?P<setting>[A-Za-z]+=(?:"[^"]*"|\S+)
+      |(?:treble|alto|tenor|bass|soprano|mezzosoprano|baritone|perc|none|auto)[1-5]?(?:[-+^_](?:8|15))?(?=\s|$))
+    |(?P<accidental>(?:\^\^|\^|__|_|=)[A-Ga-g])
+    |(?P<explicit>exp)(?![\w=])
+    |(?P<mode>m|M|(?i:maj|ion|lyd|mix|dor|min|aeo|phr|loc)[A-Za-z]*)(?![\w=])
+    )""",
+    re.VERBOSE,
 )
-"""A clef and other settings, which change no note that is written."""
-_ACCIDENTAL = re.compile(r"(\^\^|\^|__|_|=)([A-Ga-g])")
+"""A clef or another setting, which changes no note that is written; an accidental; `exp`; a mode."""
 
 
 class Key(NamedTuple):
@@ -40,38 +45,38 @@ def parse_key(text: str) -> Key | None:
 
     With `exp` the accidentals that follow are the whole signature, otherwise they are added to that of the mode.
     """
-    rest = text.strip()
-    if len(rest) > _MAX_CHARACTERS:
-        raise TuneError("key not understood")
-    if rest.startswith(("HP", "Hp")):
+    text = text.strip()
+    if text.startswith(("HP", "Hp")):
         return Key(2, _signature(2))
-    if re.match(r"none\b", rest) or not rest:
+    if re.match(r"none\b", text) or not text:
         return NO_KEY
-    tonic = _TONIC.match(rest)
-    sharps, explicit = 0, False
-    if tonic:
-        sharps = FIFTHS.index(tonic[1]) - 1 + {"": 0, "#": 7, "b": -7}[tonic[2]]
-        rest = rest[tonic.end() :]
-    extra: dict[str, int] = {}
-    while rest:
-        word = re.match(r"[A-Za-z]+(?![\w=+-])", rest)
-        if found := _SETTING.match(rest):
-            pass
-        elif tonic and (found := _ACCIDENTAL.match(rest)):
-            extra[found[2].upper()] = ALTERATIONS[found[1]]
-        elif tonic and word and word[0] == "exp":
-            found, explicit = word, True
-        elif tonic and word and (word[0] in "mM" or word[0][:3].lower() in _SHARPS_OF_MODES):
-            found = word
-            sharps += _SHARPS_OF_MODES["min" if word[0] in "mM" else word[0][:3].lower()]
-        else:
-            raise TuneError("key not understood")
-        rest = rest[found.end() :].lstrip()
+    tonic = _TONIC.match(text)
+    words = _words(text[tonic.end() :] if tonic else text)
     if tonic is None:
+        if any(kind != "setting" for kind, _ in words):
+            raise TuneError("key not understood")
         return None
-    if explicit:
+    extra = {word[-1].upper(): ALTERATIONS[word[:-1]] for kind, word in words if kind == "accidental"}
+    if any(kind == "explicit" for kind, _ in words):
         return Key(sharps_within(extra), extra)
+    modes = ["min" if word in "mM" else word[:3].lower() for kind, word in words if kind == "mode"]
+    sharps = (
+        FIFTHS.index(tonic[1]) - 1 + {"": 0, "#": 7, "b": -7}[tonic[2]] + sum(map(_SHARPS_OF_MODES.__getitem__, modes))
+    )
     return Key(sharps, _signature(sharps) | extra)
+
+
+def _words(text: str) -> list[tuple[str, str]]:
+    """Return the kind and the text of each word in `text`; raises TuneError for what is none of a key's."""
+    words = []
+    place, text = 0, text.rstrip()
+    while place < len(text):
+        found = _WORD.match(text, place)
+        if found is None or found.lastgroup is None:
+            raise TuneError("key not understood")
+        words.append((found.lastgroup, found[found.lastgroup]))
+        place = found.end()
+    return words
 
 
 def _signature(sharps: int) -> dict[str, int]:

@@ -58,7 +58,7 @@ def musicxml_part(content: bytes) -> Part:
         raise TuneError("not a MusicXML score")
     try:
         return _Reader().read(_measures(root), _title(root))
-    except (KeyError, IndexError, ZeroDivisionError) as error:  # a step that is no letter, a meter without beats ...
+    except (KeyError, ZeroDivisionError) as error:  # a step that is no letter, zero divisions
         raise TuneError("damaged MusicXML") from error
 
 
