@@ -53,6 +53,10 @@ def test_a_book_in_any_encoding(encoding, start, melody):
     assert [melody(abc_part(tune)) for tune in tunes] == EXPECTED["05-abc-bom/book.abc"]
 
 
+def test_of_byte_order_marks_none_is_left():
+    assert abc_text(b"\xef\xbb\xbf\xef\xbb\xbfX:1") == "X:1"
+
+
 def test_what_replaces_a_file_is_read_even_with_an_older_time_stamp(tmp_path):
     folder, path = CASES / "14-musicxml-stale-cache", tmp_path / "tune.musicxml"
     tunes = []

@@ -56,6 +56,7 @@ def test_the_score_of_an_archive(content):
         (archive(**{"META-INF_container": " " * (MAX_BYTES + 1)}), "unpacks to more than 16 MiB"),
         (archive(**{"META-INF_container": '<!DOCTYPE a [<!ENTITY a "a">]><a/>'}), "XML that defines entities"),
     ],
+    ids=["text", "cut", "a file is missing", "two scores", "empty", "a bomb", "a bomb as container", "entities"],
 )
 def test_why_an_archive_is_dropped(content, reason):
     with pytest.raises(TuneError) as error:
