@@ -163,6 +163,14 @@ def test_large_files_are_left_alone(midi, read, monkeypatch):
     assert read(allowed + bytes((1 << 20) - len(allowed) + 1)).reasons == {"larger than 1 MiB": 1}
 
 
+def test_the_tunes_of_a_book_share_the_time_of_their_file(read, monkeypatch):
+    """So that time is bounded outside of the main thread too."""
+    times = []
+    monkeypatch.setattr(reading, "read_tunes", lambda path, seconds: times.append(seconds) or [])
+    assert read(b"X:1", "book.abc", seconds=3.0).reasons == {"no tunes": 1}
+    assert times == [3.0]
+
+
 @pytest.mark.skipif(not hasattr(reading.signal, "setitimer"), reason="no timers here")
 def test_a_file_that_takes_too_long_is_given_up(midi, read, monkeypatch):
     def forever(*_):
