@@ -73,16 +73,15 @@ class Agent:
     def player(self, environment: EnvironmentSpec | None = None, strength: float = 1.0) -> Player:
         """Return its player, transposed to the key of `environment`; for `strength` see `agent_player`.
 
-        Raises InputError for longer pieces than an agent that observes the position was trained for.
+        Raises InputError for an environment with other observations than the agent was trained on.
         """
-        setting = (environment or self.environment).setting
-        space = self.policy.observation_space
-        if isinstance(space, spaces.MultiDiscrete) and setting.steps >= space.nvec[POSITION]:
+        environment = environment or self.environment
+        if environment.observation_space != self.policy.observation_space:
             raise InputError(
-                f"The agent was trained for pieces of at most {space.nvec[POSITION] - 1} steps and cannot compose "
-                f"{setting.steps}: give a shorter length, or train an agent for longer pieces."
+                f"The agent observes {self.policy.observation_space}, and this environment has "
+                f"{environment.observation_space}: leave out observation and trained_length, or train another agent."
             )
-        semitones = setting.transposition - self.environment.setting.transposition
+        semitones = environment.setting.transposition - self.environment.setting.transposition
         return agent_player(self.policy, semitones, strength)
 
     def checksum(self) -> str:

@@ -15,7 +15,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils.seeding import np_random
 
 from melody_env.envs.masking import nearest_allowed
-from melody_env.envs.observations import observe, space_of
+from melody_env.envs.observations import observe
 from melody_env.envs.specification import EnvironmentSpec
 from melody_env.reward.composition import Composition, Floats
 from melody_env.setting import Flags, Setting
@@ -103,7 +103,7 @@ class MelodyEngine:
     @property
     def observation_space(self) -> Space[Any]:
         """The space of one piece's observation."""
-        return space_of(self.environment.observation, self.length)
+        return self.environment.observation_space
 
     @property
     def action_space(self) -> spaces.Discrete:
@@ -177,11 +177,15 @@ class MelodyEngine:
 
     def observations(self) -> npt.NDArray[np.int64]:
         """Return the observation [B, ...] of each piece."""
-        return observe(self.environment.observation, self.last_tokens, self.composition)
+        return self._observed(self.last_tokens, self.composition)
 
     def observations_of(self, token: int) -> npt.NDArray[np.int64]:
         """Return the observations [B, ...] of a `token` of the primer, before the first step."""
-        return observe(self.environment.observation, np.full(self.num_pieces, token), None)
+        return self._observed(np.full(self.num_pieces, token), None)
+
+    def _observed(self, last_tokens: Tokens, composition: Composition | None) -> npt.NDArray[np.int64]:
+        environment = self.environment
+        return observe(environment.observation, last_tokens, composition, environment.observed_length)
 
     def melody(self, piece: int) -> Tokens:
         """Return the tokens of one piece so far."""

@@ -72,13 +72,13 @@ def test_an_agent_is_transposed_by_what_lies_between_the_two_keys(agent, environ
     assert not np.array_equal(melodies_of(agent_player(agent.policy, 0, strength), in_g), expected)
 
 
-def test_an_agent_has_no_player_for_pieces_longer_than_it_was_trained_for(agent, environment):
-    sentence = "at most 12 steps and cannot compose 13: give a shorter length, or train an agent for longer pieces"
-    with pytest.raises(InputError, match=sentence):
-        agent.player(environment.changed(length=LENGTH + 1))
-    for length in (LENGTH, LENGTH - 1):
-        shorter = environment.changed(length=length)
-        assert melodies_of(agent.player(shorter), shorter).shape == (20, length)
+@pytest.mark.parametrize("changes", [{"observation": "token"}, {"observation": "lookback"}, {"trained_length": 13}])
+def test_an_agent_has_no_player_where_it_would_observe_something_else(agent, environment, changes):
+    with pytest.raises(InputError, match=r"The agent observes MultiDiscrete\(\[38 13\]\), and this environment has"):
+        agent.player(environment.changed(**changes))
+    for length in (LENGTH - 1, LENGTH, LENGTH + 1, 10 * LENGTH):
+        other = environment.changed(length=length)
+        assert melodies_of(agent.player(other), other).shape == (20, length)
 
 
 def test_an_agent_that_observes_no_position_composes_pieces_of_any_length(small_prior):
