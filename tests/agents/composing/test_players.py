@@ -160,7 +160,7 @@ def test_in_longer_pieces_the_bar_in_the_middle_comes_again(kind, length, model,
     """Of nine steps, positions 2 to 5 are the bar in the middle, and 6 to 8 the end."""
     pieces, log_probabilities = composed(model(kind), small_prior, observation=KINDS[kind], length=length)
     assert pieces.melodies.shape == (N, length)
-    positions = ([0, 1] + [2, 3, 4, 5] * length)[: length - 3] + [6, 7, 8]
+    positions = [*([0, 1] + [2, 3, 4, 5] * length)[: length - 3], 6, 7, 8]
     expected = log_policy(
         model(kind), observed(kind, pieces, positions), log_p_after(tokens_before(pieces), small_prior)
     )

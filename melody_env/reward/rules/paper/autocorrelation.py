@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from melody_env.reward.composition import Composition, Floats
 from melody_env.reward.plugins import rule
+from melody_env.setting import Flags
 
 _TIE = 1e-9
 """Well above any rounding error: values further from the threshold lie on the same side in any arithmetic."""
@@ -33,37 +34,43 @@ class LaggedSums:
     """Sums over the tokens so far that give the autocorrelations at lags 1..K exactly."""
 
     def __init__(self, composition: Composition, max_lag: int):
-        size = composition.batch_size
+        length, size = composition.tokens.shape
         self.max_lag = max_lag
-        self.total = np.zeros(size)
-        self.squares = np.zeros(size)
-        self.pair_totals = np.zeros((max_lag, size))
-        """[K, B]; row k - 1 sums x[i] + x[i + k] over all i."""
-        self.pair_products = np.zeros((max_lag, size))
-        """[K, B]; row k - 1 sums x[i] * x[i + k] over all i."""
+        self._lags = np.arange(max_lag + 1.0)[:, None]
+        self._tokens = np.zeros((max_lag + 1 + length, size))
+        """[K + 1 + T, B]; token t is in row K + 1 + t."""
+        self._pair_totals = np.zeros((max_lag + 1, size))
+        """[K + 1, B]; row k sums x[i] + x[i + k] over all i; row 0 is twice the sum of all tokens."""
+        self._pair_products = np.zeros((max_lag + 1, size))
+        """[K + 1, B]; row k sums x[i] * x[i + k] over all i."""
 
     def update(self, composition: Composition, t: int) -> None:
-        """Add the pairs of token `t` and the K tokens before it."""
-        token = composition.tokens_in_c[t]
-        self.total += token
-        self.squares += np.multiply(token, token, dtype=np.float64)
-        earlier = composition.tokens_in_c[max(t - self.max_lag, 0) : t][::-1]
-        self.pair_totals[: len(earlier)] += np.add(earlier, token, dtype=np.float64)
-        self.pair_products[: len(earlier)] += np.multiply(earlier, token, dtype=np.float64)
+        """Add the pairs of token `t` with itself and the K tokens before it."""
+        now = self.max_lag + 1 + t
+        self._tokens[now] = token = composition.tokens_in_c[t]
+        latest = self._tokens[now:t:-1]
+        self._pair_products += latest * self._tokens[now]
+        if t >= self.max_lag:
+            self._pair_totals += latest + token
+        else:
+            self._pair_totals[: t + 1] += latest[: t + 1] + token
 
     def coefficients(self, n: int) -> Floats:
         """Return the autocorrelations [K, B] of the `n` tokens so far; 0 where they are constant.
 
         With m the mean, sum (x[i] - m)(x[i + k] - m) is P - m U + (n - k) m^2; times n^2, all terms are whole
-        numbers.
+        numbers. At lag 0 it is the variance, and where that is 0 so are all.
         """
-        pairs = np.maximum(n - np.arange(1, self.max_lag + 1), 0)[:, None]
-        square_of_total = self.total * self.total
-        covariances = self.pair_products * (n * n)
-        covariances -= self.pair_totals * (n * self.total)
-        covariances += pairs * square_of_total
-        variances = n * (n * self.squares - square_of_total)
-        return np.divide(covariances, variances, out=np.zeros_like(covariances), where=variances > 0)
+        pairs = n - self._lags
+        if n < self.max_lag:
+            pairs = np.maximum(pairs, 0.0)
+        total = self._pair_totals[0] * 0.5
+        covariances = self._pair_products * float(n)
+        covariances -= self._pair_totals * total
+        covariances *= n
+        covariances += pairs * (total * total)
+        coefficients: Floats = covariances[1:] / np.maximum(covariances[0], 1.0)
+        return coefficients
 
 
 @rule(batched=True)
@@ -75,12 +82,17 @@ def autocorrelation(composition: Composition, *, max_lag: int = 3, threshold: fl
     """
     strengths = np.abs(composition.memory(LaggedSums, max_lag).coefficients(composition.position))
     ties = np.abs(strengths - threshold) < _TIE
-    for k in np.flatnonzero(ties.any(axis=1)):
-        rows = np.flatnonzero(ties[k])
-        signals = composition.tokens_in_c[: composition.position, rows].T
-        strengths[k, rows] = np.abs(autocorrelations(signals, int(k) + 1))
+    if np.count_nonzero(ties):
+        _round_as_the_original(strengths, ties, composition.tokens_in_c[: composition.position])
     strengths *= strengths > threshold
-    return strengths.sum(axis=0) * -3.0
+    return np.add.reduce(strengths) * -3.0
+
+
+def _round_as_the_original(strengths: Floats, ties: Flags, tokens: npt.NDArray[np.integer]) -> None:
+    """Replace those of `strengths` [K, B] that are `ties` by what the original computes of the `tokens` [n, B]."""
+    for k in np.flatnonzero(ties.any(axis=1)).tolist():
+        rows = np.flatnonzero(ties[k])
+        strengths[k, rows] = np.abs(autocorrelations(tokens[:, rows].T, k + 1))
 
 
 class TotalAutocorrelation:
