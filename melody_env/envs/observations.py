@@ -70,14 +70,16 @@ def observe(
     """
     if observation == "token":
         return last_tokens.copy()
-    columns = POSITION + 1 + (LOOKBACK_FEATURES if observation == "lookback" else 0)
-    observations = np.full((len(last_tokens), columns), NOTHING)
+    has_lookback = observation == "lookback"
+    observations = np.empty((len(last_tokens), POSITION + 1 + has_lookback * LOOKBACK_FEATURES), np.int64)
     observations[:, 0] = last_tokens
     observations[:, POSITION] = 0
+    if has_lookback:
+        observations[:, POSITION + 1 :] = NOTHING
     if composition is not None:
         sizes = composition.length, trained_length, composition.setting.steps_per_bar
         observations[:, POSITION] = observed_position(composition.position, *sizes)
-        if observation == "lookback":
+        if has_lookback:
             _write_lookback(composition, observations[:, POSITION + 1 :])
     return observations
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from melody_env.reward.composition import Composition, Floats
 
 State = TypeVar("State", bound=Hashable)
+Places = npt.NDArray[np.intp]
 
 _UNKNOWN = -1
 
@@ -22,8 +23,8 @@ class Automaton(Generic[State]):
     """The states of a melody and the value of each token, by `step(state, symbol) -> (next state, value)`.
 
     `step` is a pure function. Symbols are numbers from 0; `symbol_of_pair` [38 * 38] has that of each pair of
-    `Composition.pitch_pairs`. A state is represented by the number of its row in a table of transitions, which grows
-    with the states that occur; that of `start` is 0.
+    `Composition.pitch_pairs`. A state is represented by the place of its first transition in a table, which grows with
+    the states that occur; that of `start` is 0.
     """
 
     def __init__(
@@ -36,34 +37,35 @@ class Automaton(Generic[State]):
         self._symbol_of_pair = symbol_of_pair.astype(np.intp)
         self._num_symbols = int(symbol_of_pair.max()) + 1
         self._states = [start]
-        self._rows = {start: 0}
+        self._places = {start: 0}
         self._next = np.full(self._num_symbols, _UNKNOWN, np.intp)
         self._values = np.zeros(self._num_symbols)
         self._lock = Lock()
 
-    def advance(self, rows: npt.NDArray[np.intp], pairs: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.intp], Floats]:
-        """Return the states [B] that follow the states `rows` [B] after the `pairs` [B], and the values [B]."""
+    def advance(self, places: Places, pairs: Places) -> tuple[Places, Floats]:
+        """Return the states [B] that follow the states `places` [B] after the `pairs` [B], and the values [B]."""
         transitions = self._symbol_of_pair.take(pairs)
-        transitions += rows * self._num_symbols
+        transitions += places
         following = self._next.take(transitions)
-        if np.count_nonzero(following == _UNKNOWN):
-            for transition in np.unique(transitions[following == _UNKNOWN]).tolist():
+        unknown = following == _UNKNOWN
+        if np.count_nonzero(unknown):
+            for transition in np.unique(transitions[unknown]).tolist():
                 self._learn(transition)
             following = self._next.take(transitions)
         return following, self._values.take(transitions)
 
     def _learn(self, transition: int) -> None:
-        """Work out a transition; other threads find it only when the row that it leads to is there."""
+        """Work out a transition; other threads find it only when those of the state that it leads to are there."""
         with self._lock:
-            row, symbol = divmod(transition, self._num_symbols)
-            state, self._values[transition] = self._step(self._states[row], symbol)
-            if state not in self._rows:
-                self._rows[state] = len(self._states)
+            number, symbol = divmod(transition, self._num_symbols)
+            state, self._values[transition] = self._step(self._states[number], symbol)
+            if state not in self._places:
+                self._places[state] = len(self._states) * self._num_symbols
                 self._states.append(state)
                 if len(self._states) * self._num_symbols > len(self._next):
                     self._values = np.concatenate([self._values, np.zeros_like(self._values)])
                     self._next = np.concatenate([self._next, np.full_like(self._next, _UNKNOWN)])
-            self._next[transition] = self._rows[state]
+            self._next[transition] = self._places[state]
 
 
 class Followed:
@@ -71,10 +73,10 @@ class Followed:
 
     def __init__(self, composition: Composition, automaton: Automaton[Any]):
         self._automaton = automaton
-        self._rows = np.zeros(composition.batch_size, np.intp)
+        self._places = np.zeros(composition.batch_size, np.intp)
         self.values = np.zeros(composition.batch_size)
         """[B]; the values of the newest tokens."""
 
     def update(self, composition: Composition, t: int) -> None:
         """Take in token `t`."""
-        self._rows, self.values = self._automaton.advance(self._rows, composition.pitch_pairs[t])
+        self._places, self.values = self._automaton.advance(self._places, composition.pitch_pairs[t])
