@@ -12,11 +12,10 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.save_util import load_from_zip_file
 
-from agents.algorithms import episode_buffer, policies
+from agents.algorithms import baselines, episode_buffer, policies
 from agents.algorithms.ppo_kl import PPOKL
 from agents.algorithms.recurrent_dqn import RecurrentDQN
 from agents.composing.players import NoteRNNPlayer, Player, agent_player
-from agents.runs import hyperparameters
 from agents.runs.config import TrainConfig, run_environment
 from agents.runs.presets import algorithm_class
 from agents.runs.run_directory import RunDirectory
@@ -27,7 +26,7 @@ from note_rnn import CheckpointError, InputError, NoteRNN, load_note_rnn, weight
 _MODULES_OF_0_1 = {
     "agents.policies": policies,
     "agents.episode_buffer": episode_buffer,
-    "agents.settings": hyperparameters,
+    "agents.settings": baselines,
 }
 """Modules with the classes that agents saved by version 0.1 refer to."""
 

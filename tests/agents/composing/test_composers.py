@@ -10,11 +10,10 @@ import torch
 from stable_baselines3 import PPO
 
 from agents import PPOKL, RecurrentDQN, compose_pieces
-from agents.algorithms import policies
+from agents.algorithms import baselines, policies
 from agents.composing import composers
 from agents.composing.composers import Agent, NoteRNNComposer, load_agent, load_composer, load_run
 from agents.composing.players import NoteRNNPlayer, agent_player
-from agents.runs import hyperparameters
 from agents.runs.config import TrainConfig
 from agents.training.trainer import train_run
 from melody_env import EnvironmentSpec, MelodyVecEnv
@@ -174,6 +173,6 @@ def test_classes_of_0_1_are_found_where_they_are_now(monkeypatch):
     with composers._modules_of_0_1():
         from agents.policies import RecurrentDQNPolicy
         from agents.settings import _Flatten
-    assert (RecurrentDQNPolicy, _Flatten) == (policies.RecurrentDQNPolicy, hyperparameters._Flatten)
+    assert (RecurrentDQNPolicy, _Flatten) == (policies.RecurrentDQNPolicy, baselines._Flatten)
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("agents.settings")

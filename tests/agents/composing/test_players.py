@@ -14,10 +14,10 @@ from sb3_contrib.common.recurrent.type_aliases import RNNStates
 from stable_baselines3 import A2C, DQN, PPO
 
 from agents import PPOKL, RecurrentDQN, compose_pieces
+from agents.algorithms.baselines import _Flatten
 from agents.algorithms.policies import RecurrentPolicy
 from agents.composing.composers import Agent
 from agents.composing.players import NoteRNNPlayer
-from agents.runs.hyperparameters import _Flatten
 from melody_env import EnvironmentSpec, MelodyVecEnv, Setting
 from note_rnn import transposed
 
