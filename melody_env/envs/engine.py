@@ -133,7 +133,7 @@ class MelodyEngine:
             primers = np.full(self.num_pieces, NO_EVENT)
         self.composition = Composition(self.num_pieces, self.length, self.setting, primers)
         self._rule_sums = np.zeros((len(self.profile.rules), self.num_pieces))
-        self._sums = np.zeros((3, self.num_pieces))  # of r_MT, log p and reward
+        self._music_theory_sums, self._log_prob_sums, self._returns = np.zeros((3, self.num_pieces))
         self._state = self._first_state
         self._advance(primers)
 
@@ -159,8 +159,9 @@ class MelodyEngine:
             reward += self.log_prob
         rewards = reward.astype(np.float32)
         self._rule_sums += self.rule_values
-        for row, values in enumerate((self.music_theory, self.log_prob, rewards)):
-            self._sums[row] += values
+        self._music_theory_sums += self.music_theory
+        self._log_prob_sums += self.log_prob
+        self._returns += rewards
         if self.composition.is_complete:
             self.last_tokens = tokens
             self.finished = self._finished_pieces(self.composition)
@@ -213,4 +214,5 @@ class MelodyEngine:
 
     def _finished_pieces(self, composition: Composition) -> FinishedPieces:
         rules = dict(zip(self.profile.rule_names, self._rule_sums, strict=True))
-        return FinishedPieces(composition.tokens.T.astype(np.int64), rules, *self._sums)
+        sums = self._music_theory_sums, self._log_prob_sums, self._returns
+        return FinishedPieces(composition.tokens.T.astype(np.int64), rules, *sums)

@@ -119,7 +119,7 @@ their positions are observed as those of such a piece, the middle of which is re
     ## Vectorized
 
     `gym.make_vec("MelodyComposition-v0", num_envs=64)` returns a `MelodyCompositionVectorEnv`: the same pieces, rewards
-    and infos as 64 single environments, a hundred times faster. For Stable-Baselines3, use `melody_env.MelodyVecEnv`.
+    and infos as 64 single environments, ten times faster. For Stable-Baselines3, use `melody_env.MelodyVecEnv`.
 
     ## Version History
 

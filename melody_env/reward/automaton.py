@@ -16,15 +16,15 @@ from melody_env.reward.composition import Composition, Floats
 State = TypeVar("State", bound=Hashable)
 Places = npt.NDArray[np.intp]
 
-_UNKNOWN = -1
+_UNKNOWN = np.iinfo(np.intp).max
 
 
 class Automaton(Generic[State]):
     """The states of a melody and the value of each token, by `step(state, symbol) -> (next state, value)`.
 
     `step` is a pure function. Symbols are numbers from 0; `symbol_of_pair` [38 * 38] has that of each pair of
-    `Composition.pitch_pairs`. A state is represented by the place of its first transition in a table, which grows with
-    the states that occur; that of `start` is 0.
+    `Composition.pitch_pairs`. A state, with the value of the token that led to it, is represented by the place of its
+    first transition in a table, which grows with the states that occur; that of `start` is 0.
     """
 
     def __init__(
@@ -36,9 +36,9 @@ class Automaton(Generic[State]):
         self._step = step
         self._symbol_of_pair = symbol_of_pair.astype(np.intp)
         self._num_symbols = int(symbol_of_pair.max()) + 1
-        self._states = [start]
-        self._places = {start: 0}
-        self._next = np.full(self._num_symbols, _UNKNOWN, np.intp)
+        self._states: list[tuple[State, float]] = [(start, 0.0)]
+        self._places = {self._states[0]: 0}
+        self._next = np.full(self._num_symbols, _UNKNOWN)
         self._values = np.zeros(self._num_symbols)
         self._lock = Lock()
 
@@ -47,24 +47,27 @@ class Automaton(Generic[State]):
         transitions = self._symbol_of_pair.take(pairs)
         transitions += places
         following = self._next.take(transitions)
-        unknown = following == _UNKNOWN
-        if np.count_nonzero(unknown):
-            for transition in np.unique(transitions[unknown]).tolist():
+        try:
+            return following, self._values.take(following)
+        except IndexError:  # some are unknown, which is no place of the table
+            for transition in np.unique(transitions[following == _UNKNOWN]).tolist():
                 self._learn(transition)
             following = self._next.take(transitions)
-        return following, self._values.take(transitions)
+            return following, self._values.take(following)
 
     def _learn(self, transition: int) -> None:
-        """Work out a transition; other threads find it only when those of the state that it leads to are there."""
+        """Work out a transition; other threads find it only when the state that it leads to is in the table."""
         with self._lock:
             number, symbol = divmod(transition, self._num_symbols)
-            state, self._values[transition] = self._step(self._states[number], symbol)
+            state = self._step(self._states[number][0], symbol)
             if state not in self._places:
-                self._places[state] = len(self._states) * self._num_symbols
-                self._states.append(state)
-                if len(self._states) * self._num_symbols > len(self._next):
+                place = len(self._states) * self._num_symbols
+                if place == len(self._next):
                     self._values = np.concatenate([self._values, np.zeros_like(self._values)])
                     self._next = np.concatenate([self._next, np.full_like(self._next, _UNKNOWN)])
+                self._values[place] = state[1]
+                self._states.append(state)
+                self._places[state] = place
             self._next[transition] = self._places[state]
 
 

@@ -68,7 +68,7 @@ class _InNumPy:
             _LSTM(layer) if isinstance(layer, nn.LSTM) else _GRU(cast(nn.GRU, layer)) for layer in model.layers
         ]
         self._num_melodies = num_melodies
-        self._of_token = self._layers[0].input_weights + self._layers[0].input_bias  # [G H, A]
+        self._of_token = (self._layers[0].input_weights + self._layers[0].input_bias).T.copy()  # [A, G H]
         self._head, self._head_bias = _array(model.head.weight), _array(model.head.bias)[:, None]
 
     def state_after(self, tokens: Tokens) -> list[_LayerState]:
@@ -85,7 +85,7 @@ class _InNumPy:
 
     def _advance(self, tokens: Tokens, state: list[_LayerState]) -> tuple[Floats32, list[_LayerState]]:
         """Return the outputs [H, B] of the last layer after `tokens` [B], and the next state."""
-        inputs = self._of_token.take(tokens, axis=1)
+        inputs = self._of_token.take(tokens, axis=0).T
         after: list[_LayerState] = []
         for layer, before in zip(self._layers, state, strict=True):
             if after:
