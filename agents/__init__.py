@@ -1,25 +1,8 @@
-"""Agents that learn to compose: algorithms, training, composing, evaluation and reports."""
+"""Agents that learn to compose: algorithms, training, composing, evaluation and reports.
 
-from agents.algorithms.episode_buffer import EpisodeBatch, EpisodeBuffer
-from agents.algorithms.policies import RecurrentDQNPolicy, RecurrentPolicy
-from agents.algorithms.ppo_kl import PPOKL
-from agents.algorithms.recurrent_dqn import RecurrentDQN
-from agents.composing.composers import load_composer
-from agents.composing.melodies import compose
-from agents.composing.pieces import Pieces, compose_pieces
-from agents.runs.run_directory import RunDirectory, RunError
+`__init__.pyi` lists the names and where each is; a module is imported when a name of it is first used.
+"""
 
-__all__ = [
-    "PPOKL",
-    "EpisodeBatch",
-    "EpisodeBuffer",
-    "Pieces",
-    "RecurrentDQN",
-    "RecurrentDQNPolicy",
-    "RecurrentPolicy",
-    "RunDirectory",
-    "RunError",
-    "compose",
-    "compose_pieces",
-    "load_composer",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -3,24 +3,12 @@
 The run's folder receives configuration, TensorBoard events, checkpoints, melodies, metrics and the report page.
 """
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from agents.composing.composers import Agent
-from agents.composing.pieces import Pieces
-from agents.evaluation.comparison import evaluate_agent
-from agents.evaluation.table import metrics_table
-from agents.report_page.run_report import ReportConfig, write_report
 from agents.runs.config import TrainConfig
-from agents.runs.run_directory import RunDirectory
-from agents.training.trainer import TrainingResult, train_run
-from melody_env import piano_roll_figure
-from note_rnn import replacing, run_command, write_midi, write_wav
-from note_rnn.common.command_line import train_command
+from note_rnn import run_command
 
 
 def train(config: TrainConfig[Any]) -> Path:
@@ -28,37 +16,9 @@ def train(config: TrainConfig[Any]) -> Path:
 
     Raises the errors of `train_run`, and SystemExit if the training was stopped.
     """
-    trained = train_run(config)
-    if not trained.completed:
-        steps = trained.model.num_timesteps
-        sys.exit(f"Stopped at step {steps:,}; resume with: {train_command()} --resume {trained.run.path}")
-    _finish(trained)
-    return trained.run.path
+    from agents.whole_run import whole_run  # imports PyTorch, which takes seconds: not for --help and errors
 
-
-def _finish(trained: TrainingResult) -> None:
-    """Evaluate the agent; write metrics, melodies from the same priming tokens, table and report page."""
-    config, run = trained.config, trained.run
-    agent = Agent(trained.model.policy, trained.environment)
-    pieces, columns = evaluate_agent(agent, config.compositions, config.seed, retained=config.melodies)
-    for name, composed in pieces.items():
-        _write_pieces(run, name.lower().replace(" ", "_"), composed)
-    run.write_json("metrics.json", {"compositions": config.compositions, "seed": config.seed, **columns})
-    Console().print(metrics_table(columns, f"{config.compositions:,} compositions each"))
-    if config.melodies:
-        print(
-            f"Listen: {run.melodies}/agent_1.wav (or .mid); note_rnn_1.wav is the Note RNN after the same priming token"
-        )
-    print(f"See and hear everything in a browser: {write_report(ReportConfig((run.path,)))}")
-
-
-def _write_pieces(run: RunDirectory, name: str, pieces: Pieces) -> None:
-    for number, (melody, chances) in enumerate(zip(pieces.melodies, pieces.steps.probabilities, strict=False), start=1):
-        path = run.melodies / f"{name}_{number}"
-        write_midi(melody, path.with_suffix(".mid"), pieces.setting.tempo)
-        write_wav(melody, path.with_suffix(".wav"), pieces.setting.tempo)
-        with replacing(path.with_suffix(".png")) as temporary:
-            piano_roll_figure(melody, chances, None, f"{name} {number}", pieces.setting).savefig(temporary, dpi=90)
+    return whole_run(config)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

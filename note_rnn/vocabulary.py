@@ -59,10 +59,11 @@ def check_tokens(tokens: npt.ArrayLike, ndim: int | None = None) -> Tokens:
         raise VocabularyError(f"Expected a {ndim}-dimensional array of tokens, got shape {array.shape}.")
     if array.size and array.dtype.kind not in "iu":
         raise VocabularyError(f"Tokens must be integers 0..{VOCABULARY_SIZE - 1}, got {array.dtype}.")
-    outside = (array < 0) | (array >= VOCABULARY_SIZE)
-    if outside.any():
+    checked = array.astype(np.int64)
+    outside = checked.view(np.uint64) >= VOCABULARY_SIZE  # those below 0 are among the largest
+    if np.count_nonzero(outside):
         where = tuple(int(i) for i in np.argwhere(outside)[0])
         raise VocabularyError(
             f"Token {array[where]} at position {where} is outside the vocabulary 0..{VOCABULARY_SIZE - 1}."
         )
-    return array.astype(np.int64)
+    return checked

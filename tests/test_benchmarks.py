@@ -75,6 +75,63 @@ def test_every_subject_composes_whole_pieces(monkeypatch):
     assert steps == [1] * 32
 
 
+def test_the_speed_of_one_piece_stands_beside_plain_numpy(monkeypatch, capsys):
+    import bench_one_piece
+
+    times = iter([9.0, 9.0, 9.0, 9.0, 9.0, *[0.64, 1.28, 6.4, 2.56, 3.2] * 2, *[64, 128, 640, 256, 320]])
+    monkeypatch.setattr(bench_one_piece, "cpu_time", lambda run, repeats: (run(), next(times))[1])
+    for limit in (250, 251):
+        monkeypatch.setattr(sys, "argv", ["bench_one_piece", "--rounds", "3", "--limit", str(limit)])
+        if limit > 250:
+            times = iter([0.64, 1.28, 6.4, 2.56, 3.2] * 4)
+            with pytest.raises(SystemExit):
+                bench_one_piece.main()
+        else:
+            bench_one_piece.main()
+            speeds = re.findall(r"^(\S.+?) +([\d.]+) +([\d,]+) +([\d.]+)x$", capsys.readouterr().out, re.MULTILINE)
+    assert [row[1:] for row in speeds] == [
+        ("1000.0", "1,000", "1"),  # 0.64 s for 20 pieces of 32 steps
+        ("2000.0", "500", "0.5"),
+        ("10000.0", "100", "0.1"),
+        ("4000.0", "250", "0.25"),
+        ("5000.0", "200", "0.2"),
+    ]
+
+
+def test_the_note_rnn_in_plain_numpy_is_the_note_rnn(monkeypatch):
+    import bench_one_piece
+
+    from note_rnn import load_note_rnn
+
+    found = []
+    log = bench_one_piece.np.log
+    monkeypatch.setattr(bench_one_piece.np, "log", lambda total: found.append(log(total)) or found[-1])
+    actions = np.random.default_rng(0).integers(38, size=32)
+    bench_one_piece.note_rnn_in_numpy(load_note_rnn(), actions)()
+    monkeypatch.undo()
+    log_probs = load_note_rnn().log_probs(actions[None])[0]
+    np.testing.assert_allclose(found, -log_probs.max(dim=1).values.numpy(), atol=1e-4)  # the largest logit became 0
+
+
+def test_longer_pieces_are_measured_for_every_way_of_counting(small_runs, monkeypatch, capsys, tmp_path):
+    import longer_pieces
+
+    from agents.composing.composers import load_run
+
+    arguments = [*small_runs, "--lengths", 40, "--pieces", 3, "--csv", tmp_path / "longer.csv"]
+    lines = output_of(longer_pieces, arguments, monkeypatch, capsys).splitlines()
+    assert len(lines) == 2 * len(longer_pieces.COUNTS)
+    agent = load_run(small_runs[0])
+    environment = agent.environment.changed(length=40, reward="paper")
+    pieces = longer_pieces.compose_pieces(agent.player(environment), 3, 0, environment, retained=3)
+    expected = longer_pieces.figures(pieces, 32)
+    assert expected["r_MT"] == pytest.approx(pieces.steps.music_theory[:, 32:].mean())
+    adopted = next(line for line in lines if "adopted" in line)
+    assert [float(number) for number in re.findall(r" (-?\d+\.\d\d)", adopted)] == [
+        pytest.approx(value, abs=0.006) for value in expected.values()
+    ]
+
+
 def test_a_transition_counts_for_each_update_that_it_is_part_of(monkeypatch, small_prior):
     import bench_learning
 

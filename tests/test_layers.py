@@ -37,7 +37,7 @@ LAYERS = (
     {"agents.evaluation"},
     {"agents.training"},
     {"agents.report_page"},
-    {"agents.listening_study", "agents.reproduction"},
+    {"agents.listening_study", "agents.reproduction", "agents.whole_run"},
     {f"agents.{name}" for name in ("train", "compose", "evaluate", "report", "reproduce", "frontier", "study")},
     {"agents"},
     {"melody_rl", "train"},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agents import PPOKL, RecurrentDQN, train
+from agents import PPOKL, RecurrentDQN, train, whole_run
 from agents.composing.composers import load_agent
 from agents.runs.config import TrainConfig
 from agents.runs.presets import PRESETS, algorithm_class
@@ -23,7 +23,7 @@ PROFILES = sorted(
 @pytest.fixture(autouse=True)
 def small_outputs(monkeypatch):
     """The table alone."""
-    monkeypatch.setattr(train, "write_report", lambda config: config.runs[0] / "report.html")
+    monkeypatch.setattr(whole_run, "write_report", lambda config: config.runs[0] / "report.html")
 
 
 @pytest.mark.parametrize(("algo", "preset"), PRESETS)

@@ -19,7 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import agents.report
 import agents.training.callbacks
 import agents.training.collapse
-from agents import compose, train
+from agents import compose, train, whole_run
 from agents.composing.composers import load_agent, load_run
 from agents.composing.pieces import compose_pieces
 from agents.composing.players import NoteRNNPlayer
@@ -78,7 +78,7 @@ def tiny_config(prior: Path, run_dir: Path, algo: Algorithm = "q", **changes) ->
 def small_outputs():
     """No pictures and pages."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "write_report", lambda config: config.runs[0] / "report.html")
+        patch.setattr(whole_run, "write_report", lambda config: config.runs[0] / "report.html")
         yield
 
 
@@ -86,7 +86,7 @@ def small_outputs():
 def finished_run(small_prior_file, tmp_path_factory) -> Path:
     """A run with everything that runs write, pictures included."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "write_report", agents.report.write_report)
+        patch.setattr(whole_run, "write_report", agents.report.write_report)
         return train.train(small_config(small_prior_file, tmp_path_factory.mktemp("runs") / "first", melodies=WRITTEN))
 
 

@@ -1,1 +1,8 @@
-"""Algorithms: objectives, networks, policies, the episode buffer, and the agents RecurrentDQN and PPOKL."""
+"""Reinforcement learning: objectives, networks, policies, the episode buffer, the algorithms and those to compare with.
+
+`__init__.pyi` lists the names and where each is; a module is imported when a name of it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,7 +5,7 @@ Shapes: T steps, B environments or episodes, A actions, F features of an observa
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, cast
 
 import torch
 from gymnasium import spaces
@@ -115,8 +115,11 @@ class RecurrentNetwork(BaseModel):
     def forward(self, observations: Tensor, log_base: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return scores [T, B, A] after each of `observations` [T, B, ...], and the state after the last.
 
-        `log_base`, [T, B, A] or 0, is what the policy adds to the scores; `state` None is the zero state.
+        `log_base`, [T, B, A] or 0, is what the policy adds to the scores; `state` None is the zero state. Raises
+        InputError for numbers outside the observation space.
         """
+        if self.offsets is not None:
+            _check_within(self.observation_space, observations)
         features = self._features(observations)
         inputs = features if self.offsets is None else self._ones(observations)
         outputs, state = self.cell(inputs, state or self.zero_state(observations.shape[1]))
@@ -174,6 +177,21 @@ class RecurrentNetwork(BaseModel):
                 f"output: set lstm_hidden_size to {prior.widths}, n_lstm_layers=1, cell={prior.cell!r} and an empty "
                 "net_arch, or leave all of them out."
             )
+
+
+def _check_within(space: spaces.Space[Any], observations: Tensor) -> None:
+    """Raise InputError if a number of `observations` [T, B, ...] would have its one in the code of another number."""
+    numbers = observations.reshape(-1, *(space.shape or ()))
+    if not len(numbers):
+        return
+    least, most = (bound.cpu().numpy() for bound in torch.aminmax(numbers, dim=0))
+    size = space.nvec if isinstance(space, spaces.MultiDiscrete) else cast(spaces.Discrete, space).n
+    outside = (least < 0) | (most >= size)
+    if outside.any():
+        raise InputError(
+            f"Observations between {least.tolist()} and {most.tolist()} are outside {space}: give the environment the "
+            "observation and the length that the agent was trained with, or this length as its trained_length."
+        )
 
 
 def _one_hot_offsets(space: spaces.Space[Any]) -> Tensor | None:

@@ -12,11 +12,10 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.save_util import load_from_zip_file
 
-from agents.algorithms import episode_buffer, policies
+from agents.algorithms import baselines, episode_buffer, policies
 from agents.algorithms.ppo_kl import PPOKL
 from agents.algorithms.recurrent_dqn import RecurrentDQN
 from agents.composing.players import NoteRNNPlayer, Player, agent_player
-from agents.runs import hyperparameters
 from agents.runs.config import TrainConfig, run_environment
 from agents.runs.presets import algorithm_class
 from agents.runs.run_directory import RunDirectory
@@ -27,7 +26,7 @@ from note_rnn import CheckpointError, InputError, NoteRNN, load_note_rnn, weight
 _MODULES_OF_0_1 = {
     "agents.policies": policies,
     "agents.episode_buffer": episode_buffer,
-    "agents.settings": hyperparameters,
+    "agents.settings": baselines,
 }
 """Modules with the classes that agents saved by version 0.1 refer to."""
 
@@ -73,16 +72,15 @@ class Agent:
     def player(self, environment: EnvironmentSpec | None = None, strength: float = 1.0) -> Player:
         """Return its player, transposed to the key of `environment`; for `strength` see `agent_player`.
 
-        Raises InputError for longer pieces than an agent that observes the position was trained for.
+        Raises InputError for an environment with other observations than the agent was trained on.
         """
-        setting = (environment or self.environment).setting
-        space = self.policy.observation_space
-        if isinstance(space, spaces.MultiDiscrete) and setting.steps >= space.nvec[POSITION]:
+        environment = environment or self.environment
+        if environment.observation_space != self.policy.observation_space:
             raise InputError(
-                f"The agent was trained for pieces of at most {space.nvec[POSITION] - 1} steps and cannot compose "
-                f"{setting.steps}: give a shorter length, or train an agent for longer pieces."
+                f"The agent observes {self.policy.observation_space}, and this environment has "
+                f"{environment.observation_space}: leave out observation and trained_length, or train another agent."
             )
-        semitones = setting.transposition - self.environment.setting.transposition
+        semitones = environment.setting.transposition - self.environment.setting.transposition
         return agent_player(self.policy, semitones, strength)
 
     def checksum(self) -> str:

@@ -8,11 +8,13 @@ from typing import Any, Generic, Literal, TypeVar, get_args
 
 import tyro
 
+import melody_env
+import note_rnn
 from agents.runs.hyperparameters import Hyperparameters
 from agents.runs.presets import PRESETS, REGULARIZED, Algorithm, Observation, Preset, PresetName
-from melody_env import EnvironmentSpec, Setting, SettingOptions, load_profile, profile_path
+from melody_env import Setting, SettingOptions, load_profile, profile_path
 from melody_env.reward.profile_yaml import parse_profile
-from note_rnn import InputError, load_note_rnn
+from note_rnn import InputError
 from note_rnn.common.command_line import parse
 from note_rnn.common.errors import check_above_zero, check_count
 
@@ -139,7 +141,7 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
         own = {name: value for name, value in config.items() if name in _names(cls)}
         return replace(default, **own, agent=replace(default.agent, **agent))
 
-    def environment(self) -> EnvironmentSpec:
+    def environment(self) -> "melody_env.EnvironmentSpec":
         """Return the environment, after checking all values.
 
         Raises InputError for an invalid value, ProfileError or SettingError for an invalid reward or setting,
@@ -155,7 +157,7 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
             raise InputError(f"--algo {self.algo} needs log p in the reward: choose a profile with log_prior: true.")
         self._check_control()
         profile = replace(profile, log_prior=False) if self.algo == "rl_only" else profile
-        return EnvironmentSpec(profile, load_note_rnn(self.prior), self.observation, self.priming)
+        return melody_env.EnvironmentSpec(profile, note_rnn.load_note_rnn(self.prior), self.observation, self.priming)
 
     def _check_numbers(self) -> None:
         counts = ("total_timesteps", "n_envs", "evaluations", "checkpoints", "compositions", "threads")
@@ -192,7 +194,7 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
         return replace(self, reward=reward, **setting.as_dict())
 
 
-def run_environment(record: dict[str, Any]) -> EnvironmentSpec:
+def run_environment(record: dict[str, Any]) -> "melody_env.EnvironmentSpec":
     """Return the environment of a run from its `record`, config.json: as it was, whatever its profile's file says now.
 
     That of a run of 0.1, which recorded none, follows from its configuration. Raises ProfileError, RuleError or
@@ -203,7 +205,7 @@ def run_environment(record: dict[str, Any]) -> EnvironmentSpec:
         return config.environment()
     recorded = {**record["environment"]["profile"], "setting": record["environment"]["setting"]}
     profile = parse_profile(recorded, recorded.pop("name"))
-    return EnvironmentSpec(profile, load_note_rnn(config.prior), config.observation, config.priming)
+    return melody_env.EnvironmentSpec(profile, note_rnn.load_note_rnn(config.prior), config.observation, config.priming)
 
 
 def _names(dataclass_type: type[Any]) -> set[str]:

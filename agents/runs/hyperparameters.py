@@ -1,22 +1,15 @@
 """Hyperparameters of each algorithm, under the names of its arguments, and the agents built from them."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from gymnasium import spaces
-from sb3_contrib import RecurrentPPO
-from stable_baselines3 import A2C, DQN, PPO
-from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.torch_layers import FlattenExtractor
-from stable_baselines3.common.utils import LinearSchedule
-from stable_baselines3.common.vec_env import VecEnv
+from agents import algorithms
 
-from agents.algorithms.ppo_kl import PPOKL
-from agents.algorithms.recurrent_dqn import RecurrentDQN
-from note_rnn import NoteRNN
+if TYPE_CHECKING:  # importing them takes seconds, which the help of a command does without
+    from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.vec_env import VecEnv
 
-BASELINES: dict[str, type[BaseAlgorithm]] = {"ppo": PPO, "a2c": A2C, "dqn": DQN, "recurrent_ppo": RecurrentPPO}
-"""Algorithms of Stable-Baselines3 and sb3-contrib, for comparison."""
+    from note_rnn import NoteRNN
 
 
 @dataclass(frozen=True)
@@ -33,10 +26,10 @@ class Hyperparameters:
     def arguments(self, seed: int, device: str) -> dict[str, Any]:
         """Return keyword arguments for an SB3 algorithm."""
         arguments = asdict(self)
-        rate = LinearSchedule(arguments["learning_rate"], arguments.pop("final_learning_rate"), 1)
+        rate = algorithms.linear_schedule(arguments["learning_rate"], arguments.pop("final_learning_rate"))
         return {**arguments, "learning_rate": rate, "seed": seed, "device": device}
 
-    def build(self, algo: str, env: VecEnv, prior: NoteRNN, seed: int, device: str) -> BaseAlgorithm:
+    def build(self, algo: str, env: "VecEnv", prior: "NoteRNN", seed: int, device: str) -> "BaseAlgorithm":
         """Return an agent that learns `algo` in `env`, started from `prior` where the algorithm can."""
         raise NotImplementedError
 
@@ -93,11 +86,11 @@ class RecurrentDQNHyperparameters(_QLearning, Hyperparameters):
     """Huber delta: error beyond which the loss is linear, so that rare large penalties do not dominate; if no
     default is shown, it is squared everywhere."""
 
-    def build(self, algo: str, env: VecEnv, prior: NoteRNN, seed: int, device: str) -> RecurrentDQN:
+    def build(self, algo: str, env: "VecEnv", prior: "NoteRNN", seed: int, device: str) -> "algorithms.RecurrentDQN":
         """Return a recurrent Q-network with the objective `algo`, started as `prior`."""
-        return RecurrentDQN("MlpLstmPolicy", env, prior=prior, **self.keywords(algo, env, seed, device))
+        return algorithms.RecurrentDQN("MlpLstmPolicy", env, prior=prior, **self.keywords(algo, env, seed, device))
 
-    def keywords(self, algo: str, env: VecEnv, seed: int, device: str) -> dict[str, Any]:
+    def keywords(self, algo: str, env: "VecEnv", seed: int, device: str) -> dict[str, Any]:
         """Return the keyword arguments of a `RecurrentDQN` that learns `algo` in `env`, without its prior."""
         arguments = self.arguments(seed, device)
         network = {name: arguments.pop(name) for name in ("dueling", "value_scale")}
@@ -126,11 +119,11 @@ class PPOKLHyperparameters(Hyperparameters):
     skip_connection: bool = False
     """Connect the observation directly to the scores, beside the recurrent layers."""
 
-    def build(self, algo: str, env: VecEnv, prior: NoteRNN, seed: int, device: str) -> PPOKL:
+    def build(self, algo: str, env: "VecEnv", prior: "NoteRNN", seed: int, device: str) -> "algorithms.PPOKL":
         """Return a policy-gradient agent, started as `prior`."""
         arguments = self.arguments(seed, device)
         network = {"skip_connection": arguments.pop("skip_connection")}
-        return PPOKL("MlpLstmPolicy", env, prior=prior, policy_kwargs=network, **arguments)
+        return algorithms.PPOKL("MlpLstmPolicy", env, prior=prior, policy_kwargs=network, **arguments)
 
 
 @dataclass(frozen=True)
@@ -140,20 +133,9 @@ class _Baseline(Hyperparameters):
     max_grad_norm: float = 0.5
     """Largest L2 norm of the gradient; a larger gradient is scaled down to it."""
 
-    def build(self, algo: str, env: VecEnv, prior: NoteRNN, seed: int, device: str) -> BaseAlgorithm:
+    def build(self, algo: str, env: "VecEnv", prior: "NoteRNN", seed: int, device: str) -> "BaseAlgorithm":
         """Return an agent of Stable-Baselines3 or sb3-contrib, which starts from random weights."""
-        baseline, arguments = BASELINES[algo], self.arguments(seed, device)
-        if baseline is RecurrentPPO:
-            return baseline("MlpLstmPolicy", env, policy_kwargs={"features_extractor_class": _Flatten}, **arguments)
-        return baseline("MlpPolicy", env, **arguments)
-
-
-class _Flatten(FlattenExtractor):
-    """SB3's extractor, with its number of features as a Python int: PyTorch's LSTM refuses SB3's NumPy integer."""
-
-    def __init__(self, observation_space: spaces.Space[Any]):
-        super().__init__(observation_space)
-        self._features_dim = int(self._features_dim)
+        return algorithms.baseline(algo, env, **self.arguments(seed, device))
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from stable_baselines3.common.base_class import BaseAlgorithm
-
-from agents.algorithms.ppo_kl import PPOKL
-from agents.algorithms.recurrent_dqn import RecurrentDQN
+from agents import algorithms
 from agents.runs.hyperparameters import (
-    BASELINES,
     A2CHyperparameters,
     DQNHyperparameters,
     Hyperparameters,
@@ -17,6 +13,9 @@ from agents.runs.hyperparameters import (
     PPOKLHyperparameters,
     RecurrentDQNHyperparameters,
 )
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
 
 Algorithm = Literal["q", "psi", "g", "rl_only", "ppo_kl", "ppo", "a2c", "dqn", "recurrent_ppo"]
 PresetName = Literal["default", "lookback", "people", "paper"]
@@ -26,9 +25,9 @@ REGULARIZED = ("ppo_kl", "psi", "g")
 """Algorithms with KL from the prior as a cost."""
 
 
-def algorithm_class(algo: str) -> type[BaseAlgorithm]:
+def algorithm_class(algo: str) -> "type[BaseAlgorithm]":
     """Return the SB3 class that implements `algo`."""
-    return PPOKL if algo == "ppo_kl" else BASELINES.get(algo, RecurrentDQN)
+    return algorithms.PPOKL if algo == "ppo_kl" else algorithms.BASELINES.get(algo, algorithms.RecurrentDQN)
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from gymnasium import Space, spaces
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.seeding import np_random
 
 from melody_env.envs.masking import nearest_allowed
-from melody_env.envs.observations import observe, space_of
+from melody_env.envs.observations import observe
 from melody_env.envs.specification import EnvironmentSpec
 from melody_env.reward.composition import Composition, Floats
 from melody_env.setting import Flags, Setting
-from note_rnn import State
 from note_rnn.common.errors import check_count
+from note_rnn.network.inference import inference
 from note_rnn.vocabulary import NO_EVENT, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens
 
 Floats32 = npt.NDArray[np.float32]
@@ -72,7 +71,11 @@ class MelodyEngine:
         self.length = environment.setting.steps
         self.prior = environment.prior_in_key
         """The Note RNN in the key of the setting."""
-        self._first_state = self._state_after(() if self.primer is None else self.primer[:-1])
+        self._inference = inference(self.prior, self.num_pieces)
+        self._first_state = self._inference.state_after(
+            np.zeros(0, np.int64) if self.primer is None else self.primer[:-1]
+        )
+        self._rows = np.arange(self.num_pieces)
         self.rngs: list[np.random.Generator] = []
         """One generator per piece, which draws its priming tokens; created when first needed."""
         self.composition: Composition | None = None
@@ -103,7 +106,7 @@ class MelodyEngine:
     @property
     def observation_space(self) -> Space[Any]:
         """The space of one piece's observation."""
-        return space_of(self.environment.observation, self.length)
+        return self.environment.observation_space
 
     @property
     def action_space(self) -> spaces.Discrete:
@@ -130,7 +133,7 @@ class MelodyEngine:
             primers = np.full(self.num_pieces, NO_EVENT)
         self.composition = Composition(self.num_pieces, self.length, self.setting, primers)
         self._rule_sums = np.zeros((len(self.profile.rules), self.num_pieces))
-        self._sums = np.zeros((3, self.num_pieces))
+        self._music_theory_sums, self._log_prob_sums, self._returns = np.zeros((3, self.num_pieces))
         self._state = self._first_state
         self._advance(primers)
 
@@ -147,16 +150,18 @@ class MelodyEngine:
             raise VocabularyError(f"Expected one token for each of {self.num_pieces} pieces, got {len(tokens)}.")
         if self.forbids:
             tokens = nearest_allowed(tokens, self._allowed)
-        self.log_prob = self.prior_log_probs[np.arange(self.num_pieces), tokens]
+        self.log_prob = self.prior_log_probs[self._rows, tokens]
         self.composition.append(tokens)
         self.rule_values = self.profile.score(self.composition)
         self.music_theory = self.profile.music_theory(self.rule_values)
-        total = self.music_theory / self.profile.c
+        reward = self.music_theory / self.profile.c
         if self.profile.log_prior:
-            total += self.log_prob
-        rewards = total.astype(np.float32)
+            reward += self.log_prob
+        rewards = reward.astype(np.float32)
         self._rule_sums += self.rule_values
-        self._sums += (self.music_theory, self.log_prob, rewards)
+        self._music_theory_sums += self.music_theory
+        self._log_prob_sums += self.log_prob
+        self._returns += rewards
         if self.composition.is_complete:
             self.last_tokens = tokens
             self.finished = self._finished_pieces(self.composition)
@@ -177,11 +182,15 @@ class MelodyEngine:
 
     def observations(self) -> npt.NDArray[np.int64]:
         """Return the observation [B, ...] of each piece."""
-        return observe(self.environment.observation, self.last_tokens, self.composition)
+        return self._observed(self.last_tokens, self.composition)
 
     def observations_of(self, token: int) -> npt.NDArray[np.int64]:
         """Return the observations [B, ...] of a `token` of the primer, before the first step."""
-        return observe(self.environment.observation, np.full(self.num_pieces, token), None)
+        return self._observed(np.full(self.num_pieces, token), None)
+
+    def _observed(self, last_tokens: Tokens, composition: Composition | None) -> npt.NDArray[np.int64]:
+        environment = self.environment
+        return observe(environment.observation, last_tokens, composition, environment.observed_length)
 
     def melody(self, piece: int) -> Tokens:
         """Return the tokens of one piece so far."""
@@ -189,13 +198,10 @@ class MelodyEngine:
             return np.zeros(0, np.int64)
         return self.composition.tokens[: self.composition.position, piece].astype(np.int64)
 
-    @torch.inference_mode()
     def _advance(self, tokens: Tokens) -> None:
         """Condition the Note RNN on `tokens` [B]; update log p and the allowed tokens of the next step."""
-        device = self.prior.head.weight.device
-        log_probs, self._state = self.prior.step(torch.from_numpy(tokens).to(device), self._state)
+        self.prior_log_probs, self._state = self._inference.step(tokens, self._state)
         self.last_tokens = tokens
-        self.prior_log_probs = log_probs.cpu().numpy()
         if self.forbids:
             self._allowed = self._allowed_next()
 
@@ -206,15 +212,7 @@ class MelodyEngine:
             return self.profile.allowed(self.composition)
         return np.tile(np.arange(VOCABULARY_SIZE) == token, (self.num_pieces, 1))
 
-    @torch.inference_mode()
-    def _state_after(self, tokens: npt.ArrayLike) -> State:
-        """Return the Note RNN's state for all pieces after the same `tokens` [P]."""
-        state = self.prior.zero_state(1)
-        inputs = torch.as_tensor(np.asarray(tokens, np.int64)[:, None], device=state[0].device)
-        if len(inputs):
-            _, state = self.prior(inputs, state)
-        return tuple(part.repeat(1, self.num_pieces, 1) for part in state)
-
     def _finished_pieces(self, composition: Composition) -> FinishedPieces:
         rules = dict(zip(self.profile.rule_names, self._rule_sums, strict=True))
-        return FinishedPieces(composition.tokens.T.astype(np.int64), rules, *self._sums)
+        sums = self._music_theory_sums, self._log_prob_sums, self._returns
+        return FinishedPieces(composition.tokens.T.astype(np.int64), rules, *sums)

@@ -45,7 +45,8 @@ class MelodyCompositionEnv(gym.Env[Observation, np.int64]):
 
     | `observation` | Space | Meaning |
     | --- | --- | --- |
-    | `"position"` (default) | `MultiDiscrete([38, length + 1])` | the last token and the number of tokens so far |
+    | `"position"` (default) | `MultiDiscrete([38, length + 1])` | the last token and the number of tokens so \
+far (see `trained_length`) |
     | `"token"` | `Discrete(38)` | the last token, the only input of the paper's network |
     | `"lookback"` | `MultiDiscrete([38, length + 1, 39, 39, 39, 39])` | the last token, the number of tokens so far; \
 the tokens half a bar and one bar before the next one; the highest and the lowest note so far (38: missing) |
@@ -108,6 +109,8 @@ tonic: `[0, 2, 4, 7, 9]` |
     | `primer` | tokens, str or path | `None` | music that precedes the piece, in place of a priming token: tokens, \
 notes as text (`"C4 - D4 -"`), a MIDI or ABC file, or `"corpus:TITLE"` |
     | `fixed` | dict | `None` | given tokens, by step: `{0: 14, 16: 21}` |
+    | `trained_length` | int | `None` | the length of the pieces that an agent was trained for, to play longer ones: \
+their positions are observed as those of such a piece, the middle of which is repeated |
     | `render_mode` | str | `None` | `"ansi"`: text, one bar per line; `"rgb_array"`: a piano roll |
 
     From `key` to `tempo`, the reward profile can set other defaults. In another key or mode, the Note RNN, trained in C
@@ -116,7 +119,7 @@ notes as text (`"C4 - D4 -"`), a MIDI or ABC file, or `"corpus:TITLE"` |
     ## Vectorized
 
     `gym.make_vec("MelodyComposition-v0", num_envs=64)` returns a `MelodyCompositionVectorEnv`: the same pieces, rewards
-    and infos as 64 single environments, a hundred times faster. For Stable-Baselines3, use `melody_env.MelodyVecEnv`.
+    and infos as 64 single environments, ten times faster. For Stable-Baselines3, use `melody_env.MelodyVecEnv`.
 
     ## Version History
 

@@ -1,6 +1,6 @@
 """Observations: the last token, the position and lookback features of a piece.
 
-Shapes: B pieces, T steps.
+Shapes: B pieces, T steps, L steps of the pieces that an agent was trained for.
 """
 
 from typing import Any
@@ -25,12 +25,12 @@ LOOKBACK_FEATURES = 4
 """Columns of "lookback" besides the last token and the position."""
 
 
-def space_of(observation: str, length: int) -> Space[Any]:
-    """Return the space of the `observation` of a piece of `length` steps."""
+def space_of(observation: str, trained_length: int) -> Space[Any]:
+    """Return the space of the `observation` of an agent that is trained for pieces of `trained_length` steps."""
     if observation == "token":
         return spaces.Discrete(VOCABULARY_SIZE)
     lookback = [NOTHING + 1] * (LOOKBACK_FEATURES if observation == "lookback" else 0)
-    return spaces.MultiDiscrete([VOCABULARY_SIZE, length + 1, *lookback])
+    return spaces.MultiDiscrete([VOCABULARY_SIZE, trained_length + 1, *lookback])
 
 
 def kind_of(space: Space[Any]) -> str:
@@ -40,30 +40,56 @@ def kind_of(space: Space[Any]) -> str:
     return "token"
 
 
-def observe(observation: str, last_tokens: Tokens, composition: Composition | None) -> npt.NDArray[np.int64]:
+def observed_position(position: int, length: int, trained_length: int, bar: int) -> int:
+    """Return what is observed as the position 0..L after `position` of `length` steps, of which a bar has `bar`.
+
+    It is `position` in pieces of at most L = `trained_length` steps. A longer piece begins and ends like one of L; the
+    middle half of that, in whole bars, is repeated between them (docs/experiments/longer-pieces.md).
+    """
+    if length <= trained_length:
+        return position
+    repeated = max(trained_length // 2 // bar, 1) * bar
+    if repeated >= trained_length:
+        repeated = max(trained_length // 2, 1)
+    beginning = (trained_length - repeated) // 2
+    end = trained_length - repeated - beginning
+    if length - position <= end:
+        return trained_length - (length - position)
+    return position if position < beginning else beginning + (position - beginning) % repeated
+
+
+def observe(
+    observation: str, last_tokens: Tokens, composition: Composition | None, trained_length: int
+) -> npt.NDArray[np.int64]:
     """Return the `observation` [B, ...] of pieces whose last tokens are `last_tokens` [B].
 
-    "token" is these tokens alone; "position" adds the number of tokens so far. "lookback" also has the tokens half a
-    bar and one bar before the next token, and the highest and the lowest note so far, `NOTHING` where missing: an agent
-    can then repeat earlier tokens and keep track of the range without memory. Without a `composition`, no token has
-    been composed.
+    "token" is these tokens alone; "position" adds the number of tokens so far, as `observed_position` counts them for
+    an agent trained for pieces of `trained_length`. "lookback" also has the tokens half a bar and one bar before the
+    next token, and the highest and the lowest note so far, `NOTHING` where missing: an agent can then repeat earlier
+    tokens and keep track of the range without memory. Without a `composition`, no token has been composed.
     """
     if observation == "token":
         return last_tokens.copy()
-    position = 0 if composition is None else composition.position
-    columns: list[npt.NDArray[np.integer]] = [last_tokens, np.full_like(last_tokens, position)]
-    if observation == "lookback":
-        if composition is None:
-            columns += [np.full_like(last_tokens, NOTHING)] * LOOKBACK_FEATURES
-        else:
-            columns += _lookback_features(composition)
-    return np.stack(columns, axis=1, dtype=np.int64)
+    has_lookback = observation == "lookback"
+    observations = np.empty((len(last_tokens), POSITION + 1 + has_lookback * LOOKBACK_FEATURES), np.int64)
+    observations[:, 0] = last_tokens
+    observations[:, POSITION] = 0
+    if has_lookback:
+        observations[:, POSITION + 1 :] = NOTHING
+    if composition is not None:
+        sizes = composition.length, trained_length, composition.setting.steps_per_bar
+        observations[:, POSITION] = observed_position(composition.position, *sizes)
+        if has_lookback:
+            _write_lookback(composition, observations[:, POSITION + 1 :])
+    return observations
 
 
-def _lookback_features(composition: Composition) -> list[npt.NDArray[np.integer]]:
+def _write_lookback(composition: Composition, features: npt.NDArray[np.int64]) -> None:
+    """Write the lookback features of `composition` to `features` [B, 4], which are `NOTHING`."""
     bar = composition.setting.steps_per_bar
-    nothing = np.full(composition.batch_size, NOTHING, np.int8)
-    earlier = [composition.position - lag for lag in (-(-bar // 2), bar)]
+    for column, lag in enumerate((-(-bar // 2), bar)):
+        if composition.position >= lag:
+            features[:, column] = composition.tokens[composition.position - lag]
     extremes = composition.memory(UniqueExtremes)
-    highest = np.where(extremes.highest, extremes.highest, nothing)
-    return [*(composition.tokens[step] if step >= 0 else nothing for step in earlier), highest, extremes.lowest]
+    np.copyto(features[:, 2], extremes.highest, where=extremes.highest > 0)
+    features[:, 3] = extremes.lowest

@@ -11,12 +11,13 @@ from typing import Any, Self, TypedDict
 
 import numpy as np
 import numpy.typing as npt
+from gymnasium import Space
 
-from melody_env.envs.observations import OBSERVATIONS
+from melody_env.envs.observations import OBSERVATIONS, space_of
 from melody_env.reward.profile import RewardProfile
 from melody_env.reward.profile_yaml import load_profile
 from melody_env.setting import Setting
-from note_rnn.common.errors import InputError, check_choice
+from note_rnn.common.errors import InputError, check_choice, check_count
 from note_rnn.network.checkpoint import load_note_rnn
 from note_rnn.network.model import NoteRNN
 from note_rnn.primers import read_primer
@@ -42,6 +43,7 @@ class EnvironmentArguments(TypedDict, total=False):
     tempo: float | None
     primer: str | Path | npt.ArrayLike | None
     fixed: Mapping[int, int] | None
+    trained_length: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,8 @@ class EnvironmentSpec:
     """The tokens [P] that precede every piece, in the key of the setting."""
     fixed: Mapping[int, int] = field(default_factory=dict)
     """Given tokens, by step."""
+    trained_length: int | None = None
+    """Steps of the pieces that the agent was trained for: it observes the positions of those. None: the setting's."""
 
     def __post_init__(self) -> None:
         check_choice("observation", self.observation, OBSERVATIONS)
@@ -70,6 +74,8 @@ class EnvironmentSpec:
         if self.primer is not None:
             object.__setattr__(self, "primer", check_tokens(self.primer, ndim=1))
         object.__setattr__(self, "fixed", _check_fixed(self.fixed, self.setting.steps))
+        if self.trained_length is not None:
+            check_count("trained_length", self.trained_length)
 
     @classmethod
     def of(
@@ -81,6 +87,7 @@ class EnvironmentSpec:
         priming: str = "random_note",
         primer: str | Path | npt.ArrayLike | None = None,
         fixed: Mapping[int, int] | None = None,
+        trained_length: int | None = None,
         **setting: Any,
     ) -> Self:
         """Return the specification for the keyword arguments of an environment; `setting` are fields of a `Setting`.
@@ -93,19 +100,21 @@ class EnvironmentSpec:
             raise TypeError(f"The environment has no argument {name!r}; it can be one of: {valid}.")
         profile = load_profile(reward).with_setting(**setting)
         prior = prior if isinstance(prior, NoteRNN) else load_note_rnn(prior)
-        spec = cls(profile, prior, observation, priming, fixed=fixed or {})
+        spec = cls(profile, prior, observation, priming, fixed=fixed or {}, trained_length=trained_length)
         return spec if primer is None else replace(spec, primer=spec._read_primer(primer))
 
     def changed(self, **changes: Any) -> Self:
         """Return the specification with `changes` to the keyword arguments of an environment; errors as in `of`.
 
-        Another `reward` is used in the same musical setting. A primer that is already there is not transposed.
+        Another `reward` is used in the same musical setting. A primer that is already there is not transposed. What is
+        observed has the same space as before, whatever the `length`, so that an agent of this environment can compose
+        in the changed one.
         """
         setting = {name: changes.pop(name) for name in _SETTING if name in changes}
         profile = load_profile(changes.pop("reward", self.profile))
         profile = replace(profile, setting=self.setting).with_setting(**setting)
         current: dict[str, Any] = {"observation": self.observation, "prior": self.prior, "priming": self.priming}
-        current |= {"primer": self.primer, "fixed": self.fixed}
+        current |= {"primer": self.primer, "fixed": self.fixed, "trained_length": self.observed_length}
         return type(self).of(reward=profile, **current | changes)
 
     @property
@@ -118,12 +127,23 @@ class EnvironmentSpec:
             "priming": self.priming,
             "primer": self.primer,
             "fixed": self.fixed,
+            "trained_length": self.trained_length,
         }
 
     @property
     def setting(self) -> Setting:
         """Key, mode, meter, length, range and tempo."""
         return self.profile.setting
+
+    @property
+    def observed_length(self) -> int:
+        """Steps of the pieces whose positions are observed."""
+        return self.trained_length or self.setting.steps
+
+    @property
+    def observation_space(self) -> Space[Any]:
+        """The space of one piece's observation."""
+        return space_of(self.observation, self.observed_length)
 
     @cached_property
     def prior_in_key(self) -> NoteRNN:
@@ -139,6 +159,7 @@ class EnvironmentSpec:
             "priming": self.priming,
             "primer": None if self.primer is None else self.primer.tolist(),
             "fixed": {str(step): token for step, token in self.fixed.items()},
+            "trained_length": self.trained_length,
         }
 
     def _read_primer(self, source: str | Path | npt.ArrayLike) -> Tokens:

@@ -16,6 +16,12 @@ Tokens8 = npt.NDArray[np.int8]
 Floats = npt.NDArray[np.float64]
 Integer = TypeVar("Integer", bound=np.signedinteger)
 
+_tokens = np.arange(VOCABULARY_SIZE)
+_FIRST_PAIR = _tokens * VOCABULARY_SIZE
+"""[38]; the first of the pairs of a previous pitch."""
+_LAST_PITCH = np.where(_tokens < FIRST_PITCH_TOKEN, _tokens[:, None], _tokens).astype(np.int8).ravel()
+"""[38 * 38]; the last pitch after each pair."""
+
 
 class Memory(Protocol):
     """State that rules need from step to step, updated token by token with O(1) or O(T) array work.
@@ -56,6 +62,8 @@ class Composition:
         """[T, B]; the tokens transposed as if the tonic were C, not limited to 2..37."""
         self.previous_pitches: Tokens8 = np.zeros((length + 1, batch_size), np.int8)
         """[T + 1, B]; row t is the last pitch token (2..37) before step t, 0 if there is none."""
+        self.pitch_pairs: npt.NDArray[np.intp] = np.zeros((length, batch_size), np.intp)
+        """[T, B]; 38 * previous pitch + token, an index into tables over pairs."""
         self._memories: dict[tuple[object, ...], Memory] = {}
 
     @property
@@ -74,9 +82,9 @@ class Composition:
         self.tokens[t] = tokens
         if self.tokens_in_c is not self.tokens:
             self.tokens_in_c[t] = in_c(self.tokens[t], self.setting)
-        pitches = self.previous_pitches
-        pitches[t + 1] = pitches[t]
-        np.copyto(pitches[t + 1], self.tokens[t], where=self.tokens[t] >= FIRST_PITCH_TOKEN)
+        pairs = self.pitch_pairs[t]
+        np.add(_FIRST_PAIR.take(self.previous_pitches[t]), tokens, out=pairs)
+        self.previous_pitches[t + 1] = _LAST_PITCH.take(pairs)
         self.position = t + 1
         for memory in self._memories.values():
             memory.update(self, t)
@@ -90,13 +98,6 @@ class Composition:
             for t in range(self.position):
                 memory.update(self, t)
         return cast(M, memory)
-
-    def pitch_pairs(self, t: int) -> npt.NDArray[np.intp]:
-        """Return `38 * previous pitch + token` [B] at step `t`, an index into tables over pairs."""
-        pairs = self.previous_pitches[t].astype(np.intp)
-        pairs *= VOCABULARY_SIZE
-        pairs += self.tokens[t]
-        return pairs
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_memories": {}}  # rebuilt on request

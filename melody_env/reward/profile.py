@@ -135,8 +135,8 @@ class RewardProfile:
     def score(self, composition: Composition) -> Floats:
         """Return each rule's values for the newest tokens [R, B], unscaled; raises RuleError for a rule that fails."""
         values = np.empty((len(self.rules), composition.batch_size))
-        for row, rule in zip(values, self._functions, strict=True):
-            row[:] = rule(composition)
+        for row, rule in enumerate(self._functions):
+            values[row] = rule(composition)
         return values
 
     def music_theory(self, values: Floats) -> Floats:

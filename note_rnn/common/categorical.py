@@ -13,8 +13,9 @@ Floats = npt.NDArray[np.floating[Any]]
 
 def log_softmax(logits: Floats) -> Floats:
     """Return log softmax(logits) [..., A]."""
-    shifted = logits - logits.max(-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    shifted = logits - np.maximum.reduce(logits, -1, keepdims=True)
+    shifted -= np.log(np.add.reduce(np.exp(shifted), -1, keepdims=True))
+    return shifted
 
 
 def nucleus(logits: Floats, top_p: float) -> Floats:

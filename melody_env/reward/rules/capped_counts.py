@@ -36,4 +36,6 @@ class CappedCount:
 
 def capped_count(composition: Composition, increments: Increments, cap: float, *parameters: int) -> Floats:
     """Return what the newest tokens add [B] to the count of `increments`, at most `cap` per bar so far."""
+    if cap == NO_CAP:
+        return increments(composition, composition.position - 1, *parameters)
     return composition.memory(CappedCount, increments, cap, *parameters).newest

@@ -10,11 +10,10 @@ import torch
 from stable_baselines3 import PPO
 
 from agents import PPOKL, RecurrentDQN, compose_pieces
-from agents.algorithms import policies
+from agents.algorithms import baselines, policies
 from agents.composing import composers
 from agents.composing.composers import Agent, NoteRNNComposer, load_agent, load_composer, load_run
 from agents.composing.players import NoteRNNPlayer, agent_player
-from agents.runs import hyperparameters
 from agents.runs.config import TrainConfig
 from agents.training.trainer import train_run
 from melody_env import EnvironmentSpec, MelodyVecEnv
@@ -72,13 +71,13 @@ def test_an_agent_is_transposed_by_what_lies_between_the_two_keys(agent, environ
     assert not np.array_equal(melodies_of(agent_player(agent.policy, 0, strength), in_g), expected)
 
 
-def test_an_agent_has_no_player_for_pieces_longer_than_it_was_trained_for(agent, environment):
-    sentence = "at most 12 steps and cannot compose 13: give a shorter length, or train an agent for longer pieces"
-    with pytest.raises(InputError, match=sentence):
-        agent.player(environment.changed(length=LENGTH + 1))
-    for length in (LENGTH, LENGTH - 1):
-        shorter = environment.changed(length=length)
-        assert melodies_of(agent.player(shorter), shorter).shape == (20, length)
+@pytest.mark.parametrize("changes", [{"observation": "token"}, {"observation": "lookback"}, {"trained_length": 13}])
+def test_an_agent_has_no_player_where_it_would_observe_something_else(agent, environment, changes):
+    with pytest.raises(InputError, match=r"The agent observes MultiDiscrete\(\[38 13\]\), and this environment has"):
+        agent.player(environment.changed(**changes))
+    for length in (LENGTH - 1, LENGTH, LENGTH + 1, 10 * LENGTH):
+        other = environment.changed(length=length)
+        assert melodies_of(agent.player(other), other).shape == (20, length)
 
 
 def test_an_agent_that_observes_no_position_composes_pieces_of_any_length(small_prior):
@@ -174,6 +173,6 @@ def test_classes_of_0_1_are_found_where_they_are_now(monkeypatch):
     with composers._modules_of_0_1():
         from agents.policies import RecurrentDQNPolicy
         from agents.settings import _Flatten
-    assert (RecurrentDQNPolicy, _Flatten) == (policies.RecurrentDQNPolicy, hyperparameters._Flatten)
+    assert (RecurrentDQNPolicy, _Flatten) == (policies.RecurrentDQNPolicy, baselines._Flatten)
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("agents.settings")

@@ -244,11 +244,12 @@ def test_a_moved_agent_is_named_and_another_one_refused(agent, small_prior_file,
     assert [path.read_bytes() for path in files] == before
 
 
-def test_a_piece_longer_than_the_agent_was_trained_for_is_refused_in_a_sentence(agent, in_folder):
+@pytest.mark.parametrize("length", [LENGTH + 1, 2 * LENGTH, 12 * LENGTH])
+def test_an_agent_composes_pieces_longer_than_it_was_trained_for(length, agent, in_folder):
     agent.save("agent.zip")
-    with pytest.raises(InputError, match="trained for pieces of at most 16 steps and cannot compose 17"):
-        compose_files(ComposeConfig("agent.zip", length=LENGTH + 1))
-    assert compose("agent.zip", 2, length=LENGTH).shape == (2, LENGTH)
+    compose_files(ComposeConfig("agent.zip", n=2, length=length, tokens=Path("tokens.npy")))
+    np.testing.assert_array_equal(np.load("tokens.npy"), compose("agent.zip", 2, length=length))
+    assert np.load("tokens.npy").shape == (2, length)
 
 
 def test_a_melody_that_would_come_out_otherwise_is_not_written(small_prior_file, in_folder):

@@ -14,10 +14,10 @@ from sb3_contrib.common.recurrent.type_aliases import RNNStates
 from stable_baselines3 import A2C, DQN, PPO
 
 from agents import PPOKL, RecurrentDQN, compose_pieces
+from agents.algorithms.baselines import _Flatten
 from agents.algorithms.policies import RecurrentPolicy
 from agents.composing.composers import Agent
 from agents.composing.players import NoteRNNPlayer
-from agents.runs.hyperparameters import _Flatten
 from melody_env import EnvironmentSpec, MelodyVecEnv, Setting
 from note_rnn import transposed
 
@@ -79,14 +79,17 @@ def tokens_before(pieces):
     return np.concatenate([pieces.priming_tokens[:, None], pieces.melodies[:, :-1]], axis=1)
 
 
-def observed(kind, pieces):
+def observed(kind, pieces, positions=range(T)):
     """What is observed [T, N, ...] before each token of `pieces`: by hand, a bar being four steps."""
     last, melodies = tokens_before(pieces), pieces.melodies
-    columns = [last, np.tile(np.arange(T), (N, 1))]
+    columns = [last, np.tile(positions, (N, 1))]
     if KINDS[kind] == "token":
         return last.T
     if KINDS[kind] == "lookback":
-        so_far = [[[token for token in melody[:t] if token >= 2] for t in range(T)] for melody in melodies.tolist()]
+        so_far = [
+            [[token for token in melody[:t] if token >= 2] for t in range(len(positions))]
+            for melody in melodies.tolist()
+        ]
         for lag in (2, 4):
             columns.append(np.concatenate([np.full((N, lag), 38), melodies[:, :-lag]], axis=1))
         columns += [[[best(notes, default=38) for notes in row] for row in so_far] for best in (max, min)]
@@ -149,6 +152,19 @@ def test_predict_with_its_memory_prefers_at_each_step_what_is_likeliest(kind, mo
         actions, state = model(kind).predict(seen, state, is_start, deterministic=True)
         is_start = np.zeros(N, bool)
         assert actions.tolist() == expected.argmax(-1).tolist()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("length", [10, 33, 64, 192])
+def test_in_longer_pieces_the_bar_in_the_middle_comes_again(kind, length, model, small_prior):
+    """Of nine steps, positions 2 to 5 are the bar in the middle, and 6 to 8 the end."""
+    pieces, log_probabilities = composed(model(kind), small_prior, observation=KINDS[kind], length=length)
+    assert pieces.melodies.shape == (N, length)
+    positions = [*([0, 1] + [2, 3, 4, 5] * length)[: length - 3], 6, 7, 8]
+    expected = log_policy(
+        model(kind), observed(kind, pieces, positions), log_p_after(tokens_before(pieces), small_prior)
+    )
+    np.testing.assert_allclose(log_probabilities, expected, atol=1e-3)
 
 
 def expected_in(semitones, kind, model, small_prior, pieces):

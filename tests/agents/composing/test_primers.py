@@ -10,9 +10,9 @@ from sb3_contrib import RecurrentPPO
 from stable_baselines3 import DQN, PPO
 
 from agents import PPOKL, RecurrentDQN, compose, compose_pieces
+from agents.algorithms.baselines import _Flatten
 from agents.composing.composers import Agent
 from agents.composing.players import NoteRNNPlayer, agent_player
-from agents.runs.hyperparameters import _Flatten
 from melody_env import EnvironmentSpec, MelodyEngine, MelodyVecEnv
 from note_rnn import InputError, read_midi, write_midi
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from agents.algorithms.baselines import BASELINES
 from agents.runs.config import TrainConfig
-from agents.runs.hyperparameters import BASELINES, RecurrentDQNHyperparameters
+from agents.runs.hyperparameters import RecurrentDQNHyperparameters
 from agents.runs.presets import PRESETS
 from melody_env import MelodyVecEnv, ProfileError, Setting, load_profile
 from note_rnn import InputError

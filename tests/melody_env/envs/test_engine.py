@@ -7,7 +7,8 @@ import pytest
 from gymnasium.error import ResetNeeded
 
 from melody_env import EnvironmentSpec, MelodyEngine, load_profile, score_melodies
-from note_rnn import CheckpointError, NoteRNN, VocabularyError, save_note_rnn
+from note_rnn import CheckpointError, VocabularyError, save_note_rnn
+from note_rnn.network.inference import inference
 from note_rnn.vocabulary import NO_EVENT, VOCABULARY_SIZE
 
 T = 32
@@ -70,13 +71,20 @@ def test_prior_log_probs_are_those_of_the_next_token(prior, actions):
         np.testing.assert_array_equal(engine.log_prob, expected[np.arange(len(actions)), column])
 
 
-def test_the_prior_is_evaluated_once_a_step(prior, actions, monkeypatch):
+@pytest.mark.parametrize("size", [1, 20])
+def test_the_prior_is_evaluated_once_a_step(prior, actions, size, monkeypatch):
     calls = []
-    step = NoteRNN.step
-    monkeypatch.setattr(NoteRNN, "step", lambda *arguments: calls.append(1) or step(*arguments))
-    engine = MelodyEngine(len(actions), EnvironmentSpec.of(prior=prior))
+
+    def counted(model, num_melodies):
+        steps = inference(model, num_melodies)
+        step = steps.step
+        steps.step = lambda *arguments: calls.append(1) or step(*arguments)
+        return steps
+
+    monkeypatch.setattr("melody_env.envs.engine.inference", counted)
+    engine = MelodyEngine(size, EnvironmentSpec.of(prior=prior))
     for _ in range(3):
-        play(engine, actions)
+        play(engine, np.resize(actions, (size, T)))
     assert len(calls) == 3 * T
 
 

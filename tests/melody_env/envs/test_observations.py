@@ -1,15 +1,20 @@
 """Observations worked out by hand."""
 
+import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from gymnasium import spaces
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents import PPOKL
 from agents.composing.melodies import compose
 from agents.composing.pieces import compose_pieces
 from agents.composing.players import agent_player
 from melody_env import EnvironmentSpec, MelodyEngine, MelodyVecEnv
-from melody_env.envs.observations import OBSERVATIONS, kind_of, space_of
+from melody_env.envs.observations import OBSERVATIONS, kind_of, observed_position, space_of
+from note_rnn import InputError
 
 NONE = 38
 TUNE = [14, 1, 16, 0, 12, 1, 1, 16, 21]
@@ -72,6 +77,78 @@ def test_a_token_of_a_primer_is_observed_like_other_tokens(small_prior, observat
     engine.reset()
     engine.step([14, 16])
     assert engine.observations_of(9).tolist() == [expected] * 2
+
+
+@pytest.mark.parametrize(
+    ("length", "trained", "bar", "positions"),
+    [
+        (3, 8, 2, [0, 1, 2, 3]),  # a shorter piece is the beginning of one
+        (8, 8, 2, [0, 1, 2, 3, 4, 5, 6, 7, 8]),
+        (9, 8, 4, [0, 1, 2, 3, 4, 5, 2, 6, 7, 8]),  # a bar of four in the middle; the last two steps are the end
+        (15, 8, 2, [0, 1, 2, 3, 4, 5, 2, 3, 4, 5, 2, 3, 4, 6, 7, 8]),  # two bars
+        (9, 7, 3, [0, 1, 2, 3, 4, 2, 3, 5, 6, 7]),  # of an odd rest, the end has one step more
+        (7, 5, 4, [0, 1, 2, 3, 0, 1, 4, 5]),  # more than half, since a bar stays whole
+        (7, 4, 4, [0, 1, 2, 1, 2, 1, 3, 4]),  # without a bar of beginning and end, half of the steps
+        (4, 2, 16, [0, 0, 0, 1, 2]),
+        (4, 1, 16, [0, 0, 0, 0, 1]),
+    ],
+)
+def test_a_longer_piece_begins_and_ends_as_trained_and_repeats_the_middle(length, trained, bar, positions):
+    assert [observed_position(position, length, trained, bar) for position in range(length + 1)] == positions
+
+
+@given(st.integers(1, 400), st.integers(1, 100), st.integers(1, 20))
+def test_a_position_of_any_piece_is_one_that_the_agent_was_trained_for(length, trained, bar):
+    positions = [observed_position(position, length, trained, bar) for position in range(length + 1)]
+    assert all(0 <= position < trained for position in positions[:-1])
+    assert positions[-1] == min(length, trained)
+    if trained % bar == length % bar == 0 and trained > bar:
+        assert [position % bar for position in positions] == [position % bar for position in range(length + 1)]
+
+
+@pytest.mark.parametrize("observation", OBSERVATIONS)
+@pytest.mark.parametrize("length", [5, 16, 17, 64, 192])
+def test_every_number_of_an_observation_has_its_one_in_its_own_block(small_prior, observation, length):
+    trained = EnvironmentSpec.of(prior=small_prior, observation=observation, length=16)
+    env = MelodyVecEnv(3, **trained.arguments)
+    network = PPOKL("MlpLstmPolicy", env, prior=small_prior, device="cpu").policy.network
+    sizes = np.atleast_1d(getattr(env.observation_space, "nvec", 38)).tolist()
+    engine = MelodyEngine(3, trained.changed(length=length))
+    engine.reset()
+    for t in range(length + 1):
+        observations = engine.observations()
+        blocks = network._features(torch.from_numpy(observations)[None])[0].split(sizes, dim=-1)
+        ones = [block.argmax(-1).tolist() for block in blocks]
+        assert all((block.sum(-1) == 1).all() for block in blocks)
+        assert np.array(ones).T.reshape(observations.shape).tolist() == observations.tolist()
+        if t < length:
+            engine.step([t % 38, 37 - t % 38, 1])
+
+
+@pytest.mark.parametrize(
+    "outside", [[[38, 0]], [[0, 17]], [[-1, 0]], [[0, -1]], [[5, 3], [5, 17]], [[[5, 3]], [[5, 40]]]]
+)
+def test_a_number_outside_its_block_is_refused(small_prior, outside):
+    env = MelodyVecEnv(1, prior=small_prior, length=16)
+    network = PPOKL("MlpLstmPolicy", env, prior=small_prior, device="cpu").policy.network
+    observations = torch.tensor(outside).reshape(-1, 1, 2)
+    with pytest.raises(InputError, match=r"are outside MultiDiscrete\(\[38 17\]\): give the environment"):
+        network(observations, torch.zeros(()))
+    env = MelodyVecEnv(1, prior=small_prior, length=16, observation="token")
+    model = PPOKL("MlpLstmPolicy", env, prior=small_prior, device="cpu")
+    with pytest.raises(InputError, match="Observations between 38 and 38 are outside Discrete"):
+        model.predict(np.array([38]))
+
+
+def test_the_trained_length_is_a_keyword_of_every_interface(small_prior):
+    arguments = {"prior": small_prior, "length": 6, "trained_length": 4, "meter": "1/8", "priming": "none"}
+    scalar, vector = gym.make("MelodyComposition-v0", **arguments), MelodyVecEnv(1, **arguments)
+    assert scalar.observation_space == vector.observation_space == spaces.MultiDiscrete([38, 5])
+    positions = [scalar.reset()[0][1], *(scalar.step(14)[0][1] for _ in range(6))]
+    assert positions == [0, 1, 2, 1, 2, 3, 4]
+    assert [vector.reset()[0][1], *(vector.step(np.array([14]))[0][0][1] for _ in range(6))] == [*positions[:6], 0]
+    with pytest.raises(InputError, match="trained_length must be at least 1, not 0"):
+        EnvironmentSpec.of(prior=small_prior, trained_length=0)
 
 
 @pytest.mark.parametrize("observation", OBSERVATIONS)

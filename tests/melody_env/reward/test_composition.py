@@ -34,8 +34,8 @@ def test_last_pitches_are_those_before_each_step():
     composition = composed(Setting())
     assert composition.previous_pitches.T.tolist() == [[0, 0, 14, 14, 16, 16], [0, 9, 9, 9, 9, 37]]
     assert composition.newest.tolist() == [OFF, 37]
-    assert composition.pitch_pairs(3).tolist() == [14 * 38 + 16, 9 * 38 + OFF]
-    assert composition.pitch_pairs(0).tolist() == [0, 9]
+    assert composition.pitch_pairs[3].tolist() == [14 * 38 + 16, 9 * 38 + OFF]
+    assert composition.pitch_pairs[0].tolist() == [0, 9]
     assert composition.is_complete
     assert not composed(Setting(), 4).is_complete
 

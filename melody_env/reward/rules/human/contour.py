@@ -29,7 +29,7 @@ _CONTINUED = (_IS_LEAP & (_last * _next > 0)).astype(np.float64).ravel()
 
 
 def _steps(composition: Composition, t: int) -> Floats:
-    return _STEP.take(composition.memory(Line).pairs[t])
+    return _STEP.take(composition.pitch_pairs[t])
 
 
 @rule(batched=True)

@@ -11,7 +11,7 @@ import numpy as np
 from melody_env.reward.composition import Composition, Floats
 from melody_env.reward.plugins import rule
 from melody_env.reward.rules.capped_counts import NO_CAP, capped_count
-from melody_env.reward.rules.human.line import IS_INTERVAL, PITCH_CLASSES, SEMITONES, Line, stable_notes, value_of_pair
+from melody_env.reward.rules.human.line import IS_INTERVAL, PITCH_CLASSES, SEMITONES, stable_notes, value_of_pair
 from melody_env.reward.rules.human.phrases import half_bar, is_end_of_phrase
 from melody_env.setting import Setting
 from note_rnn.vocabulary import VOCABULARY_SIZE
@@ -32,7 +32,7 @@ def _first_notes(setting: Setting) -> Floats:
 
 
 def _chromatic_steps(composition: Composition, t: int) -> Floats:
-    return _leading(composition.setting).take(composition.memory(Line).pairs[t])
+    return _leading(composition.setting).take(composition.pitch_pairs[t])
 
 
 @rule(batched=True)

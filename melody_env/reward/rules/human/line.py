@@ -32,8 +32,6 @@ class Line:
 
     def __init__(self, composition: Composition):
         shape = composition.tokens.shape
-        self.pairs = np.zeros(shape, np.intp)
-        """[T, B]; `Composition.pitch_pairs` of each token."""
         self.is_note = np.zeros(shape, np.bool_)
         """[T, B]."""
         self.semitones = np.zeros(shape, np.int8)
@@ -41,9 +39,8 @@ class Line:
 
     def update(self, composition: Composition, t: int) -> None:
         """Take in token `t`."""
-        self.pairs[t] = composition.pitch_pairs(t)
         np.greater_equal(composition.tokens[t], FIRST_PITCH_TOKEN, out=self.is_note[t])
-        _SEMITONES_OF_PAIR.take(self.pairs[t], out=self.semitones[t], mode="clip")
+        _SEMITONES_OF_PAIR.take(composition.pitch_pairs[t], out=self.semitones[t], mode="clip")
 
 
 class Turns:
@@ -87,7 +84,7 @@ class Onsets:
 
 def value_of_pair(composition: Composition, table: Floats) -> Floats:
     """Return the entry [B] of `table` [38 * 38] for the newest token and the previous pitch."""
-    return table.take(composition.memory(Line).pairs[composition.position - 1])
+    return table.take(composition.pitch_pairs[composition.position - 1])
 
 
 @lru_cache

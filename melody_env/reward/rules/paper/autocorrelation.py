@@ -5,6 +5,8 @@ Shapes: B melodies, n tokens so far, K lags. Source: Jaques et al. 2017 (https:/
 (1); in keys other than C, as those of the piece transposed to C.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -30,40 +32,44 @@ def autocorrelations(signals: npt.NDArray[np.integer], lag: int) -> Floats:
 
 
 class LaggedSums:
-    """Sums over the tokens so far that give the autocorrelations at lags 1..K exactly."""
+    """Sums over the tokens so far that give the autocorrelations at lags 1..K exactly.
+
+    A sum is float64 [B], or a float if there is one melody: the same operators serve both, and cost a tenth for one.
+    """
 
     def __init__(self, composition: Composition, max_lag: int):
-        size = composition.batch_size
         self.max_lag = max_lag
-        self.total = np.zeros(size)
-        self.squares = np.zeros(size)
-        self.pair_totals = np.zeros((max_lag, size))
-        """[K, B]; row k - 1 sums x[i] + x[i + k] over all i."""
-        self.pair_products = np.zeros((max_lag, size))
-        """[K, B]; row k - 1 sums x[i] * x[i + k] over all i."""
+        zero: Any = 0.0 if composition.batch_size == 1 else np.zeros(composition.batch_size)
+        self._latest: list[Any] = []
+        """The newest token and up to K before it, the newest first."""
+        self._pair_totals = [zero] * (max_lag + 1)
+        """For each lag k, the sum of x[i] + x[i + k] over all i; for 0 twice the sum of all tokens."""
+        self._pair_products = [zero] * (max_lag + 1)
+        """For each lag k, the sum of x[i] * x[i + k] over all i."""
 
     def update(self, composition: Composition, t: int) -> None:
-        """Add the pairs of token `t` and the K tokens before it."""
-        token = composition.tokens_in_c[t]
-        self.total += token
-        self.squares += np.multiply(token, token, dtype=np.float64)
-        earlier = composition.tokens_in_c[max(t - self.max_lag, 0) : t][::-1]
-        self.pair_totals[: len(earlier)] += np.add(earlier, token, dtype=np.float64)
-        self.pair_products[: len(earlier)] += np.multiply(earlier, token, dtype=np.float64)
+        """Add the pairs of token `t` with itself and the K tokens before it."""
+        row = composition.tokens_in_c[t]
+        token = float(row[0]) if len(row) == 1 else row.astype(np.float64)
+        self._latest = [token, *self._latest[: self.max_lag]]
+        for lag, earlier in enumerate(self._latest):
+            self._pair_totals[lag] = self._pair_totals[lag] + (earlier + token)
+            self._pair_products[lag] = self._pair_products[lag] + earlier * token
 
-    def coefficients(self, n: int) -> Floats:
-        """Return the autocorrelations [K, B] of the `n` tokens so far; 0 where they are constant.
+    def coefficients(self, n: int) -> list[Any]:
+        """Return for each lag the autocorrelation of the `n` tokens so far; 0 where they are constant.
 
         With m the mean, sum (x[i] - m)(x[i + k] - m) is P - m U + (n - k) m^2; times n^2, all terms are whole
-        numbers.
+        numbers. At lag 0 it is the variance, and where that is 0 so are all.
         """
-        pairs = np.maximum(n - np.arange(1, self.max_lag + 1), 0)[:, None]
-        square_of_total = self.total * self.total
-        covariances = self.pair_products * (n * n)
-        covariances -= self.pair_totals * (n * self.total)
-        covariances += pairs * square_of_total
-        variances = n * (n * self.squares - square_of_total)
-        return np.divide(covariances, variances, out=np.zeros_like(covariances), where=variances > 0)
+        total = self._pair_totals[0] * 0.5
+        square = total * total
+        variance, *covariances = (
+            n * (n * products - total * totals) + max(n - lag, 0) * square
+            for lag, (products, totals) in enumerate(zip(self._pair_products, self._pair_totals, strict=True))
+        )
+        divisor = variance + (variance == 0)
+        return [covariance / divisor for covariance in covariances]
 
 
 @rule(batched=True)
@@ -73,14 +79,23 @@ def autocorrelation(composition: Composition, *, max_lag: int = 3, threshold: fl
     Evaluated at every step on the melody so far (`reward_penalize_autocorrelation`). The coefficients are exact; where
     one equals the threshold, the original's rounding decides, as it did there.
     """
-    strengths = np.abs(composition.memory(LaggedSums, max_lag).coefficients(composition.position))
-    ties = np.abs(strengths - threshold) < _TIE
-    for k in np.flatnonzero(ties.any(axis=1)):
-        rows = np.flatnonzero(ties[k])
-        signals = composition.tokens_in_c[: composition.position, rows].T
-        strengths[k, rows] = np.abs(autocorrelations(signals, int(k) + 1))
-    strengths *= strengths > threshold
-    return strengths.sum(axis=0) * -3.0
+    sums = composition.memory(LaggedSums, max_lag)
+    excess: Any = 0.0
+    for lag, coefficient in enumerate(sums.coefficients(composition.position), start=1):
+        strength = abs(coefficient)
+        is_tie = abs(strength - threshold) < _TIE
+        if np.count_nonzero(is_tie):
+            strength = _rounded_as_the_original(strength, is_tie, lag, composition)
+        excess = excess + strength * (strength > threshold)
+    return np.full(composition.batch_size, excess * -3.0)
+
+
+def _rounded_as_the_original(strength: Any, is_tie: Any, lag: int, composition: Composition) -> Floats:
+    """Return `strength` [B] with what the original computes of the tokens so far where `is_tie` [B]."""
+    rows = np.flatnonzero(is_tie)
+    rounded = np.array(strength, ndmin=1)
+    rounded[rows] = np.abs(autocorrelations(composition.tokens_in_c[: composition.position, rows].T, lag))
+    return rounded
 
 
 class TotalAutocorrelation:
@@ -94,5 +109,6 @@ class TotalAutocorrelation:
 
     def update(self, composition: Composition, t: int) -> None:
         """Take in token `t`."""
-        before, self._sum = self._sum, np.abs(self._sums.coefficients(t + 1)).sum(axis=0)
+        before = self._sum
+        self._sum = np.full(len(before), sum(map(abs, self._sums.coefficients(t + 1))))
         self.gain = self._sum - before

@@ -103,9 +103,7 @@ def _degrees(setting: Setting) -> tuple[int, int, int]:
 
 def interval_kinds(composition: Composition) -> npt.NDArray[np.int8]:
     """Return the `Interval` [n, B] of each of the n tokens so far."""
-    n = composition.position
-    pairs = composition.previous_pitches[:n].astype(np.intp) * VOCABULARY_SIZE + composition.tokens[:n]
-    return _interval_of_pair(*_degrees(composition.setting))[pairs]
+    return _interval_of_pair(*_degrees(composition.setting)).take(composition.pitch_pairs[: composition.position])
 
 
 @rule(batched=True)
@@ -117,4 +115,4 @@ def interval(composition: Composition) -> Floats:
     G" holds for fifths down as well as up, and a hold counts as holding the last pitch even after a note off.
     """
     values = _value_of_pair(*_degrees(composition.setting))
-    return values.take(composition.pitch_pairs(composition.position - 1))
+    return values.take(composition.pitch_pairs[composition.position - 1])

@@ -4,6 +4,8 @@ Shapes: B melodies, W steps in a window. Source: Jaques et al. 2017 (https://arx
 and the original's code, where a "bar" is eight sixteenths and motifs are detected at every step, not once per bar.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from melody_env.reward.composition import Composition, Floats
@@ -45,11 +47,11 @@ class LaggedMatches:
         """Extend the matches that token `t` continues and end the others."""
         if t < self.window:
             return
-        earlier = composition.tokens[t - self.window :: -1]
-        lengths = self._lengths[: len(earlier)]
+        tokens = composition.tokens
+        lengths = self._lengths[: t - self.window + 1]
         lengths += 1
-        lengths *= earlier == composition.tokens[t]
-        lengths.max(axis=0, out=self.longest[t])
+        lengths *= tokens[t - self.window :: -1] == tokens[t]
+        np.maximum.reduce(lengths, out=self.longest[t])
 
 
 def _window(composition: Composition, beats: float) -> int:
@@ -57,17 +59,24 @@ def _window(composition: Composition, beats: float) -> int:
     return max(round(beats * composition.setting.steps_per_beat), 1)
 
 
+@lru_cache
+def _values(min_pitches: int, first: float, further: float) -> Floats:
+    """Return `first` for `min_pitches` distinct pitches and `further` for each further one, by their number [37]."""
+    distinct = np.arange(VOCABULARY_SIZE - FIRST_PITCH_TOKEN + 1)
+    return np.where(distinct >= min_pitches, first + further * (distinct - float(min_pitches)), 0.0)
+
+
 @rule(batched=True)
 def motif(composition: Composition, *, beats: float = 2.0, min_pitches: int = 3) -> Floats:
     """3 when the last `beats` have `min_pitches` distinct pitches, and 0.3 for each further one (`reward_motif`)."""
     distinct = composition.memory(PitchWindow, _window(composition, beats)).distinct[composition.position - 1]
-    return np.where(distinct >= min_pitches, 3.0 + 0.3 * (distinct - float(min_pitches)), 0.0)
+    return _values(min_pitches, 3.0, 0.3).take(distinct)
 
 
 def _repetitions(composition: Composition, t: int, window: int, min_pitches: int) -> Floats:
     distinct = composition.memory(PitchWindow, window).distinct[t]
-    is_repeated = (composition.memory(LaggedMatches, window).longest[t] >= window) & (distinct >= min_pitches)
-    return np.where(is_repeated, 4.0 + (distinct - float(min_pitches)), 0.0)
+    is_repeated = composition.memory(LaggedMatches, window).longest[t] >= window
+    return _values(min_pitches, 4.0, 1.0).take(distinct) * is_repeated
 
 
 @rule(batched=True)

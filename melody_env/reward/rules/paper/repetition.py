@@ -1,57 +1,59 @@
 """Rule `repetition`: excessive repetition of a token.
 
-Shapes: B melodies. Source: Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 3.3, and the original's
-code.
+Source: Jaques et al. 2017 (https://arxiv.org/abs/1611.02796), section 3.3, and the original's code.
 """
 
-import numpy as np
-import numpy.typing as npt
+from functools import lru_cache
+from typing import NamedTuple
 
+import numpy as np
+
+from melody_env.reward.automaton import Automaton, Followed
 from melody_env.reward.composition import Composition, Floats
 from melody_env.reward.plugins import rule
-from melody_env.setting import Flags
-from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT, NOTE_OFF
+from note_rnn.vocabulary import NO_EVENT, NOTE_OFF, VOCABULARY_SIZE
+
+_OFF, _HOLD, _SAME_PITCH, _OTHER_PITCH = range(4)
+
+_tokens = np.arange(VOCABULARY_SIZE)
+_EVENT_OF_PAIR = np.select(
+    [_tokens == NOTE_OFF, _tokens == NO_EVENT, _tokens == _tokens[:, None]], [_OFF, _HOLD, _SAME_PITCH], _OTHER_PITCH
+).ravel()
+"""[38 * 38]; what each pair of `Composition.pitch_pairs` is in a run."""
 
 
-class Runs:
-    """Counts of each melody's tokens since the pitch last changed, and whether the newest exceeds a limit."""
+class _Run(NamedTuple):
+    """A melody's tokens since the pitch last changed; counts stop where they exceed every limit."""
 
-    def __init__(self, composition: Composition, limit: int, limit_with_gaps: int, note_off_limit: int):
-        size = composition.batch_size
-        self.limit, self.limit_with_gaps, self.note_off_limit = limit, limit_with_gaps, note_off_limit
-        self.note_offs = np.zeros(size, np.int32)
-        """[B]; note offs since the last pitch."""
-        self.holds = np.zeros(size, np.int32)
-        """[B]; holds since the last pitch."""
-        self.notes = np.zeros(size, np.int32)
-        """[B]; onsets of the last pitch since another pitch sounded."""
-        self.has_gaps = np.zeros(size, np.bool_)
-        """[B]; whether a hold or a note off has occurred since another pitch sounded."""
-        self.excessive = np.zeros(size, np.bool_)
-        """[B]; whether the newest token is one repetition too many."""
+    note_offs: int = 0
+    """Since the last pitch."""
+    holds: int = 0
+    """Since the last pitch."""
+    notes: int = 0
+    """Onsets of the last pitch since another pitch sounded."""
+    has_gaps: bool = False
+    """Whether a hold or a note off has occurred since another pitch sounded."""
 
-    def update(self, composition: Composition, t: int) -> None:
-        """Compare token `t` with the limits, then count it."""
-        token = composition.tokens[t]
-        is_off, is_hold, is_pitch = token == NOTE_OFF, token == NO_EVENT, token >= FIRST_PITCH_TOKEN
-        is_same = is_pitch & (token == composition.previous_pitches[t])
 
-        offs_exceed = is_off & (self.note_offs > self.note_off_limit)
-        holds_exceed = is_hold & self._exceeds(self.holds, self.note_offs > 0)
-        notes_exceed = is_same & self._exceeds(self.notes, self.has_gaps)
-        self.excessive = offs_exceed | holds_exceed | notes_exceed
+@lru_cache
+def _runs(limit: int, limit_with_gaps: int, note_off_limit: int) -> Automaton[_Run]:
+    highest = max(limit, limit_with_gaps) + 1
 
-        was_special = (self.note_offs + self.holds) > 0
-        np.copyto(self.has_gaps, was_special, where=is_pitch & ~is_same)
-        self.has_gaps |= ~is_pitch
-        self.notes *= is_same | ~is_pitch
-        self.notes += is_pitch
-        for count, is_counted in ((self.note_offs, is_off), (self.holds, is_hold)):
-            count += is_counted
-            count *= ~is_pitch
+    def value(count: int, has_gaps: bool) -> float:
+        return -100.0 if count > (limit_with_gaps if has_gaps else min(limit, limit_with_gaps)) else 0.0
 
-    def _exceeds(self, count: npt.NDArray[np.int32], has_gaps: Flags) -> Flags:
-        return (count > self.limit_with_gaps) | ((count > self.limit) & ~has_gaps)
+    def step(run: _Run, event: int) -> tuple[_Run, float]:
+        note_offs, holds, notes, has_gaps = run
+        if event == _OFF:
+            is_excessive = note_offs > note_off_limit
+            return _Run(min(note_offs, note_off_limit) + 1, holds, notes, True), -100.0 if is_excessive else 0.0
+        if event == _HOLD:
+            return _Run(note_offs, min(holds + 1, highest), notes, True), value(holds, note_offs > 0)
+        if event == _SAME_PITCH:
+            return _Run(notes=min(notes + 1, highest), has_gaps=has_gaps), value(notes, has_gaps)
+        return _Run(notes=1, has_gaps=note_offs + holds > 0), 0.0
+
+    return Automaton(_Run(), _EVENT_OF_PAIR, step)
 
 
 @rule(batched=True)
@@ -64,4 +66,4 @@ def repetition(
     rule is relaxed for held notes); a note off may be repeated `note_off_limit` times. As in the original, holds count
     like notes: a note held for more than six steps is penalised.
     """
-    return -100.0 * composition.memory(Runs, limit, limit_with_gaps, note_off_limit).excessive.astype(np.float64)
+    return composition.memory(Followed, _runs(limit, limit_with_gaps, note_off_limit)).values

@@ -1,0 +1,23 @@
+from .algorithms.episode_buffer import EpisodeBatch, EpisodeBuffer
+from .algorithms.policies import RecurrentDQNPolicy, RecurrentPolicy
+from .algorithms.ppo_kl import PPOKL
+from .algorithms.recurrent_dqn import RecurrentDQN
+from .composing.composers import load_composer
+from .composing.melodies import compose
+from .composing.pieces import Pieces, compose_pieces
+from .runs.run_directory import RunDirectory, RunError
+
+__all__ = [
+    "PPOKL",
+    "EpisodeBatch",
+    "EpisodeBuffer",
+    "Pieces",
+    "RecurrentDQN",
+    "RecurrentDQNPolicy",
+    "RecurrentPolicy",
+    "RunDirectory",
+    "RunError",
+    "compose",
+    "compose_pieces",
+    "load_composer",
+]

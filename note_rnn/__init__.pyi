@@ -1,0 +1,60 @@
+from . import corpus
+from .common.atomic_files import replacing, write_json, write_text
+from .common.errors import InputError, run_command
+from .common.progress import Progress
+from .corpus import held_out_openings
+from .extraction.pipeline import Extraction, extract_melodies
+from .formats.abc import write_abc
+from .formats.midi import MelodyFileError, read_midi, write_midi
+from .formats.musicxml import write_musicxml
+from .formats.wav import SAMPLE_RATE, synthesize, write_wav
+from .network.checkpoint import CheckpointError, load_note_rnn, read_model_card, save_note_rnn, weights_checksum
+from .network.model import NoteRNN
+from .network.one_hot_lstm import LSTMState, one_hot, one_hot_lstm
+from .network.recurrent_layers import Cell, RecurrentLayers, State, layer_widths
+from .primers import PrimerError, parse_token, read_primer
+from .vocabulary import NO_EVENT, NOTE_OFF, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens, transposed
+
+__all__ = [
+    "NOTE_OFF",
+    "NO_EVENT",
+    "SAMPLE_RATE",
+    "VOCABULARY_SIZE",
+    "Cell",
+    "CheckpointError",
+    "Extraction",
+    "InputError",
+    "LSTMState",
+    "MelodyFileError",
+    "NoteRNN",
+    "PrimerError",
+    "Progress",
+    "RecurrentLayers",
+    "State",
+    "Tokens",
+    "VocabularyError",
+    "check_tokens",
+    "corpus",
+    "extract_melodies",
+    "held_out_openings",
+    "layer_widths",
+    "load_note_rnn",
+    "one_hot",
+    "one_hot_lstm",
+    "parse_token",
+    "read_midi",
+    "read_model_card",
+    "read_primer",
+    "replacing",
+    "run_command",
+    "save_note_rnn",
+    "synthesize",
+    "transposed",
+    "weights_checksum",
+    "write_abc",
+    "write_json",
+    "write_midi",
+    "write_musicxml",
+    "write_text",
+    "write_wav",
+]
