@@ -4,9 +4,10 @@ from note_rnn.common.atomic_files import replacing, write_json, write_text
 from note_rnn.common.errors import InputError, run_command
 from note_rnn.common.progress import Progress
 from note_rnn.corpus import held_out_openings
+from note_rnn.extraction.midi_melody import read_midi
 from note_rnn.extraction.pipeline import Extraction, extract_melodies
 from note_rnn.formats.abc import write_abc
-from note_rnn.formats.midi import MelodyFileError, read_midi, write_midi
+from note_rnn.formats.midi import MelodyFileError, write_midi
 from note_rnn.formats.musicxml import write_musicxml
 from note_rnn.formats.wav import SAMPLE_RATE, synthesize, write_wav
 from note_rnn.network.checkpoint import CheckpointError, load_note_rnn, read_model_card, save_note_rnn, weights_checksum

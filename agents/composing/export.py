@@ -50,9 +50,10 @@ class ComposeConfig(SettingOptions):
     diverse: bool = False
     """(with --best-of) Select melodies with high rewards that differ from each other, from all candidates."""
     primer: str | None = None
-    """Opening to continue: a MIDI or ABC file, corpus:TITLE, tokens ("14 1 1 1") or notes ("C4 - - - D4 -")."""
+    """Opening to continue: a MIDI, ABC, MusicXML or kern file, corpus:TITLE, tokens ("14 1 1 1") or notes
+    ("C4 - - - D4 -")."""
     primer_length: int | None = None
-    """Steps of the primer to use (default: all; two bars of ABC and corpus tunes)."""
+    """Steps of the primer to use (default: all; at most 32 of tunes from ABC, MusicXML, kern and the corpus)."""
     keep_primer: bool = False
     """Write the primer before the melody; --length never includes it."""
     tokens: Path | None = None

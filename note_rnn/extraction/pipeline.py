@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from note_rnn.common.errors import check_above_zero, check_count
+from note_rnn.common.file_limits import refusal
 from note_rnn.extraction.keys import folded, transposition
 from note_rnn.extraction.midi_score import Score, Track, parse_midi
 from note_rnn.extraction.monophony import monophonic
@@ -90,6 +91,8 @@ def extract_melodies(path: str | Path, extraction: Extraction | None = None) -> 
     if not Path(path).is_file():
         raise MelodyFileError(f"There is no file {path}.")
     try:
+        if reason := refusal(path):
+            raise TuneError(reason)
         return read_melodies(Path(path).read_bytes(), extraction or Extraction())[0]
     except TuneError as error:
         raise MelodyFileError(f"{path} has no readable melody: {error}.") from error

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from note_rnn.extraction.tunes import Bars, TuneError, barred_segments
+from note_rnn.extraction.tunes import MIN_SEGMENT_STEPS, Bars, TuneError, barred_segments
 from note_rnn.vocabulary import Tokens
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ class Tune(NamedTuple):
     bars: list[Bars]
 
 
-def read_tunes(path: Path) -> list[Tune]:
-    """Return all tunes of a file; one that cannot be used has no segments but a reason.
+def read_tunes(path: Path, min_steps: int = MIN_SEGMENT_STEPS) -> list[Tune]:
+    """Return all tunes of a file; one without a segment of at least `min_steps` has none but a reason.
 
     Suppresses music21's warnings.
     """
@@ -39,19 +39,19 @@ def read_tunes(path: Path) -> list[Tune]:
     with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         if path.suffix.lower() != ".abc":
-            return [_tune(f"{path.name}#1", partial(converter.parse, path))]
+            return [_tune(f"{path.name}#1", partial(converter.parse, path), min_steps)]
         return [
-            _tune(f"{path.name}#{number}", partial(converter.parse, abc, format="abc"))
+            _tune(f"{path.name}#{number}", partial(converter.parse, abc, format="abc"), min_steps)
             for number, abc in enumerate(split_abc(_text(path)), 1)
         ]
 
 
-def _tune(source: str, parse: "Callable[[], Stream[Any]]") -> Tune:
+def _tune(source: str, parse: "Callable[[], Stream[Any]]", min_steps: int) -> Tune:
     title = source
     try:
         stream = parse()
         title = (stream.metadata and stream.metadata.bestTitle) or source
-        segments, bars = zip(*barred_segments(stream), strict=True)
+        segments, bars = zip(*barred_segments(stream, min_steps), strict=True)
         return Tune(title, source, list(segments), "", list(bars))
     except TuneError as error:
         return Tune(title, source, [], str(error), [])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from melody_env import melody_text
-from note_rnn import MelodyFileError, PrimerError, VocabularyError, parse_token, read_primer, transposed, write_midi
+from note_rnn import PrimerError, VocabularyError, parse_token, read_primer, transposed, write_midi
 from note_rnn import primers as primers_module
 from note_rnn.corpus import Corpus
 from note_rnn.notes import without_redundant_note_offs
@@ -86,7 +86,7 @@ def test_a_tune_of_the_corpus_is_found_by_a_part_of_its_title(monkeypatch):
         ("14 99", None, VocabularyError, "Token 99"),
         ("C4 X", None, VocabularyError, "'X' is not a token: give a number 0..37, a note such as C4"),
         ("C9", None, VocabularyError, "MIDI pitch 120 is outside 48..83"),
-        ("nowhere.mid", None, MelodyFileError, "There is no file nowhere.mid"),
+        ("nowhere.mid", None, PrimerError, "There is no file nowhere.mid to start from"),
         ("nowhere.abc", None, PrimerError, "There is no file nowhere.abc to start from"),
     ],
 )

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from note_rnn import read_midi
 from note_rnn.common.errors import InputError
-from note_rnn.formats.midi import MelodyFileError, read_midi, write_midi
+from note_rnn.formats.midi import MelodyFileError, write_midi
 from note_rnn.notes import without_redundant_note_offs
 from note_rnn.vocabulary import VocabularyError, check_tokens
 
