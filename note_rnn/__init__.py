@@ -9,6 +9,7 @@ from note_rnn.extraction.pipeline import Extraction, extract_melodies
 from note_rnn.formats.abc import write_abc
 from note_rnn.formats.midi import MelodyFileError, write_midi
 from note_rnn.formats.musicxml import write_musicxml
+from note_rnn.formats.svg import write_svg
 from note_rnn.formats.wav import SAMPLE_RATE, synthesize, write_wav
 from note_rnn.network.checkpoint import CheckpointError, load_note_rnn, read_model_card, save_note_rnn, weights_checksum
 from note_rnn.network.model import NoteRNN
@@ -56,6 +57,7 @@ __all__ = [
     "write_json",
     "write_midi",
     "write_musicxml",
+    "write_svg",
     "write_text",
     "write_wav",
 ]

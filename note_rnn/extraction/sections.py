@@ -14,6 +14,8 @@ from note_rnn.vocabulary import STEPS_PER_QUARTER
 _QUARTER_OF_A_STEP = 0.25
 _MIN_GAIN = 0.1
 """Additional share of onsets that must come near the grid for it to be shifted; swing and triplets stay below."""
+_MIN_ONSETS = 8
+"""Fewer are no evidence of a shift."""
 
 
 class Section(NamedTuple):
@@ -66,7 +68,7 @@ def grid_shift(starts: Integers, resolution: int) -> int:
     the onsets' phases, and 0 unless it brings clearly more of them to within a quarter of a step of the grid.
     """
     phases = starts * STEPS_PER_QUARTER / resolution % 1
-    if not len(phases):
+    if len(phases) < _MIN_ONSETS:
         return 0
     mean = np.angle(np.exp(2j * np.pi * phases).sum()) / (2 * np.pi)
     shift = round(mean * resolution / STEPS_PER_QUARTER)

@@ -35,10 +35,10 @@ def musicxml_text(tokens: npt.ArrayLike, staff: Staff = C_MAJOR, title: str = "M
     """Return `tokens` [T] as MusicXML: one part of one voice, beamed, with every accidental that a reader needs."""
     values = note_values(tokens, staff)
     score = Element("score-partwise", version="4.0")
-    SubElement(SubElement(score, "work"), "work-title").text = _printable(title)
+    SubElement(SubElement(score, "work"), "work-title").text = printable(title)
     SubElement(SubElement(SubElement(score, "identification"), "encoding"), "software").text = "melody-rl"
     listed = SubElement(SubElement(score, "part-list"), "score-part", id="P1")
-    SubElement(listed, "part-name").text = "Melody"
+    SubElement(listed, "part-name", {"print-object": "no"}).text = "Melody"
     part = SubElement(score, "part", id="P1")
     bars = bars_of(values, staff) or [[]]
     ties = _tied_to_before(values)
@@ -56,8 +56,8 @@ def musicxml_text(tokens: npt.ArrayLike, staff: Staff = C_MAJOR, title: str = "M
     return f"{_HEAD}{tostring(score, 'unicode')}\n"
 
 
-def _printable(title: str) -> str:
-    """Return `title` without the characters that XML cannot hold."""
+def printable(title: str) -> str:
+    """Return `title` with blanks for the characters that XML cannot hold."""
     return "".join(letter if letter.isprintable() else " " for letter in title)
 
 

@@ -14,6 +14,7 @@ from agents.report_page.curves import Curve, chart
 from agents.report_page.layout import AgentMelodies, Composition, Curves, MelodyRow, Report, Results, write_report_page
 from agents.report_page.rendering import render
 from agents.report_page.result_table import Entry, ResultTable
+from note_rnn.formats.notation import Staff
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -29,7 +30,7 @@ def card(token: int, start: str = "C4", tempo: float = 100.0, **changes) -> Card
         "log_prob": -2.0 - token,
         "midi": base64.b64encode(bytes([token])).decode(),
     }
-    return Card(tokens=[token, 1], start=start, steps_per_beat=4, steps_per_bar=16, tempo=tempo, **(fields | changes))
+    return Card(tokens=[token, 1], start=start, staff=Staff(bpm=tempo), **(fields | changes))
 
 
 def cards(first: int, count: int = 4) -> list[Card]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from note_rnn.common import file_limits
 from note_rnn.corpus import reading
-from note_rnn.corpus.reading import OutOfTime, read_file, time_limit
+from note_rnn.corpus.reading import OutOfTime, memory_limit, read_file, time_limit
 from note_rnn.extraction.pipeline import Extraction
 from note_rnn.extraction.tunes import UNKNOWN_BARS
 
@@ -198,6 +198,17 @@ def test_whatever_happens_is_a_reason(midi, read, monkeypatch, error, reason):
 
     monkeypatch.setattr(reading, "read_melodies", fail)
     assert read(midi.file()).reasons == {reason: 1}
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="not known here how much memory is in use")
+def test_memory_is_limited_to_so_much_more_and_only_within():
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    with pytest.raises(MemoryError), memory_limit(64 << 20):
+        bytearray(256 << 20)
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
+    with memory_limit(512 << 20):
+        assert len(bytearray(256 << 20)) == 256 << 20
 
 
 def test_no_limit_is_left_behind(midi):

@@ -1,6 +1,7 @@
 """Staff notation: spelling in the key, ties over bar lines, and round trips through ABC and MusicXML."""
 
 import warnings
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import numpy as np
@@ -411,7 +412,7 @@ def test_values_fill_the_melody_in_any_meter(melody, staff, meter, pickup):
         places = {staff.place(step)[0] for value in bar for step in range(value.start, value.start + value.steps)}
         assert len(places) == 1
         assert [value for group in beamed(bar, staff) for value in group] == bar
-    tied = [(value, after) for value, after in zip(values, values[1:], strict=False) if value.tied]
+    tied = [(value, after) for value, after in pairwise(values) if value.tied]
     assert all(value.pitch == after.pitch for value, after in tied)
 
 
