@@ -1,6 +1,7 @@
 """The report page shows each melody, number and curve in its place, under the right name."""
 
 import base64
+import importlib.util
 import re
 from dataclasses import replace
 
@@ -108,6 +109,27 @@ def test_a_note_rnn_that_agents_share_is_shown_once(report, tmp_path, parsed):
     figures = parsed((tmp_path / "page.html").read_text(encoding="utf-8")).all("figure")
     names = [figure["data-name"] for figure in figures if "data-name" in figure]
     assert [names.count(f"Note RNN, melody {n}") for n in (1, 2, 3, 4)] == [2, 2, 1, 1]
+
+
+def test_each_melody_of_a_pair_has_its_sheet_music_and_no_other(text):
+    pytest.importorskip("verovio")
+    named = [re.findall(r'role="img"[^>]*><title>(.*?)</title>', figure) for figure in figures_of(text)]
+    assert sorted(name for names in named for name in names) == sorted(
+        f"Sheet music of {model}, melody {number}"
+        for number in (1, 2)
+        for model in ("Note RNN", "Note RNN", "Q", "Psi")
+    )
+    assert max(map(len, named)) == 1
+    identifiers = re.findall(r'\bid="([^"]+)"', text)
+    assert len(set(identifiers)) == len(identifiers)
+    assert set(re.findall(r'href="#(sign[^"]+)"', text)) == {name for name in identifiers if name.startswith("sign")}
+
+
+def test_without_verovio_a_page_has_no_sheet_music(report, tmp_path, monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "verovio" else found(name))
+    write_report_page(tmp_path / "page.html", report)
+    assert "Sheet music" not in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_a_figure_names_its_composer_and_sums_up_its_card(text):
