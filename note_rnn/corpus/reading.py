@@ -14,7 +14,7 @@ from note_rnn.corpus.collections import SUFFIXES
 from note_rnn.extraction.midi_melody import read_midi
 from note_rnn.extraction.pipeline import Extraction, read_melodies
 from note_rnn.extraction.tune_files import Tune, read_tunes
-from note_rnn.extraction.tunes import UNKNOWN_BARS, TuneError
+from note_rnn.extraction.tunes import TuneError
 from note_rnn.vocabulary import Tokens
 
 SECONDS_PER_FILE = 10.0
@@ -141,8 +141,8 @@ def _read(path: str, name: str, extraction: Extraction) -> FileResult:
         raise TuneError(reason)
     if Path(path).suffix.lower() in MIDI_SUFFIXES:
         melodies, reasons = read_melodies(Path(path).read_bytes(), extraction)
-        bars = [UNKNOWN_BARS] * len(melodies)
-        return FileResult([Tune("", f"{name}#1", melodies, "", bars)] if melodies else [], dict(+reasons))
+        tune = Tune("", f"{name}#1", [each.tokens for each in melodies], "", [each.bars for each in melodies])
+        return FileResult([tune] if melodies else [], dict(+reasons))
     tunes = [tune._replace(source=name + tune.source.removeprefix(Path(path).name)) for tune in read_tunes(Path(path))]
     reasons = Counter(tune.dropped for tune in tunes if not tune.segments)
     reasons["cut where notes leave the grid or the key changes"] += sum(len(tune.segments) > 1 for tune in tunes)

@@ -19,12 +19,13 @@ _MIN_ONSETS = 8
 
 
 class Section(NamedTuple):
-    """Ticks `start` to `end` in one meter, under a key signature of `sharps` (None: not given)."""
+    """Ticks `start` to `end` in one meter, declared or 4/4, under a key signature of `sharps` (None: not given)."""
 
     start: int
     end: int
     meter: tuple[int, int]
     sharps: int | None
+    is_declared: bool = True
 
 
 def sections(score: Score, by_meter: bool = True, by_key: bool = True, by_tempo: bool = False) -> list[Section]:
@@ -45,7 +46,13 @@ def sections(score: Score, by_meter: bool = True, by_key: bool = True, by_tempo:
     times = times[times < end].tolist()
     meters, keys = _in_force(score.meters, times), _in_force(score.keys, times)
     return [
-        Section(start, stop, (4, 4) if meter is None else (meter[0], meter[1]), None if key is None else key[0])
+        Section(
+            start,
+            stop,
+            (4, 4) if meter is None else (meter[0], meter[1]),
+            None if key is None else key[0],
+            meter is not None,
+        )
         for start, stop, meter, key in zip(times, [*times[1:], end], meters, keys, strict=True)
     ]
 
