@@ -64,12 +64,12 @@ def print_report(report: Report) -> None:
             "Other files, skipped:",
             ", ".join(f"{n:,} {suffix or '(no suffix)'}" for suffix, n in report.others.items()),
         )
-    if report.meters:
-        console.print(report.meter_table())
     print(
         f"{report.melodies:,} melodies ({report.tokens:,} sixteenths) from {report.tunes:,} tunes in "
         f"{report.files_kept:,} of {report.files:,} files"
     )
+    if report.meters:
+        console.print(report.meter_table())
 
 
 def print_saved_report(config: CorpusReportConfig) -> None:

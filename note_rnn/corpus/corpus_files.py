@@ -55,7 +55,7 @@ def read_corpus(path: str | Path) -> Corpus:
         arrays["titles"].tolist() if "titles" in arrays else [""] * number,
         arrays["sources"].tolist() if "sources" in arrays else [f"{name}#{tune + 1}" for tune in range(number)],
         json.loads(str(arrays["provenance"])) if "provenance" in arrays else [{"collection": name}],
-        [Bars(str(meter), int(pickup), bool(estimated)) for meter, pickup, estimated in zip(*_bars(arrays), strict=True)],
+        [Bars(str(meter), int(pickup), bool(guess)) for meter, pickup, guess in zip(*_bars(arrays), strict=True)],
     )
 
 

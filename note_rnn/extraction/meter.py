@@ -4,10 +4,10 @@ A meter ranks the places of its bar: the bar line, half the bar, beats, their pa
 place is stronger. Notes support a meter as far as they begin more often on stronger places, as longer ones begin there,
 and as they repeat after a bar or two (Lerdahl and Jackendoff, A Generative Theory of Tonal Music, 1983, preference
 rules 1, 3 and 5). Each is a log-likelihood in nats in which rates never rise from a place to a weaker one, so it
-applies to melodies of any density. N notes, T steps, P places of a bar, K ranks.
+applies to melodies of any density. N notes, T steps, P possible first bar lines, K ranks.
 """
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ COMMON = ("4/4", "3/4", "6/8")
 """Meters that are estimated, the first of a tie."""
 _OTHERS = ("2/4", "3/8", "9/8", "12/8", "6/4", "5/4", "7/8", "5/8")
 """Meters for bars of other lengths, given as a number of steps."""
-_MAX_BAR_STEPS = 48
+_MAX_BAR_STEPS, _MIN_HALF_STEPS = 48, 6
 _LENGTH_WEIGHT, _REPETITION_WEIGHT = 0.5, 0.3
 """Below 1, since these are less independent of each other than the onsets."""
 
@@ -65,16 +65,18 @@ def _support_of_lines(support: dict[str, Floats], declared: str) -> float:
 
     The bars of 4/4 are whole bars of 2/4 too, and those of 6/8 of 3/8.
     """
-    bar, levels = _staff(declared).steps_per_bar, _staff(declared).levels
+    levels = _period(declared)
     return max(
-        float(lines[::bar].max()) for meter, lines in support.items() if _staff(meter).levels[-len(levels) :] == levels
+        float(lines[:: levels[0]].max()) for meter, lines in support.items() if _period(meter)[-len(levels) :] == levels
     )
 
 
 def meter_support(notes: Notes, num_steps: int, meter: str) -> Floats:
-    """Return how well `notes` [N >= 1] in T = `num_steps` support `meter`, by the step [P] of its first bar line."""
-    bar = _staff(meter).steps_per_bar
-    ranks = _ranks_by_line(meter)
+    """Return how well `notes` [N >= 1] in T = `num_steps` support `meter`, by the step [P] of its first bar line.
+
+    P are the steps of a bar, or of half a bar where the notes cannot tell one half from the other.
+    """
+    bar, ranks = _staff(meter).steps_per_bar, _ranks_by_line(meter)
     lengths = np.diff(np.append(notes.starts, notes.ends[-1]))
     is_long = lengths > np.median(lengths)
     places = notes.starts % bar
@@ -83,14 +85,15 @@ def meter_support(notes: Notes, num_steps: int, meter: str) -> Floats:
     steps = np.bincount(np.arange(num_steps) % bar, minlength=bar) @ ranks
     repeated = sum(_repetition(notes, lag) for lag in (bar, 2 * bar))
     by_length = _LENGTH_WEIGHT * falling_log_likelihood(long, onsets)
-    return falling_log_likelihood(onsets, steps) + by_length + _REPETITION_WEIGHT * repeated
+    support = falling_log_likelihood(onsets, steps) + by_length + _REPETITION_WEIGHT * repeated
+    return support.reshape(-1, _period(meter)[0]).max(axis=0)
 
 
 def falling_log_likelihood(successes: Floats, trials: Floats) -> Floats:
     """Return the log-likelihood [P], nats, of `successes` in `trials` [P, K] under rates that fall from rank to rank.
 
-    The rates are those of isotonic regression, max over k >= i of min over j <= i of the mean of ranks j..k, with half a
-    success and half a failure added to each mean.
+    The rates are those of isotonic regression: of rank i, the max over k >= i of the min over j <= i of the mean of
+    ranks j..k, to which half a success and half a failure are added.
     """
     sums, counts = (np.pad(each.cumsum(axis=1), ((0, 0), (1, 0))) for each in (successes, trials))
     inside = np.triu(np.ones((successes.shape[1],) * 2, bool))
@@ -132,21 +135,29 @@ def _pickup(first: int, line: int, meter: str) -> int:
     return first + (line - first) % _staff(meter).steps_per_bar
 
 
-@lru_cache(maxsize=None)
+@cache
 def _staff(meter: str) -> Staff:
     count, unit = map(int, meter.split("/"))
     beat = 16 // unit * (3 if unit >= 8 and count % 3 == 0 else 1)
     return Staff(meter, 16 * count // unit, max(beat, 1))
 
 
+def _period(meter: str) -> tuple[int, ...]:
+    """Return the metrical units of `meter` in steps, without the bar if that is two halves of six steps or more.
+
+    In 2,600 tunes in 4/4, 2/2 and 6/8 the estimated bar line was as often half a bar off as right.
+    """
+    levels = _staff(meter).levels
+    return levels[1:] if levels[0] == 2 * levels[1] and levels[1] >= _MIN_HALF_STEPS else levels
+
+
 @lru_cache(maxsize=32)
 def _ranks_by_line(meter: str) -> Floats:
-    """Return one-hot the rank of each place modulo the bar, for each step of the first bar line [P, P, K]."""
-    staff = _staff(meter)
-    bar, levels = staff.steps_per_bar, staff.levels
+    """Return one-hot the rank of each step modulo the bar, for each step of the first bar line [bar, bar, K]."""
+    levels = _staff(meter).levels
+    bar = levels[0]
     level = [next(i for i, steps in enumerate(levels) if place % steps == 0) for place in range(bar)]
     following = [level[(place + levels[level[place]]) % bar] if place else 0 for place in range(bar)]
-    keys = list(zip(level, following, strict=True))
-    _, rank = np.unique(keys, axis=0, return_inverse=True)
+    _, rank = np.unique(list(zip(level, following, strict=True)), axis=0, return_inverse=True)
     places = (np.arange(bar) - np.arange(bar)[:, None]) % bar
     return np.eye(int(rank.max()) + 1)[rank[places]]

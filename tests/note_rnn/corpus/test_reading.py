@@ -5,6 +5,7 @@ import random
 import signal
 import threading
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from note_rnn.common import file_limits
 from note_rnn.corpus import reading
 from note_rnn.corpus.reading import OutOfTime, memory_limit, read_file, time_limit
 from note_rnn.extraction.pipeline import Extraction
-from note_rnn.extraction.tunes import UNKNOWN_BARS
+from note_rnn.extraction.tunes import Bars
 
 ABC = "".join(
     f"X: {number}\nT: {title}\nM: 4/4\nL: 1/16\nK: C\n{music}|\n\n"
@@ -44,8 +45,19 @@ def test_a_midi_file_is_a_tune_and_its_melodies_are_segments(midi, read):
     (tune,) = result.tunes
     assert (tune.title, tune.source) == ("", "folder/file.mid#1")
     assert [len(segment) for segment in tune.segments] == [128, 128]
-    assert tune.bars == [UNKNOWN_BARS, UNKNOWN_BARS]
+    assert [(bars.pickup, bars.is_estimated) for bars in tune.bars] == [(0, True)] * 2
     assert result.reasons == {"shorter than 1 bars": 1}
+
+
+def test_the_meter_that_a_midi_file_declares_is_kept(midi, read):
+    """A jig of a quarter and an eighth to the beat."""
+    times = [start + 288 * bar for bar in range(8) for start in (0, 96, 144, 240)]
+    notes = [(start, end, 60 + n % 9) for n, (start, end) in enumerate(pairwise(times))]
+    declared = (0, midi.meta(0x58, [6, 3, 36, 8]))
+    (tune,) = read(midi.file(midi.track(declared, *midi.notes(*notes)))).tunes
+    assert tune.bars == [Bars("6/8", 0)]
+    (tune,) = read(midi.file(midi.track(*midi.notes(*notes)))).tunes
+    assert tune.bars == [Bars("6/8", 0, is_estimated=True)]
 
 
 def test_tunes_of_other_kinds_come_through_music21(read):
