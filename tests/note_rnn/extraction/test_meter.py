@@ -116,6 +116,7 @@ def test_a_pickup_that_a_file_does_not_fill_up_is_found():
         ([DOTTED_QUARTER, QUARTER, EIGHTH, DOTTED_QUARTER] * 8, 18, "9/8"),
         (MARCH, 22, "22/16"),
         (MARCH, 1000, "1000/16"),
+        (MARCH, 1, "1/16"),
     ],
 )
 def test_a_given_number_of_steps_decides_the_meter(lengths, steps, meter):
@@ -140,7 +141,7 @@ def test_repeated_bars_tell_meters_apart_where_rhythm_does_not():
     st.lists(st.sampled_from([1, 2, 3, 4, 6, 8, 12]), min_size=1, max_size=80),
     st.integers(0, 30),
     st.sampled_from(["", "4/4", "3/4", "6/8", "5/4", "1/4", "9/8", "4/1", "3/32", "255/16"]),
-    st.sampled_from([None, 4, 16, 12, 7, 200]),
+    st.sampled_from([None, 1, 4, 16, 12, 7, 200]),
 )
 def test_bars_are_sensible_for_any_melody(lengths, first, declared, bar_steps):
     notes, num_steps = melody(lengths, first)
