@@ -92,6 +92,11 @@ def test_notes_that_say_nothing_agree_with_everything(declared):
     assert find_bars(*melody([EIGHTH] * 64), declared) == Bars(declared, 0)
 
 
+def test_a_bar_of_one_beat_is_never_taken_for_a_meter():
+    """Not even by notes that say nothing."""
+    assert find_bars(*melody([EIGHTH] * 64), "1/4").is_estimated
+
+
 def test_the_pickup_ends_at_the_first_bar_line_from_the_first_note_on():
     """A jig that starts with an eighth before the bar, as a file with bar lines from its beginning has it."""
     assert find_bars(*melody([EIGHTH, *JIG], first=10), "6/8") == Bars("6/8", 12)
