@@ -20,7 +20,7 @@ from note_rnn.notes import Notes
 TOLERANCE = 5.0
 """Nats by which the best meter may be likelier than the declared one while the notes still agree with that.
 
-Of 2,467 runs of folk tunes 97% agree with their meter, and 41% with another of the common ones or with bar lines an
+Of 2,467 runs of folk tunes 97% agree with their meter, and 37% with another of the common ones or with bar lines an
 eighth off (docs/experiments/meters-of-midi.md).
 """
 COMMON = ("4/4", "3/4", "6/8")
