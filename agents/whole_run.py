@@ -51,7 +51,7 @@ def _finish(trained: TrainingResult) -> None:
 def _write_pieces(run: RunDirectory, name: str, pieces: Pieces) -> None:
     for number, (melody, chances) in enumerate(zip(pieces.melodies, pieces.steps.probabilities, strict=False), start=1):
         path = run.melodies / f"{name}_{number}"
-        write_midi(melody, path.with_suffix(".mid"), pieces.setting.tempo)
+        write_midi(melody, path.with_suffix(".mid"), staff=pieces.setting.staff, title=f"{name} {number}")
         write_wav(melody, path.with_suffix(".wav"), pieces.setting.tempo)
         with replacing(path.with_suffix(".png")) as temporary:
             piano_roll_figure(melody, chances, None, f"{name} {number}", pieces.setting).savefig(temporary, dpi=90)

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     setting = config.profile().setting
     print(record_text(record, setting))
     if config.out is not None:
-        write_midi(np.array(record["melody"]), config.out / f"{config.method}.mid", setting.tempo)
+        write_midi(np.array(record["melody"]), config.out / f"{config.method}.mid", staff=setting.staff)
         write_json(config.out / f"{config.method}.json", {"config": asdict(config), **record})
         print(f"Saved {config.out / config.method}.mid and .json")
 

@@ -3,10 +3,12 @@ from .common.atomic_files import replacing, write_json, write_text
 from .common.errors import InputError, run_command
 from .common.progress import Progress
 from .corpus import held_out_openings
+from .extraction.midi_melody import read_midi
 from .extraction.pipeline import Extraction, extract_melodies
 from .formats.abc import write_abc
-from .formats.midi import MelodyFileError, read_midi, write_midi
+from .formats.midi import MelodyFileError, write_midi
 from .formats.musicxml import write_musicxml
+from .formats.svg import write_svg
 from .formats.wav import SAMPLE_RATE, synthesize, write_wav
 from .network.checkpoint import CheckpointError, load_note_rnn, read_model_card, save_note_rnn, weights_checksum
 from .network.model import NoteRNN
@@ -55,6 +57,7 @@ __all__ = [
     "write_json",
     "write_midi",
     "write_musicxml",
+    "write_svg",
     "write_text",
     "write_wav",
 ]

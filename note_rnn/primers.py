@@ -1,4 +1,4 @@
-"""Primers, from which melodies start: a MIDI or ABC file, a tune of the corpus, tokens, or notes written as text.
+"""Primers, from which melodies start: a file of music, a tune of the corpus, tokens, or notes written as text.
 
 P steps.
 """
@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from note_rnn.common.errors import InputError
 from note_rnn.corpus import load_corpus
-from note_rnn.extraction.tune_files import read_tunes
-from note_rnn.formats.midi import read_midi
+from note_rnn.corpus.reading import ALL_SUFFIXES, read_melody
+from note_rnn.extraction.tunes import TuneError
 from note_rnn.notes import ACCIDENTALS, LETTERS
 from note_rnn.vocabulary import (
     NO_EVENT,
@@ -25,7 +25,7 @@ from note_rnn.vocabulary import (
 )
 
 PHRASE = 32
-"""Steps taken from a tune if no length is given: two bars."""
+"""Steps taken at most from a tune if no length is given: two bars of 4/4."""
 
 _CORPUS = "corpus:"
 _NOTE = re.compile(r"([A-G])([#b]?)(\d)")
@@ -41,10 +41,12 @@ def read_primer(source: str | Path | npt.ArrayLike, length: int | None = None, s
     """Return the primer [P] in `source`, or its first `length` steps.
 
     :param source: tokens, as an array or as text ("14 1 1 1 16 1"); notes as `melody_text` writes them
-        ("C4 - - - D4 -", a dot for silence); a MIDI file, taken as it sounds; the first tune of a file that music21
-        reads (ABC, MusicXML); "corpus:TITLE", a tune of the default collections.
-    :param semitones: transposition of tunes from ABC and the corpus, which are in C major or A minor. If no `length`
-        is given, their first two bars are taken.
+        ("C4 - - - D4 -", a dot for silence); a MIDI file, taken as it sounds; the first tune of an ABC, MusicXML or
+        kern file; "corpus:TITLE", a tune of the default collections.
+    :param semitones: transposition of tunes from files of notation and the corpus, which are in C major or A minor. If
+        no `length` is given, at most their first 32 steps are taken.
+
+    Files are read as those of a corpus, within the same limits of size, time and memory, but however short.
 
     Raises PrimerError, MelodyFileError or CorpusError if there is no melody, VocabularyError for an invalid token.
     """
@@ -53,7 +55,7 @@ def read_primer(source: str | Path | npt.ArrayLike, length: int | None = None, s
     tokens, is_tune = _read(source)
     if is_tune:
         tokens = transposed(tokens, semitones)
-        length = PHRASE if length is None else length
+        length = min(PHRASE, len(tokens)) if length is None else length
     if not len(tokens):
         raise PrimerError(f"Primer {source!r} is empty: give at least one token, or leave it out.")
     if length is not None and length > len(tokens):
@@ -97,22 +99,24 @@ def _read(source: str | Path | npt.ArrayLike) -> tuple[Tokens, bool]:
     text, path = str(source), Path(source).expanduser()
     if text.startswith(_CORPUS):
         return _tune_of_corpus(text.removeprefix(_CORPUS)), True
-    if path.suffix.lower() in (".mid", ".midi"):
-        return read_midi(path), False
+    if path.suffix.lower() in ALL_SUFFIXES:
+        return _melody_of_file(path)
     if re.search(r"\.[A-Za-z]\w*$", text):
-        return _first_tune(path), True
+        known = ", ".join(sorted(ALL_SUFFIXES))
+        raise PrimerError(f"{path} is not a file of music that can be read: it must end in one of {known}.")
     if re.fullmatch(r"[\d\s,]+", text):
         return check_tokens([int(number) for number in re.findall(r"\d+", text)]), False
     return parse_notes(text), False
 
 
-def _first_tune(path: Path) -> Tokens:
+def _melody_of_file(path: Path) -> tuple[Tokens, bool]:
+    """Return the melody of a file, and whether it is a tune in C major or A minor."""
     if not path.is_file():
         raise PrimerError(f"There is no file {path} to start from.")
-    tune = next(iter(read_tunes(path)), None)
-    if tune is None or not tune.segments:
-        raise PrimerError(f"{path} has no tune to start from: {tune.dropped if tune else 'it contains none'}.")
-    return tune.segments[0]
+    try:
+        return read_melody(path)
+    except TuneError as error:
+        raise PrimerError(f"{path} has no tune to start from: {error}.") from error
 
 
 def _tune_of_corpus(title: str) -> Tokens:

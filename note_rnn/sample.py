@@ -40,9 +40,10 @@ class SampleConfig:
     length: int = 64
     """Sixteenths per melody, not counting the primer."""
     primer: str | None = None
-    """Beginning to continue: a MIDI or ABC file, corpus:TITLE, tokens ("14 1 1 1") or notes ("C4 - - - D4 -")."""
+    """Beginning to continue: a MIDI, ABC, MusicXML or kern file, corpus:TITLE, tokens ("14 1 1 1") or notes
+    ("C4 - - - D4 -")."""
     primer_length: int | None = None
-    """Steps of the primer to use (default: all; for tunes from ABC and corpus, two bars)."""
+    """Steps of the primer to use (default: all; at most 32 of tunes from ABC, MusicXML, kern and the corpus)."""
     keep_primer: bool = False
     """Also write the primer, before the melody."""
     temperature: float = 1.0

@@ -23,7 +23,8 @@ from note_rnn.common.errors import check_above_zero, check_count
 
 @dataclass(frozen=True)
 class ComposeConfig(SettingOptions):
-    """Compose melodies and write each as MIDI, MusicXML, ABC, sound (WAV) and picture (PNG), with a record (JSON).
+    """Compose melodies and write each as MIDI, MusicXML, sheet music (SVG, with Verovio), ABC, sound (WAV) and picture
+    (PNG), with a record (JSON).
 
     The record holds all that is needed to compose the same melody again: --from melody.json.
     """
@@ -32,8 +33,8 @@ class ComposeConfig(SettingOptions):
     """What composes: the folder of a run, a saved agent (.zip), or a Note RNN ("default", "bars", or a .safetensors
     file)."""
     out: Path | None = None
-    """Name of the files, by default "melody"; several melodies are numbered. With a suffix (.mid, .musicxml, .abc, .wav
-    or .png) only that format is written, and the record."""
+    """Name of the files, by default "melody"; several melodies are numbered. With a suffix (.mid, .musicxml, .svg,
+    .abc, .wav or .png) only that format is written, and the record."""
     sidecar: Annotated[Path | None, tyro.conf.arg(name="from")] = None
     """Compose the melody of this record (.json) again. All other arguments are ignored, except --out, and MODEL, needed
     if the model has been moved."""
@@ -50,9 +51,10 @@ class ComposeConfig(SettingOptions):
     diverse: bool = False
     """(with --best-of) Select melodies with high rewards that differ from each other, from all candidates."""
     primer: str | None = None
-    """Opening to continue: a MIDI or ABC file, corpus:TITLE, tokens ("14 1 1 1") or notes ("C4 - - - D4 -")."""
+    """Opening to continue: a MIDI, ABC, MusicXML or kern file, corpus:TITLE, tokens ("14 1 1 1") or notes
+    ("C4 - - - D4 -")."""
     primer_length: int | None = None
-    """Steps of the primer to use (default: all; two bars of ABC and corpus tunes)."""
+    """Steps of the primer to use (default: all; at most 32 of tunes from ABC, MusicXML, kern and the corpus)."""
     keep_primer: bool = False
     """Write the primer before the melody; --length never includes it."""
     tokens: Path | None = None
@@ -180,10 +182,11 @@ def _record(
 
 def _write(record: dict[str, Any], stem: Path, pieces: Pieces, row: int) -> list[Path]:
     """Write a melody and its sidecar under the name `stem`; return the files."""
-    melody = (pieces.with_primer() if record["config"]["keep_primer"] else pieces.melodies)[row]
+    is_primed = record["config"]["keep_primer"]
+    melody = (pieces.with_primer() if is_primed else pieces.melodies)[row]
     files = [stem.with_name(stem.name + suffix) for suffix in record["suffixes"]]
     for path in files:
-        write_melody(melody, path, pieces.setting, record["title"])
+        write_melody(melody, path, pieces.setting, record["title"], len(pieces.primer) if is_primed else 0)
     sidecar = stem.with_name(f"{stem.name}.json")
     write_json(sidecar, record)
     print(f"{', '.join(map(str, [*files, sidecar]))}\n{melody_text(melody, pieces.setting)}")

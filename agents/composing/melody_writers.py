@@ -1,4 +1,4 @@
-"""Writers of melodies by suffix: MIDI, MusicXML, ABC, sound and picture; and the record of a piece."""
+"""Writers of melodies by suffix: MIDI, MusicXML, sheet music, ABC, sound and picture; and the record of a piece."""
 
 import importlib.util
 from collections.abc import Callable
@@ -8,7 +8,8 @@ from typing import Any
 from agents.composing.pieces import Pieces
 from melody_env import Setting, longest_shared_runs, melody_text, piano_roll_figure
 from melody_env.measures.populations import training_tunes
-from note_rnn import Tokens, replacing, write_abc, write_midi, write_musicxml, write_wav
+from note_rnn import Tokens, replacing, write_abc, write_midi, write_musicxml, write_svg, write_wav
+from note_rnn.formats.notation import Staff
 
 
 def _write_png(melody: Tokens, path: Path, setting: Setting) -> None:
@@ -16,12 +17,13 @@ def _write_png(melody: Tokens, path: Path, setting: Setting) -> None:
         piano_roll_figure(melody, setting=setting).savefig(temporary, dpi=100)
 
 
-_WRITERS: dict[str, Callable[[Tokens, Path, Setting, str], None]] = {
-    ".mid": lambda melody, path, setting, title: write_midi(melody, path, setting.tempo),
-    ".musicxml": lambda melody, path, setting, title: write_musicxml(melody, path, setting.staff, title),
-    ".abc": lambda melody, path, setting, title: write_abc(melody, path, setting.staff, title),
-    ".wav": lambda melody, path, setting, title: write_wav(melody, path, setting.tempo),
-    ".png": lambda melody, path, setting, title: _write_png(melody, path, setting),
+_WRITERS: dict[str, Callable[[Tokens, Path, Setting, Staff, str], None]] = {
+    ".mid": lambda melody, path, setting, staff, title: write_midi(melody, path, staff=staff, title=title),
+    ".musicxml": lambda melody, path, setting, staff, title: write_musicxml(melody, path, staff, title),
+    ".svg": lambda melody, path, setting, staff, title: write_svg(melody, path, staff, title),
+    ".abc": lambda melody, path, setting, staff, title: write_abc(melody, path, staff, title),
+    ".wav": lambda melody, path, setting, staff, title: write_wav(melody, path, setting.tempo),
+    ".png": lambda melody, path, setting, staff, title: _write_png(melody, path, setting),
 }
 
 SUFFIXES = tuple(_WRITERS)
@@ -29,14 +31,19 @@ SUFFIXES = tuple(_WRITERS)
 
 
 def writable_suffixes() -> tuple[str, ...]:
-    """Return `SUFFIXES`, without that of MusicXML if music21, which writes it, is not installed."""
-    without = () if importlib.util.find_spec("music21") else (".musicxml",)
+    """Return `SUFFIXES`, without that of sheet music if Verovio, which engraves it, is not installed."""
+    without = () if importlib.util.find_spec("verovio") else (".svg",)
     return tuple(suffix for suffix in SUFFIXES if suffix not in without)
 
 
-def write_melody(melody: Tokens, path: Path, setting: Setting, title: str) -> None:
-    """Write `melody` [T] to the file `path` in the format of its suffix; raises OSError if it cannot be written."""
-    _WRITERS[path.suffix](melody, path, setting, title)
+def write_melody(melody: Tokens, path: Path, setting: Setting, title: str, primer_steps: int = 0) -> None:
+    """Write `melody` [T] to the file `path` in the format of its suffix.
+
+    The piece begins on a bar line, after a primer of `primer_steps`. Raises InputError if the format needs a package
+    that is not installed, OSError if the file cannot be written.
+    """
+    staff = setting.staff._replace(pickup=primer_steps % setting.steps_per_bar)
+    _WRITERS[path.suffix](melody, path, setting, staff, title)
 
 
 def longest_shared_run(melody: Tokens, setting: Setting) -> int | None:

@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from agents.composing.composers import Agent, Composer, NoteRNNComposer
 from agents.composing.pieces import Pieces, PieceSteps, compose_pieces
-from melody_env import EnvironmentSpec, RewardProfile, Setting, score_melodies
+from melody_env import EnvironmentSpec, RewardProfile, score_melodies
 from melody_env.pictures import pitch_name
 from note_rnn import NO_EVENT, NOTE_OFF, Tokens, write_midi
+from note_rnn.formats.notation import Staff
 from note_rnn.vocabulary import token_to_pitch
 
 _DIGITS = 4
@@ -43,10 +44,8 @@ class Card:
     """The composer's probabilities [T, A] of all tokens, `packed`."""
     log_prob: float
     """log p of the melody under the Note RNN, in nats."""
-    steps_per_beat: int
-    steps_per_bar: int
-    tempo: float
-    """Quarter notes per minute."""
+    staff: Staff
+    """Its meter, key and tempo."""
     midi: str
     """The MIDI file, base64."""
 
@@ -109,10 +108,8 @@ def _cards(melodies: Tokens, primers: Tokens, steps: PieceSteps, profile: Reward
             policy=_rounded(policy[i]),
             alternatives=packed(steps.probabilities[i]),
             log_prob=round(float(steps.log_prob[i].sum()), _DIGITS),
-            steps_per_beat=setting.steps_per_beat,
-            steps_per_bar=setting.steps_per_bar,
-            tempo=setting.tempo,
-            midi=midi_base64(melody, setting),
+            staff=setting.staff,
+            midi=midi_base64(melody, setting.staff),
         )
         for i, melody in enumerate(melodies)
     ]
@@ -130,11 +127,11 @@ def token_name(token: int) -> str:
     )
 
 
-def midi_base64(melody: Tokens, setting: Setting) -> str:
+def midi_base64(melody: Tokens, staff: Staff) -> str:
     """Return the MIDI file of `melody` [T] as base64."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "melody.mid"
-        write_midi(melody, path, setting.tempo)
+        write_midi(melody, path, staff=staff)
         return base64.b64encode(path.read_bytes()).decode("ascii")
 
 

@@ -3,12 +3,14 @@
 Shapes: T steps, A = 38 tokens.
 """
 
+import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from markupsafe import Markup
 
 from agents.report_page.cards import Card
 from agents.report_page.claims import Claim
@@ -17,6 +19,7 @@ from agents.report_page.facts import Facts
 from agents.report_page.rendering import write_page
 from agents.report_page.result_table import ResultTable
 from agents.runs.labels import NOTE_RNN
+from note_rnn.formats.svg import svg_text
 from note_rnn.notes import tokens_to_notes
 
 HELD_OUT = "A held-out human tune"
@@ -26,6 +29,8 @@ CAVEAT = (
     "the same rules pull in the same direction."
 )
 """Caveat on tables that include the paper's published values."""
+_SCORE_WIDTH = 1400
+"""Width of a line of sheet music: two bars or so, to be legible on a phone."""
 _COLOURS = 8
 """Colours of curves, in page.css."""
 
@@ -111,6 +116,8 @@ class Item(NamedTuple):
     heading: str
     tuned: bool
     card: Card
+    score: Markup | None
+    """Sheet music, SVG; None for melodies that are in no pair, and without Verovio."""
 
 
 def write_report_page(path: Path, report: Report) -> None:
@@ -122,11 +129,12 @@ def _content(report: Report) -> dict[str, Any]:
     """Return the variables of the template `report.html`."""
     items: list[Item] = []
 
-    def placed(row: MelodyRow) -> list[Item]:
+    def placed(row: MelodyRow, in_pair: bool = False) -> list[Item]:
         added = []
         for i, card in enumerate(row.cards):
             heading = row.heading or f"Primed with {card.start}"
-            added.append(Item(len(items) + i, row.label, row.first + i, heading, row.tuned, card))
+            score = _score(card, f"{row.label}, melody {row.first + i}", len(items) + i) if in_pair else None
+            added.append(Item(len(items) + i, row.label, row.first + i, heading, row.tuned, card, score))
         items.extend(added)
         return added
 
@@ -135,7 +143,7 @@ def _content(report: Report) -> dict[str, Any]:
         {
             "label": agent.label,
             "series": i % _COLOURS,
-            "pairs": list(zip(*(placed(row) for row in _sides(agent, report.pairs)), strict=True)),
+            "pairs": list(zip(*(placed(row, in_pair=True) for row in _sides(agent, report.pairs)), strict=True)),
             "facts": [fact for fact in agent.facts if fact not in shared],
         }
         for i, agent in enumerate(report.agents)
@@ -149,11 +157,25 @@ def _content(report: Report) -> dict[str, Any]:
         "facts": [*report.facts, *shared],
         "tempo": _tempo(items),
         "data": {
-            "cards": [asdict(item.card) for item in items],
+            "cards": [_card_data(item.card) for item in items],
             "pitchRange": _pitch_range(items),
             "compositions": [composition._asdict() for composition in report.compositions],
         },
     }
+
+
+def _card_data(card: Card) -> dict[str, Any]:
+    """Return what the page's script needs of a `card`."""
+    staff = card.staff
+    meter = {"steps_per_beat": staff.steps_per_beat, "steps_per_bar": staff.steps_per_bar, "tempo": staff.bpm}
+    return {name: value for name, value in asdict(card).items() if name != "staff"} | meter
+
+
+def _score(card: Card, name: str, number: int) -> Markup | None:
+    """Return the sheet music of the `card` with this `number` on the page; None without Verovio."""
+    if importlib.util.find_spec("verovio") is None:
+        return None
+    return Markup(svg_text(card.tokens, card.staff, f"Sheet music of {name}", f"sign{number}-", _SCORE_WIDTH))
 
 
 def _sides(agent: AgentMelodies, pairs: int) -> tuple[MelodyRow, MelodyRow]:
@@ -181,7 +203,7 @@ def _shared_facts(agents: Sequence[AgentMelodies]) -> Facts:
 
 def _tempo(items: Sequence[Item]) -> dict[str, int]:
     """Return the initial value of the tempo control, and its range, which includes the tempo of every melody."""
-    tempos = [round(item.card.tempo) for item in items]
+    tempos = [round(item.card.staff.bpm) for item in items]
     return {"first": tempos[0], "lowest": min(40, *tempos), "highest": max(240, *tempos)}
 
 

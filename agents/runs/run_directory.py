@@ -16,7 +16,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from note_rnn import InputError, replacing, write_json
 from note_rnn.common.command_line import command_line
 
-_PACKAGES = ("melody-rl", "gymnasium", "numpy", "pretty_midi", "stable-baselines3", "tensorboard", "torch")
+_PACKAGES = ("melody-rl", "gymnasium", "mido", "numpy", "stable-baselines3", "tensorboard", "torch")
 _BUFFERS = ("replay_buffer", "rollout_buffer")
 """Attributes of SB3's algorithms that hold their experience."""
 

@@ -49,7 +49,8 @@ class AuditConfig(SettingOptions):
     """Reward profile: the name of a shipped one, or a YAML file."""
     corpus: tuple[str, ...] = DEFAULT_COLLECTIONS
     """Human tunes: collections of music21's corpus, or a corpus file (.npz) of `python -m note_rnn.corpus build`, or
-    any with concatenated `tokens` and their `offsets`; its tunes are assumed to begin on a bar line."""
+    any with concatenated `tokens` and their `offsets`; if it does not say meters, all its tunes are used, and are
+    assumed to begin on a bar line."""
     all_tunes: bool = False
     """Rank all tunes of the collections, not only the held-out tenth: for collections that neither the profile nor the
     Note RNN was fitted to."""
@@ -141,11 +142,17 @@ def rank(populations: Mapping[str, Tokens], profile: RewardProfile, rng: np.rand
 def _human_tunes(config: AuditConfig, setting: Setting) -> tuple[Tokens, Corpus]:
     """Return the human tunes [N, T] to rank, and the tunes that Markov chains are fitted to."""
     if len(config.corpus) == 1 and config.corpus[0].endswith(".npz"):
-        tunes = transposed(first_steps(read_corpus(config.corpus[0]), setting.steps), setting.transposition)
-        tunes = tunes[setting.in_range[tunes].all(axis=1)]
-        return np.unique(tunes, axis=0), split(load_corpus()).train
+        return _tunes_of_file(read_corpus(config.corpus[0]), setting), split(load_corpus()).train
     corpus = load_corpus(config.corpus)
     if config.all_tunes:
         return human_melodies(corpus, setting), split(load_corpus()).train
     parts = split(corpus)
     return held_out_windows(parts, setting), parts.train
+
+
+def _tunes_of_file(corpus: Corpus, setting: Setting) -> Tokens:
+    """Return the tunes [N, T] of a corpus file in the key and range of `setting`, and in its meter if that is known."""
+    if any(bars.meter for bars in corpus.bars):
+        return human_melodies(corpus, setting)
+    tunes = transposed(first_steps(corpus, setting.steps), setting.transposition)
+    return np.unique(tunes[setting.in_range[tunes].all(axis=1)], axis=0)

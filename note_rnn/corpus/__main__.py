@@ -68,14 +68,17 @@ def print_report(report: Report) -> None:
         f"{report.melodies:,} melodies ({report.tokens:,} sixteenths) from {report.tunes:,} tunes in "
         f"{report.files_kept:,} of {report.files:,} files"
     )
+    if report.meters:
+        console.print(report.meter_table())
 
 
 def print_saved_report(config: CorpusReportConfig) -> None:
     """Print the report in a file; raises CorpusError if it is not a report."""
     try:
         content = json.loads(config.report.read_text(encoding="utf-8"))
+        content.setdefault("meters", {})  # reports of version 0.1 have none
         report = Report(**{each.name: content[each.name] for each in fields(Report)})
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorpusError(f"{config.report} is not the report of a corpus: give the OUT.json of a build.") from error
     for name, reasons in {**report.dropped, **report.cut}.items() if config.file else ():
         if config.file in name:

@@ -28,7 +28,7 @@ from note_rnn.corpus.report import Report
 from note_rnn.corpus.workers import read_files
 from note_rnn.extraction.pipeline import Extraction
 
-MIDI_VERSION = 1
+MIDI_VERSION = 2
 """Incremented with every change in the output of `extraction`, so that older batches are read again."""
 FILES_PER_BATCH = 256
 

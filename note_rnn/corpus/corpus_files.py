@@ -27,6 +27,7 @@ def write_corpus(corpus: Corpus, path: str | Path) -> None:
             provenance=np.array(json.dumps(corpus.provenance)),
             meters=np.array([bars.meter for bars in corpus.bars], dtype=np.str_),
             pickups=np.array([bars.pickup for bars in corpus.bars], dtype=np.int64),
+            meter_estimated=np.array([bars.is_estimated for bars in corpus.bars], dtype=np.bool_),
         )
 
 
@@ -54,12 +55,14 @@ def read_corpus(path: str | Path) -> Corpus:
         arrays["titles"].tolist() if "titles" in arrays else [""] * number,
         arrays["sources"].tolist() if "sources" in arrays else [f"{name}#{tune + 1}" for tune in range(number)],
         json.loads(str(arrays["provenance"])) if "provenance" in arrays else [{"collection": name}],
-        [Bars(str(meter), int(pickup)) for meter, pickup in zip(*_bars(arrays), strict=True)],
+        [Bars(str(meter), int(pickup), bool(guess)) for meter, pickup, guess in zip(*_bars(arrays), strict=True)],
     )
 
 
-def _bars(arrays: dict[str, Any]) -> tuple[Any, Any]:
-    return arrays.get("meters", ()), arrays.get("pickups", ())
+def _bars(arrays: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """Return meters, pickups, and whether they are estimated, of each segment; version 0.1 estimated none."""
+    meters = arrays.get("meters", ())
+    return meters, arrays.get("pickups", ()), arrays.get("meter_estimated", [False] * len(meters))
 
 
 def _is_corpus(arrays: dict[str, Any]) -> bool:

@@ -1,8 +1,6 @@
 """Reading one file of any kind: its tunes, and the reasons for what was dropped, in bounded time and without errors."""
 
-import os
 import signal
-import stat
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -10,13 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from note_rnn.common.errors import InputError
+from note_rnn.common.file_limits import refusal
 from note_rnn.corpus.collections import SUFFIXES
+from note_rnn.extraction.midi_melody import read_midi
 from note_rnn.extraction.pipeline import Extraction, read_melodies
 from note_rnn.extraction.tune_files import Tune, read_tunes
-from note_rnn.extraction.tunes import UNKNOWN_BARS, TuneError
+from note_rnn.extraction.tunes import TuneError
+from note_rnn.vocabulary import Tokens
 
 SECONDS_PER_FILE = 10.0
-BYTES_PER_FILE = 1 << 24
 BYTES_PER_PROCESS = 1 << 32
 MIDI_SUFFIXES = {".mid", ".midi", ".kar", ".rmi"}
 ALL_SUFFIXES = MIDI_SUFFIXES | SUFFIXES
@@ -39,10 +40,36 @@ def read_file(path: str, name: str, extraction: Extraction, seconds: float = SEC
     A MIDI file is a tune without a title, its melodies are the segments; other files are read as tune books are.
     """
     try:
-        with time_limit(seconds):
+        with reasons_for_errors(seconds), time_limit(seconds):
             return _read(path, name, extraction, seconds)
     except TuneError as error:
-        reason = str(error)
+        return FileResult([], {str(error): 1})
+
+
+def read_melody(path: Path) -> tuple[Tokens, bool]:
+    """Return the melody [T] of a file, within the limits of the files of a corpus, and whether it is a tune.
+
+    A tune, the first segment of the first one in a tune file, is in C major or A minor; a MIDI file is taken as it
+    sounds. Raises TuneError with the reason if there is none, MelodyFileError for a MIDI file that cannot be read.
+    """
+    with reasons_for_errors(SECONDS_PER_FILE), time_limit(SECONDS_PER_FILE), memory_limit(BYTES_PER_PROCESS):
+        if path.suffix.lower() in MIDI_SUFFIXES:
+            return read_midi(path), False
+        if reason := refusal(path):
+            raise TuneError(reason)
+        tune = next(iter(read_tunes(path, min_steps=1, seconds=SECONDS_PER_FILE)), None)
+        if tune is None or not tune.segments:
+            raise TuneError(tune.dropped if tune else "no tunes")
+        return tune.segments[0], True
+
+
+@contextmanager
+def reasons_for_errors(seconds: float) -> Iterator[None]:
+    """Raise TuneError with a reason for whatever the body raises but an InputError; it has had `seconds`."""
+    try:
+        yield
+    except (TuneError, InputError):
+        raise
     except OutOfTime:
         reason = f"takes more than {seconds:g} seconds to read"
     except MemoryError:
@@ -51,7 +78,9 @@ def read_file(path: str, name: str, extraction: Extraction, seconds: float = SEC
         reason = f"cannot be opened ({error.strerror or type(error).__name__})"
     except Exception as error:  # on a damaged file a reader may raise anything; the other files must still be read
         reason = f"not readable ({type(error).__name__})"
-    return FileResult([], {reason: 1})
+    else:
+        return
+    raise TuneError(reason)
 
 
 @contextmanager
@@ -73,6 +102,25 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+@contextmanager
+def memory_limit(more: int) -> Iterator[None]:
+    """Allow the body `more` bytes of memory than are in use; only on Linux, and in the main thread."""
+    in_use = Path("/proc/self/statm")
+    if not in_use.exists() or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    within = int(in_use.read_text().split()[5]) * resource.getpagesize() + more
+    lowest = min([within, *(limit for limit in before if limit != resource.RLIM_INFINITY)])
+    resource.setrlimit(resource.RLIMIT_DATA, (lowest, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
 def limit_process() -> None:
     """Limit the memory of this process to `BYTES_PER_PROCESS`, on systems that support it."""
     try:
@@ -86,17 +134,12 @@ def limit_process() -> None:
 
 
 def _read(path: str, name: str, extraction: Extraction, seconds: float) -> FileResult:
-    status = os.stat(path)
-    if not stat.S_ISREG(status.st_mode):
-        raise TuneError("not a regular file")
-    if status.st_size > BYTES_PER_FILE:
-        raise TuneError(f"larger than {BYTES_PER_FILE >> 20} MiB")
-    if status.st_size == 0:
-        raise TuneError("empty file")
+    if reason := refusal(path):
+        raise TuneError(reason)
     if Path(path).suffix.lower() in MIDI_SUFFIXES:
         melodies, reasons = read_melodies(Path(path).read_bytes(), extraction)
-        bars = [UNKNOWN_BARS] * len(melodies)
-        return FileResult([Tune("", f"{name}#1", melodies, "", bars)] if melodies else [], dict(+reasons))
+        tune = Tune("", f"{name}#1", [each.tokens for each in melodies], "", [each.bars for each in melodies])
+        return FileResult([tune] if melodies else [], dict(+reasons))
     read = read_tunes(Path(path), seconds=seconds)
     tunes = [tune._replace(source=name + tune.source.removeprefix(Path(path).name)) for tune in read]
     reasons = Counter(tune.dropped for tune in tunes if not tune.segments)

@@ -9,6 +9,7 @@ from rich.table import Table
 from note_rnn.corpus.reading import FileResult
 
 Reasons = dict[str, dict[str, int]]
+DECLARED, ESTIMATED = "declared", "estimated"
 
 
 @dataclass
@@ -25,6 +26,8 @@ class Report:
     """MIDI files, or tunes in tune files, with at least one melody."""
     melodies: int = 0
     tokens: int = 0
+    meters: dict[str, dict[str, int]] = field(default_factory=dict)
+    """How many melodies are in each meter, as their files declare or as estimated; "" is unknown."""
     others: dict[str, int] = field(default_factory=dict)
     """Other files in the folders, by suffix."""
     unread_folders: dict[str, str] = field(default_factory=dict)
@@ -42,6 +45,8 @@ class Report:
         self.tunes += len(result.tunes)
         self.melodies += len(segments)
         self.tokens += sum(map(len, segments))
+        for bars in (bars for tune in result.tunes for bars in tune.bars):
+            self._add_meter(bars.meter, ESTIMATED if bars.is_estimated else DECLARED, 1)
         if not segments:
             self.dropped[name] = result.reasons or {"no melody": 1}
         elif result.reasons:
@@ -51,6 +56,9 @@ class Report:
         """Add the counts and files of another report, in the form of `as_dict`."""
         for name in ("files", "files_kept", "tunes", "melodies", "tokens"):
             setattr(self, name, getattr(self, name) + other[name])
+        for meter, counts in other["meters"].items():
+            for origin, number in counts.items():
+                self._add_meter(meter, origin, number)
         self.dropped |= other["dropped"]
         self.cut |= other["cut"]
 
@@ -71,6 +79,15 @@ class Report:
             times.update(reasons)
         return {reason: {"files": number, "times": times[reason]} for reason, number in files.most_common()}
 
+    def meter_table(self) -> Table:
+        """Return a table of the meters, the commonest first."""
+        table = Table("Meter", "declared", "estimated")
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for meter, counts in sorted(self.meters.items(), key=lambda entry: -sum(entry[1].values())):
+            table.add_row(meter or "unknown", *(f"{counts.get(origin, 0):,}" for origin in (DECLARED, ESTIMATED)))
+        return table
+
     def table(self) -> Table:
         """Return a table of the reasons."""
         table = Table("Dropped or cut because", "files", "times")
@@ -79,3 +96,7 @@ class Report:
         for reason, number in self.reasons().items():
             table.add_row(reason, f"{number['files']:,}", f"{number['times']:,}")
         return table
+
+    def _add_meter(self, meter: str, origin: str, number: int) -> None:
+        counts = self.meters.setdefault(meter, {})
+        counts[origin] = counts.get(origin, 0) + number

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 
 from note_rnn.corpus import Corpus
-from note_rnn.extraction.tunes import Bars
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, Tokens
 
 
@@ -24,7 +23,7 @@ def from_first_bar(corpus: Corpus, meter: str) -> Corpus:
         tune_of_segment=tune_of_segment,
         titles=[corpus.titles[i] for i in tunes],
         sources=[corpus.sources[i] for i in tunes],
-        bars=[Bars(corpus.bars[i].meter, 0) for i in fitting],
+        bars=[corpus.bars[i]._replace(pickup=0) for i in fitting],
     )
 
 

@@ -22,7 +22,7 @@ MAX_QUARTERS = 250_000
 
 _DRUM_CHANNEL = 9
 _NOTE_OFF, _NOTE_ON = 8, 9
-_TRACK_NAME, _TEMPO, _METER, _KEY = 0x03, 0x51, 0x58, 0x59
+_TEXT, _TRACK_NAME, _TEMPO, _METER, _KEY = 0x01, 0x03, 0x51, 0x58, 0x59
 
 
 class Track(NamedTuple):
@@ -54,6 +54,8 @@ class Score(NamedTuple):
     meters: Changes
     tempos: Changes
     keys: Changes
+    texts: list[tuple[int, str]]
+    """Time and content of each text event."""
 
 
 def parse_midi(data: bytes) -> Score:
@@ -82,6 +84,7 @@ def parse_midi(data: bytes) -> Score:
         _changes(others, _METER, 2, _meter),
         _changes(others, _TEMPO, 1, _tempo),
         _changes(others, _KEY, 1, _key),
+        [(event.time, _text(event.content)) for event in others if event.kind == _TEXT],
     )
 
 

@@ -13,11 +13,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from note_rnn.common.errors import check_above_zero, check_count
+from note_rnn.common.file_limits import refusal
 from note_rnn.extraction.keys import folded, transposition
+from note_rnn.extraction.meter import find_bars
 from note_rnn.extraction.midi_score import Score, Track, parse_midi
 from note_rnn.extraction.monophony import monophonic
 from note_rnn.extraction.sections import Section, bar_steps, grid_shift, sections, to_steps
-from note_rnn.extraction.tunes import TuneError
+from note_rnn.extraction.tunes import Bars, TuneError
 from note_rnn.formats.midi import MelodyFileError
 from note_rnn.notes import Notes, notes_to_tokens
 from note_rnn.vocabulary import MAX_PITCH, MIN_PITCH, Tokens
@@ -31,7 +33,8 @@ class Extraction:
     """Which passages of a MIDI file are melodies. The defaults are those of Magenta's melody_rnn, where it has any."""
 
     bar_steps: int | None = None
-    """Steps per bar, such as 16, if the files' time signatures cannot be trusted; by default they are used."""
+    """Steps per bar, such as 16, if the files' time signatures cannot be trusted; by default they are used, where the
+    notes agree with them. Meters and bar lines are else estimated."""
     min_bars: int = 7
     """Minimum length of a melody in bars."""
     min_pitches: int = 5
@@ -63,16 +66,25 @@ class Extraction:
 class ExtractedMelody(NamedTuple):
     """A melody on the grid: `notes` at the file's pitches and its length, `num_steps`, both from a bar line on.
 
-    The bar line is `start` steps into the section of that index; `track` is the index of the instrument.
+    The bar line is `start` steps into the section of that index; `track` is the index of the instrument; `meter` is
+    the time signature in force, "" if the file has none or bars have `bar_steps` by request.
     """
 
     track: int
     section: int
     start: int
     bar_steps: int
+    meter: str
     sharps: int | None
     notes: Notes
     num_steps: int
+
+
+class BarredMelody(NamedTuple):
+    """A melody as tokens [T], and its bars."""
+
+    tokens: Tokens
+    bars: Bars
 
 
 class ExtractedMelodies(NamedTuple):
@@ -90,25 +102,30 @@ def extract_melodies(path: str | Path, extraction: Extraction | None = None) -> 
     if not Path(path).is_file():
         raise MelodyFileError(f"There is no file {path}.")
     try:
-        return read_melodies(Path(path).read_bytes(), extraction or Extraction())[0]
+        if reason := refusal(path):
+            raise TuneError(reason)
+        return [melody.tokens for melody in read_melodies(Path(path).read_bytes(), extraction or Extraction())[0]]
     except TuneError as error:
         raise MelodyFileError(f"{path} has no readable melody: {error}.") from error
 
 
-def read_melodies(data: bytes, extraction: Extraction) -> tuple[list[Tokens], Counter[str]]:
-    """Return the melodies [T] in `data`, the bytes of a MIDI file, and counts of what was dropped or cut, by reason.
+def read_melodies(data: bytes, extraction: Extraction) -> tuple[list[BarredMelody], Counter[str]]:
+    """Return the melodies in `data`, the bytes of a MIDI file, and counts of what was dropped or cut, by reason.
 
     Raises TuneError if nothing can be read.
     """
     melodies, reasons = melodies_of(parse_midi(data), extraction)
-    accepted: list[Tokens] = []
+    accepted: list[BarredMelody] = []
+    steps = 0
     for melody in melodies:
-        if sum(map(len, accepted)) + melody.num_steps > MAX_STEPS_PER_FILE:
+        if steps + melody.num_steps > MAX_STEPS_PER_FILE:
             reasons[f"beyond {MAX_STEPS_PER_FILE:,} sixteenths in one file"] += 1
         elif (tokens := melody_tokens(melody, extraction.wide == "fold")) is None:
             reasons["wider than the vocabulary"] += 1
         else:
-            accepted.append(tokens)
+            steps += melody.num_steps
+            bars = find_bars(melody.notes, melody.num_steps, melody.meter, extraction.bar_steps)
+            accepted.append(BarredMelody(tokens, bars))
     return accepted, reasons
 
 
@@ -131,10 +148,11 @@ def melodies_of(score: Score, extraction: Extraction) -> ExtractedMelodies:
         if bar is None:
             reasons["a bar is not a whole number of sixteenths"] += 1
             continue
+        meter = "{}/{}".format(*part.meter) if part.is_declared and extraction.bar_steps is None else ""
         for number, track in tracks:
             for start, notes, num_steps in _tunes(track, part, score.resolution, bar, extraction, reasons):
                 sharps = part.sharps if by_key else None
-                found.append(ExtractedMelody(number, section, start, bar, sharps, notes, num_steps))
+                found.append(ExtractedMelody(number, section, start, bar, meter, sharps, notes, num_steps))
     return ExtractedMelodies(found, reasons)
 
 

@@ -14,15 +14,18 @@ from note_rnn.vocabulary import STEPS_PER_QUARTER
 _QUARTER_OF_A_STEP = 0.25
 _MIN_GAIN = 0.1
 """Additional share of onsets that must come near the grid for it to be shifted; swing and triplets stay below."""
+_MIN_ONSETS = 8
+"""Fewer are no evidence of a shift."""
 
 
 class Section(NamedTuple):
-    """Ticks `start` to `end` in one meter, under a key signature of `sharps` (None: not given)."""
+    """Ticks `start` to `end` in one meter, declared or 4/4, under a key signature of `sharps` (None: not given)."""
 
     start: int
     end: int
     meter: tuple[int, int]
     sharps: int | None
+    is_declared: bool = True
 
 
 def sections(score: Score, by_meter: bool = True, by_key: bool = True, by_tempo: bool = False) -> list[Section]:
@@ -43,7 +46,13 @@ def sections(score: Score, by_meter: bool = True, by_key: bool = True, by_tempo:
     times = times[times < end].tolist()
     meters, keys = _in_force(score.meters, times), _in_force(score.keys, times)
     return [
-        Section(start, stop, (4, 4) if meter is None else (meter[0], meter[1]), None if key is None else key[0])
+        Section(
+            start,
+            stop,
+            (4, 4) if meter is None else (meter[0], meter[1]),
+            None if key is None else key[0],
+            meter is not None,
+        )
         for start, stop, meter, key in zip(times, [*times[1:], end], meters, keys, strict=True)
     ]
 
@@ -66,7 +75,7 @@ def grid_shift(starts: Integers, resolution: int) -> int:
     the onsets' phases, and 0 unless it brings clearly more of them to within a quarter of a step of the grid.
     """
     phases = starts * STEPS_PER_QUARTER / resolution % 1
-    if not len(phases):
+    if len(phases) < _MIN_ONSETS:
         return 0
     mean = np.angle(np.exp(2j * np.pi * phases).sum()) / (2 * np.pi)
     shift = round(mean * resolution / STEPS_PER_QUARTER)

@@ -40,10 +40,14 @@ class Event(NamedTuple):
 
 
 class Bars(NamedTuple):
-    """The bar lines of a segment: its `meter`, "" if unknown, and the steps before the first bar line, `pickup`."""
+    """The bar lines of a segment: its `meter`, "" if unknown, and the steps before the first bar line, `pickup`.
+
+    They may be estimated from the notes, where the file does not say them or says what the notes contradict.
+    """
 
     meter: str
     pickup: int
+    is_estimated: bool = False
 
 
 UNKNOWN_BARS = Bars("", 0)

@@ -1,12 +1,12 @@
 """Melodies as ABC (https://abcnotation.com/wiki/abc:standard:v2.1), the plain-text notation of folk musicians."""
 
-from itertools import groupby
+from fractions import Fraction
 from pathlib import Path
 
 import numpy.typing as npt
 
 from note_rnn.common.atomic_files import write_text
-from note_rnn.formats.notation import C_MAJOR, Spelling, Staff, Value, note_values, spelled
+from note_rnn.formats.notation import C_MAJOR, Spelling, Staff, Value, bars_of, beamed, note_values, spelled
 
 _BARS_PER_LINE = 4
 _ACCIDENTALS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
@@ -25,20 +25,17 @@ def abc_text(tokens: npt.ArrayLike, staff: Staff = C_MAJOR, title: str = "Melody
 
     So readers in which accidentals last to the bar line and readers in which they do not agree.
     """
-    values = note_values(tokens, staff.steps_per_bar)
-    bars = [_bar(list(bar), staff) for _, bar in groupby(values, lambda value: value.start // staff.steps_per_bar)]
+    bars = [_bar(bar, staff) for bar in bars_of(note_values(tokens, staff), staff)]
     lines = [" | ".join(bars[first : first + _BARS_PER_LINE]) for first in range(0, len(bars), _BARS_PER_LINE)]
-    head = f"X:1\nT:{title}\nM:{staff.meter}\nL:1/16\nQ:1/4={staff.bpm:g}\nK:{staff.tonic}{staff.mode[:3]}\n"
+    tempo = f"{Fraction(staff.steps_per_beat, 16)}={staff.beats_per_minute:g}"
+    head = f"X:1\nT:{title}\nM:{staff.meter}\nL:1/16\nQ:{tempo}\nK:{staff.tonic}{staff.mode[:3]}\n"
     return head + " |\n".join(lines) + " |]\n"
 
 
-def _bar(values: list[Value], staff: Staff) -> str:
-    """Return a bar: notes beamed by beat, and an accidental also where a letter returns to the key signature."""
+def _bar(bar: list[Value], staff: Staff) -> str:
+    """Return a bar: beamed notes together, and an accidental also where a letter returns to the key signature."""
     altered: set[str] = set()
-    beats = []
-    for _, beat in groupby(values, lambda value: value.start // staff.steps_per_beat):
-        beats.append("".join(_note(value, staff, altered) for value in beat))
-    return " ".join(beats)
+    return " ".join("".join(_note(value, staff, altered) for value in group) for group in beamed(bar, staff))
 
 
 def _note(value: Value, staff: Staff, altered: set[str]) -> str:

@@ -1,5 +1,10 @@
 """Primers read from files, tunes of the corpus, tokens and text."""
 
+import re
+import time
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,12 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from melody_env import melody_text
-from note_rnn import MelodyFileError, PrimerError, VocabularyError, parse_token, read_primer, transposed, write_midi
+from note_rnn import PrimerError, VocabularyError, parse_token, read_primer, transposed, write_midi
 from note_rnn import primers as primers_module
-from note_rnn.corpus import Corpus
+from note_rnn.corpus import Corpus, reading
 from note_rnn.notes import without_redundant_note_offs
 from note_rnn.primers import PHRASE, parse_notes
 
+KINDS = Path(__file__).parent / "primer_kinds"
 MELODY = [14, 1, 1, 0, 16, 1, 18, 1]
 ABC = "X:1\nT:A scale\nM:4/4\nL:1/4\nK:D\nDEFG|ABcd|dcBA|GFED|\n"
 
@@ -86,13 +92,72 @@ def test_a_tune_of_the_corpus_is_found_by_a_part_of_its_title(monkeypatch):
         ("14 99", None, VocabularyError, "Token 99"),
         ("C4 X", None, VocabularyError, "'X' is not a token: give a number 0..37, a note such as C4"),
         ("C9", None, VocabularyError, "MIDI pitch 120 is outside 48..83"),
-        ("nowhere.mid", None, MelodyFileError, "There is no file nowhere.mid"),
+        ("nowhere.mid", None, PrimerError, "There is no file nowhere.mid to start from"),
         ("nowhere.abc", None, PrimerError, "There is no file nowhere.abc to start from"),
     ],
 )
 def test_an_invalid_primer_is_refused(source, length, error, sentence):
     with pytest.raises(error, match=sentence):
         read_primer(source, length)
+
+
+SCALE = [14, 1, 16, 1, 18, 1, 19, 1, 21, 1, 23, 1, 25, 1, 26, 1]
+
+
+@pytest.mark.parametrize("name", ["plain.mid", "riff.mid", "riff.rmi", "song.kar"])
+def test_every_kind_of_midi_is_a_primer(name):
+    """Also wrapped in RIFF, whatever its suffix; it is twenty notes of an eighth up and down a scale."""
+    assert read_primer(KINDS / name, 16).tolist() == SCALE
+    assert read_primer(KINDS / name).tolist() == read_primer(KINDS / "plain.mid").tolist()
+
+
+def test_a_tune_may_be_as_short_as_a_bar():
+    """A corpus asks for two bars; a primer gives what it has, and not more."""
+    pytest.importorskip("music21")
+    chord = [14, 1, 1, 1, 18, 1, 1, 1, 21, 1, 1, 1, 26, 1, 1, 1]
+    assert read_primer(KINDS / "one_bar.abc").tolist() == chord
+    assert read_primer(KINDS / "one_bar.abc", 5).tolist() == chord[:5]
+    with pytest.raises(PrimerError, match="has 16 steps: it cannot give 17"):
+        read_primer(KINDS / "one_bar.abc", 17)
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    with pytest.raises(PrimerError, match=r"tune\.txt is not a file of music .* in one of \.abc, \.kar, .*\.xml\."):
+        read_primer("tune.txt")
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
+    """A few kilobytes that unpack to 17 MiB."""
+    with zipfile.ZipFile(tmp_path / "bomb.mxl", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("score.xml", bytes(17 << 20))
+    assert (tmp_path / "bomb.mxl").stat().st_size < 1 << 16
+    with pytest.raises(PrimerError, match=r"bomb\.mxl has no tune to start from: larger than 16 MiB when unpacked"):
+        read_primer(tmp_path / "bomb.mxl")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (MemoryError(), "takes too much memory to read"),
+        (ModuleNotFoundError("music21"), 'needs music21: pip install "melody-rl[corpus]"'),
+        (RecursionError(), "not readable (RecursionError)"),
+    ],
+)
+def test_whatever_a_reader_raises_is_one_sentence(monkeypatch, error, reason):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(reading, "read_tunes", fail)
+    with pytest.raises(PrimerError, match=f"one_bar.abc has no tune to start from: {re.escape(reason)}.$"):
+        read_primer(KINDS / "one_bar.abc")
+
+
+@pytest.mark.skipif(not hasattr(reading.signal, "setitimer"), reason="no timers here")
+def test_a_tune_that_takes_too_long_is_given_up(monkeypatch):
+    monkeypatch.setattr(reading, "SECONDS_PER_FILE", 0.05)
+    monkeypatch.setattr(reading, "read_tunes", lambda *_, **__: time.sleep(9))
+    with pytest.raises(PrimerError, match=r"takes more than 0\.05 seconds to read"):
+        read_primer(KINDS / "one_bar.abc")
 
 
 def test_a_file_without_a_tune_is_refused(tmp_path):

@@ -23,7 +23,7 @@ from melody_env.setting import PAPER_SETTING
 from note_rnn import InputError, read_midi, transposed, write_midi
 
 LENGTH = 16
-KINDS = [".abc", ".json", ".mid", ".musicxml", ".png", ".wav"]
+KINDS = [".abc", ".json", ".mid", ".musicxml", ".png", ".svg", ".wav"]
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_a_record_gives_the_identical_files(agent, in_folder):
         again = compose_files(ComposeConfig(sidecar=Path(f"melody_{number}.json"), out=Path(f"again/{number}")))
         originals = [path for path in first if path.stem == f"melody_{number}"]
         assert [path.suffix for path in again] == [path.suffix for path in originals]
-        assert len(again) == 6
+        assert len(again) == 7
         for path, original in zip(again, originals, strict=True):
             assert path.read_bytes() == original.read_bytes(), path
 
@@ -271,7 +271,10 @@ def test_a_melody_that_would_come_out_otherwise_is_not_written(small_prior_file,
         (["default", "--best-of", "0"], "--best-of must be at least 1, not 0."),
         (["default", "--n", "0"], "--n must be at least 1, not 0."),
         (["default", "--temperature", "0"], "--temperature must be a number above 0"),
-        (["default", "--out", "melody.mp3"], "--out must end in .mid, .musicxml, .abc, .wav, .png or have no suffix"),
+        (
+            ["default", "--out", "melody.mp3"],
+            "--out must end in .mid, .musicxml, .svg, .abc, .wav, .png or have",
+        ),
         (["--from", "nowhere.json"], "nowhere.json is not the record of a composed melody"),
     ],
 )

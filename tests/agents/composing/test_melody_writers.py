@@ -1,6 +1,7 @@
 """A melody's files are in its setting, and its record says what is known of this piece and of nothing else."""
 
 import importlib.util
+import sys
 import wave
 import xml.etree.ElementTree as ET
 
@@ -14,7 +15,7 @@ from agents.composing import melody_writers as melody_files
 from agents.composing.melody_writers import longest_shared_run, piece_record, writable_suffixes, write_melody
 from agents.composing.players import agent_player
 from melody_env import EnvironmentSpec, MelodyVecEnv, Setting, melody_text, score_melodies
-from note_rnn import read_midi, transposed
+from note_rnn import InputError, read_midi, transposed
 
 T = 24
 SLOW_WALTZ_IN_D = Setting(key="D", meter="3/4", length=T, tempo=90.0)
@@ -43,6 +44,8 @@ def test_each_file_has_the_key_meter_tempo_and_title_of_the_melody(tmp_path):
         write_melody(MELODY, path, SLOW_WALTZ_IN_D, "A waltz")
     midi = pretty_midi.PrettyMIDI(str(files[".mid"]))
     assert midi.get_tempo_changes()[1] == pytest.approx([90.0], abs=0.01)
+    assert [(meter.numerator, meter.denominator) for meter in midi.time_signature_changes] == [(3, 4)]
+    assert [pretty_midi.key_number_to_key_name(key.key_number) for key in midi.key_signature_changes] == ["D Major"]
     assert read_midi(files[".mid"]).tolist() == MELODY.tolist()
     abc = files[".abc"].read_text()
     assert [line for line in abc.splitlines() if line[:2] in ("T:", "M:", "Q:", "K:")] == [
@@ -66,11 +69,31 @@ def test_each_file_has_the_key_meter_tempo_and_title_of_the_melody(tmp_path):
     assert (tmp_path / "in_4.png").read_bytes() != files[".png"].read_bytes()
 
 
-def test_musicxml_is_left_out_where_music21_is_not_installed(monkeypatch):
-    assert writable_suffixes() == (".mid", ".musicxml", ".abc", ".wav", ".png")
+def test_sheet_music_is_left_out_where_verovio_is_not_installed(monkeypatch):
     found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "music21" else found(name))
-    assert writable_suffixes() == (".mid", ".abc", ".wav", ".png")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "verovio" else found(name))
+    assert writable_suffixes() == (".mid", ".musicxml", ".abc", ".wav", ".png")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    assert writable_suffixes() == (".mid", ".musicxml", ".svg", ".abc", ".wav", ".png")
+
+
+def test_sheet_music_asked_for_by_name_says_what_brings_it(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "verovio", None)
+    with pytest.raises(InputError, match=r'^Sheet music is engraved by Verovio: pip install "melody-rl\[sheet\]"\.$'):
+        write_melody(MELODY, tmp_path / "melody.svg", SLOW_WALTZ_IN_D, "A waltz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_bar_lines_are_those_of_the_piece_also_after_a_primer(tmp_path):
+    """A primer of 14 steps in 3/4 is a bar of 12 and two steps: what comes first on the page are these two."""
+    tokens = np.concatenate([np.array([14, 1] * 7), MELODY])
+    write_melody(tokens, tmp_path / "melody.abc", SLOW_WALTZ_IN_D, "A waltz", primer_steps=14)
+    assert (tmp_path / "melody.abc").read_text().splitlines()[-1] == (
+        "=C2 | =C2=C2 =C2=C2 =C2=C2 | D4 F4 A2z2 | =F6 =c4 z2 |]"
+    )
+    write_melody(tokens, tmp_path / "melody.mid", SLOW_WALTZ_IN_D, "A waltz", primer_steps=14)
+    changes = pretty_midi.PrettyMIDI(str(tmp_path / "melody.mid")).time_signature_changes
+    assert [(meter.numerator, meter.denominator) for meter in changes] == [(2, 16), (3, 4)]
 
 
 def test_runs_are_shared_with_tunes_in_the_key_of_the_melody(monkeypatch):

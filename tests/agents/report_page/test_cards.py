@@ -96,7 +96,8 @@ def test_rules_have_the_weights_of_the_profile_and_read_the_key_of_the_setting(p
 
 def test_meter_and_tempo_are_those_of_the_setting(pieces, waltz, tmp_path):
     card = piece_cards(pieces, waltz.profile)[0]
-    assert (card.steps_per_beat, card.steps_per_bar, card.tempo) == (4, 12, 96)
+    assert card.staff == waltz.setting.staff
+    assert (card.staff.steps_per_beat, card.staff.steps_per_bar, card.staff.bpm) == (4, 12, 96)
     (tmp_path / "melody.mid").write_bytes(base64.b64decode(card.midi))
     file = pretty_midi.PrettyMIDI(str(tmp_path / "melody.mid"))
     assert file.get_tempo_changes()[1].tolist() == pytest.approx([96])
@@ -107,7 +108,7 @@ def test_meter_and_tempo_are_those_of_the_setting(pieces, waltz, tmp_path):
 
 def test_a_jig_has_beats_of_six_steps(prior):
     (card,) = tune_cards(np.full((1, 24), 14), EnvironmentSpec.of(prior=prior, meter="6/8", length=24))
-    assert (card.steps_per_beat, card.steps_per_bar) == (6, 12)
+    assert (card.staff.steps_per_beat, card.staff.steps_per_bar) == (6, 12)
 
 
 def test_a_given_tune_is_scored_as_if_the_note_rnn_had_composed_it(waltz, prior):
@@ -143,7 +144,7 @@ def test_before_is_the_note_rnn_and_after_the_agent(small_runs):
     assert [card.start for card in cards.before] == [card.start for card in cards.after]
     expected = score_melodies(after.melodies).music_theory
     np.testing.assert_allclose([card.music_theory for card in cards.after], expected, atol=1e-4)
-    assert agent.environment.setting.tempo == cards.after[0].tempo == 480
+    assert agent.environment.setting.tempo == cards.after[0].staff.bpm == 480
 
 
 def test_probabilities_are_packed_in_255ths():

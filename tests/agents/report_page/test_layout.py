@@ -1,6 +1,7 @@
 """The report page shows each melody, number and curve in its place, under the right name."""
 
 import base64
+import importlib.util
 import re
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from agents.report_page.curves import Curve, chart
 from agents.report_page.layout import AgentMelodies, Composition, Curves, MelodyRow, Report, Results, write_report_page
 from agents.report_page.rendering import render
 from agents.report_page.result_table import Entry, ResultTable
+from note_rnn.formats.notation import Staff
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -29,7 +31,7 @@ def card(token: int, start: str = "C4", tempo: float = 100.0, **changes) -> Card
         "log_prob": -2.0 - token,
         "midi": base64.b64encode(bytes([token])).decode(),
     }
-    return Card(tokens=[token, 1], start=start, steps_per_beat=4, steps_per_bar=16, tempo=tempo, **(fields | changes))
+    return Card(tokens=[token, 1], start=start, staff=Staff(bpm=tempo), **(fields | changes))
 
 
 def cards(first: int, count: int = 4) -> list[Card]:
@@ -107,6 +109,27 @@ def test_a_note_rnn_that_agents_share_is_shown_once(report, tmp_path, parsed):
     figures = parsed((tmp_path / "page.html").read_text(encoding="utf-8")).all("figure")
     names = [figure["data-name"] for figure in figures if "data-name" in figure]
     assert [names.count(f"Note RNN, melody {n}") for n in (1, 2, 3, 4)] == [2, 2, 1, 1]
+
+
+def test_each_melody_of_a_pair_has_its_sheet_music_and_no_other(text):
+    pytest.importorskip("verovio")
+    named = [re.findall(r'role="img"[^>]*><title>(.*?)</title>', figure) for figure in figures_of(text)]
+    assert sorted(name for names in named for name in names) == sorted(
+        f"Sheet music of {model}, melody {number}"
+        for number in (1, 2)
+        for model in ("Note RNN", "Note RNN", "Q", "Psi")
+    )
+    assert max(map(len, named)) == 1
+    identifiers = re.findall(r'\bid="([^"]+)"', text)
+    assert len(set(identifiers)) == len(identifiers)
+    assert set(re.findall(r'href="#(sign[^"]+)"', text)) == {name for name in identifiers if name.startswith("sign")}
+
+
+def test_without_verovio_a_page_has_no_sheet_music(report, tmp_path, monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "verovio" else found(name))
+    write_report_page(tmp_path / "page.html", report)
+    assert "Sheet music" not in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_a_figure_names_its_composer_and_sums_up_its_card(text):

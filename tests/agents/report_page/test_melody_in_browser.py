@@ -8,6 +8,7 @@ import pytest
 
 from agents.report_page.cards import Card, packed
 from agents.report_page.layout import AgentMelodies, Composition, Report, write_report_page
+from note_rnn.formats.notation import Staff
 
 C4, E4, FSHARP4, A3 = 14, 18, 20, 11
 TOKENS = [C4, 1, 1, 0, 1, 1, E4, 1, FSHARP4, 1, 1, 1, *[A3, 1, 1, 1, 1, 1] * 2]
@@ -28,9 +29,7 @@ def path(browser, tmp_path_factory):
         policy=[0.75] * 24,
         alternatives=packed(PROBABILITIES),
         log_prob=-12.0,
-        steps_per_beat=6,
-        steps_per_bar=12,
-        tempo=90.0,
+        staff=Staff("6/8", 12, 6, bpm=90.0),
         midi=base64.b64encode(b"").decode(),
     )
     agents = [AgentMelodies("Q", [shown], [shown], [])]

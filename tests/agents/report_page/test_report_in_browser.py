@@ -168,6 +168,18 @@ def test_nothing_sticks_out_of_a_screen_of_any_width(visit, report, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_sheet_music_has_the_colour_of_the_text_and_fits_its_column(visit, report, scheme):
+    pytest.importorskip("verovio")
+    page = visit(report, color_scheme=scheme, viewport={"width": 390, "height": 800})
+    score = page.locator(".score svg").first
+    colours = score.evaluate("one => [getComputedStyle(one).fill, getComputedStyle(document.body).color]")
+    assert colours[0] == colours[1]
+    box, column = score.bounding_box(), page.locator("figure.melody").first.bounding_box()
+    assert 60 < box["height"] < 300
+    assert 200 < box["width"] <= column["width"]
+
+
 def test_dark_readers_get_a_dark_page(visit, report):
     backgrounds = [
         visit(report, color_scheme=scheme).evaluate("getComputedStyle(document.body).backgroundColor")

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from melody_env import RewardProfile, WeightedRule
+from melody_env import RewardProfile, Setting, WeightedRule
 from melody_env.audit import main
 from melody_env.measures.populations import MARKOV1, MARKOV3, POPULATIONS, RANDOM
 from melody_env.reward_design import ranking_audit
 from melody_env.reward_design.audit_views import _cell, audit_figure, audit_table
 from melody_env.reward_design.ranking_audit import AuditConfig, audit, rank
 from note_rnn import InputError, NoteRNN, run_command
-from note_rnn.corpus import Corpus, CorpusError, split
+from note_rnn.corpus import Corpus, CorpusError, read_corpus, split, write_corpus
 from note_rnn.extraction.tunes import Bars
 
 IN_KEY, OUT_OF_KEY = np.tile([14, 16, 18, 19], (6, 2)), np.tile([14, 15, 18, 19], (6, 2))
@@ -202,6 +202,20 @@ def test_calibrated_ranks_held_out_tunes_first_and_paper_does_not(steps, least):
     assert result.ranks_human_first
     paper = audit(AuditConfig(profile="paper", length=steps, melodies=500))
     assert not paper.ranks_human_first
+
+
+def test_of_a_corpus_file_that_says_meters_only_tunes_in_the_meter_are_ranked(tunes, tmp_path):
+    """Six in 6/8 and twelve in 4/4, each from its first bar line on."""
+    segments = [np.array([1, 1, *np.roll(np.arange(14, 30), n), *[14] * 20]) for n in range(18)]
+    bars = [Bars("6/8", 2)] * 6 + [Bars("4/4", 2)] * 12
+    mine = Corpus(segments, np.arange(18), [""] * 18, [""] * 18, [], bars)
+    write_corpus(mine, tmp_path / "mine.npz")
+    found = {
+        meter: ranking_audit._tunes_of_file(read_corpus(tmp_path / "mine.npz"), Setting(meter=meter, length=24))
+        for meter in ("6/8", "4/4", "3/4")
+    }
+    assert {meter: len(each) for meter, each in found.items()} == {"6/8": 6, "4/4": 12, "3/4": 0}
+    assert found["6/8"].min() >= 14
 
 
 def test_unknown_collections_are_reported():

@@ -8,6 +8,7 @@ import pytest
 from note_rnn.corpus import Corpus, cached_corpus, held_out_openings, load_corpus, parse_collection, split
 from note_rnn.corpus import collections as corpora
 from note_rnn.corpus.collections import DEFAULT_COLLECTIONS
+from note_rnn.extraction.tunes import Bars
 
 pytest.importorskip("music21")
 
@@ -47,7 +48,7 @@ def test_all_files_of_a_collection_are_read_in_the_order_of_their_names(books):
     corpus = parse_collection("book", 1)
     assert corpus.titles == ["a", "m", "z"]
     assert corpus.sources == ["book/a.abc#1", "book/m.ABC#1", "book/z.abc#1"]
-    assert corpus.bars == [("4/4", 0)] * 3
+    assert corpus.bars == [Bars("4/4", 0)] * 3
 
 
 def test_what_is_cached_can_be_had_without_parsing_if_all_of_it_is(books, tmp_path):

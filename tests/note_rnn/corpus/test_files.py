@@ -14,7 +14,7 @@ CORPUS = Corpus(
     ["Eine Weise", ""],
     ["mine/a.mid#1", "mine/b.abc#7"],
     [{"files": 2}],
-    [Bars("6/8", 2), Bars("", 0), Bars("4/4", 0)],
+    [Bars("6/8", 2), Bars("", 0), Bars("4/4", 0, is_estimated=True)],
 )
 
 
@@ -32,6 +32,14 @@ def test_what_is_written_is_read(tmp_path, corpus):
     write_corpus(corpus, tmp_path / "mine.npz")
     assert same(read_corpus(tmp_path / "mine.npz"), corpus)
     assert all(segment.dtype == np.int64 for segment in read_corpus(tmp_path / "mine.npz").segments)
+
+
+def test_a_corpus_of_version_0_1_has_no_estimates(tmp_path):
+    write_corpus(CORPUS, tmp_path / "mine.npz")
+    with np.load(tmp_path / "mine.npz") as file:
+        arrays = {name: file[name] for name in file if name != "meter_estimated"}
+    np.savez(tmp_path / "old.npz", **arrays)
+    assert read_corpus(tmp_path / "old.npz").bars == [Bars("6/8", 2), Bars("", 0), Bars("4/4", 0)]
 
 
 def test_a_corpus_file_is_a_collection(tmp_path):

@@ -5,15 +5,17 @@ import random
 import signal
 import threading
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from note_rnn.common import file_limits
 from note_rnn.corpus import reading
-from note_rnn.corpus.reading import OutOfTime, read_file, time_limit
+from note_rnn.corpus.reading import OutOfTime, memory_limit, read_file, time_limit
 from note_rnn.extraction.pipeline import Extraction
-from note_rnn.extraction.tunes import UNKNOWN_BARS
+from note_rnn.extraction.tunes import Bars
 
 ABC = "".join(
     f"X: {number}\nT: {title}\nM: 4/4\nL: 1/16\nK: C\n{music}|\n\n"
@@ -43,8 +45,19 @@ def test_a_midi_file_is_a_tune_and_its_melodies_are_segments(midi, read):
     (tune,) = result.tunes
     assert (tune.title, tune.source) == ("", "folder/file.mid#1")
     assert [len(segment) for segment in tune.segments] == [128, 128]
-    assert tune.bars == [UNKNOWN_BARS, UNKNOWN_BARS]
+    assert [(bars.pickup, bars.is_estimated) for bars in tune.bars] == [(0, True)] * 2
     assert result.reasons == {"shorter than 1 bars": 1}
+
+
+def test_the_meter_that_a_midi_file_declares_is_kept(midi, read):
+    """A jig of a quarter and an eighth to the beat."""
+    times = [start + 288 * bar for bar in range(8) for start in (0, 96, 144, 240)]
+    notes = [(start, end, 60 + n % 9) for n, (start, end) in enumerate(pairwise(times))]
+    declared = (0, midi.meta(0x58, [6, 3, 36, 8]))
+    (tune,) = read(midi.file(midi.track(declared, *midi.notes(*notes)))).tunes
+    assert tune.bars == [Bars("6/8", 0)]
+    (tune,) = read(midi.file(midi.track(*midi.notes(*notes)))).tunes
+    assert tune.bars == [Bars("6/8", 0, is_estimated=True)]
 
 
 def test_tunes_of_other_kinds_come_from_their_own_readers(read):
@@ -155,7 +168,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 def test_large_files_are_left_alone(midi, read, monkeypatch):
     assert read(bytes((16 << 20) + 1)).reasons == {"larger than 16 MiB": 1}
     assert read(bytes(4 << 20)).reasons == {"not a MIDI file": 1}
-    monkeypatch.setattr(reading, "BYTES_PER_FILE", 1 << 20)
+    monkeypatch.setattr(file_limits, "MAX_BYTES", 1 << 20)
     content = midi.file(bytes(1 << 20))
     assert read(content).reasons == {"larger than 1 MiB": 1}
     allowed = midi.file(midi.track(*midi.scale()))
@@ -201,6 +214,17 @@ def test_whatever_happens_is_a_reason(midi, read, monkeypatch, error, reason):
 
     monkeypatch.setattr(reading, "read_melodies", fail)
     assert read(midi.file()).reasons == {reason: 1}
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="not known here how much memory is in use")
+def test_memory_is_limited_to_so_much_more_and_only_within():
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    with pytest.raises(MemoryError), memory_limit(64 << 20):
+        bytearray(256 << 20)
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
+    with memory_limit(512 << 20):
+        assert len(bytearray(256 << 20)) == 256 << 20
 
 
 def test_no_limit_is_left_behind(midi):

@@ -5,6 +5,7 @@ import numpy as np
 from note_rnn.corpus.reading import FileResult
 from note_rnn.corpus.report import Report
 from note_rnn.extraction.tune_files import Tune
+from note_rnn.extraction.tunes import Bars
 
 
 def result(*lengths, **reasons):
@@ -48,6 +49,26 @@ def test_reasons_are_counted_by_files_and_times_and_the_commonest_among_files_co
     assert next(iter(reasons)) == "wide"
 
 
+JIG, GUESSED_JIG = Bars("6/8", 0), Bars("6/8", 0, is_estimated=True)
+BARS = [JIG, Bars("4/4", 2, is_estimated=True), JIG, GUESSED_JIG, Bars("", 0)]
+
+
+def test_meters_are_counted_as_declared_and_as_estimated():
+    tunes = [Tune("", "", [np.zeros(9, np.int64)] * len(BARS), "", BARS)]
+    report = report_of(jigs=FileResult(tunes, {}))
+    assert report.meters == {"6/8": {"declared": 2, "estimated": 1}, "4/4": {"estimated": 1}, "": {"declared": 1}}
+    table = report.meter_table()
+    assert [list(column.cells) for column in table.columns] == [
+        ["6/8", "4/4", "unknown"],
+        ["2", "0", "1"],
+        ["1", "1", "0"],
+    ]
+    whole = Report({})
+    for _ in range(2):
+        whole.add(report.as_dict())
+    assert whole.meters == {"6/8": {"declared": 4, "estimated": 2}, "4/4": {"estimated": 2}, "": {"declared": 2}}
+
+
 def test_reports_add_up():
     whole = Report({})
     for part in (FIRST, SECOND):
@@ -64,6 +85,7 @@ def test_a_summary_is_all_but_single_files():
         "tunes": 4,
         "melodies": 5,
         "tokens": 231,
+        "meters": {},
         "others": {},
         "unread_folders": {},
         "reasons": report.reasons(),

@@ -16,7 +16,7 @@ SCALE = [14, 16, 18, 19, 21, 23, 25, 26, 25, 23, 21, 19, 18, 16]
 
 def extracted(data, **extraction):
     melodies, reasons = read_melodies(data, Extraction(**extraction))
-    return [tokens.tolist() for tokens in melodies], dict(+reasons)
+    return [melody.tokens.tolist() for melody in melodies], dict(+reasons)
 
 
 def moved(events, ticks):

@@ -32,8 +32,8 @@ def test_steps_of_a_bar(meter, steps):
     assert bar_steps(meter) == steps
 
 
-def test_a_score_without_meter_events_is_one_section_in_4_4(midi):
-    assert sections(score_of(midi)) == [(0, 1000, (4, 4), None)]
+def test_a_score_without_meter_events_is_one_section_in_4_4_that_nothing_declares(midi):
+    assert sections(score_of(midi)) == [(0, 1000, (4, 4), None, False)]
 
 
 def test_cuts_at_changes_of_meter_and_key_but_not_where_the_same_is_said_again(midi):
@@ -48,15 +48,15 @@ def test_cuts_at_changes_of_meter_and_key_but_not_where_the_same_is_said_again(m
         (2000, midi.meta(0x58, [3, 2])),
     ]
     score = score_of(midi, *changes)
-    assert sections(score) == [(0, 200, (3, 4), 2), (200, 400, (4, 4), 2), (400, 1000, (4, 4), -1)]
-    assert sections(score, by_meter=False) == [(0, 400, (3, 4), 2), (400, 1000, (4, 4), -1)]
-    assert sections(score, by_key=False) == [(0, 200, (3, 4), 2), (200, 1000, (4, 4), 2)]
+    assert sections(score) == [(0, 200, (3, 4), 2, True), (200, 400, (4, 4), 2, True), (400, 1000, (4, 4), -1, True)]
+    assert sections(score, by_meter=False) == [(0, 400, (3, 4), 2, True), (400, 1000, (4, 4), -1, True)]
+    assert sections(score, by_key=False) == [(0, 200, (3, 4), 2, True), (200, 1000, (4, 4), 2, True)]
     assert [part.start for part in sections(score, by_tempo=True)] == [0, 200, 400, 500]
 
 
 def test_a_late_first_key_cuts_and_a_late_4_4_does_not(midi):
     changes = [(100, midi.meta(0x58, [4, 2])), (200, midi.meta(0x59, [0, 0]))]
-    assert sections(score_of(midi, *changes)) == [(0, 200, (4, 4), None), (200, 1000, (4, 4), 0)]
+    assert sections(score_of(midi, *changes)) == [(0, 200, (4, 4), None, False), (200, 1000, (4, 4), 0, True)]
 
 
 def test_a_tempo_of_120_given_late_is_no_change(midi):
@@ -68,8 +68,8 @@ def test_a_tempo_of_120_given_late_is_no_change(midi):
 def test_a_score_lasts_to_the_end_of_its_last_note_in_whatever_track(midi):
     tracks = [midi.track((900, midi.meta(0x58, [3, 2]))), midi.track(*midi.notes((0, 300, 60)))]
     later = midi.track(*midi.notes((0, 900, 60), (100, 200, 62)))
-    assert sections(parse_midi(midi.file(*tracks, later))) == [(0, 900, (4, 4), None)]
-    assert sections(parse_midi(midi.file(*tracks, later, tracks[1]))) == [(0, 900, (4, 4), None)]
+    assert sections(parse_midi(midi.file(*tracks, later))) == [(0, 900, (4, 4), None, False)]
+    assert sections(parse_midi(midi.file(*tracks, later, tracks[1]))) == [(0, 900, (4, 4), None, False)]
 
 
 @given(st.integers(-10, 10), st.integers(0, 10**6))

@@ -2,16 +2,19 @@
 
 import contextlib
 import warnings
+from itertools import accumulate
 
 import numpy as np
 import pretty_midi
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mido import MidiFile
 
+from note_rnn import read_midi
 from note_rnn.common.errors import InputError
-from note_rnn.formats.midi import MelodyFileError, read_midi, write_midi
-from note_rnn.notes import without_redundant_note_offs
+from note_rnn.formats.midi import MelodyFileError, write_midi
+from note_rnn.formats.notation import Staff
 from note_rnn.vocabulary import VocabularyError, check_tokens
 
 MELODIES = st.lists(st.sampled_from([0, 1]) | st.integers(2, 37), max_size=70)
@@ -44,6 +47,82 @@ def test_holds_hold_and_note_offs_rest(tmp_path):
     assert written_notes(tmp_path / "melody.mid") == [(60, 0.0, 1.0), (62, 1.5, 2.0)]
 
 
+def events_of(path) -> list[list[tuple[int, str, dict]]]:
+    """Return tick, kind and values of the events of each track, notes left out."""
+    tracks = []
+    for track in MidiFile(path, charset="utf-8").tracks:
+        ticks = accumulate(event.time for event in track)
+        values = [{k: v for k, v in vars(event).items() if k not in ("type", "time")} for event in track]
+        events = zip(ticks, track, values, strict=True)
+        tracks.append([(tick, event.type, its) for tick, event, its in events if not event.type.startswith("note_")])
+    return tracks
+
+
+def test_a_sequencer_shows_meter_key_tempo_name_and_length(tmp_path):
+    """A jig in D of two bars of 12 steps, 120 ticks each, at 80 dotted quarters, which are 120 quarters."""
+    staff = Staff("6/8", 12, 6, 2, "major", 120.0)
+    write_midi([16, *[1] * 22, 0], tmp_path / "jig.mid", staff=staff, title="Caf\u00e9 jig")
+    head, melody = events_of(tmp_path / "jig.mid")
+    assert head == [
+        (0, "track_name", {"name": "Caf\u00e9 jig"}),
+        (0, "set_tempo", {"tempo": 500_000}),
+        (0, "key_signature", {"key": "D"}),
+        (
+            0,
+            "time_signature",
+            {"numerator": 6, "denominator": 8, "clocks_per_click": 36, "notated_32nd_notes_per_beat": 8},
+        ),
+        (24 * 120, "end_of_track", {}),
+    ]
+    assert [event for event in melody if event[1] != "program_change"] == [
+        (0, "track_name", {"name": "Melody"}),
+        (24 * 120, "text", {"text": "end of melody"}),
+        (24 * 120, "end_of_track", {}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("staff", "key", "clocks"),
+    [
+        (Staff(), "C", 24),
+        (Staff(sharps=-7), "Cb", 24),
+        (Staff(sharps=7), "C#", 24),
+        (Staff("2/2", 16, 8, 0, "minor"), "Am", 48),
+        (Staff(sharps=-6, mode="minor"), "Ebm", 24),
+        (Staff(sharps=4, mode="minor"), "C#m", 24),
+        (Staff("7/8", 14, 2, 1, "dorian"), "G", 12),
+    ],
+)
+def test_the_signature_is_that_of_the_staff(tmp_path, staff, key, clocks):
+    """MIDI has no modes: that of A dorian is written as the one sharp that it has."""
+    write_midi([14], tmp_path / "melody.mid", staff=staff)
+    (head, _) = events_of(tmp_path / "melody.mid")
+    found = {kind: values for _, kind, values in head}
+    assert found["key_signature"] == {"key": key}
+    assert found["time_signature"]["clocks_per_click"] == clocks
+    meter = found["time_signature"]
+    assert f"{meter['numerator']}/{meter['denominator']}" == staff.meter
+
+
+def test_without_a_staff_nothing_is_said_of_meter_and_key(tmp_path):
+    write_midi([14], tmp_path / "melody.mid", 90)
+    assert [kind for _, kind, _ in events_of(tmp_path / "melody.mid")[0]] == ["track_name", "set_tempo", "end_of_track"]
+
+
+def test_the_tempo_is_the_staffs_unless_another_is_given(tmp_path):
+    for bpm, expected in ((None, 1_000_000), (120, 500_000)):
+        write_midi([14], tmp_path / "melody.mid", bpm, staff=Staff(bpm=60))
+        assert events_of(tmp_path / "melody.mid")[0][1][2] == {"tempo": expected}
+
+
+def test_a_pickup_is_a_short_bar_before_the_first(tmp_path):
+    write_midi([14, 1, 1, 16, *[1] * 15], tmp_path / "melody.mid", staff=Staff(pickup=3))
+    (head, _) = events_of(tmp_path / "melody.mid")
+    meters = [(tick, values) for tick, kind, values in head if kind == "time_signature"]
+    assert [(tick, values["numerator"], values["denominator"]) for tick, values in meters] == [(0, 3, 16), (360, 4, 4)]
+    assert read_midi(tmp_path / "melody.mid").tolist() == [14, 1, 1, 16, *[1] * 15]
+
+
 def test_tempo_velocity_and_instrument_are_in_the_file(tmp_path):
     write_midi([14, 1], tmp_path / "melody.mid", bpm=90, velocity=33, program=40)
     midi = pretty_midi.PrettyMIDI(str(tmp_path / "melody.mid"))
@@ -54,12 +133,13 @@ def test_tempo_velocity_and_instrument_are_in_the_file(tmp_path):
 
 @settings(deadline=None)
 @given(MELODIES, st.floats(4, 1000))
-def test_a_melody_survives_its_file(tmp_path_factory, tokens, bpm):
+def test_every_token_array_survives_its_file(tmp_path_factory, tokens, bpm):
+    """Note offs in silence included, which make no sound."""
     path = tmp_path_factory.getbasetemp() / "round_trip.mid"
     write_midi(tokens, path, bpm=bpm)
     read = read_midi(path)
     assert read.dtype == np.int64
-    assert read.tolist() == without_redundant_note_offs(tokens).tolist()
+    assert read.tolist() == tokens
 
 
 @pytest.mark.parametrize(
@@ -154,6 +234,25 @@ def test_a_damaged_file_is_read_or_refused_in_a_sentence(tmp_path_factory, data)
         warnings.simplefilter("error")
         with contextlib.suppress(MelodyFileError):
             check_tokens(read_midi(path), ndim=1)
+
+
+def test_a_song_beside_its_grid_is_put_on_it(tmp_path):
+    """As the corpus reader does: all notes a third of a sixteenth late."""
+    late = [(60 + n, n / 4 + 1 / 12, (n + 1) / 4 + 1 / 12) for n in range(9)]
+    assert read_midi(midi_file(tmp_path / "late.mid", (0, False, late))).tolist() == [14 + n for n in range(9)]
+
+
+def test_a_huge_rest_is_refused(midi, tmp_path):
+    """37 bytes that would be 40 million tokens, were they read."""
+    (tmp_path / "bomb.mid").write_bytes(midi.file(b"\xff\xff\xff\x7f\x90\x3c\x50\x01\x3c\x00", resolution=1))
+    with pytest.raises(MelodyFileError, match="would last more than 250,000 quarter notes"):
+        read_midi(tmp_path / "bomb.mid")
+
+
+def test_a_large_file_is_refused(tmp_path):
+    (tmp_path / "large.mid").write_bytes(bytes((16 << 20) + 1))
+    with pytest.raises(MelodyFileError, match="larger than 16 MiB"):
+        read_midi(tmp_path / "large.mid")
 
 
 def test_a_file_that_is_not_there(tmp_path):

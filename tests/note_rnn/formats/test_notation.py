@@ -1,5 +1,6 @@
 """Staff notation: spelling in the key, ties over bar lines, and round trips through ABC and MusicXML."""
 
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import numpy as np
@@ -8,14 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melody_env import Setting
-from note_rnn import InputError, VocabularyError, read_primer, transposed
+from note_rnn import VocabularyError, read_primer, transposed
 from note_rnn.extraction.scores.abc_book import abc_tunes
 from note_rnn.extraction.scores.abc_music import abc_part
 from note_rnn.extraction.scores.musicxml import musicxml_part
 from note_rnn.extraction.scores.parts import once_through
 from note_rnn.formats.abc import abc_text, write_abc
 from note_rnn.formats.musicxml import musicxml_text, write_musicxml
-from note_rnn.formats.notation import SIGNATURE_MODES, Spelling, Staff, Value, note_values, spelled
+from note_rnn.formats.notation import (
+    C_MAJOR,
+    SIGNATURE_MODES,
+    Spelling,
+    Staff,
+    Value,
+    bars_of,
+    beamed,
+    note_values,
+    spelled,
+)
 from note_rnn.notes import Notes, notes_to_tokens, without_redundant_note_offs
 
 MELODY = [14, 1, 1, 0, 18, 20, 1, 1, 1, 1, 15, 1, 1, 1, 20, 1, 1, 1, 1, 0, 25, 26, 25, 1]
@@ -97,12 +108,12 @@ def test_the_signature_lies_where_the_note_rnn_is_moved_to(key, mode):
 
 
 def test_values_are_tied_over_bar_lines_and_where_no_head_is_as_long():
-    assert note_values(MELODY, 16) == [
+    assert note_values(MELODY, C_MAJOR) == [
         Value(0, 3, 60, False),
         Value(3, 1, None, False),
         Value(4, 1, 64, False),
-        Value(5, 4, 66, True),
-        Value(9, 1, 66, False),
+        Value(5, 3, 66, True),
+        Value(8, 2, 66, False),
         Value(10, 4, 61, False),
         Value(14, 2, 66, True),
         Value(16, 3, 66, False),
@@ -118,7 +129,7 @@ def test_values_are_tied_over_bar_lines_and_where_no_head_is_as_long():
     [
         (5, [4, 1]),
         (6, [6]),
-        (7, [6, 1]),
+        (7, [4, 3]),
         (9, [8, 1]),
         (10, [8, 2]),
         (11, [8, 3]),
@@ -129,7 +140,7 @@ def test_values_are_tied_over_bar_lines_and_where_no_head_is_as_long():
 )
 def test_a_note_is_written_with_as_few_heads_as_can_be(steps, heads):
     """Dots count as one head: a note of six sixteenths is a dotted quarter."""
-    values = note_values([14] + [1] * (steps - 1), 16)
+    values = note_values([14] + [1] * (steps - 1), C_MAJOR)
     assert [value.steps for value in values] == heads
     assert [value.tied for value in values] == [True] * (len(heads) - 1) + [False]
 
@@ -138,16 +149,16 @@ def test_abc_by_hand_in_another_meter_tempo_and_mode():
     """Beats of a dotted quarter in 6/8: the notes of one are written together, and a bar is two of them, 12 steps."""
     jig = [16, 1, 19, 1, 23, 1, 24, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 17, 1, 18, 1, 19, 1]
     assert abc_text(jig, Staff("6/8", 12, 6, -1, "minor", 90.5), "Jig") == (
-        "X:1\nT:Jig\nM:6/8\nL:1/16\nQ:1/4=90.5\nK:Dmin\nD2F2A2 B6- | B3z3 _E2=E2F2 |]\n"
+        "X:1\nT:Jig\nM:6/8\nL:1/16\nQ:3/8=60.3333\nK:Dmin\nD2F2A2 B6- | B3zz2 _E2=E2F2 |]\n"
     )
 
 
 def test_abc_by_hand():
     assert abc_text(MELODY, Staff(sharps=1), "Try") == (
-        "X:1\nT:Try\nM:4/4\nL:1/16\nQ:1/4=120\nK:Gmaj\nC3z EF4- F^C4 F2- | F3z BcB2 |]\n"
+        "X:1\nT:Try\nM:4/4\nL:1/16\nQ:1/4=120\nK:Gmaj\nC3z EF3- F2^C4 F2- | F3z BcB2 |]\n"
     )
     c_sharp_and_back = [15, 14, 27, 26, *[1] * 12, 14, 1]
-    assert abc_text(c_sharp_and_back).splitlines()[-1] == "^C=C^c=c12- =c | C2 |]"
+    assert abc_text(c_sharp_and_back).splitlines()[-1] == "^C=C^c=c- =c12 | C2 |]"
 
 
 @pytest.mark.parametrize(
@@ -227,10 +238,178 @@ def test_musicxml_has_key_meter_tempo_and_no_date():
     assert "encoding-date" not in text
 
 
-def test_without_music21_the_error_names_the_package_to_install(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "music21", None)
-    with pytest.raises(InputError, match="pip install"):
-        musicxml_text(MELODY)
+def test_musicxml_has_nothing_that_is_not_known():
+    """No composer, no date, no name of a part on the page; a title is text, whatever is in it."""
+    text = musicxml_text([14, 1], title="A <b>&\x00 \u266a")
+    score = ElementTree.fromstring(text)
+    assert score.findtext("work/work-title") == "A <b>&  \u266a"
+    assert score.find("identification/creator") is None
+    assert [each.tag for each in score.iter() if "date" in each.tag] == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "unit", "dots", "per_minute"),
+    [
+        (Setting(tempo=120), "quarter", 0, "120"),
+        (Setting(meter="6/8", tempo=120), "quarter", 1, "80"),
+        (Setting(meter="2/2", tempo=120), "half", 0, "60"),
+        (Setting(meter="7/8", tempo=100), "eighth", 0, "200"),
+    ],
+)
+def test_the_tempo_mark_counts_beats_and_the_sound_quarters(setting, unit, dots, per_minute):
+    """120 quarters per minute are 80 dotted quarters, the beats of 6/8."""
+    score = ElementTree.fromstring(musicxml_text([14, 1], setting.staff))
+    (mark,) = score.iter("metronome")
+    assert (mark.findtext("beat-unit"), len(mark.findall("beat-unit-dot"))) == (unit, dots)
+    assert mark.findtext("per-minute") == per_minute
+    assert [each.get("tempo") for each in score.iter("sound")] == [f"{setting.tempo:g}"]
+
+
+def test_music21_reads_from_musicxml_what_was_written():
+    converter = pytest.importorskip("music21").converter
+    jig = [16, 1, 20, 1, 23, 1, 28, 1, 1, 1, 1, 1, 1, 1, 19, 0, 1, 1, 16, 1, 1, 1, 1, 1]
+    score = converter.parse(musicxml_text(jig, Setting("D", meter="6/8", tempo=90).staff, "Jig"), format="musicxml")
+    (signature,) = score[("KeySignature")]
+    (meter,) = score[("TimeSignature")]
+    (mark,) = score[("MetronomeMark")]
+    assert (signature.sharps, signature.mode, meter.ratioString) == (2, "major", "6/8")
+    assert (mark.referent.quarterLength, mark.number, mark.getQuarterBPM()) == (1.5, 60, 90)
+    assert (score.metadata.title, score.metadata.composer) == ("Jig", None)
+    notes = [(n.pitch.midi, n.quarterLength, n.tie and n.tie.type) for n in score[("Note")]]
+    assert notes == [
+        (62, 0.5, None),
+        (66, 0.5, None),
+        (69, 0.5, None),
+        (74, 1.5, "start"),
+        (74, 0.5, "stop"),
+        (65, 0.25, None),
+        (62, 1.5, None),
+    ]
+
+
+def musicxml_notes(text: str, *tags: str) -> list[list[str | None]]:
+    return [[note.findtext(tag) for tag in tags] for note in ElementTree.fromstring(text).iter("note")]
+
+
+def test_accidentals_last_a_bar_and_ties_carry_them_over_the_bar_line():
+    """F#4 in C, again, then natural; over the bar line F#4 is tied, and the F#4 after it has its own sign."""
+    melody = [20, 1, 1, 1, 20, 1, 1, 1, 19, 1, 1, 1, 20, 1, 1, 1, 1, 1, 1, 1, 20, 1, 1, 1, 19, 1, 1, 1, 31, 1, 1, 1]
+    assert musicxml_notes(musicxml_text(melody), "pitch/octave", "accidental") == [
+        ["4", "sharp"],
+        ["4", None],
+        ["4", "natural"],
+        ["4", "sharp"],
+        ["4", None],
+        ["4", "sharp"],
+        ["4", "natural"],
+        ["5", None],
+    ]
+    in_e_flat = musicxml_text([17, 16, 17, 18], Staff(sharps=-3))
+    assert [row[0] for row in musicxml_notes(in_e_flat, "accidental")] == [None, None, None, "natural"]
+
+
+@pytest.mark.parametrize(
+    ("melody", "staff", "beams"),
+    [
+        ([14, 1] * 8, C_MAJOR, [["begin"], ["continue"], ["continue"], ["end"]] * 2),
+        (
+            [14, 1, 14, 1, 14, 14, 14, 1],
+            C_MAJOR,
+            [["begin"], ["end"], ["begin", "begin"], ["continue", "end"], ["end"]],
+        ),
+        ([14, 1, 1, 14], C_MAJOR, [["begin"], ["end", "backward hook"]]),
+        ([14, 14, 1, 14], C_MAJOR, [["begin", "forward hook"], ["continue"], ["end", "backward hook"]]),
+        ([14, 1, 0, 1, 14, 1, 1, 1], C_MAJOR, [[], [], []]),
+        ([14, 1] * 6, Staff("6/8", 12, 6), [["begin"], ["continue"], ["end"]] * 2),
+        ([14, 1] * 6, Staff("3/4", 12, 4), [["begin"], ["end"]] * 3),
+        ([14, 1] * 7, Staff("7/8", 14, 2), [["begin"], ["end"]] * 2 + [["begin"], ["continue"], ["end"]]),
+    ],
+)
+def test_beams_show_the_beats(melody, staff, beams):
+    score = ElementTree.fromstring(musicxml_text(melody, staff))
+    assert [[beam.text for beam in note.findall("beam")] for note in score.iter("note")] == beams
+
+
+@pytest.mark.parametrize(
+    ("start", "steps", "staff", "values"),
+    [
+        (2, 4, C_MAJOR, [4]),
+        (4, 8, C_MAJOR, [8]),
+        (6, 4, C_MAJOR, [2, 2]),
+        (4, 6, C_MAJOR, [4, 2]),
+        (6, 10, C_MAJOR, [2, 8]),
+        (1, 6, C_MAJOR, [3, 3]),
+        (1, 7, C_MAJOR, [3, 4]),
+        (2, 6, C_MAJOR, [6]),
+        (0, 32, C_MAJOR, [16, 16]),
+        (0, 8, Staff("6/8", 12, 6), [6, 2]),
+        (4, 8, Staff("6/8", 12, 6), [2, 6]),
+        (4, 4, Staff("6/8", 12, 6), [2, 2]),
+        (2, 4, Staff("6/8", 12, 6), [4]),
+        (0, 12, Staff("6/8", 12, 6), [12]),
+        (0, 24, Staff("12/8", 24, 6), [24]),
+        (4, 8, Staff("3/4", 12, 4), [8]),
+        (2, 8, Staff("3/4", 12, 4), [2, 6]),
+    ],
+)
+def test_no_note_hides_a_stronger_beat(start, steps, staff, values):
+    """A quarter may be off the beat within half a bar of 4/4, not across its middle; a beat of 6/8 stays whole."""
+    written = note_values([*[1] * start, 14, *[1] * (steps - 1)], staff)
+    assert [value.steps for value in written if value.pitch is not None] == values
+
+
+@pytest.mark.parametrize(
+    ("start", "steps", "staff", "values"),
+    [
+        (0, 16, C_MAJOR, [16]),
+        (8, 8, C_MAJOR, [8]),
+        (4, 8, C_MAJOR, [4, 4]),
+        (2, 4, C_MAJOR, [2, 2]),
+        (1, 3, C_MAJOR, [1, 2]),
+        (4, 8, Staff("3/4", 12, 4), [4, 4]),
+        (0, 12, Staff("6/8", 12, 6), [12]),
+        (2, 10, Staff("6/8", 12, 6), [2, 2, 6]),
+    ],
+)
+def test_a_rest_is_a_metrical_unit(start, steps, staff, values):
+    melody = [14, *[1] * (start - 1), *[0][:start], *[1] * (steps - bool(start))]
+    written = note_values(melody[-(start + steps) :] if start else [1] * steps, staff)
+    assert [value.steps for value in written if value.pitch is None] == values
+
+
+def test_a_bar_of_silence_is_a_whole_rest_in_any_meter():
+    score = ElementTree.fromstring(musicxml_text([1] * 28, Staff("7/8", 14, 2)))
+    assert [note.find("rest").get("measure") for note in score.iter("note")] == ["yes", "yes"]
+    assert [note.findtext("duration") for note in score.iter("note")] == ["14", "14"]
+
+
+def test_a_pickup_is_an_incomplete_bar_before_the_first():
+    staff = C_MAJOR._replace(pickup=4)
+    melody = [14, 1, 1, 1, *[16, 1, 1, 1] * 4]
+    score = ElementTree.fromstring(musicxml_text(melody, staff))
+    assert [(bar.get("number"), bar.get("implicit")) for bar in score.iter("measure")] == [("0", "yes"), ("1", None)]
+    assert [len(bar.findall("note")) for bar in score.iter("measure")] == [1, 4]
+    assert abc_text(melody, staff).splitlines()[-1] == "C4 | D4 D4 D4 D4 |]"
+
+
+def test_low_melodies_are_in_the_bass_clef():
+    signs = [ElementTree.fromstring(musicxml_text([token])).findtext(".//clef/sign") for token in (2, 10, 11, 37)]
+    assert signs == ["F", "F", "G", "G"]
+
+
+@given(melodies, staves, st.sampled_from(["4/4", "3/4", "6/8", "7/8", "5/4", "12/8", "2/2", "3/16"]), st.integers(0, 7))
+def test_values_fill_the_melody_in_any_meter(melody, staff, meter, pickup):
+    of_meter = Setting(meter=meter).staff
+    staff = of_meter._replace(pickup=pickup % of_meter.steps_per_bar)
+    values = note_values(melody, staff)
+    assert [value.start for value in values] == np.cumsum([0, *(value.steps for value in values)])[:-1].tolist()
+    assert sum(value.steps for value in values) == len(melody)
+    for bar in bars_of(values, staff):
+        places = {staff.place(step)[0] for value in bar for step in range(value.start, value.start + value.steps)}
+        assert len(places) == 1
+        assert [value for group in beamed(bar, staff) for value in group] == bar
+    tied = [(value, after) for value, after in pairwise(values) if value.tied]
+    assert all(value.pitch == after.pitch for value, after in tied)
 
 
 def test_no_melody_is_refused(tmp_path):
