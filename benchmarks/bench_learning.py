@@ -2,9 +2,9 @@
 
 A transition counts once for each update that it is part of. The limit is the matrix products that the forward and
 backward pass of an LSTM of 100 units requires for the same minibatches; beside it stands PyTorch's nn.LSTM with a
-linear head on dense one-hot input, forward and backward, without any learning around it. "update" is an agent's whole update
-(sampling, all networks, returns, loss, clipping, Adam); "end to end" is all of `learn`, composing and rewards included,
-with the algorithm's default hyperparameters except the minibatch.
+linear head on dense one-hot input, forward and backward, without any learning around it. "update" is an agent's whole
+update (sampling, all networks, returns, loss, clipping, Adam); "end to end" is all of `learn`, composing and rewards
+included, with the algorithm's default hyperparameters except the minibatch.
 
 Each round measures the subjects in turn, each right after the products; shares are of these products. Figures are
 medians over the rounds, so shares compare between machines and hold when something else runs.

@@ -1,6 +1,7 @@
 """Recurrent network that scores actions, with a plain or a dueling head.
 
-Shapes: T steps, B environments or episodes, A actions, F features of an observation.
+Shapes: T steps, B environments or episodes, A actions, F features of an observation: floats [T, B, F], or where they are
+one-hot the indices [T, B, K] of the K ones (int64).
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, Flatten
 from torch import Tensor, nn
 
 from agents.algorithms.objectives import dueling_scores
-from note_rnn import Cell, InputError, NoteRNN, RecurrentLayers, State, layer_widths, one_hot
+from note_rnn import Cell, InputError, NoteRNN, RecurrentLayers, State, add_linear, layer_widths
 
 
 class PlainHead(nn.Module):
@@ -32,9 +33,9 @@ class PlainHead(nn.Module):
             nn.init.zeros_(self.skip.weight)
 
     def forward(self, outputs: Tensor, features: Tensor, log_base: Tensor) -> Tensor:
-        """Return scores [T, B, A] of `outputs` [T, B, W] and, with a skip connection, `features` [T, B, F]."""
-        scores = self.logits(outputs)
-        return scores if self.skip is None else scores + self.skip(features)
+        """Return scores [T, B, A] of `outputs` [T, B, W] and, with a skip connection, `features`."""
+        scores: Tensor = self.logits(outputs)
+        return scores if self.skip is None else add_linear(scores, self.skip.weight, features)
 
     def start_from(self, layer: nn.Linear, scores_from_zero: bool) -> None:
         """Copy `layer`, which gives the prior's logits, or start from zero."""
@@ -62,8 +63,8 @@ class DuelingHead(nn.Module):
             nn.init.zeros_(weight[-1])  # the row of the value
 
     def forward(self, outputs: Tensor, features: Tensor, log_base: Tensor) -> Tensor:
-        """Return scores [T, B, A] of `outputs` [T, B, W] and `features` [T, B, F]."""
-        both = self.from_memory(outputs) + self.from_features(features)
+        """Return scores [T, B, A] of `outputs` [T, B, W] and `features`."""
+        both = add_linear(self.from_memory(outputs), self.from_features.weight, features)
         return dueling_scores(self.value_scale * both[..., -1], both[..., :-1], log_base)
 
     def start_from(self, layer: nn.Linear, scores_from_zero: bool) -> None:
@@ -118,8 +119,7 @@ class RecurrentNetwork(BaseModel):
         `log_base`, [T, B, A] or 0, is what the policy adds to the scores; `state` None is the zero state.
         """
         features = self._features(observations)
-        inputs = features if self.offsets is None else self._ones(observations)
-        outputs, state = self.cell(inputs, state or self.zero_state(observations.shape[1]))
+        outputs, state = self.cell(features, state or self.zero_state(observations.shape[1]))
         return self.head(self.trunk(outputs), features, log_base), state
 
     def step(self, observation: Tensor, log_base: Tensor, state: State) -> tuple[Tensor, State]:
@@ -128,15 +128,11 @@ class RecurrentNetwork(BaseModel):
         return scores[0], state
 
     def _features(self, observations: Tensor) -> Tensor:
-        """Return the features [T, B, F] of `observations` [T, B, ...]."""
-        assert self.features_extractor is not None
+        """Return the features of `observations` [T, B, ...]: [T, B, F], or the indices of their ones [T, B, K]."""
         if self.offsets is None:
+            assert self.features_extractor is not None
             features = self.extract_features(observations.flatten(0, 1), self.features_extractor)
             return features.view(*observations.shape[:2], -1)
-        return one_hot(self._ones(observations), self.features_extractor.features_dim, torch.float32)
-
-    def _ones(self, observations: Tensor) -> Tensor:
-        """Return the indices [..., K] of the ones in the one-hot features of `observations`, [...] or [..., K]."""
         if isinstance(self.observation_space, spaces.Discrete):
             observations = observations[..., None]
         return observations.long() + self.offsets

@@ -1,27 +1,36 @@
-// LSTM layer on one-hot inputs, forward and backward, in one pass over memory where PyTorch takes a dozen.
+// LSTM and linear layer on one-hot inputs, forward and backward, in one pass over memory where PyTorch takes a dozen.
 //
 // T steps, B sequences, H units (16 or more), F inputs of which K are one at each step; float32, row-major, one thread.
-// Gates and equations as in torch.nn.LSTM: input, forget, cell, output. Vectors of eight floats; if H is not a multiple of
-// eight, the last vector overlaps the one before, and the values already written are not written again.
+// Gates and equations as in torch.nn.LSTM: input, forget, cell, output. Compiled once for each WIDTH, the number of floats
+// in a vector; if H is not a multiple of it, the last vector overlaps the one before, and the values already written are
+// not written again.
 
 #include <algorithm>
 #include <cstdint>
 #include <vector>
 
+#if WIDTH == 16
+#define FEATURES "avx512f,avx512dq"
+#else
+#define FEATURES "avx2,fma"
+#endif
+
+#define PRAGMA(x) _Pragma(#x)
+#define TARGET(x) PRAGMA(x)
 #if defined(__x86_64__) && defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+TARGET(clang attribute push(__attribute__((target(FEATURES))), apply_to = function))
 #elif defined(__x86_64__)
-#pragma GCC target("avx2,fma")
+TARGET(GCC target(FEATURES))
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL _Pragma("GCC unroll 16")
 
-typedef float Vector __attribute__((vector_size(32)));
-typedef int32_t Lanes __attribute__((vector_size(32)));
-typedef float Unaligned __attribute__((vector_size(32), aligned(4), may_alias));
+typedef float Vector __attribute__((vector_size(4 * WIDTH)));
+typedef int32_t Lanes __attribute__((vector_size(4 * WIDTH)));
+typedef float Unaligned __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
 
-static const int WIDTH = 8;
+static const int ROWS = WIDTH == 16 ? 8 : 4;  // of a product at a time: with three vectors of columns they fill the registers
 static const int SEQUENCES = 32;  // processed through all steps together, so that their states stay in the L1 and L2 cache
 
 INLINE Vector load(const float* from) { return *(const Unaligned*)from; }
@@ -64,9 +73,14 @@ INLINE Vector hyperbolic_tangent(Vector x) {
     return x * p / q;
 }
 
-// Writes eight values except the first `done`, which have been written before.
+// Writes the values except the first `done`, which have been written before.
 INLINE void store_rest(float* to, Vector value, int done) {
-    store(to, Lanes{0, 1, 2, 3, 4, 5, 6, 7} >= done ? value : load(to));
+    if (done > 0) {
+        Lanes lane;
+        UNROLL for (int i = 0; i < WIDTH; i++) lane[i] = i;
+        value = lane >= done ? value : load(to);
+    }
+    store(to, value);
 }
 
 // A matrix with the given strides of rows and columns.
@@ -75,7 +89,7 @@ struct Matrix {
     int row, column;
 };
 
-// out [R, 8C] (+)= left [R, N] @ right [N, 8C] except the first `done` columns; rows of `right` and `out` are M apart.
+// out [R, C vectors] (+)= left [R, N] @ right [N, C vectors] except the first `done` columns; rows of `right` and `out` are M apart.
 template <int R, int C, bool ADD>
 INLINE void product(int N, int M, Matrix left, const float* right, float* out, int done) {
     Vector sum[R][C] = {};
@@ -94,18 +108,19 @@ INLINE void product(int N, int M, Matrix left, const float* right, float* out, i
 template <int C, bool ADD>
 static void columns(int n, int N, int M, Matrix left, const float* right, float* out, int done = 0) {
     int row = 0;
-    for (; row + 4 <= n; row += 4, left.data += 4 * left.row) product<4, C, ADD>(N, M, left, right, out + row * M, done);
+    for (; row + ROWS <= n; row += ROWS, left.data += ROWS * left.row)
+        product<ROWS, C, ADD>(N, M, left, right, out + row * M, done);
     for (; row < n; row++, left.data += left.row) product<1, C, ADD>(N, M, left, right, out + row * M, done);
 }
 
-// out [n, M] (+)= left [n, N] @ right [N, M], 24 columns at a time: with four rows they fill the registers.
+// out [n, M] (+)= left [n, N] @ right [N, M], three vectors of columns at a time.
 template <bool ADD>
 static void multiply(int n, int N, int M, Matrix left, const float* right, float* out) {
     int column = 0;
-    for (; M - column > 4 * WIDTH; column += 3 * WIDTH) columns<3, ADD>(n, N, M, left, right + column, out + column);
-    for (; column < M; column += 2 * WIDTH) {
-        int first = std::min(column, M - 2 * WIDTH);
-        columns<2, ADD>(n, N, M, left, right + first, out + first, column - first);
+    for (; column + 3 * WIDTH <= M; column += 3 * WIDTH) columns<3, ADD>(n, N, M, left, right + column, out + column);
+    for (; column < M; column += WIDTH) {
+        int first = std::min(column, M - WIDTH);
+        columns<1, ADD>(n, N, M, left, right + first, out + first, column - first);
     }
 }
 
@@ -158,17 +173,36 @@ INLINE void add(int n, const float* from, float* to) {
     }
 }
 
+// to [n] = from [n] + the rows `ones` [K] of `table` [., n]
+INLINE void gather(int n, int K, const int64_t* ones, const float* table, const float* from, float* to) {
+    for (int unit = 0; unit < n; unit += WIDTH) {
+        int at = std::min(unit, n - WIDTH);
+        Vector sum = load(from + at);
+        for (int k = 0; k < K; k++) sum += load(table + ones[k] * n + at);
+        store_rest(to + at, sum, unit - at);
+    }
+}
+
+// The rows `ones` [K] of `table` [., n] += from [n]
+INLINE void scatter(int n, int K, const int64_t* ones, const float* from, float* table) {
+    for (int k = 0; k < K; k++) add(n, from, table + ones[k] * n);
+}
+
 extern "C" {
 
 // Incremented with every change of the signatures below; `fused_lstm.py` requires the same number.
-int version() { return 2; }
+int version() { return 3; }
 
 // Whether this processor can run the functions below.
 int supported() {
 #if defined(__x86_64__)
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#if WIDTH == 16
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
 #else
-    return 1;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+#else
+    return WIDTH == 8;
 #endif
 }
 
@@ -189,10 +223,9 @@ void forward(int T, int B, int H, int K, int F, const int64_t* ones, const float
         for (int t = 0; t < T; t++) {
             int64_t before = (int64_t)t * B + first, now = before + B;
             float* gate = gates + before * 4 * H;
-            multiply<false>(n, H, 4 * H, {hidden + before * H, H, 1}, of_hidden, gate);
+            for (int r = 0; r < n; r++) gather(4 * H, K, ones + (before + r) * K, of_inputs, bias, gate + r * 4 * H);
+            multiply<true>(n, H, 4 * H, {hidden + before * H, H, 1}, of_hidden, gate);
             for (int r = 0; r < n; r++, gate += 4 * H) {
-                add(4 * H, bias, gate);
-                for (int k = 0; k < K; k++) add(4 * H, of_inputs + ones[(before + r) * K + k] * 4 * H, gate);
                 activate(H, cell + (before + r) * H, gate, cell + (now + r) * H, hidden + (now + r) * H);
             }
         }
@@ -215,12 +248,24 @@ void backward(int T, int B, int H, int K, const int64_t* ones, const float* of_h
                 float* d_gate = &d_gates[r * 4 * H];
                 differentiate(H, cell + (before + r) * H, cell + (now + r) * H, gates + (before + r) * 4 * H,
                               &d_hidden[r * H], d_outputs + (before + r) * H, &d_cell[r * H], d_gate);
-                for (int k = 0; k < K; k++) add(4 * H, d_gate, d_of_inputs + ones[(before + r) * K + k] * 4 * H);
+                scatter(4 * H, K, ones + (before + r) * K, d_gate, d_of_inputs);
                 add(4 * H, d_gate, d_bias);
             }
             multiply<true>(4 * H, n, H, {d_gates.data(), 1, 4 * H}, hidden + before * H, d_of_hidden);
             multiply<false>(n, 4 * H, H, {d_gates.data(), 4 * H, 1}, of_hidden, d_hidden.data());
         }
     }
+}
+
+// out [N, M] = from [N, M] + the outputs of a linear layer with weights [M, F], M 16 or more, of N inputs with `ones` [N, K].
+void linear_forward(int N, int M, int K, int F, const int64_t* ones, const float* weight, const float* from, float* out) {
+    std::vector<float> table(F * M);
+    transpose(M, F, weight, table.data());
+    for (int64_t row = 0; row < N; row++) gather(M, K, ones + row * K, table.data(), from + row * M, out + row * M);
+}
+
+// Adds to the gradient of the weights [F, M], given that of the outputs [N, M].
+void linear_backward(int N, int M, int K, const int64_t* ones, const float* d_out, float* d_weight) {
+    for (int64_t row = 0; row < N; row++) scatter(M, K, ones + row * K, d_out + row * M, d_weight);
 }
 }

@@ -1,6 +1,6 @@
-"""LSTM layers on one-hot inputs, computed by the compiled code or by PyTorch with the same result.
+"""LSTM and linear layers on one-hot inputs, computed by the compiled code or by PyTorch with the same result.
 
-Shapes: T steps, B sequences, H hidden units, L layers, F inputs, K of them one at each step.
+Shapes: T steps, B sequences, H hidden units, L layers, F inputs, K of them one at each step, M outputs.
 """
 
 from typing import NamedTuple
@@ -8,7 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from note_rnn.network.fused_lstm import FusedLSTM, can_run
+from torch.nn import functional
+
+from note_rnn.network.fused_lstm import AddLinear, FusedLSTM, can_add, can_run
 
 
 class LSTMState(NamedTuple):
@@ -29,6 +31,18 @@ def one_hot_lstm(lstm: nn.LSTM, ones: Tensor, state: LSTMState) -> tuple[Tensor,
     else:
         outputs, last = lstm(one_hot(ones, lstm.input_size, state.hidden.dtype), tuple(state))
     return outputs, LSTMState(*last)
+
+
+def add_linear(to: Tensor, weight: Tensor, inputs: Tensor) -> Tensor:
+    """Return `to` [..., M] plus the outputs of a linear layer with `weight` [M, F] and no bias.
+
+    `inputs` are floats [..., F], or int64: the indices [..., K] (unchecked) of those that are 1, the others 0.
+    """
+    if inputs.is_floating_point():
+        return to + functional.linear(inputs, weight)
+    if can_add(weight, inputs):
+        return AddLinear.apply(to, weight, inputs)
+    return to + functional.linear(one_hot(inputs, weight.shape[1], weight.dtype), weight)
 
 
 def one_hot(ones: Tensor, size: int, dtype: torch.dtype) -> Tensor:
