@@ -11,7 +11,8 @@ from note_rnn.formats.musicxml import write_musicxml
 from note_rnn.formats.wav import SAMPLE_RATE, synthesize, write_wav
 from note_rnn.network.checkpoint import CheckpointError, load_note_rnn, read_model_card, save_note_rnn, weights_checksum
 from note_rnn.network.model import NoteRNN
-from note_rnn.network.one_hot_lstm import LSTMState, add_linear, one_hot, one_hot_lstm
+from note_rnn.network.one_hot_lstm import LSTMState, one_hot_lstm
+from note_rnn.network.readout import Readout, one_hot
 from note_rnn.network.recurrent_layers import Cell, RecurrentLayers, State, layer_widths
 from note_rnn.primers import PrimerError, parse_token, read_primer
 from note_rnn.vocabulary import NO_EVENT, NOTE_OFF, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens, transposed
@@ -30,11 +31,11 @@ __all__ = [
     "NoteRNN",
     "PrimerError",
     "Progress",
+    "Readout",
     "RecurrentLayers",
     "State",
     "Tokens",
     "VocabularyError",
-    "add_linear",
     "check_tokens",
     "extract_melodies",
     "held_out_openings",

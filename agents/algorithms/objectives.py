@@ -15,6 +15,8 @@ Time indices as in Sutton & Barto: at time t-1 (`tm1`) the agent scores and acts
 again. Shapes: T steps, B melodies, A actions; every function takes any leading shape [...], in learning [T, B].
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 from torch.nn.functional import huber_loss
@@ -69,9 +71,9 @@ def lambda_returns(r_t: Tensor, discount_t: Tensor, v_t: Tensor, cost_tm1: Tenso
     carried = discount_t * lambda_t
     cost_t = torch.cat([cost_tm1[1:], torch.zeros_like(cost_tm1[:1])])
     returns = r_t + discount_t * (1 - lambda_t) * v_t - carried * cost_t
-    rows = returns.unbind()
-    for step in reversed(range(len(rows) - 1)):
-        rows[step].addcmul_(carried[step], rows[step + 1])
+    rows = list(zip(returns.unbind(), carried.unbind(), strict=True))
+    for (row, factor), (after, _) in reversed(list(pairwise(rows))):
+        row.addcmul_(factor, after)
     return returns
 
 

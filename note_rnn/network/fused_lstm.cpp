@@ -1,6 +1,8 @@
-// LSTM and linear layer on one-hot inputs, forward and backward, in one pass over memory where PyTorch takes a dozen.
+// LSTM on one-hot inputs and a linear readout, forward and backward, in one pass over memory where PyTorch takes a dozen.
 //
-// T steps, B sequences, H units (16 or more), F inputs of which K are one at each step; float32, row-major, one thread.
+// T steps, B sequences, H units (16 or more), F inputs of which K are one at each step, M outputs of the readout (16 or
+// more, or 0: none), which is linear in the hidden units and, with a skip connection, in the inputs; float32, row-major,
+// one thread.
 // Gates and equations as in torch.nn.LSTM: input, forget, cell, output. Compiled once for each WIDTH, the number of floats
 // in a vector; if H is not a multiple of it, the last vector overlaps the one before, and the values already written are
 // not written again.
@@ -30,7 +32,7 @@ typedef float Vector __attribute__((vector_size(4 * WIDTH)));
 typedef int32_t Lanes __attribute__((vector_size(4 * WIDTH)));
 typedef float Unaligned __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
 
-static const int ROWS = WIDTH == 16 ? 8 : 4;  // of a product at a time: with three vectors of columns they fill the registers
+static const int ROWS = WIDTH == 16 ? 8 : 4;  // of a product at a time; by three vectors of columns they fill the registers
 static const int SEQUENCES = 32;  // processed through all steps together, so that their states stay in the L1 and L2 cache
 
 INLINE Vector load(const float* from) { return *(const Unaligned*)from; }
@@ -89,7 +91,8 @@ struct Matrix {
     int row, column;
 };
 
-// out [R, C vectors] (+)= left [R, N] @ right [N, C vectors] except the first `done` columns; rows of `right` and `out` are M apart.
+// out [R, C vectors] (+)= left [R, N] @ right [N, C vectors] except the first `done` columns; rows of `right` and `out` are
+// M apart.
 template <int R, int C, bool ADD>
 INLINE void product(int N, int M, Matrix left, const float* right, float* out, int done) {
     Vector sum[R][C] = {};
@@ -137,15 +140,15 @@ INLINE void activate(int H, const float* cell_before, float* gates, float* cell,
     }
 }
 
-// Gradients of the gates' preactivations [4H], given those of the state after them: d_hidden + d_output and d_cell [H];
-// d_cell becomes the gradient of the previous cell.
+// Gradients of the gates' preactivations [4H], given those of the state after them: d_hidden and d_cell [H]; d_cell becomes
+// the gradient of the previous cell.
 INLINE void differentiate(int H, const float* cell_before, const float* cell, const float* gates, const float* d_hidden,
-                          const float* d_output, float* d_cell, float* d_gates) {
+                          float* d_cell, float* d_gates) {
     for (int unit = 0; unit < H; unit += WIDTH) {
         int at = std::min(unit, H - WIDTH), done = unit - at;
         const float* gate = gates + at;
         Vector i = load(gate), f = load(gate + H), g = load(gate + 2 * H), o = load(gate + 3 * H);
-        Vector d = load(d_hidden + at) + load(d_output + at), tanh_c = hyperbolic_tangent(load(cell + at));
+        Vector d = load(d_hidden + at), tanh_c = hyperbolic_tangent(load(cell + at));
         Vector dc = load(d_cell + at) + d * o * (1.f - tanh_c * tanh_c);
         store_rest(d_cell + at, dc * f, done);
         float* to = d_gates + at;
@@ -156,13 +159,19 @@ INLINE void differentiate(int H, const float* cell_before, const float* cell, co
     }
 }
 
-// to [M, N] = from [N, M] transposed, in strips of columns.
+// to [M, N] = from [N, M] transposed, in blocks that stay in the L1 cache.
 static void transpose(int N, int M, const float* from, float* to) {
-    for (int first = 0; first < M; first += WIDTH) {
-        int last = std::min(first + WIDTH, M);
-        for (int row = 0; row < N; row++)
-            for (int column = first; column < last; column++) to[column * N + row] = from[row * M + column];
-    }
+    for (int rows = 0; rows < N; rows += 16)
+        for (int columns = 0; columns < M; columns += 16)
+            for (int column = columns; column < std::min(columns + 16, M); column++)
+                for (int row = rows; row < std::min(rows + 16, N); row++) to[column * N + row] = from[row * M + column];
+}
+
+// Memory for `size` floats until the next call; kept, since the system would clear new memory every time.
+static float* workspace(size_t size) {
+    static thread_local std::vector<float> memory;
+    if (memory.size() < size) memory.resize(size);
+    return memory.data();
 }
 
 // to [n] += from [n]
@@ -211,61 +220,75 @@ int within(int64_t n, int F, const int64_t* ones) {
     return std::all_of(ones, ones + n, [F](int64_t one) { return 0 <= one && one < F; });
 }
 
-// ones [T, B, K]; weights of the inputs [4H, F], of the hidden units [4H, H] and bias [4H]. hidden and cell [T + 1, B, H]
-// hold the initial state in their first row and receive the others; gates [T, B, 4H] are outputs for `backward`.
-void forward(int T, int B, int H, int K, int F, const int64_t* ones, const float* w_ih, const float* w_hh,
-             const float* bias, float* hidden, float* cell, float* gates) {
-    std::vector<float> transposed(4 * H * (F + H));
-    float *of_inputs = transposed.data(), *of_hidden = of_inputs + 4 * H * F;
+// ones [T, B, K]; weights of the inputs [4H, F], of the hidden units [4H, H] and bias [4H]; of the readout [M, H], bias [M]
+// and skip connection [M, F] (null: none); the first state [B, H]. hidden and cell [T, B, H] and outputs [T, B, M] are
+// results; gates [T, B, 4H], or null, receive what `backward` needs.
+void forward(int T, int B, int H, int K, int F, int M, const int64_t* ones, const float* w_ih, const float* w_hh,
+             const float* bias, const float* w_out, const float* b_out, const float* w_skip, const float* first_hidden,
+             const float* first_cell, float* hidden, float* cell, float* gates, float* outputs) {
+    float* of_inputs = workspace(4 * H * (F + H + SEQUENCES) + M * (F + H));
+    float *of_hidden = of_inputs + 4 * H * F, *out_of_hidden = of_hidden + 4 * H * H, *out_of_inputs = out_of_hidden + M * H;
+    float* scratch = out_of_inputs + M * F;
     transpose(4 * H, F, w_ih, of_inputs), transpose(4 * H, H, w_hh, of_hidden);
+    transpose(M, H, w_out, out_of_hidden);
+    if (w_skip) transpose(M, F, w_skip, out_of_inputs);
     for (int first = 0; first < B; first += SEQUENCES) {
         int n = std::min(B - first, SEQUENCES);
         for (int t = 0; t < T; t++) {
-            int64_t before = (int64_t)t * B + first, now = before + B;
-            float* gate = gates + before * 4 * H;
-            for (int r = 0; r < n; r++) gather(4 * H, K, ones + (before + r) * K, of_inputs, bias, gate + r * 4 * H);
-            multiply<true>(n, H, 4 * H, {hidden + before * H, H, 1}, of_hidden, gate);
-            for (int r = 0; r < n; r++, gate += 4 * H) {
-                activate(H, cell + (before + r) * H, gate, cell + (now + r) * H, hidden + (now + r) * H);
-            }
+            int64_t now = (int64_t)t * B + first;
+            const int64_t* one = ones + now * K;
+            const float* hidden_before = t ? hidden + (now - B) * H : first_hidden + first * H;
+            const float* cell_before = t ? cell + (now - B) * H : first_cell + first * H;
+            float* gate = gates ? gates + now * 4 * H : scratch;
+            for (int r = 0; r < n; r++) gather(4 * H, K, one + r * K, of_inputs, bias, gate + r * 4 * H);
+            multiply<true>(n, H, 4 * H, {hidden_before, H, 1}, of_hidden, gate);
+            for (int r = 0; r < n; r++)
+                activate(H, cell_before + r * H, gate + r * 4 * H, cell + (now + r) * H, hidden + (now + r) * H);
+            if (!M) continue;
+            float* output = outputs + now * M;
+            for (int r = 0; r < n; r++) gather(M, w_skip ? K : 0, one + r * K, out_of_inputs, b_out, output + r * M);
+            multiply<true>(n, H, M, {hidden + now * H, H, 1}, out_of_hidden, output);
         }
     }
 }
 
-// d_outputs [T, B, H] are the gradients of hidden[1:], of_hidden [4H, H] the weights. Adds to the gradients of the weights
-// of inputs [F, 4H] and hidden units [4H, H] and of the bias [4H].
-void backward(int T, int B, int H, int K, const int64_t* ones, const float* of_hidden, const float* hidden,
-              const float* cell, const float* gates, const float* d_outputs, float* d_of_inputs, float* d_of_hidden,
-              float* d_bias) {
-    std::vector<float> d_hidden(SEQUENCES * H), d_cell(SEQUENCES * H), d_gates(SEQUENCES * 4 * H);
+// d_outputs are the gradients of the outputs [T, B, M], or with M 0 of hidden [T, B, H]. Adds to the gradients of the
+// weights: of inputs [F, 4H], hidden units [4H, H] and bias [4H]; of the readout [M, H], its bias [M] and, unless null, its
+// skip connection [F, M].
+void backward(int T, int B, int H, int K, int M, const int64_t* ones, const float* of_hidden, const float* w_out,
+              const float* first_hidden, const float* first_cell, const float* hidden, const float* cell,
+              const float* gates, const float* d_outputs, float* d_of_inputs, float* d_of_hidden, float* d_bias,
+              float* d_w_out, float* d_b_out, float* d_w_skip) {
+    float *d_hidden = workspace(SEQUENCES * 6 * H), *d_cell = d_hidden + SEQUENCES * H, *d_gates = d_cell + SEQUENCES * H;
     for (int first = 0; first < B; first += SEQUENCES) {
         int n = std::min(B - first, SEQUENCES);
-        std::fill(d_hidden.begin(), d_hidden.end(), 0.f);
-        std::fill(d_cell.begin(), d_cell.end(), 0.f);
+        std::fill(d_hidden, d_gates, 0.f);
         for (int t = T - 1; t >= 0; t--) {
-            int64_t before = (int64_t)t * B + first, now = before + B;
+            int64_t now = (int64_t)t * B + first;
+            const int64_t* one = ones + now * K;
+            const float* hidden_before = t ? hidden + (now - B) * H : first_hidden + first * H;
+            const float* cell_before = t ? cell + (now - B) * H : first_cell + first * H;
+            if (M) {
+                const float* d_output = d_outputs + now * M;
+                multiply<true>(n, M, H, {d_output, M, 1}, w_out, d_hidden);
+                multiply<true>(M, n, H, {d_output, 1, M}, hidden + now * H, d_w_out);
+                for (int r = 0; r < n; r++, d_output += M) {
+                    add(M, d_output, d_b_out);
+                    if (d_w_skip) scatter(M, K, one + r * K, d_output, d_w_skip);
+                }
+            } else {
+                add(n * H, d_outputs + now * H, d_hidden);
+            }
             for (int r = 0; r < n; r++) {
-                float* d_gate = &d_gates[r * 4 * H];
-                differentiate(H, cell + (before + r) * H, cell + (now + r) * H, gates + (before + r) * 4 * H,
-                              &d_hidden[r * H], d_outputs + (before + r) * H, &d_cell[r * H], d_gate);
-                scatter(4 * H, K, ones + (before + r) * K, d_gate, d_of_inputs);
+                float* d_gate = d_gates + r * 4 * H;
+                differentiate(H, cell_before + r * H, cell + (now + r) * H, gates + (now + r) * 4 * H, d_hidden + r * H,
+                              d_cell + r * H, d_gate);
+                scatter(4 * H, K, one + r * K, d_gate, d_of_inputs);
                 add(4 * H, d_gate, d_bias);
             }
-            multiply<true>(4 * H, n, H, {d_gates.data(), 1, 4 * H}, hidden + before * H, d_of_hidden);
-            multiply<false>(n, 4 * H, H, {d_gates.data(), 4 * H, 1}, of_hidden, d_hidden.data());
+            multiply<true>(4 * H, n, H, {d_gates, 1, 4 * H}, hidden_before, d_of_hidden);
+            multiply<false>(n, 4 * H, H, {d_gates, 4 * H, 1}, of_hidden, d_hidden);
         }
     }
-}
-
-// out [N, M] = from [N, M] + the outputs of a linear layer with weights [M, F], M 16 or more, of N inputs with `ones` [N, K].
-void linear_forward(int N, int M, int K, int F, const int64_t* ones, const float* weight, const float* from, float* out) {
-    std::vector<float> table(F * M);
-    transpose(M, F, weight, table.data());
-    for (int64_t row = 0; row < N; row++) gather(M, K, ones + row * K, table.data(), from + row * M, out + row * M);
-}
-
-// Adds to the gradient of the weights [F, M], given that of the outputs [N, M].
-void linear_backward(int N, int M, int K, const int64_t* ones, const float* d_out, float* d_weight) {
-    for (int64_t row = 0; row < N; row++) scatter(M, K, ones + row * K, d_out + row * M, d_weight);
 }
 }
