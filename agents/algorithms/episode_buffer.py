@@ -133,7 +133,7 @@ class EpisodeBuffer(ReplayBuffer):
         observations[length, np.arange(len(episodes))] = _take(self.next_observations, place[-1])
         if isinstance(self.observation_space, spaces.Discrete):
             observations = observations.squeeze(-1)
-        observations = self._normalize_obs(observations, env)
+        observations = self._normalize_obs(observations, env)  # type: ignore[assignment]
         assert isinstance(observations, np.ndarray)
         log_base = np.float32(0) if self.log_base is None else _take(self.log_base, place)
         place, mask = place[:-1], (step < length)[:-1]

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #if WIDTH == 16
@@ -159,12 +160,40 @@ INLINE void differentiate(int H, const float* cell_before, const float* cell, co
     }
 }
 
-// to [M, N] = from [N, M] transposed, in blocks that stay in the L1 cache.
+#if defined(__clang__)
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Lanes{__VA_ARGS__})
+#endif
+
+// Exchanges the D x D blocks above the diagonal of each 2D x 2D block on the diagonal of rows [WIDTH] with those below it.
+template <int D, int... LANE>
+INLINE void exchange(Vector* rows, std::integer_sequence<int, LANE...>) {
+    UNROLL for (int row = 0; row < WIDTH; row++) {
+        if (row & D) continue;
+        Vector above = rows[row], below = rows[row + D];
+        rows[row] = SHUFFLE(above, below, (LANE & D ? WIDTH + LANE - D : LANE)...);
+        rows[row + D] = SHUFFLE(above, below, (LANE & D ? WIDTH + LANE : LANE + D)...);
+    }
+}
+
+// to [M, N] = from [N, M] transposed, a square of vectors at a time; the last square overlaps the one before.
 static void transpose(int N, int M, const float* from, float* to) {
-    for (int rows = 0; rows < N; rows += 16)
-        for (int columns = 0; columns < M; columns += 16)
-            for (int column = columns; column < std::min(columns + 16, M); column++)
-                for (int row = rows; row < std::min(rows + 16, N); row++) to[column * N + row] = from[row * M + column];
+    std::make_integer_sequence<int, WIDTH> lanes;
+    if (std::min(N, M) < WIDTH) {
+        for (int row = 0; row < N; row++)
+            for (int column = 0; column < M; column++) to[column * N + row] = from[row * M + column];
+        return;
+    }
+    for (int n = 0; n < N; n += WIDTH)
+        for (int m = 0; m < M; m += WIDTH) {
+            int row = std::min(n, N - WIDTH), column = std::min(m, M - WIDTH);
+            Vector square[WIDTH];
+            UNROLL for (int i = 0; i < WIDTH; i++) square[i] = load(from + (row + i) * M + column);
+            if (WIDTH == 16) exchange<WIDTH / 2>(square, lanes);
+            exchange<4>(square, lanes), exchange<2>(square, lanes), exchange<1>(square, lanes);
+            UNROLL for (int i = 0; i < WIDTH; i++) store(to + (column + i) * N + row, square[i]);
+        }
 }
 
 // Memory for `size` floats until the next call; kept, since the system would clear new memory every time.
@@ -252,14 +281,18 @@ void forward(int T, int B, int H, int K, int F, int M, const int64_t* ones, cons
     }
 }
 
-// d_outputs are the gradients of the outputs [T, B, M], or with M 0 of hidden [T, B, H]. Adds to the gradients of the
-// weights: of inputs [F, 4H], hidden units [4H, H] and bias [4H]; of the readout [M, H], its bias [M] and, unless null, its
-// skip connection [F, M].
-void backward(int T, int B, int H, int K, int M, const int64_t* ones, const float* of_hidden, const float* w_out,
+// d_outputs are the gradients of the outputs [T, B, M], or with M 0 of hidden [T, B, H]; the others, of the weights, are
+// results.
+void backward(int T, int B, int H, int K, int F, int M, const int64_t* ones, const float* w_hh, const float* w_out,
               const float* first_hidden, const float* first_cell, const float* hidden, const float* cell,
-              const float* gates, const float* d_outputs, float* d_of_inputs, float* d_of_hidden, float* d_bias,
-              float* d_w_out, float* d_b_out, float* d_w_skip) {
-    float *d_hidden = workspace(SEQUENCES * 6 * H), *d_cell = d_hidden + SEQUENCES * H, *d_gates = d_cell + SEQUENCES * H;
+              const float* gates, const float* d_outputs, float* d_w_ih, float* d_w_hh, float* d_bias, float* d_w_out,
+              float* d_b_out, float* d_w_skip) {
+    float* d_of_inputs = workspace(4 * H * F + M * F + SEQUENCES * 6 * H);
+    float *d_out_of_inputs = d_of_inputs + 4 * H * F, *d_hidden = d_out_of_inputs + M * F;
+    float *d_cell = d_hidden + SEQUENCES * H, *d_gates = d_cell + SEQUENCES * H;
+    std::fill(d_of_inputs, d_hidden, 0.f);
+    std::fill_n(d_w_hh, 4 * H * H, 0.f), std::fill_n(d_bias, 4 * H, 0.f);
+    std::fill_n(d_w_out, M * H, 0.f), std::fill_n(d_b_out, M, 0.f);
     for (int first = 0; first < B; first += SEQUENCES) {
         int n = std::min(B - first, SEQUENCES);
         std::fill(d_hidden, d_gates, 0.f);
@@ -274,7 +307,7 @@ void backward(int T, int B, int H, int K, int M, const int64_t* ones, const floa
                 multiply<true>(M, n, H, {d_output, 1, M}, hidden + now * H, d_w_out);
                 for (int r = 0; r < n; r++, d_output += M) {
                     add(M, d_output, d_b_out);
-                    if (d_w_skip) scatter(M, K, one + r * K, d_output, d_w_skip);
+                    if (d_w_skip) scatter(M, K, one + r * K, d_output, d_out_of_inputs);
                 }
             } else {
                 add(n * H, d_outputs + now * H, d_hidden);
@@ -286,9 +319,11 @@ void backward(int T, int B, int H, int K, int M, const int64_t* ones, const floa
                 scatter(4 * H, K, one + r * K, d_gate, d_of_inputs);
                 add(4 * H, d_gate, d_bias);
             }
-            multiply<true>(4 * H, n, H, {d_gates, 1, 4 * H}, hidden_before, d_of_hidden);
-            multiply<false>(n, 4 * H, H, {d_gates, 4 * H, 1}, of_hidden, d_hidden);
+            multiply<true>(4 * H, n, H, {d_gates, 1, 4 * H}, hidden_before, d_w_hh);
+            multiply<false>(n, 4 * H, H, {d_gates, 4 * H, 1}, w_hh, d_hidden);
         }
     }
+    transpose(F, 4 * H, d_of_inputs, d_w_ih);
+    if (d_w_skip) transpose(F, M, d_out_of_inputs, d_w_skip);
 }
 }

@@ -99,21 +99,11 @@ class FusedLSTM(torch.autograd.Function):
         """Return the gradients of the weights, given that of the outputs."""
         ones, *activations = ctx.saved_tensors[:6]
         weights = Weights(*ctx.saved_tensors[6:])
-        d_weights: list[Any] = [None if weight is None else torch.zeros(weight.shape) for weight in _by_input(weights)]
-        _call(
-            "backward",
-            *(*ones.shape[:2], weights.w_hh.shape[1], ones.shape[-1], _num_outputs(weights)),
-            *(ones, _contiguous(weights.w_hh), _contiguous(weights.w_out)),
-            *activations,
-            d_outputs.contiguous(),
-            *d_weights,
-        )
-        return None, None, None, *_by_input(Weights(*d_weights))
-
-
-def _by_input(weights: Weights) -> Weights:
-    """Return `weights` with those of the inputs transposed: a row for each input, as the library writes gradients."""
-    return weights._replace(w_ih=weights.w_ih.t(), w_skip=None if weights.w_skip is None else weights.w_skip.t())
+        d_weights = [None if weight is None else weight.new_empty(weight.shape) for weight in weights]
+        sizes = *ones.shape[:2], weights.w_hh.shape[1], ones.shape[-1], weights.w_ih.shape[1], _num_outputs(weights)
+        inputs = ones, _contiguous(weights.w_hh), _contiguous(weights.w_out), *activations, d_outputs.contiguous()
+        _call("backward", *sizes, *inputs, *d_weights)
+        return None, None, None, *d_weights
 
 
 def _unroll(
