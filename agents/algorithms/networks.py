@@ -14,7 +14,7 @@ from stable_baselines3.common.policies import BaseModel
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, FlattenExtractor, create_mlp
 from torch import Tensor, nn
 
-from agents.algorithms.objectives import dueling_scores, policy_logits
+from agents.algorithms.objectives import DuelingScores, policy_logits
 from note_rnn import Cell, InputError, NoteRNN, Readout, RecurrentLayers, State, layer_widths
 
 
@@ -77,7 +77,8 @@ class DuelingHead(nn.Module):
 
     def forward(self, outputs: Tensor, log_base: Tensor) -> Tensor:
         """Return scores [T, B, A], given the `outputs` [T, B, A + 1] of the readout."""
-        return dueling_scores(self.value_scale * outputs[..., -1], outputs[..., :-1], log_base)
+        scores: Tensor = DuelingScores.apply(outputs, self.value_scale, log_base)
+        return scores
 
     def policy_logits(self, outputs: Tensor, log_base: Tensor) -> Tensor:
         """Return the logits [T, B, A] of the policy, up to a constant, given the `outputs` [T, B, A + 1]."""
