@@ -16,20 +16,22 @@ _VERSION = 3
 """Version of the signatures of the library's functions."""
 
 
-def _load() -> ctypes.CDLL | None:
-    for name in ("_fused_lstm_avx512", "_fused_lstm"):  # the widest vectors first
-        spec = find_spec(f"note_rnn.network.{name}")
-        if spec is None or spec.origin is None:
-            continue
-        library = ctypes.CDLL(spec.origin)
-        if getattr(library, "version", int)() != _VERSION:
-            warnings.warn("The compiled LSTM has another version: install the package again.", stacklevel=2)
-        elif library.supported():
-            return library
-    return None
+_NAMES = {16: "_fused_lstm_avx512", 8: "_fused_lstm"}
+"""The libraries, by the number of floats in a vector."""
 
 
-_LIBRARY = _load()
+def _load_width(width: int) -> ctypes.CDLL | None:
+    spec = find_spec(f"note_rnn.network.{_NAMES[width]}")
+    if spec is None or spec.origin is None:
+        return None
+    library = ctypes.CDLL(spec.origin)
+    if getattr(library, "version", int)() != _VERSION:
+        warnings.warn("The compiled LSTM has another version: install the package again.", stacklevel=2)
+        return None
+    return library if library.supported() else None
+
+
+_LIBRARY = _load_width(16) or _load_width(8)
 """None if no compiler was found during installation, or the processor is not supported."""
 
 _MIN_WIDTH = 16
