@@ -1,23 +1,26 @@
-"""Transitions per second that an agent learns on one core, beside nn.LSTM alone and the limit of the processor.
+"""Transitions per CPU-second that an agent learns on one core, beside the limit of the processor.
 
-A transition counts once for each update that it is part of. Two limits are measured in the same run, for the same
-minibatches: the matrix products that the forward and backward pass of an LSTM of 100 units requires, and PyTorch's
-nn.LSTM with a linear head on dense one-hot input, forward and backward, without any learning around it. "update" is an
-agent's whole update (sampling, both networks, returns, loss, clipping, Adam); "end to end" is all of `learn`, composing
-and rewards included, with the algorithm's default hyperparameters except the minibatch.
+A transition counts once for each update that it is part of. The limit is the matrix products that the forward and
+backward pass of an LSTM of 100 units requires for the same minibatches; beside it stands PyTorch's nn.LSTM with a
+linear head on dense one-hot input, forward and backward, without any learning around it. "update" is an agent's whole
+update (sampling, all networks, returns, loss, clipping, Adam); "end to end" is all of `learn`, composing and rewards
+included, with the algorithm's default hyperparameters except the minibatch.
+
+Each round measures the subjects in turn, each right after the products; shares are of these products. Figures are
+medians over the rounds, so shares compare between machines and hold when something else runs.
 
     OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/bench_learning.py
 """
 
 import argparse
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
+from time import process_time
 from typing import Any
 
 import torch
-from timing import best_time
 from torch import nn
 
 from agents.runs.config import TrainConfig
@@ -30,6 +33,11 @@ T = 32
 H = 100
 F = VOCABULARY_SIZE + T + 1
 """Inputs: the token and the position, one-hot."""
+
+ALGORITHMS: tuple[Algorithm, ...] = ("psi", "g", "ppo_kl", "q")
+LIMIT = "matrix products (the limit)"
+Measurement = Callable[[], dict[str, float]]
+"""A function that returns transitions per CPU-second, by name."""
 
 
 def products(size: int) -> Callable[[], object]:
@@ -56,6 +64,14 @@ def lstm_alone(size: int) -> Callable[[], object]:
     return run
 
 
+def speed(run: Callable[[], object], transitions: int, repeats: int) -> float:
+    """Return the transitions per CPU-second of `run`, which processes `transitions`, over `repeats` repetitions."""
+    started = process_time()
+    for _ in range(repeats):
+        run()
+    return repeats * transitions / (process_time() - started)
+
+
 def agent(algo: Algorithm, size: int, prior: NoteRNN, **changes: Any) -> Any:
     """Return an agent of `algo` with minibatches of `size` pieces, after its first update."""
     config = TrainConfig.of(algo, batch_size=size, **changes)
@@ -67,28 +83,62 @@ def agent(algo: Algorithm, size: int, prior: NoteRNN, **changes: Any) -> Any:
 
 
 def learn(model: Any, steps: int) -> tuple[float, float]:
-    """Train `model` for `steps` steps; return transitions per second of updates alone, and end to end."""
-    train, updates, updating = model.train, model._n_updates, 0.0
+    """Train `model` for `steps` steps; return transitions per CPU-second of updates alone, and end to end."""
+    train, updates, updating = type(model).train, model._n_updates, 0.0
 
     def timed(*arguments: Any, **keywords: Any) -> None:
         nonlocal updating
-        started = time.perf_counter()
-        train(*arguments, **keywords)
-        updating += time.perf_counter() - started
+        started = process_time()
+        train(model, *arguments, **keywords)
+        updating += process_time() - started
 
     model.train = timed
-    started = time.perf_counter()
+    started = process_time()
     model.learn(steps, log_interval=None, reset_num_timesteps=False)
-    seconds = time.perf_counter() - started
+    seconds = process_time() - started
     learned = (model._n_updates - updates) * model.batch_size * T
     return learned / updating, learned / seconds
 
 
+def subjects(size: int, arguments: argparse.Namespace) -> list[Measurement]:
+    """Return the measurements for minibatches of `size` pieces."""
+    prior = NoteRNN().eval().requires_grad_(False)
+    changes = {} if arguments.num_envs is None else {"n_envs": arguments.num_envs}
+    lstm = lstm_alone(size)
+
+    def of_agent(algo: Algorithm) -> Measurement:
+        model, steps = agent(algo, size, prior, **changes), arguments.steps // (8 if algo == "q" else 1)
+
+        def measure() -> dict[str, float]:
+            update, end_to_end = learn(model, steps)
+            return {f"{algo}: update": update, f"{algo}: end to end": end_to_end}
+
+        return measure
+
+    def alone() -> dict[str, float]:
+        return {"nn.LSTM on one-hot input": speed(lstm, size * T, arguments.repeats)}
+
+    return [alone, *map(of_agent, ALGORITHMS)]
+
+
+def measure(size: int, arguments: argparse.Namespace) -> dict[str, list[tuple[float, float]]]:
+    """Return for each subject its transitions per CPU-second and their share of the products' in every round."""
+    limit, measurements = products(size), subjects(size, arguments)
+    results: dict[str, list[tuple[float, float]]] = {}
+    for _ in range(arguments.rounds):
+        for one in measurements:
+            products_speed = speed(limit, size * T, arguments.repeats)
+            for name, value in {LIMIT: products_speed, **one()}.items():
+                results.setdefault(name, []).append((value, value / products_speed))
+    return results
+
+
 def main() -> None:
-    """Print the transitions per second of each subject, for each minibatch size, beside the two limits."""
+    """Print the transitions per CPU-second of each subject, for each minibatch size, and their share of the limit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=40, help="repetitions, of which the fastest counts (default 40)")
-    parser.add_argument("--steps", type=int, default=131_072, help="steps of the end-to-end runs (default 131,072)")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds, of which the median counts (default 9)")
+    parser.add_argument("--repeats", type=int, default=40, help="repetitions of the products in a round (default 40)")
+    parser.add_argument("--steps", type=int, default=16_384, help="steps of an agent in a round (default 16,384)")
     parser.add_argument(
         "--minibatches", type=int, nargs="+", default=[32, 128], metavar="B", help="pieces per update (default 32 128)"
     )
@@ -98,26 +148,20 @@ def main() -> None:
     rows = []
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    prior = NoteRNN().eval().requires_grad_(False)
-    changes = {} if arguments.num_envs is None else {"n_envs": arguments.num_envs}
-    print(f"T = {T}, H = {H}, one thread, torch {torch.__version__}\n")
-    print(f"{'':34}{'minibatch':>10}{'transitions / s':>18}{'/ products':>12}{'/ nn.LSTM':>12}")
+    print(f"T = {T}, H = {H}, one thread, torch {torch.__version__}, median of {arguments.rounds} rounds\n")
+    print(f"{'':34}{'minibatch':>10}{'transitions / s':>18}{'/ products':>12}")
     for size in arguments.minibatches:
-        learned = size * T
-        limit = learned / best_time(products(size), arguments.repeats)
-        alone = learned / best_time(lstm_alone(size), arguments.repeats)
-
-        def show(name: str, speed: float, size: int = size, limit: float = limit, alone: float = alone) -> None:
-            rows.append({"subject": name, "minibatch": size, "transitions_per_second": round(speed)})
-            print(f"{name:34}{size:10}{speed:18,.0f}{speed / limit:11.2f}x{speed / alone:11.2f}x", flush=True)
-
-        show("matrix products (the limit)", limit)
-        show("nn.LSTM on one-hot input", alone)
-        for algo in ("psi", "ppo_kl", "q"):
-            steps = arguments.steps // (8 if algo == "q" else 1)
-            update, end_to_end = learn(agent(algo, size, prior, **changes), steps)
-            show(f"{algo}: update", update)
-            show(f"{algo}: end to end", end_to_end)
+        for name, values in measure(size, arguments).items():
+            transitions, share = (median(column) for column in zip(*values, strict=True))
+            rows.append(
+                {
+                    "part": name,
+                    "minibatch_pieces": size,
+                    "transitions_per_second": round(transitions),
+                    "share_of_the_matrix_products": round(share, 2),
+                }
+            )
+            print(f"{name:34}{size:10}{transitions:18,.0f}{share:11.2f}x", flush=True)
     if arguments.csv is not None:
         write_csv(arguments.csv, rows)
 

@@ -12,7 +12,8 @@ from .formats.svg import write_svg
 from .formats.wav import SAMPLE_RATE, synthesize, write_wav
 from .network.checkpoint import CheckpointError, load_note_rnn, read_model_card, save_note_rnn, weights_checksum
 from .network.model import NoteRNN
-from .network.one_hot_lstm import LSTMState, one_hot, one_hot_lstm
+from .network.one_hot_lstm import LSTMState, one_hot_lstm
+from .network.readout import Readout, one_hot
 from .network.recurrent_layers import Cell, RecurrentLayers, State, layer_widths
 from .primers import PrimerError, parse_token, read_primer
 from .vocabulary import NO_EVENT, NOTE_OFF, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens, transposed
@@ -31,6 +32,7 @@ __all__ = [
     "NoteRNN",
     "PrimerError",
     "Progress",
+    "Readout",
     "RecurrentLayers",
     "State",
     "Tokens",

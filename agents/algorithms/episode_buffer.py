@@ -128,21 +128,27 @@ class EpisodeBuffer(ReplayBuffer):
         environment, first, length = episodes.T
         step = np.arange(length.max() + 1)[:, None]
         row = (first + np.minimum(step, length - 1)) % self.buffer_size
-        observations = self.observations[row, environment]
-        observations[length, np.arange(len(episodes))] = self.next_observations[row[-1], environment]
+        place = row * self.n_envs + environment
+        observations = _take(self.observations, place)
+        observations[length, np.arange(len(episodes))] = _take(self.next_observations, place[-1])
         if isinstance(self.observation_space, spaces.Discrete):
             observations = observations.squeeze(-1)
-        observations = self._normalize_obs(observations, env)
+        observations = self._normalize_obs(observations, env)  # type: ignore[assignment]
         assert isinstance(observations, np.ndarray)
-        log_base = np.float32(0) if self.log_base is None else self.log_base[row, environment]
-        row, mask = row[:-1], (step < length)[:-1]
-        terminated = self.dones[row, environment] * (1 - self.timeouts[row, environment])
+        log_base = np.float32(0) if self.log_base is None else _take(self.log_base, place)
+        place, mask = place[:-1], (step < length)[:-1]
+        terminated = _take(self.dones, place) * (1 - _take(self.timeouts, place))
         return EpisodeBatch(
-            observations=self.to_torch(observations),
-            actions=self.to_torch(self.actions[row, environment, 0]).long(),
-            rewards=self.to_torch(self._normalize_reward(self.rewards[row, environment], env)),
-            terminated=self.to_torch(terminated),
-            mask=self.to_torch(mask.astype(np.float32)),
-            log_policy=self.to_torch(self.log_policy[row, environment]),
-            log_base=self.to_torch(np.asarray(log_base)),
+            observations=self.to_torch(observations, copy=False),
+            actions=self.to_torch(_take(self.actions, place)[..., 0], copy=False).long(),
+            rewards=self.to_torch(self._normalize_reward(_take(self.rewards, place), env), copy=False),
+            terminated=self.to_torch(terminated, copy=False),
+            mask=self.to_torch(mask.astype(np.float32), copy=False),
+            log_policy=self.to_torch(_take(self.log_policy, place), copy=False),
+            log_base=self.to_torch(np.asarray(log_base), copy=False),
         )
+
+
+def _take(array: npt.NDArray[Any], place: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """Return a copy of the entries [T, B, ...] of `array` [steps, N, ...] at `place` [T, B], that is step * N + n."""
+    return array.reshape(-1, *array.shape[2:]).take(place, axis=0)

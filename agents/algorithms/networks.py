@@ -1,6 +1,7 @@
 """Recurrent network that scores actions, with a plain or a dueling head.
 
-Shapes: T steps, B environments or episodes, A actions, F features of an observation.
+Shapes: T steps, B environments or episodes, A actions, F features of an observation, K of them one where they are
+one-hot.
 """
 
 from collections.abc import Sequence
@@ -13,8 +14,8 @@ from stable_baselines3.common.policies import BaseModel
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, FlattenExtractor, create_mlp
 from torch import Tensor, nn
 
-from agents.algorithms.objectives import dueling_scores
-from note_rnn import Cell, InputError, NoteRNN, RecurrentLayers, State, layer_widths, one_hot
+from agents.algorithms.objectives import DuelingScores, policy_logits
+from note_rnn import Cell, InputError, NoteRNN, Readout, RecurrentLayers, State, layer_widths
 
 
 class PlainHead(nn.Module):
@@ -31,10 +32,18 @@ class PlainHead(nn.Module):
         if self.skip is not None:
             nn.init.zeros_(self.skip.weight)
 
-    def forward(self, outputs: Tensor, features: Tensor, log_base: Tensor) -> Tensor:
-        """Return scores [T, B, A] of `outputs` [T, B, W] and, with a skip connection, `features` [T, B, F]."""
-        scores = self.logits(outputs)
-        return scores if self.skip is None else scores + self.skip(features)
+    @property
+    def readout(self) -> Readout:
+        """The linear layers, whose A outputs are the scores."""
+        return Readout(self.logits, self.skip)
+
+    def forward(self, outputs: Tensor, log_base: Tensor) -> Tensor:
+        """Return scores [T, B, A], given the `outputs` [T, B, A] of the readout."""
+        return outputs
+
+    def policy_logits(self, outputs: Tensor, log_base: Tensor) -> Tensor:
+        """Return the logits [T, B, A] of the policy, up to a constant, given the `outputs` [T, B, A] of the readout."""
+        return policy_logits(outputs, log_base)
 
     def start_from(self, layer: nn.Linear, scores_from_zero: bool) -> None:
         """Copy `layer`, which gives the prior's logits, or start from zero."""
@@ -61,10 +70,19 @@ class DuelingHead(nn.Module):
         for weight in self.parameters():
             nn.init.zeros_(weight[-1])  # the row of the value
 
-    def forward(self, outputs: Tensor, features: Tensor, log_base: Tensor) -> Tensor:
-        """Return scores [T, B, A] of `outputs` [T, B, W] and `features` [T, B, F]."""
-        both = self.from_memory(outputs) + self.from_features(features)
-        return dueling_scores(self.value_scale * both[..., -1], both[..., :-1], log_base)
+    @property
+    def readout(self) -> Readout:
+        """The linear layers, whose A + 1 outputs are the logits of the policy without its base, and the value."""
+        return Readout(self.from_memory, self.from_features)
+
+    def forward(self, outputs: Tensor, log_base: Tensor) -> Tensor:
+        """Return scores [T, B, A], given the `outputs` [T, B, A + 1] of the readout."""
+        scores: Tensor = DuelingScores.apply(outputs, self.value_scale, log_base)
+        return scores
+
+    def policy_logits(self, outputs: Tensor, log_base: Tensor) -> Tensor:
+        """Return the logits [T, B, A] of the policy, up to a constant, given the `outputs` [T, B, A + 1]."""
+        return policy_logits(outputs[..., :-1], log_base)
 
     def start_from(self, layer: nn.Linear, scores_from_zero: bool) -> None:
         """Copy `layer`, the prior's logits, to the policy, or start it from zero; values start from zero."""
@@ -118,28 +136,29 @@ class RecurrentNetwork(BaseModel):
         `log_base`, [T, B, A] or 0, is what the policy adds to the scores; `state` None is the zero state. Raises
         InputError for numbers outside the observation space.
         """
-        if self.offsets is not None:
-            _check_within(self.observation_space, observations)
-        features = self._features(observations)
-        inputs = features if self.offsets is None else self._ones(observations)
-        outputs, state = self.cell(inputs, state or self.zero_state(observations.shape[1]))
-        return self.head(self.trunk(outputs), features, log_base), state
+        outputs, state = self._read_out(observations, state)
+        return self.head(outputs, log_base), state
 
     def step(self, observation: Tensor, log_base: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return scores [B, A] after one `observation` [B, ...], and the next state."""
-        scores, state = self(observation[None], log_base, state)
-        return scores[0], state
+        """Return the policy's logits [B, A], up to a constant, after one `observation` [B, ...], and the next state."""
+        outputs, state = self._read_out(observation[None], state)
+        return self.head.policy_logits(outputs[0], log_base), state
+
+    def _read_out(self, observations: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Return the outputs of the head's readout after each of `observations` [T, B, ...], and the last state."""
+        features, state = self._features(observations), state or self.zero_state(observations.shape[1])
+        if not len(self.trunk):
+            return self.cell(features, state, self.head.readout)
+        outputs, state = self.cell(features, state)
+        return self.head.readout(self.trunk(outputs), features), state
 
     def _features(self, observations: Tensor) -> Tensor:
-        """Return the features [T, B, F] of `observations` [T, B, ...]."""
-        assert self.features_extractor is not None
+        """Return the features of `observations` [T, B, ...]: [T, B, F], or the indices of their ones [T, B, K]."""
         if self.offsets is None:
+            assert self.features_extractor is not None
             features = self.extract_features(observations.flatten(0, 1), self.features_extractor)
             return features.view(*observations.shape[:2], -1)
-        return one_hot(self._ones(observations), self.features_extractor.features_dim, torch.float32)
-
-    def _ones(self, observations: Tensor) -> Tensor:
-        """Return the indices [..., K] of the ones in the one-hot features of `observations`, [...] or [..., K]."""
+        _check_within(self.observation_space, observations)
         if isinstance(self.observation_space, spaces.Discrete):
             observations = observations[..., None]
         return observations.long() + self.offsets

@@ -14,9 +14,10 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, FlattenExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from agents.algorithms.networks import RecurrentNetwork
-from agents.algorithms.objectives import MASKED_LOGIT, policy_logits
+from agents.algorithms.objectives import MASKED_LOGIT
 from note_rnn import Cell, NoteRNN, State
 
 Observation = npt.NDArray[Any] | dict[str, npt.NDArray[Any]]
@@ -145,22 +146,23 @@ class RecurrentPolicy(BasePolicy):
     ) -> tuple[Tensor, Tensor, State]:
         """Return the policy's logits [B, A] after `observation` [B, ...], the log_base in them, and the next state.
 
-        Where `episode_start` [B] is true, `state` is replaced by the zero state. A caller that has the prior's log p
-        passes it as `log_base` [B, A] to spare its evaluation; only a policy with a prior uses it. `penalty` [B, A] is
-        added to the log_base.
+        The logits are up to a constant. Where `episode_start` [B] is true, `state` is replaced by the zero state. A
+        caller that has the prior's log p passes it as `log_base` [B, A] to spare its evaluation; only a policy with a
+        prior uses it. `penalty` [B, A] is added to the log_base.
         """
-        continues = (~episode_start).to(state[0].dtype)[None, :, None]
-        state = tuple(part * continues for part in state)
+        if episode_start.any():
+            continues = (~episode_start).to(state[0].dtype)[None, :, None]
+            state = tuple(part * continues for part in state)
         own, of_prior = state[: self.network.cell.num_parts], state[self.network.cell.num_parts :]
         if self.prior is None:
-            log_base = torch.zeros((), device=self.device)
+            log_base = state[0].new_zeros(())
         elif log_base is None:
             tokens = observation if observation.ndim == 1 else observation[:, 0]
             log_base, of_prior = self.prior.step(tokens, of_prior)
         if penalty is not None:
             log_base = log_base + penalty
-        scores, own = self.network.step(observation, log_base, own)
-        return policy_logits(scores, log_base), log_base, (*own, *of_prior)
+        logits, own = self.network.step(observation, log_base, own)
+        return logits, log_base, (*own, *of_prior)
 
     def penalty(self, action_masks: npt.NDArray[np.bool_]) -> Tensor:
         """Return MASKED_LOGIT where `action_masks` [B, A] is False, else 0."""
@@ -224,6 +226,11 @@ class RecurrentDQNPolicy(RecurrentPolicy):
     def copy_to_target(self) -> None:
         """Make the target network equal to the online one."""
         self.target_network.load_state_dict(self.network.state_dict())
+
+    def move_target(self, tau: float) -> None:
+        """Mix the fraction `tau` of the online weights into the target network."""
+        move = get_ema_multi_avg_fn(1 - tau)
+        move(list(self.target_network.parameters()), list(self.network.parameters()), None)
 
 
 def choose(logits: Tensor, deterministic: bool) -> Tensor:

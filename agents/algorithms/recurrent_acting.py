@@ -73,8 +73,7 @@ class ActsWithMemory(BaseAlgorithm):
 
     def _score(self) -> tuple[Tensor, Tensor]:
         """Return the policy's logits [N, A] for the last observations, and the log_base in them; advance the state."""
-        observation, _ = self.policy.obs_to_tensor(self._last_obs)  # type: ignore[arg-type]
-        assert isinstance(observation, Tensor)
+        observation = torch.as_tensor(self._last_obs, device=self.device)
         if self._acting_state is None:
             self._acting_state = self.policy.zero_state(len(observation))
         state = tuple(part.to(self.device) for part in self._acting_state)

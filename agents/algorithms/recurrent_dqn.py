@@ -13,7 +13,7 @@ from stable_baselines3.common.noise import ActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, Schedule
-from stable_baselines3.common.utils import LinearSchedule, polyak_update
+from stable_baselines3.common.utils import LinearSchedule
 from torch import Tensor
 
 from agents.algorithms.episode_buffer import EpisodeBatch, EpisodeBuffer
@@ -216,7 +216,10 @@ class RecurrentDQN(ActsWithMemory, OffPolicyAlgorithm):
         for _ in range(gradient_steps):
             loss = self.loss(self.episodes.sample_episodes(batch_size, self.rng, self._vec_normalize_env))
             losses.append(self._descend(loss))
-            polyak_update(self.policy.network.parameters(), self.policy.target_network.parameters(), self.tau)
+            if self.tau < 1:
+                self.policy.move_target(self.tau)
+        if self.tau == 1:  # until then the target network is not used
+            self.policy.copy_to_target()
         self._log_updates(losses)
 
     def loss(self, batch: EpisodeBatch) -> Tensor:

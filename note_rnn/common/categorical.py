@@ -35,4 +35,4 @@ def draw(logits: Floats, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """Return an action for each row of `logits` [..., A], drawn with probability softmax(logits)."""
     cumulative = np.exp(logits - logits.max(-1, keepdims=True)).cumsum(-1)
     threshold = rng.random((*logits.shape[:-1], 1)) * cumulative[..., -1:]
-    return (cumulative < threshold).sum(-1)
+    return (cumulative >= threshold).argmax(-1)

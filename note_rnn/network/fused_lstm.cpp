@@ -1,27 +1,39 @@
-// LSTM layer on one-hot inputs, forward and backward, in one pass over memory where PyTorch takes a dozen.
+// LSTM on one-hot inputs and a linear readout, forward and backward, in one pass over memory where PyTorch takes a dozen.
 //
-// T steps, B sequences, H units (16 or more), F inputs of which K are one at each step; float32, row-major, one thread.
-// Gates and equations as in torch.nn.LSTM: input, forget, cell, output. Vectors of eight floats; if H is not a multiple of
-// eight, the last vector overlaps the one before, and the values already written are not written again.
+// T steps, B sequences, H units (16 or more), F inputs of which K are one at each step, M outputs of the readout (16 or
+// more, or 0: none), which is linear in the hidden units and, with a skip connection, in the inputs; float32, row-major,
+// one thread.
+// Gates and equations as in torch.nn.LSTM: input, forget, cell, output. Compiled once for each WIDTH, the number of floats
+// in a vector; if H is not a multiple of it, the last vector overlaps the one before, and the values already written are
+// not written again.
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
+#if WIDTH == 16
+#define FEATURES "avx512f,avx512dq"
+#else
+#define FEATURES "avx2,fma"
+#endif
+
+#define PRAGMA(x) _Pragma(#x)
+#define TARGET(x) PRAGMA(x)
 #if defined(__x86_64__) && defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+TARGET(clang attribute push(__attribute__((target(FEATURES))), apply_to = function))
 #elif defined(__x86_64__)
-#pragma GCC target("avx2,fma")
+TARGET(GCC target(FEATURES))
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL _Pragma("GCC unroll 16")
 
-typedef float Vector __attribute__((vector_size(32)));
-typedef int32_t Lanes __attribute__((vector_size(32)));
-typedef float Unaligned __attribute__((vector_size(32), aligned(4), may_alias));
+typedef float Vector __attribute__((vector_size(4 * WIDTH)));
+typedef int32_t Lanes __attribute__((vector_size(4 * WIDTH)));
+typedef float Unaligned __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
 
-static const int WIDTH = 8;
+static const int ROWS = WIDTH == 16 ? 8 : 4;  // of a product at a time; by three vectors of columns they fill the registers
 static const int SEQUENCES = 32;  // processed through all steps together, so that their states stay in the L1 and L2 cache
 
 INLINE Vector load(const float* from) { return *(const Unaligned*)from; }
@@ -64,9 +76,14 @@ INLINE Vector hyperbolic_tangent(Vector x) {
     return x * p / q;
 }
 
-// Writes eight values except the first `done`, which have been written before.
+// Writes the values except the first `done`, which have been written before.
 INLINE void store_rest(float* to, Vector value, int done) {
-    store(to, Lanes{0, 1, 2, 3, 4, 5, 6, 7} >= done ? value : load(to));
+    if (done > 0) {
+        Lanes lane;
+        UNROLL for (int i = 0; i < WIDTH; i++) lane[i] = i;
+        value = lane >= done ? value : load(to);
+    }
+    store(to, value);
 }
 
 // A matrix with the given strides of rows and columns.
@@ -75,7 +92,8 @@ struct Matrix {
     int row, column;
 };
 
-// out [R, 8C] (+)= left [R, N] @ right [N, 8C] except the first `done` columns; rows of `right` and `out` are M apart.
+// out [R, C vectors] (+)= left [R, N] @ right [N, C vectors] except the first `done` columns; rows of `right` and `out` are
+// M apart.
 template <int R, int C, bool ADD>
 INLINE void product(int N, int M, Matrix left, const float* right, float* out, int done) {
     Vector sum[R][C] = {};
@@ -94,18 +112,19 @@ INLINE void product(int N, int M, Matrix left, const float* right, float* out, i
 template <int C, bool ADD>
 static void columns(int n, int N, int M, Matrix left, const float* right, float* out, int done = 0) {
     int row = 0;
-    for (; row + 4 <= n; row += 4, left.data += 4 * left.row) product<4, C, ADD>(N, M, left, right, out + row * M, done);
+    for (; row + ROWS <= n; row += ROWS, left.data += ROWS * left.row)
+        product<ROWS, C, ADD>(N, M, left, right, out + row * M, done);
     for (; row < n; row++, left.data += left.row) product<1, C, ADD>(N, M, left, right, out + row * M, done);
 }
 
-// out [n, M] (+)= left [n, N] @ right [N, M], 24 columns at a time: with four rows they fill the registers.
+// out [n, M] (+)= left [n, N] @ right [N, M], three vectors of columns at a time.
 template <bool ADD>
 static void multiply(int n, int N, int M, Matrix left, const float* right, float* out) {
     int column = 0;
-    for (; M - column > 4 * WIDTH; column += 3 * WIDTH) columns<3, ADD>(n, N, M, left, right + column, out + column);
-    for (; column < M; column += 2 * WIDTH) {
-        int first = std::min(column, M - 2 * WIDTH);
-        columns<2, ADD>(n, N, M, left, right + first, out + first, column - first);
+    for (; column + 3 * WIDTH <= M; column += 3 * WIDTH) columns<3, ADD>(n, N, M, left, right + column, out + column);
+    for (; column < M; column += WIDTH) {
+        int first = std::min(column, M - WIDTH);
+        columns<1, ADD>(n, N, M, left, right + first, out + first, column - first);
     }
 }
 
@@ -122,15 +141,15 @@ INLINE void activate(int H, const float* cell_before, float* gates, float* cell,
     }
 }
 
-// Gradients of the gates' preactivations [4H], given those of the state after them: d_hidden + d_output and d_cell [H];
-// d_cell becomes the gradient of the previous cell.
+// Gradients of the gates' preactivations [4H], given those of the state after them: d_hidden and d_cell [H]; d_cell becomes
+// the gradient of the previous cell.
 INLINE void differentiate(int H, const float* cell_before, const float* cell, const float* gates, const float* d_hidden,
-                          const float* d_output, float* d_cell, float* d_gates) {
+                          float* d_cell, float* d_gates) {
     for (int unit = 0; unit < H; unit += WIDTH) {
         int at = std::min(unit, H - WIDTH), done = unit - at;
         const float* gate = gates + at;
         Vector i = load(gate), f = load(gate + H), g = load(gate + 2 * H), o = load(gate + 3 * H);
-        Vector d = load(d_hidden + at) + load(d_output + at), tanh_c = hyperbolic_tangent(load(cell + at));
+        Vector d = load(d_hidden + at), tanh_c = hyperbolic_tangent(load(cell + at));
         Vector dc = load(d_cell + at) + d * o * (1.f - tanh_c * tanh_c);
         store_rest(d_cell + at, dc * f, done);
         float* to = d_gates + at;
@@ -141,13 +160,47 @@ INLINE void differentiate(int H, const float* cell_before, const float* cell, co
     }
 }
 
-// to [M, N] = from [N, M] transposed, in strips of columns.
-static void transpose(int N, int M, const float* from, float* to) {
-    for (int first = 0; first < M; first += WIDTH) {
-        int last = std::min(first + WIDTH, M);
-        for (int row = 0; row < N; row++)
-            for (int column = first; column < last; column++) to[column * N + row] = from[row * M + column];
+#if defined(__clang__)
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Lanes{__VA_ARGS__})
+#endif
+
+// Exchanges the D x D blocks above the diagonal of each 2D x 2D block on the diagonal of rows [WIDTH] with those below it.
+template <int D, int... LANE>
+INLINE void exchange(Vector* rows, std::integer_sequence<int, LANE...>) {
+    UNROLL for (int row = 0; row < WIDTH; row++) {
+        if (row & D) continue;
+        Vector above = rows[row], below = rows[row + D];
+        rows[row] = SHUFFLE(above, below, (LANE & D ? WIDTH + LANE - D : LANE)...);
+        rows[row + D] = SHUFFLE(above, below, (LANE & D ? WIDTH + LANE : LANE + D)...);
     }
+}
+
+// to [M, N] = from [N, M] transposed, a square of vectors at a time; the last square overlaps the one before.
+static void transpose(int N, int M, const float* from, float* to) {
+    std::make_integer_sequence<int, WIDTH> lanes;
+    if (std::min(N, M) < WIDTH) {
+        for (int row = 0; row < N; row++)
+            for (int column = 0; column < M; column++) to[column * N + row] = from[row * M + column];
+        return;
+    }
+    for (int n = 0; n < N; n += WIDTH)
+        for (int m = 0; m < M; m += WIDTH) {
+            int row = std::min(n, N - WIDTH), column = std::min(m, M - WIDTH);
+            Vector square[WIDTH];
+            UNROLL for (int i = 0; i < WIDTH; i++) square[i] = load(from + (row + i) * M + column);
+            if (WIDTH == 16) exchange<WIDTH / 2>(square, lanes);
+            exchange<4>(square, lanes), exchange<2>(square, lanes), exchange<1>(square, lanes);
+            UNROLL for (int i = 0; i < WIDTH; i++) store(to + (column + i) * N + row, square[i]);
+        }
+}
+
+// Memory for `size` floats until the next call; kept, since the system would clear new memory every time.
+static float* workspace(size_t size) {
+    static thread_local std::vector<float> memory;
+    if (memory.size() < size) memory.resize(size);
+    return memory.data();
 }
 
 // to [n] += from [n]
@@ -158,17 +211,36 @@ INLINE void add(int n, const float* from, float* to) {
     }
 }
 
+// to [n] = from [n] + the rows `ones` [K] of `table` [., n]
+INLINE void gather(int n, int K, const int64_t* ones, const float* table, const float* from, float* to) {
+    for (int unit = 0; unit < n; unit += WIDTH) {
+        int at = std::min(unit, n - WIDTH);
+        Vector sum = load(from + at);
+        for (int k = 0; k < K; k++) sum += load(table + ones[k] * n + at);
+        store_rest(to + at, sum, unit - at);
+    }
+}
+
+// The rows `ones` [K] of `table` [., n] += from [n]
+INLINE void scatter(int n, int K, const int64_t* ones, const float* from, float* table) {
+    for (int k = 0; k < K; k++) add(n, from, table + ones[k] * n);
+}
+
 extern "C" {
 
 // Incremented with every change of the signatures below; `fused_lstm.py` requires the same number.
-int version() { return 2; }
+int version() { return 3; }
 
 // Whether this processor can run the functions below.
 int supported() {
 #if defined(__x86_64__)
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#if WIDTH == 16
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
 #else
-    return 1;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+#else
+    return WIDTH == 8;
 #endif
 }
 
@@ -177,50 +249,81 @@ int within(int64_t n, int F, const int64_t* ones) {
     return std::all_of(ones, ones + n, [F](int64_t one) { return 0 <= one && one < F; });
 }
 
-// ones [T, B, K]; weights of the inputs [4H, F], of the hidden units [4H, H] and bias [4H]. hidden and cell [T + 1, B, H]
-// hold the initial state in their first row and receive the others; gates [T, B, 4H] are outputs for `backward`.
-void forward(int T, int B, int H, int K, int F, const int64_t* ones, const float* w_ih, const float* w_hh,
-             const float* bias, float* hidden, float* cell, float* gates) {
-    std::vector<float> transposed(4 * H * (F + H));
-    float *of_inputs = transposed.data(), *of_hidden = of_inputs + 4 * H * F;
+// ones [T, B, K]; weights of the inputs [4H, F], of the hidden units [4H, H] and bias [4H]; of the readout [M, H], bias [M]
+// and skip connection [M, F] (null: none); the first state [B, H]. hidden and cell [T, B, H] and outputs [T, B, M] are
+// results; gates [T, B, 4H], or null, receive what `backward` needs.
+void forward(int T, int B, int H, int K, int F, int M, const int64_t* ones, const float* w_ih, const float* w_hh,
+             const float* bias, const float* w_out, const float* b_out, const float* w_skip, const float* first_hidden,
+             const float* first_cell, float* hidden, float* cell, float* gates, float* outputs) {
+    float* of_inputs = workspace(4 * H * (F + H + SEQUENCES) + M * (F + H));
+    float *of_hidden = of_inputs + 4 * H * F, *out_of_hidden = of_hidden + 4 * H * H, *out_of_inputs = out_of_hidden + M * H;
+    float* scratch = out_of_inputs + M * F;
     transpose(4 * H, F, w_ih, of_inputs), transpose(4 * H, H, w_hh, of_hidden);
+    transpose(M, H, w_out, out_of_hidden);
+    if (w_skip) transpose(M, F, w_skip, out_of_inputs);
     for (int first = 0; first < B; first += SEQUENCES) {
         int n = std::min(B - first, SEQUENCES);
         for (int t = 0; t < T; t++) {
-            int64_t before = (int64_t)t * B + first, now = before + B;
-            float* gate = gates + before * 4 * H;
-            multiply<false>(n, H, 4 * H, {hidden + before * H, H, 1}, of_hidden, gate);
-            for (int r = 0; r < n; r++, gate += 4 * H) {
-                add(4 * H, bias, gate);
-                for (int k = 0; k < K; k++) add(4 * H, of_inputs + ones[(before + r) * K + k] * 4 * H, gate);
-                activate(H, cell + (before + r) * H, gate, cell + (now + r) * H, hidden + (now + r) * H);
-            }
+            int64_t now = (int64_t)t * B + first;
+            const int64_t* one = ones + now * K;
+            const float* hidden_before = t ? hidden + (now - B) * H : first_hidden + first * H;
+            const float* cell_before = t ? cell + (now - B) * H : first_cell + first * H;
+            float* gate = gates ? gates + now * 4 * H : scratch;
+            for (int r = 0; r < n; r++) gather(4 * H, K, one + r * K, of_inputs, bias, gate + r * 4 * H);
+            multiply<true>(n, H, 4 * H, {hidden_before, H, 1}, of_hidden, gate);
+            for (int r = 0; r < n; r++)
+                activate(H, cell_before + r * H, gate + r * 4 * H, cell + (now + r) * H, hidden + (now + r) * H);
+            if (!M) continue;
+            float* output = outputs + now * M;
+            for (int r = 0; r < n; r++) gather(M, w_skip ? K : 0, one + r * K, out_of_inputs, b_out, output + r * M);
+            multiply<true>(n, H, M, {hidden + now * H, H, 1}, out_of_hidden, output);
         }
     }
 }
 
-// d_outputs [T, B, H] are the gradients of hidden[1:], of_hidden [4H, H] the weights. Adds to the gradients of the weights
-// of inputs [F, 4H] and hidden units [4H, H] and of the bias [4H].
-void backward(int T, int B, int H, int K, const int64_t* ones, const float* of_hidden, const float* hidden,
-              const float* cell, const float* gates, const float* d_outputs, float* d_of_inputs, float* d_of_hidden,
-              float* d_bias) {
-    std::vector<float> d_hidden(SEQUENCES * H), d_cell(SEQUENCES * H), d_gates(SEQUENCES * 4 * H);
+// d_outputs are the gradients of the outputs [T, B, M], or with M 0 of hidden [T, B, H]; the others, of the weights, are
+// results.
+void backward(int T, int B, int H, int K, int F, int M, const int64_t* ones, const float* w_hh, const float* w_out,
+              const float* first_hidden, const float* first_cell, const float* hidden, const float* cell,
+              const float* gates, const float* d_outputs, float* d_w_ih, float* d_w_hh, float* d_bias, float* d_w_out,
+              float* d_b_out, float* d_w_skip) {
+    float* d_of_inputs = workspace(4 * H * F + M * F + SEQUENCES * 6 * H);
+    float *d_out_of_inputs = d_of_inputs + 4 * H * F, *d_hidden = d_out_of_inputs + M * F;
+    float *d_cell = d_hidden + SEQUENCES * H, *d_gates = d_cell + SEQUENCES * H;
+    std::fill(d_of_inputs, d_hidden, 0.f);
+    std::fill_n(d_w_hh, 4 * H * H, 0.f), std::fill_n(d_bias, 4 * H, 0.f);
+    std::fill_n(d_w_out, M * H, 0.f), std::fill_n(d_b_out, M, 0.f);
     for (int first = 0; first < B; first += SEQUENCES) {
         int n = std::min(B - first, SEQUENCES);
-        std::fill(d_hidden.begin(), d_hidden.end(), 0.f);
-        std::fill(d_cell.begin(), d_cell.end(), 0.f);
+        std::fill(d_hidden, d_gates, 0.f);
         for (int t = T - 1; t >= 0; t--) {
-            int64_t before = (int64_t)t * B + first, now = before + B;
+            int64_t now = (int64_t)t * B + first;
+            const int64_t* one = ones + now * K;
+            const float* hidden_before = t ? hidden + (now - B) * H : first_hidden + first * H;
+            const float* cell_before = t ? cell + (now - B) * H : first_cell + first * H;
+            if (M) {
+                const float* d_output = d_outputs + now * M;
+                multiply<true>(n, M, H, {d_output, M, 1}, w_out, d_hidden);
+                multiply<true>(M, n, H, {d_output, 1, M}, hidden + now * H, d_w_out);
+                for (int r = 0; r < n; r++, d_output += M) {
+                    add(M, d_output, d_b_out);
+                    if (d_w_skip) scatter(M, K, one + r * K, d_output, d_out_of_inputs);
+                }
+            } else {
+                add(n * H, d_outputs + now * H, d_hidden);
+            }
             for (int r = 0; r < n; r++) {
-                float* d_gate = &d_gates[r * 4 * H];
-                differentiate(H, cell + (before + r) * H, cell + (now + r) * H, gates + (before + r) * 4 * H,
-                              &d_hidden[r * H], d_outputs + (before + r) * H, &d_cell[r * H], d_gate);
-                for (int k = 0; k < K; k++) add(4 * H, d_gate, d_of_inputs + ones[(before + r) * K + k] * 4 * H);
+                float* d_gate = d_gates + r * 4 * H;
+                differentiate(H, cell_before + r * H, cell + (now + r) * H, gates + (now + r) * 4 * H, d_hidden + r * H,
+                              d_cell + r * H, d_gate);
+                scatter(4 * H, K, one + r * K, d_gate, d_of_inputs);
                 add(4 * H, d_gate, d_bias);
             }
-            multiply<true>(4 * H, n, H, {d_gates.data(), 1, 4 * H}, hidden + before * H, d_of_hidden);
-            multiply<false>(n, 4 * H, H, {d_gates.data(), 4 * H, 1}, of_hidden, d_hidden.data());
+            multiply<true>(4 * H, n, H, {d_gates, 1, 4 * H}, hidden_before, d_w_hh);
+            multiply<false>(n, 4 * H, H, {d_gates, 4 * H, 1}, w_hh, d_hidden);
         }
     }
+    transpose(F, 4 * H, d_of_inputs, d_w_ih);
+    if (d_w_skip) transpose(F, M, d_out_of_inputs, d_w_skip);
 }
 }

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from note_rnn.network.readout import Readout
 from note_rnn.network.recurrent_layers import Cell, RecurrentLayers, State, layer_widths
 from note_rnn.vocabulary import VOCABULARY_SIZE, check_tokens, transposed
 
@@ -53,8 +54,8 @@ class NoteRNN(nn.Module):
 
         `state` None is the zero state.
         """
-        outputs, state = self.layers(tokens[..., None], state or self.zero_state(tokens.shape[1]))
-        return self.head(outputs), state
+        logits, state = self.layers(tokens[..., None], state or self.zero_state(tokens.shape[1]), Readout(self.head))
+        return logits, state
 
     def zero_state(self, batch_size: int) -> State:
         """Return the initial state of `batch_size` melodies."""

@@ -1,6 +1,6 @@
-"""LSTM layers on one-hot inputs, computed by the compiled code or by PyTorch with the same result.
+"""An LSTM layer on one-hot inputs, computed by the compiled code or by PyTorch with the same result.
 
-Shapes: T steps, B sequences, H hidden units, L layers, F inputs, K of them one at each step.
+Shapes: T steps, B sequences, H hidden units, L layers, F inputs, K of them one at each step, M outputs of a readout.
 """
 
 from typing import NamedTuple
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from note_rnn.network.fused_lstm import FusedLSTM, can_run
+from note_rnn.network.readout import Readout, one_hot
 
 
 class LSTMState(NamedTuple):
@@ -18,19 +19,21 @@ class LSTMState(NamedTuple):
     cell: Tensor
 
 
-def one_hot_lstm(lstm: nn.LSTM, ones: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
+def one_hot_lstm(
+    lstm: nn.LSTM, ones: Tensor, state: LSTMState, readout: Readout | None = None
+) -> tuple[Tensor, LSTMState]:
     """Return the outputs [T, B, H] of `lstm`, starting from `state`, and the state after them.
 
-    Its inputs [T, B, F] are 1 at the indices `ones` [T, B, K] (int64, unchecked) and 0 elsewhere.
+    With a `readout`, its outputs [T, B, M] are returned. The inputs [T, B, F] of the layer are 1 at the indices `ones`
+    [T, B, K] (int64, unchecked) and 0 elsewhere.
     """
-    if can_run(lstm, ones):
+    if can_run(lstm, ones, readout.linear.out_features if readout else None):
         w_ih, w_hh, b_ih, b_hh = lstm.all_weights[0]
-        outputs, *last = FusedLSTM.apply(ones, w_ih, w_hh, b_ih + b_hh, *state)
+        linear, skip = readout or (None, None)
+        of_readout = () if linear is None else (linear.weight, linear.bias, None if skip is None else skip.weight)
+        run = FusedLSTM.apply if torch.is_grad_enabled() else FusedLSTM.evaluate
+        outputs, *last = run(ones, *state, w_ih, w_hh, b_ih + b_hh, *of_readout)
     else:
         outputs, last = lstm(one_hot(ones, lstm.input_size, state.hidden.dtype), tuple(state))
+        outputs = readout(outputs, ones) if readout else outputs
     return outputs, LSTMState(*last)
-
-
-def one_hot(ones: Tensor, size: int, dtype: torch.dtype) -> Tensor:
-    """Return a tensor [..., size] that is 1 at the indices `ones` [..., K] and 0 elsewhere."""
-    return torch.zeros(*ones.shape[:-1], size, dtype=dtype, device=ones.device).scatter_(-1, ones, 1.0)

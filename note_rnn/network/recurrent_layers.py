@@ -10,7 +10,8 @@ from typing import Any, Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
-from note_rnn.network.one_hot_lstm import LSTMState, one_hot, one_hot_lstm
+from note_rnn.network.one_hot_lstm import LSTMState, one_hot_lstm
+from note_rnn.network.readout import Readout, one_hot
 
 Cell = Literal["lstm", "gru"]
 State = tuple[Tensor, ...]
@@ -57,18 +58,27 @@ class RecurrentLayers(nn.ModuleList):
         zeros = (self.input_weights.new_zeros(1, batch_size, units) for units in self.widths)
         return tuple(part for part in zeros for _ in range(_PARTS[self.kind]))
 
-    def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+    def forward(self, inputs: Tensor, state: State, readout: Readout | None = None) -> tuple[Tensor, State]:
         """Return the outputs [T, B, H_L] of the last layer, starting from `state`, and the state after them.
 
-        `inputs` are floats [T, B, F], or int64: the indices [T, B, K] (unchecked) of those that are 1, the others 0.
+        With a `readout`, its outputs [T, B, M] are returned. `inputs` are floats [T, B, F], or int64: the indices
+        [T, B, K] (unchecked) of those that are 1, the others 0.
         """
+        if self._is_one_lstm and not inputs.is_floating_point():
+            return one_hot_lstm(self[0], inputs, LSTMState(*state), readout)  # type: ignore[arg-type]
         after: State = ()
+        features = inputs
         for layer, before in zip(self, _in_parts(state, _PARTS[self.kind]), strict=True):
             inputs, last = _run(layer, inputs, before)
             after += last
             if self.dropout:
                 inputs = functional.dropout(inputs, self.dropout, self.training)
-        return inputs, after
+        return readout(inputs, features) if readout else inputs, after
+
+    @property
+    def _is_one_lstm(self) -> bool:
+        """Whether there is a single layer, an LSTM without dropout."""
+        return len(self) == 1 and self.kind == "lstm" and not (self.dropout and self.training)
 
 
 def _in_parts(state: State, size: int) -> Iterator[State]:

@@ -7,7 +7,7 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3 import DQN
 
 from agents import PPOKL, RecurrentDQN, compose_pieces
-from agents.algorithms.objectives import MASKED_LOGIT, double_q_value, dueling_scores, max_q_value, soft_value
+from agents.algorithms.objectives import MASKED_LOGIT, DuelingScores, double_q_value, max_q_value, soft_value
 from agents.composing.players import NoteRNNPlayer, agent_player
 from melody_env import EnvironmentSpec, MelodyVecEnv, NamedMask, RewardProfile, WeightedRule
 from note_rnn.common.categorical import draw
@@ -92,7 +92,7 @@ def test_values_count_allowed_actions_alone():
         best = scores[row].masked_fill(~among, -torch.inf).argmax()
         assert double_q_value(target, scores + penalty)[row] == target[row, best]
     value = torch.arange(5.0) * 100
-    dueling = dueling_scores(value, scores, penalty)
+    dueling = DuelingScores.apply(torch.cat([scores, value[..., None]], -1), 1.0, penalty)
     torch.testing.assert_close(soft_value(dueling, penalty), value)
     policy, expected = (dueling + penalty).softmax(-1), (scores + penalty).softmax(-1)
     torch.testing.assert_close(policy, expected)

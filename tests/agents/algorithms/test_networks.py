@@ -137,8 +137,9 @@ def test_stepping_gives_what_unrolling_gives():
     expected, last = network(seen, log_base)
     state = network.zero_state(B)
     for step in range(T):
-        scores, state = network.step(seen[step], log_base[step], state)
-        torch.testing.assert_close(scores, expected[step])
+        logits, state = network.step(seen[step], log_base[step], state)
+        policy = (expected[step] + log_base[step]).log_softmax(-1)
+        torch.testing.assert_close(logits.log_softmax(-1), policy)
     for one, other in zip(state, last, strict=True):
         torch.testing.assert_close(one, other)
 

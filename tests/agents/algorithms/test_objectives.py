@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from agents.algorithms.objectives import (
+    DuelingScores,
     double_q_value,
-    dueling_scores,
     lambda_returns,
     max_q_value,
     policy_logits,
@@ -51,10 +51,20 @@ def test_g_policy_is_the_prior_where_g_is_zero():
 
 @pytest.mark.parametrize("log_base", [ZERO, torch.tensor([0.7, 0.2, 0.1]).log()])
 def test_dueling_scores_have_the_value_and_the_policy_that_they_are_made_of(log_base):
-    value, logits = torch.tensor([3.0, -200.0]), torch.tensor([[1.0, 2.0, 3.0], [0.0, -1.0, 5.0]])
-    scores = dueling_scores(value, logits, log_base)
-    torch.testing.assert_close(soft_value(scores, log_base), value)
+    logits, value = torch.tensor([[1.0, -2.0, 0.5], [0.0, 3.0, 1.0]]), torch.tensor([[40.0], [-3.0]])
+    scores = DuelingScores.apply(torch.cat([logits, value / 8], -1), 8.0, log_base)
+    torch.testing.assert_close(soft_value(scores, log_base), value.squeeze(-1))
     torch.testing.assert_close(policy_logits(scores, log_base).softmax(-1), (logits + log_base).softmax(-1))
+
+
+@pytest.mark.parametrize("log_base", [torch.zeros(()), torch.randn(2, 5, 4)])
+def test_the_gradient_of_dueling_scores_is_that_of_their_definition(log_base):
+    outputs = torch.randn(2, 5, 5, dtype=torch.float64, requires_grad=True)
+    base = log_base.double()
+    assert torch.autograd.gradcheck(lambda x: DuelingScores.apply(x, 3.0, base), [outputs])
+    log_policy = (outputs[..., :-1] + base).log_softmax(-1)
+    expected = 3.0 * outputs[..., -1:] + log_policy - base
+    torch.testing.assert_close(DuelingScores.apply(outputs, 3.0, base), expected)
 
 
 # One episode of three steps: rewards, values of the states after each, log-ratios of the actions.

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from note_rnn import LSTMState, one_hot, one_hot_lstm
+from note_rnn import LSTMState, Readout, RecurrentLayers, one_hot, one_hot_lstm
 from note_rnn.network import fused_lstm
 from note_rnn.network.fused_lstm import FusedLSTM, can_run
 
@@ -55,6 +55,66 @@ def test_it_equals_pytorch(hidden_size: int, batch: int, num_ones: int) -> None:
 
 
 @compiled
+@pytest.mark.parametrize("width", [8, 16], ids=["AVX2", "AVX-512"])
+@pytest.mark.parametrize("outputs", [16, 39])
+@pytest.mark.parametrize("batch", [1, 5, 33])
+@pytest.mark.parametrize("num_ones", [1, 6])
+@pytest.mark.parametrize("has_skip", [False, True])
+def test_a_readout_equals_pytorchs_linear_layers(
+    width: int, outputs: int, batch: int, num_ones: int, has_skip: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = fused_lstm._load_width(width)
+    if library is None:
+        pytest.skip("not compiled, or the processor lacks such vectors")
+    monkeypatch.setattr(fused_lstm, "_LIBRARY", library)
+    torch.manual_seed(0)
+    lstm, linear = nn.LSTM(F, 21), nn.Linear(21, outputs)
+    readout = Readout(linear, nn.Linear(F, outputs, bias=False) if has_skip else None)
+    ones = torch.stack([torch.randperm(F)[:num_ones] for _ in range(T * batch)]).view(T, batch, num_ones)
+    state = LSTMState(torch.randn(1, batch, 21), torch.randn(1, batch, 21))
+    parameters = [*lstm.parameters(), *linear.parameters(), *(readout.skip.parameters() if readout.skip else ())]
+
+    found, last = one_hot_lstm(lstm, ones, state, readout)
+    hidden, expected_last = lstm(one_hot(ones, F, torch.float32), tuple(state))
+    expected = readout(hidden, one_hot(ones, F, torch.float32))
+
+    for value, right in zip([found, *last], [expected, *expected_last], strict=True):
+        torch.testing.assert_close(value, right, rtol=1e-5, atol=1e-5)
+    weights = torch.linspace(-1, 1, found.numel()).view_as(found)
+    gradients, right_gradients = (torch.autograd.grad((x * weights).sum(), parameters) for x in (found, expected))
+    for gradient, right in zip(gradients, right_gradients, strict=True):
+        torch.testing.assert_close(gradient, right, rtol=1e-4, atol=1e-5 * float(right.abs().max()))
+    with torch.no_grad():
+        evaluated, end = one_hot_lstm(lstm, ones, state, readout)
+    for value, right in zip([evaluated, *end], [found, *last], strict=True):
+        assert torch.equal(value, right)
+
+
+@compiled
+def test_a_readout_of_few_outputs_is_left_to_pytorch() -> None:
+    lstm, few = nn.LSTM(F, 100), Readout(nn.Linear(100, 2), nn.Linear(F, 2, bias=False))
+    assert not can_run(lstm, torch.zeros(0), 2)
+    ones, state = torch.randint(F, (T, 4, 3)), LSTMState(torch.zeros(1, 4, 100), torch.zeros(1, 4, 100))
+    hidden, _ = lstm(one_hot(ones, F, torch.float32), tuple(state))
+    assert torch.equal(one_hot_lstm(lstm, ones, state, few)[0], few(hidden, ones))
+
+
+def test_without_the_library_the_result_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole path of an agent: layers, readout and skip connection, with and without gradient."""
+    torch.manual_seed(0)
+    layers, readout = RecurrentLayers(F, (20,)), Readout(nn.Linear(20, 38), nn.Linear(F, 38, bias=False))
+    ones = torch.randint(F, (T, 5, 1))
+    found = layers(ones, layers.zero_state(5), readout)
+    monkeypatch.setattr(fused_lstm, "_LIBRARY", None)
+    for gradient in (True, False):
+        with torch.set_grad_enabled(gradient):
+            outputs, state = layers(ones, layers.zero_state(5), readout)
+        assert outputs.requires_grad is gradient
+        torch.testing.assert_close(outputs, found[0], rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(state, tuple(found[1]), rtol=1e-5, atol=1e-6)
+
+
+@compiled
 def test_large_numbers_saturate_as_in_pytorch() -> None:
     lstm = nn.LSTM(F, 100)
     with torch.no_grad():
@@ -97,10 +157,10 @@ def test_places_weights_and_gradients_may_lie_anyhow_in_memory() -> None:
 
 @compiled
 def test_a_library_of_another_version_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert fused_lstm._load() is not None
+    assert fused_lstm._load_width(8) is not None
     monkeypatch.setattr(fused_lstm, "_VERSION", fused_lstm._VERSION + 1)
     with pytest.warns(UserWarning, match="has another version: install the package again"):
-        assert fused_lstm._load() is None
+        assert fused_lstm._load_width(8) is None
 
 
 @compiled
