@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from agents.composing.composers import Agent, Composer, NoteRNNComposer, load_agent, load_run
+from agents.algorithms.saved_policies import SavedPolicy
+from agents.composing.composers import Agent, Composer, NoteRNNComposer, load_run
 from agents.composing.pieces import compose_pieces
 from agents.evaluation.metrics import split_half_likeness
 from agents.evaluation.samples import VERSION, Sample, composed_sample, given_sample
 from agents.reproduction.models import MODELS, Model, ReproduceConfig
 from agents.runs.config import TrainConfig
 from agents.runs.labels import HUMAN, MARKOV, NOTE_RNN
-from agents.runs.presets import algorithm_class
 from agents.runs.run_directory import RunDirectory, RunError
 from agents.training.trainer import train_run
 from melody_env import EnvironmentSpec, HumanReference, Setting, score_melodies
@@ -97,7 +97,7 @@ def _train(train: TrainConfig[Any], folder: Path) -> None:
     config = folder / "config.json"
     if config.is_file():
         run = RunDirectory.open(folder)
-        saved = TrainConfig.saved(run.read_json("config.json"))
+        saved = TrainConfig.saved(run.record())
         if as_json(replace(saved, run_dir=train.run_dir)) != as_json(train):  # the folder may have been moved
             raise RunError(f"{folder} holds a run with other settings: choose another --out, or delete it.")
         steps = list(run.saved())
@@ -125,10 +125,9 @@ def _curve(run: RunDirectory, train: TrainConfig[Any], environment: EnvironmentS
     log p and r_MT by the paper's rules, not divided by c: summed over a piece, and of its last step alone, which is
     all that the original logged.
     """
-    kind = algorithm_class(train.algo)
     composers: dict[int, Composer] = {0: NoteRNNComposer(environment)}
-    for steps, path in run.saved().items():
-        composers[steps] = Agent(load_agent(path, kind).policy, environment)
+    for steps, path in run.policies().items():
+        composers[steps] = Agent(SavedPolicy.read(path).policy(), environment)
     for steps, composer in composers.items():
         pieces = compose_pieces(composer.player(), PIECES, 0, environment, retained=PIECES)
         log_prob = pieces.steps.log_prob

@@ -3,14 +3,13 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from gymnasium import spaces
 from sb3_contrib import RecurrentPPO
 from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.torch_layers import FlattenExtractor
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
+from agents.algorithms.networks import Flatten
 from agents.algorithms.ppo_kl import PPOKL
 from agents.algorithms.recurrent_dqn import RecurrentDQN
 from note_rnn import NoteRNN
@@ -144,16 +143,8 @@ class _Baseline(Hyperparameters):
         """Return an agent of Stable-Baselines3 or sb3-contrib, which starts from random weights."""
         baseline, arguments = BASELINES[algo], self.arguments(seed, device)
         if baseline is RecurrentPPO:
-            return baseline("MlpLstmPolicy", env, policy_kwargs={"features_extractor_class": _Flatten}, **arguments)
+            return baseline("MlpLstmPolicy", env, policy_kwargs={"features_extractor_class": Flatten}, **arguments)
         return baseline("MlpPolicy", env, **arguments)
-
-
-class _Flatten(FlattenExtractor):
-    """SB3's extractor, with its number of features as a Python int: PyTorch's LSTM refuses SB3's NumPy integer."""
-
-    def __init__(self, observation_space: spaces.Space[Any]):
-        super().__init__(observation_space)
-        self._features_dim = int(self._features_dim)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from sb3_contrib import RecurrentPPO
 from stable_baselines3 import DQN, PPO
 
 from agents import PPOKL, RecurrentDQN, compose, compose_pieces
+from agents.algorithms.networks import Flatten
 from agents.composing.composers import Agent
 from agents.composing.players import NoteRNNPlayer, agent_player
-from agents.runs.hyperparameters import _Flatten
 from melody_env import EnvironmentSpec, MelodyEngine, MelodyVecEnv
 from note_rnn import InputError, read_midi, write_midi
 
@@ -28,7 +28,7 @@ def make(kind, small_prior):
     if kind == "ppo_kl":
         return PPOKL(**ours)
     if kind == "recurrent_ppo":
-        return RecurrentPPO("MlpLstmPolicy", env, policy_kwargs={"features_extractor_class": _Flatten}, device="cpu")
+        return RecurrentPPO("MlpLstmPolicy", env, policy_kwargs={"features_extractor_class": Flatten}, device="cpu")
     return {"ppo": PPO, "dqn": DQN}[kind]("MlpPolicy", env, device="cpu")
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from agents import compose, compose_pieces
-from agents.composing.composers import load_agent, load_run
+from agents import RecurrentDQN, compose, compose_pieces
+from agents.algorithms.saved_policies import SavedPolicy
+from agents.composing.composers import load_run
 from agents.composing.players import NoteRNNPlayer, agent_player
 from agents.reproduction import parts as reproduction_parts
 from agents.reproduction.models import MODELS, ReproduceConfig
@@ -120,11 +121,11 @@ def trained(request, config, small_runs, monkeypatch) -> Part:
     directory = RunDirectory.open(folder)
     write_json(folder / "config.json", {"config": as_json(config.training(part.model, part.seed))})
     torch.manual_seed(9)
-    agent = load_agent(directory.newest_checkpoint())
+    agent = RecurrentDQN.load(directory.newest_checkpoint())
     with torch.no_grad():
         for weights in agent.policy.parameters():
             weights.mul_(3.0)
-    agent.save(directory.checkpoints / "model_000000000256.zip")
+    SavedPolicy.of(agent).save(directory.checkpoints / "model_000000000256.safetensors")
     return part
 
 
@@ -144,9 +145,9 @@ def test_a_curve_has_the_note_rnn_at_0_and_then_each_checkpoint(trained, config)
     folder = trained.folder(config)
     environment = load_run(folder).environment
     rows = read_curve(trained, config)
-    checkpoints = RunDirectory.open(folder).saved()
+    checkpoints = RunDirectory.open(folder).policies()
     assert [row["steps"] for row in rows] == [0, 256, *list(checkpoints)[1:]]
-    players = [NoteRNNPlayer(), *(agent_player(load_agent(path).policy) for path in checkpoints.values())]
+    players = [NoteRNNPlayer(), *(agent_player(SavedPolicy.read(path).policy()) for path in checkpoints.values())]
     for row, player in zip(rows, players, strict=True):
         pieces = compose_pieces(player, 8, 0, environment)
         music_theory = score_melodies(pieces.melodies).music_theory
