@@ -8,7 +8,7 @@ import io
 import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -102,6 +102,8 @@ class SavedPolicy:
 
     card: PolicyCard
     weights: Mapping[str, Tensor]
+    source: str = "The policy"
+    """The file, as errors quote it."""
 
     @classmethod
     def of(cls, model: BaseAlgorithm) -> "SavedPolicy":
@@ -124,7 +126,7 @@ class SavedPolicy:
         """
         path = user_path(path)
         try:
-            return _of_zip(path) if path.suffix == ".zip" else _of_safetensors(path)
+            return replace(_of_zip(path) if path.suffix == ".zip" else _of_safetensors(path), source=str(path))
         except DataError as error:
             raise CheckpointError(f"{path} cannot be loaded as an agent: {error}.") from error
 
@@ -147,7 +149,7 @@ class SavedPolicy:
                 ),
             )
         except DataError as error:
-            raise CheckpointError(f"It cannot be loaded as an agent: {error}.") from error
+            raise CheckpointError(f"{self.source} cannot be loaded as an agent: {error}.") from error
 
 
 def is_saved_policy(path: Path) -> bool:

@@ -1,6 +1,5 @@
 """Composed melodies as files, each with a record (sidecar) that reproduces it."""
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,6 +20,8 @@ from note_rnn import InputError, Progress, Tokens, parse_token, read_primer, rep
 from note_rnn.common.data_files import DataError, converted, read_json
 from note_rnn.common.errors import check_above_zero, check_count
 
+MAX_CANDIDATES = 10_000_000
+MAX_STRENGTH = 1_000
 _NOT_RECORDED = ("out", "sidecar", "tokens", "trust_code")
 
 
@@ -74,9 +75,13 @@ class ComposeConfig(SettingOptions):
         check_count("--n", self.n)
         check_count("--seed", self.seed, minimum=0)
         check_count("--best-of", self.best_of)
+        if self.n * self.best_of > MAX_CANDIDATES:
+            raise InputError(f"--n times --best-of must be at most {MAX_CANDIDATES:,}: compose in several parts.")
         check_above_zero("--temperature", self.temperature)
-        if not (math.isfinite(self.strength) and self.strength >= 0):
-            raise InputError(f"--strength must be a number of at least 0, not {self.strength}.")
+        if not 1e-6 <= self.temperature <= 1e6:
+            raise InputError(f"--temperature must be within 0.000001..1000000, not {self.temperature}.")
+        if not 0 <= self.strength <= MAX_STRENGTH:
+            raise InputError(f"--strength must be a number of at least 0, at most {MAX_STRENGTH}, not {self.strength}.")
         if self.tokens is not None and self.tokens.suffix != ".npy":
             raise InputError(f"--tokens must end in .npy, not {self.tokens.suffix!r}.")
         if self.diverse and self.best_of == 1:

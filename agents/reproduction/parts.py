@@ -27,6 +27,7 @@ from agents.training.trainer import train_run
 from melody_env import EnvironmentSpec, HumanReference, Setting, score_melodies
 from melody_env.measures.populations import training_tunes
 from note_rnn import Tokens, write_json
+from note_rnn.common.data_files import DataError, read_json
 from note_rnn.markov import markov_melodies
 
 PIECES = 256
@@ -72,8 +73,12 @@ def read_sample(part: Part, config: ReproduceConfig) -> Sample:
 
 
 def read_curve(part: Part, config: ReproduceConfig) -> list[dict[str, float]]:
-    """Return the curve of an agent, as `_curve` yielded it."""
-    return json.loads((part.folder(config) / "curve.json").read_text(encoding="utf-8"))
+    """Return the curve of an agent, as `_curve` yielded it; raises RunError if it is missing or damaged."""
+    path = part.folder(config) / "curve.json"
+    try:
+        return read_json(path, list[dict[str, float]])
+    except (OSError, DataError) as error:
+        raise RunError(f"{path} cannot be read ({error}): delete it, and run the same command again.") from error
 
 
 def _make_agent(part: Part, train: TrainConfig[Any], config: ReproduceConfig) -> None:

@@ -95,7 +95,8 @@ def _parse_items(
             check_keys({item: parameters}, built_in, name, f"under {section!r}")
         elif not isinstance(file, str):
             raise ProfileError(f"Reward profile {name}: 'file' under {item!r} must be a path, not {shown(file)}.")
-        items.append((item, parameters, file and (folder / user_path(file)).resolve()))
+        path = None if file is None else (folder / user_path(file)).resolve()
+        items.append((item, parameters, path))
     return items
 
 
