@@ -4,6 +4,7 @@ from agents.algorithms.episode_buffer import EpisodeBatch, EpisodeBuffer
 from agents.algorithms.policies import RecurrentDQNPolicy, RecurrentPolicy
 from agents.algorithms.ppo_kl import PPOKL
 from agents.algorithms.recurrent_dqn import RecurrentDQN
+from agents.algorithms.saved_policies import SavedPolicy
 from agents.composing.composers import load_composer
 from agents.composing.melodies import compose
 from agents.composing.pieces import Pieces, compose_pieces
@@ -19,6 +20,7 @@ __all__ = [
     "RecurrentPolicy",
     "RunDirectory",
     "RunError",
+    "SavedPolicy",
     "compose",
     "compose_pieces",
     "load_composer",

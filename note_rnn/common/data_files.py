@@ -122,15 +122,15 @@ def converted(data: Any, kind: Any) -> Any:
 def _path(kind: type[Any], value: Any) -> Any:
     if kind is Path and isinstance(value, str):
         return Path(value)
-    raise msgspec.ValidationError(f"Expected a {kind.__name__}, got {shown(value)}")
+    raise ValueError(f"Expected a {kind.__name__}, got {shown(value)}")
 
 
 def _checked(data: Any) -> Any:
     """Return `data`; raises DataError unless it is plain and within the limits."""
-    pending = [(data, 0)]
+    pending = [(data, 1)]
     while pending:
         value, depth = pending.pop()
-        if depth > MAX_DEPTH:
+        if depth > MAX_DEPTH and isinstance(value, dict | list):
             raise DataError("it is nested too deeply")
         if isinstance(value, dict):
             pending += [(each, depth + 1) for pair in value.items() for each in pair]

@@ -64,10 +64,9 @@ def _block(data: bytes, handle: tuple[int, int]) -> bytes:
     if compression == _PLAIN:
         return data[offset:end]
     if compression == _SNAPPY:
-        length, _ = read_varint(data[offset:end], 0)
-        if length > _MAX_RATIO * size:
-            raise FormatError("a block that declares more than it can hold")
         try:
+            if cramjam.snappy.decompress_raw_len(data[offset:end]) > _MAX_RATIO * size:
+                raise FormatError("a block that declares more than it can hold")
             return bytes(cramjam.snappy.decompress_raw(data[offset:end]))
         except cramjam.DecompressionError as error:
             raise FormatError("a block that cannot be decompressed") from error
