@@ -168,7 +168,7 @@ def test_a_curve_has_the_note_rnn_at_0_and_then_each_checkpoint(trained, config)
 def test_pieces_of_other_weights_are_composed_again(trained, config):
     make(trained, config)
     before = read_sample(trained, config).melodies.tolist()
-    checkpoints = RunDirectory.open(trained.folder(config)).saved()
+    checkpoints = RunDirectory.open(trained.folder(config)).policies()
     *_, newest = checkpoints.values()
     newest.write_bytes(checkpoints[256].read_bytes())
     make(trained, config)
