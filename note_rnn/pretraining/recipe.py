@@ -155,8 +155,13 @@ def _train(scored: ScoredTraining, config: PretrainConfig, state: dict[str, Any]
     """Train, from `state` on if not empty; return the CPU seconds since the beginning of the training."""
     seconds = -time.process_time()
     if state:
-        scored.load_state_dict(state["scored"])
-        seconds += state["cpu_seconds"]
+        try:
+            scored.load_state_dict(state["scored"])
+            seconds += float(state["cpu_seconds"])
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise CheckpointError(
+                f"{config.state_path} is damaged: start the training again without --resume."
+            ) from error
     updates, done = scored.training.recipe.updates, scored.training.number
     with (
         SummaryWriter(config.log_dir, purge_step=done + 1) as writer,
