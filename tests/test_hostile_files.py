@@ -339,7 +339,7 @@ def test_a_mutated_file_is_read_or_answered_in_a_sentence(
     name, small_runs, small_prior_file, tmp_path, no_training, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    survives(kinds(name, small_runs, small_prior_file, tmp_path), rounds=60, seed=0)
+    survives(kinds(name, small_runs, small_prior_file, tmp_path), rounds=40, seed=0)
 
 
 @pytest.mark.slow
