@@ -80,8 +80,10 @@ class ComposeConfig(SettingOptions):
         check_above_zero("--temperature", self.temperature)
         if not 1e-6 <= self.temperature <= 1e6:
             raise InputError(f"--temperature must be within 0.000001..1000000, not {self.temperature}.")
-        if not 0 <= self.strength <= MAX_STRENGTH:
-            raise InputError(f"--strength must be a number of at least 0, at most {MAX_STRENGTH}, not {self.strength}.")
+        if not self.strength >= 0:
+            raise InputError(f"--strength must be a number of at least 0, not {self.strength}.")
+        if self.strength > MAX_STRENGTH:
+            raise InputError(f"--strength must be at most {MAX_STRENGTH}, not {self.strength}.")
         if self.tokens is not None and self.tokens.suffix != ".npy":
             raise InputError(f"--tokens must end in .npy, not {self.tokens.suffix!r}.")
         if self.diverse and self.best_of == 1:

@@ -76,7 +76,7 @@ def read_curve(part: Part, config: ReproduceConfig) -> list[dict[str, float]]:
     """Return the curve of an agent, as `_curve` yielded it; raises RunError if it is missing or damaged."""
     path = part.folder(config) / "curve.json"
     try:
-        return read_json(path, list[dict[str, float]])
+        return read_json(path, list[dict[str, int | float]])
     except (OSError, DataError) as error:
         raise RunError(f"{path} cannot be read ({error}): delete it, and run the same command again.") from error
 

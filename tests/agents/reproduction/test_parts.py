@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from agents import RecurrentDQN, compose, compose_pieces
+from agents import compose, compose_pieces
 from agents.algorithms.saved_policies import SavedPolicy
 from agents.composing.composers import load_run
 from agents.composing.players import NoteRNNPlayer, agent_player
 from agents.reproduction import parts as reproduction_parts
 from agents.reproduction.models import MODELS, ReproduceConfig
 from agents.reproduction.parts import Part, as_json, make, read_curve, read_sample
+from agents.runs.presets import algorithm_class
 from agents.runs.run_directory import RunDirectory, RunError
 from melody_env import Setting, melody_statistics, score_melodies
 from melody_env.measures import human_reference
@@ -121,7 +122,7 @@ def trained(request, config, small_runs, monkeypatch) -> Part:
     directory = RunDirectory.open(folder)
     write_json(folder / "config.json", {"config": as_json(config.training(part.model, part.seed))})
     torch.manual_seed(9)
-    agent = RecurrentDQN.load(directory.newest_checkpoint())
+    agent = algorithm_class(part.model.algo).load(directory.newest_checkpoint())
     with torch.no_grad():
         for weights in agent.policy.parameters():
             weights.mul_(3.0)
