@@ -2,6 +2,7 @@ from .algorithms.episode_buffer import EpisodeBatch, EpisodeBuffer
 from .algorithms.policies import RecurrentDQNPolicy, RecurrentPolicy
 from .algorithms.ppo_kl import PPOKL
 from .algorithms.recurrent_dqn import RecurrentDQN
+from .algorithms.saved_policies import SavedPolicy
 from .composing.composers import load_composer
 from .composing.melodies import compose
 from .composing.pieces import Pieces, compose_pieces
@@ -17,6 +18,7 @@ __all__ = [
     "RecurrentPolicy",
     "RunDirectory",
     "RunError",
+    "SavedPolicy",
     "compose",
     "compose_pieces",
     "load_composer",

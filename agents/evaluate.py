@@ -33,6 +33,8 @@ class EvaluateConfig:
     """Number of pieces of each; 100,000 in the paper."""
     seed: int = 0
     """Random seed of the pieces."""
+    trust_code: bool = False
+    """Load the rule files (.py) that the runs name: these are code, so read them before."""
     csv: Path | None = None
     """CSV file of all metrics: a row for each run and composer, with machine, date and commit."""
 
@@ -55,9 +57,9 @@ def evaluate_runs(config: EvaluateConfig) -> list[dict[str, Any]]:
 
 def _evaluate_run(path: Path, config: EvaluateConfig) -> list[dict[str, Any]]:
     run = RunDirectory.open(path)
-    train = TrainConfig.saved(run.read_json("config.json"))
+    train = TrainConfig.saved(run.record())
     with Progress(2 * config.compositions, "composing", "pieces") as progress:
-        agent = load_run(path)
+        agent = load_run(path, config.trust_code)
         columns = evaluate_agent(agent, config.compositions, config.seed, on_composed=progress.advance).columns
     run.write_json("evaluation.json", {"compositions": config.compositions, "seed": config.seed, **columns})
     Console().print(metrics_table(columns, f"{path}: {config.compositions:,} compositions each"))

@@ -45,7 +45,7 @@ def _finish(trained: TrainingResult) -> None:
         print(
             f"Listen: {run.melodies}/agent_1.wav (or .mid); note_rnn_1.wav is the Note RNN after the same priming token"
         )
-    print(f"See and hear everything in a browser: {write_report(ReportConfig((run.path,)))}")
+    print(f"See and hear everything in a browser: {write_report(ReportConfig((run.path,), trust_code=True))}")
 
 
 def _write_pieces(run: RunDirectory, name: str, pieces: Pieces) -> None:

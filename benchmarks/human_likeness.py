@@ -136,7 +136,7 @@ def _labelled(run: str) -> tuple[str, Path, TrainConfig[Any]]:
     """Return label, folder and configuration of the argument `run`."""
     label, is_named, folder = run.rpartition("=")
     path = Path(run if Path(run).is_dir() or not is_named else folder)
-    config = TrainConfig.saved(RunDirectory.open(path).read_json("config.json"))
+    config = TrainConfig.saved(RunDirectory.open(path).record())
     default = f"{ALGORITHMS[config.algo]}, {Path(config.reward).stem}"
     return (label if is_named and not Path(run).is_dir() else default), path, config
 

@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--piece", type=int, default=1, help="number of the piece in melodies/")
     parser.add_argument("--out", type=Path, default=Path("before_after.png"), help="picture to write")
     arguments = parser.parse_args()
-    setting = run_environment(RunDirectory.open(arguments.run).read_json("config.json")).setting
+    setting = run_environment(RunDirectory.open(arguments.run).record()).setting
     files = {title: arguments.run / "melodies" / f"{name}_{arguments.piece}.mid" for name, title in TITLES.items()}
     comparison_figure({title: read_midi(path) for title, path in files.items()}, setting).savefig(
         arguments.out, dpi=130

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import tyro
 
 from note_rnn.common.errors import InputError, is_number
+from note_rnn.common.plain_text import shown
 from note_rnn.formats.notation import FIFTHS, SIGNATURE_MODES, Staff
 from note_rnn.notes import ACCIDENTALS, LETTERS
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MAX_PITCH, MIN_PITCH, VOCABULARY_SIZE, pitch_to_token
@@ -38,6 +39,8 @@ MODES: Mapping[str, tuple[int, ...]] = {
 """Named scales, in semitones above the tonic."""
 
 _ALIASES = {"natural_minor": "minor", "aeolian": "minor", "ionian": "major"}
+MAX_STEPS = 100_000
+"""The longest piece."""
 _STEPS_PER_WHOLE = 16
 _MIDDLE_C = 60
 _HOME_TONICS = (0, 9, 2, 7, 5, 4, 11, 1, 3, 6, 8, 10)
@@ -73,7 +76,9 @@ class Setting:
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         if not is_number(self.tempo) or not 4 <= self.tempo <= 1000:
-            raise SettingError(f"tempo must be a number within 4..1000 quarter notes per minute, not {self.tempo!r}.")
+            raise SettingError(
+                f"tempo must be a number within 4..1000 quarter notes per minute, not {shown(self.tempo)}."
+            )
         _check_range(self.pitch_range)
         _ = self.steps, self.scale, self.tonic_pitch, self.steps_per_bar  # raise SettingError if invalid
 
@@ -88,21 +93,22 @@ class Setting:
     @cached_property
     def steps(self) -> int:
         """Length of a piece in steps."""
-        bars = re.fullmatch(r"\s*(\d+)\s*(bars?)?\s*", self.length) if isinstance(self.length, str) else None
+        bars = re.fullmatch(r"\s*(\d{1,9})\s*(bars?)?\s*", self.length) if isinstance(self.length, str) else None
         steps = self.length
         if bars:
             steps = int(bars[1]) * (self.steps_per_bar if bars[2] else 1)
-        if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
+        if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or not 0 < steps <= MAX_STEPS:
             raise SettingError(
-                f"length must be a whole number above 0, of steps or of bars ('4 bars'), not {self.length!r}."
+                f"length must be a whole number above 0, of at most {MAX_STEPS:,} steps, or of bars ('4 bars'), not "
+                f"{shown(self.length)}."
             )
         return int(steps)
 
     @cached_property
     def _meter(self) -> tuple[int, int]:
-        parts = re.fullmatch(r"\s*(\d+)\s*/\s*(2|4|8|16)\s*", str(self.meter))
+        parts = re.fullmatch(r"\s*(\d{1,2})\s*/\s*(2|4|8|16)\s*", str(self.meter))
         if not parts or not 1 <= int(parts[1]) <= 16:
-            raise SettingError(f"meter must be a time signature such as 4/4, 3/4, 6/8 or 2/4, not {self.meter!r}.")
+            raise SettingError(f"meter must be a time signature such as 4/4, 3/4, 6/8 or 2/4, not {shown(self.meter)}.")
         return int(parts[1]), int(parts[2])
 
     @cached_property
@@ -123,7 +129,7 @@ class Setting:
         """The pitch class of the tonic."""
         letter, accidental = str(self.key)[:1].upper(), str(self.key)[1:]
         if letter not in LETTERS or accidental not in ACCIDENTALS:
-            raise SettingError(f"key must be a letter A..G, optionally followed by # or b, not {self.key!r}.")
+            raise SettingError(f"key must be a letter A..G, optionally followed by # or b, not {shown(self.key)}.")
         return (LETTERS[letter] + ACCIDENTALS[accidental]) % 12
 
     @cached_property
@@ -136,7 +142,7 @@ class Setting:
         if not isinstance(scale, tuple) or not _is_scale(scale):
             raise SettingError(
                 f"mode must be one of {', '.join(MODES)}, or ascending semitones above the tonic from 0 to at most 11, "
-                f"not {self.mode!r}."
+                f"not {shown(self.mode)}."
             )
         return scale
 
@@ -253,7 +259,7 @@ def _check_range(pitch_range: Any) -> None:
     if not whole or not MIN_PITCH <= pitch_range[0] <= pitch_range[1] <= MAX_PITCH:
         raise SettingError(
             f"pitch_range must be two MIDI pitches within {MIN_PITCH}..{MAX_PITCH}, the lower first, "
-            f"not {pitch_range!r}."
+            f"not {shown(pitch_range)}."
         )
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from agents import PPOKL, RecurrentDQN, train, whole_run
-from agents.composing.composers import load_agent
 from agents.runs.config import TrainConfig
 from agents.runs.presets import PRESETS, algorithm_class
 from agents.runs.run_directory import RunDirectory
@@ -40,11 +39,11 @@ def test_every_preset_trains_from_the_command_line_to_its_table(
     arguments += [part for name, value in changes.items() for part in (f"--{name.replace('_', '-')}", str(value))]
     train.main(arguments)
     run = RunDirectory.open(tmp_path)
-    config = TrainConfig.saved(run.read_json("config.json"))
+    config = TrainConfig.saved(run.record())
     documented = {name: value for name, value in vars(defaults).items() if name not in (*changes, "agent")}
     assert {name: getattr(config, name) for name in documented} == documented
     assert config.agent == replace(defaults.agent, **named)
-    model = load_agent(run.newest_checkpoint(), algorithm_class(algo), device="cpu")
+    model = algorithm_class(algo).load(run.newest_checkpoint(), device="cpu")
     assert model.num_timesteps >= 256
     assert model._n_updates > 0
     assert model.seed == 2

@@ -20,7 +20,7 @@ import agents.report
 import agents.training.callbacks
 import agents.training.collapse
 from agents import compose, train, whole_run
-from agents.composing.composers import load_agent, load_run
+from agents.composing.composers import load_run
 from agents.composing.pieces import compose_pieces
 from agents.composing.players import NoteRNNPlayer
 from agents.evaluate import EvaluateConfig, evaluate_runs
@@ -224,7 +224,7 @@ def test_every_algorithm_goes_from_configuration_to_table(algo, small_prior_file
 
 
 def final_weights(run: Path, algo: str) -> torch.Tensor:
-    model = load_agent(RunDirectory.open(run).newest_checkpoint(), algorithm_class(algo), device="cpu")
+    model = algorithm_class(algo).load(RunDirectory.open(run).newest_checkpoint(), device="cpu")
     return torch.cat([parameter.flatten() for parameter in model.policy.parameters()])
 
 
@@ -359,9 +359,9 @@ def test_a_rule_of_ones_own_goes_from_file_to_curve(own_rule, small_prior_file, 
     config = json.loads((run / "config.json").read_text())["config"]
     assert (config["key"], config["meter"], config["length"], config["tempo"]) == ("G", "3/4", "1 bar", 90)
     own_rule.write_text(own_rule.read_text().replace("key: G", "key: C"))  # what the run is remains
-    note_rnn, _ = evaluate_runs(EvaluateConfig((run,), compositions=30))
+    note_rnn, _ = evaluate_runs(EvaluateConfig((run,), compositions=30, trust_code=True))
     assert note_rnn["rule/held"] > 0
-    assert compose(run, 3).shape == (3, 12)
+    assert compose(run, 3, trust_code=True).shape == (3, 12)
     melody = read_midi(run / "melodies" / "agent_1.mid")
     assert (melody[melody >= 2] >= 9).all()
     assert PrettyMIDI(str(run / "melodies" / "agent_1.mid")).get_tempo_changes()[1] == pytest.approx([90], rel=1e-4)
@@ -401,7 +401,7 @@ def test_a_failing_rule_is_reported_and_the_saved_run_resumes_once_it_is_correct
         (["--key", "H"], "key must be a letter A..G"),
         (
             ["--length", "no bars"],
-            "length must be a whole number above 0, of steps or of bars ('4 bars'), not 'no bars'",
+            "length must be a whole number above 0, of at most 100,000 steps, or of bars ('4 bars'), not 'no bars'",
         ),
     ],
 )
@@ -437,7 +437,7 @@ def test_a_damaged_checkpoint_is_reported(small_prior_file, tmp_path, capsys):
     for path in (run / "checkpoints").glob("model_*.zip"):
         path.write_bytes(path.read_bytes()[:1000])
     assert run_main("--resume", str(run)) == 2
-    assert "cannot be loaded as an agent" in capsys.readouterr().err
+    assert "zip is damaged" in capsys.readouterr().err
 
 
 def test_human_tunes_stand_beside_the_agent_where_they_are_available(small_prior_file, tmp_path, monkeypatch, capsys):

@@ -2,31 +2,23 @@
 
 from typing import Any
 
-from gymnasium import spaces
 from sb3_contrib import RecurrentPPO
 from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.torch_layers import FlattenExtractor
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
+from agents.algorithms.networks import Flatten
+
 BASELINES: dict[str, type[BaseAlgorithm]] = {"ppo": PPO, "a2c": A2C, "dqn": DQN, "recurrent_ppo": RecurrentPPO}
 """Their classes, by the name of the algorithm."""
-
-
-class _Flatten(FlattenExtractor):
-    """SB3's extractor, with its number of features as a Python int: PyTorch's LSTM refuses SB3's NumPy integer."""
-
-    def __init__(self, observation_space: spaces.Space[Any]):
-        super().__init__(observation_space)
-        self._features_dim = int(self._features_dim)
 
 
 def baseline(algo: str, env: VecEnv, **arguments: Any) -> BaseAlgorithm:
     """Return an agent that learns `algo` in `env` from random weights; `arguments` are those of its class."""
     kind = BASELINES[algo]
     if kind is RecurrentPPO:
-        return kind("MlpLstmPolicy", env, policy_kwargs={"features_extractor_class": _Flatten}, **arguments)
+        return kind("MlpLstmPolicy", env, policy_kwargs={"features_extractor_class": Flatten}, **arguments)
     return kind("MlpPolicy", env, **arguments)
 
 

@@ -93,6 +93,14 @@ class DuelingHead(nn.Module):
             self.from_memory.bias[:-1] = layer.bias
 
 
+class Flatten(FlattenExtractor):
+    """SB3's extractor, with its number of features as a Python int: PyTorch's LSTM refuses SB3's NumPy integer."""
+
+    def __init__(self, observation_space: spaces.Space[Any]):
+        super().__init__(observation_space)
+        self._features_dim = int(self._features_dim)
+
+
 class RecurrentNetwork(BaseModel):
     """Features of each observation -> LSTM or GRU -> optional fully connected layers -> a score for each action."""
 

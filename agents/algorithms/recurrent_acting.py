@@ -130,7 +130,10 @@ class ActsWithMemory(BaseAlgorithm):
         exclude: Iterable[str] | None = None,
         include: Iterable[str] | None = None,
     ) -> None:
-        """Save the agent as SB3 does, with its recurrent state in the episodes in progress."""
+        """Save the agent as SB3 does, with its recurrent state in the episodes in progress.
+
+        The file contains pickled objects, which are code: `load` executes it. `SavedPolicy` saves the weights alone.
+        """
         if self._acting_state is not None:
             self._acting_state = tuple(part.cpu() for part in self._acting_state)  # so that it loads on any machine
         super().save(path, exclude, include)

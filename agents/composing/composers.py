@@ -1,8 +1,5 @@
 """Composers: the Note RNN and agents, loaded from any source, each with its environment."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,25 +7,15 @@ from typing import Any, Protocol
 from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.save_util import load_from_zip_file
 
-from agents.algorithms import baselines, episode_buffer, policies
-from agents.algorithms.ppo_kl import PPOKL
-from agents.algorithms.recurrent_dqn import RecurrentDQN
+from agents.algorithms.saved_policies import SavedPolicy, is_saved_policy
 from agents.composing.players import NoteRNNPlayer, Player, agent_player
-from agents.runs.config import TrainConfig, run_environment
-from agents.runs.presets import algorithm_class
+from agents.runs.config import run_environment
 from agents.runs.run_directory import RunDirectory
 from melody_env import EnvironmentSpec, Setting
 from melody_env.envs.observations import POSITION, kind_of
 from note_rnn import CheckpointError, InputError, NoteRNN, load_note_rnn, weights_checksum
-
-_MODULES_OF_0_1 = {
-    "agents.policies": policies,
-    "agents.episode_buffer": episode_buffer,
-    "agents.settings": baselines,
-}
-"""Modules with the classes that agents saved by version 0.1 refer to."""
+from note_rnn.common.data_files import is_folder, user_path
 
 
 class Composer(Protocol):
@@ -89,69 +76,48 @@ class Agent:
         return weights_checksum(_prior_weights(self.environment) | policy)
 
 
-def load_composer(model: BaseAlgorithm | NoteRNN | str | Path) -> Composer:
-    """Return the composer of `model`: an agent, a run's folder, a saved agent (.zip) or a Note RNN.
+def load_composer(model: BaseAlgorithm | NoteRNN | str | Path, trust_code: bool = False) -> Composer:
+    """Return the composer of `model`: an agent, a run's folder, an agent's weights or a Note RNN.
 
-    Raises RunError or CheckpointError if it cannot be loaded.
+    Of a file, nothing is executed, except with `trust_code` the rule files that a run names. Raises RunError or
+    CheckpointError if it cannot be loaded.
     """
     if isinstance(model, NoteRNN):
         return NoteRNNComposer(EnvironmentSpec.of(prior=model))
     if isinstance(model, BaseAlgorithm):
-        return Agent(model.policy, _environment_of(model))
-    if Path(model).is_dir():
-        return load_run(model)
-    if Path(model).suffix == ".zip":
-        return load_composer(load_agent(model))
+        return Agent(model.policy, _environment_of(model.policy, getattr(model, "setting", None)))
+    path = user_path(model)
+    if path.suffix == ".zip" or is_saved_policy(path):
+        saved = SavedPolicy.read(path)
+        policy = saved.policy()
+        return Agent(policy, _environment_of(policy, saved.card.setting))
+    if is_folder(path):
+        return load_run(path, trust_code)
     try:
         return load_composer(load_note_rnn(model))
     except CheckpointError as error:
-        raise CheckpointError(f"{model} is not a run's folder, a saved agent (.zip) or a Note RNN: {error}") from error
+        raise CheckpointError(
+            f"{model} is not a run's folder, an agent's weights (.safetensors or .zip) or a Note RNN: {error}"
+        ) from error
 
 
-def load_run(path: str | Path) -> Agent:
-    """Return the newest agent of the run in the folder `path`; raises RunError or CheckpointError if there is none."""
-    run = RunDirectory.open(path)
-    record = run.read_json("config.json")
-    model = load_agent(run.newest_checkpoint(), algorithm_class(TrainConfig.saved(record).algo))
-    return Agent(model.policy, run_environment(record))
+def load_run(path: str | Path, trust_code: bool = False) -> Agent:
+    """Return the newest agent of the run in the folder `path`, from its weights: nothing that it holds is executed.
 
-
-def load_agent(path: str | Path, kind: type[BaseAlgorithm] | None = None, **arguments: Any) -> BaseAlgorithm:
-    """Return the agent saved in the file `path`; further `arguments` are those of SB3's `load`.
-
-    `kind` is its algorithm, None for one of ours. Raises CheckpointError if the file is missing or damaged.
+    Rules in Python files are code; they are loaded only with `trust_code`. Raises RunError or CheckpointError if there
+    is no agent, RuleError for rule files without `trust_code`.
     """
-    try:
-        with _modules_of_0_1():
-            return (kind or _saved_kind(path)).load(path, **arguments)
-    except Exception as error:  # unpickling a damaged file can raise anything
-        raise CheckpointError(f"{path} cannot be loaded as an agent: {error}") from error
+    run = RunDirectory.open(path)
+    environment = run_environment(run.record(), trust_code)
+    return Agent(SavedPolicy.read(run.newest_policy()).policy(), environment)
 
 
-@contextmanager
-def _modules_of_0_1() -> Iterator[None]:
-    """Map the modules of version 0.1 to those of today, so that the classes of its saved agents are found."""
-    sys.modules.update(_MODULES_OF_0_1)
-    try:
-        yield
-    finally:
-        for name in _MODULES_OF_0_1:
-            sys.modules.pop(name, None)
-
-
-def _saved_kind(path: str | Path) -> type[BaseAlgorithm]:
-    """Return which of our algorithms saved the file `path`, by its policy."""
-    data, _, _ = load_from_zip_file(path)
-    policy = data["policy_class"] if data else None
-    return PPOKL if policy in PPOKL.policy_aliases.values() else RecurrentDQN
-
-
-def _environment_of(model: BaseAlgorithm) -> EnvironmentSpec:
-    """Return the environment as far as `model` determines it: observation, setting, prior."""
-    setting: Setting = getattr(model, "setting", None) or Setting()
-    own_prior = getattr(model.policy, "prior", None)
+def _environment_of(policy: BasePolicy, setting: Setting | None) -> EnvironmentSpec:
+    """Return the environment as far as `policy` and `setting` determine it: observation, setting, prior."""
+    setting = setting or Setting()
+    own_prior = getattr(policy, "prior", None)
     prior = load_note_rnn() if own_prior is None else own_prior.transposed(-setting.transposition)
-    space = model.observation_space
+    space = policy.observation_space
     arguments = {**setting.as_dict(), "prior": prior, "observation": kind_of(space)}
     if isinstance(space, spaces.MultiDiscrete):
         arguments["length"] = int(space.nvec[POSITION]) - 1

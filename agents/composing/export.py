@@ -1,24 +1,28 @@
 """Composed melodies as files, each with a record (sidecar) that reproduces it."""
 
-import json
-import math
+import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 import torch
 import tyro
 
-from agents.composing.composers import load_composer
+from agents.composing.composers import Composer, load_composer
 from agents.composing.melodies import choose
 from agents.composing.melody_writers import SUFFIXES, piece_record, writable_suffixes, write_melody
 from agents.composing.pieces import Pieces, compose_pieces
 from melody_env import SettingOptions, melody_text
 from note_rnn import InputError, Progress, Tokens, parse_token, read_primer, replacing, write_json
+from note_rnn.common.data_files import DataError, converted, read_json
 from note_rnn.common.errors import check_above_zero, check_count
+
+MAX_CANDIDATES = 10_000_000
+MAX_STRENGTH = 1_000
+_NOT_RECORDED = ("out", "sidecar", "tokens", "trust_code")
 
 
 @dataclass(frozen=True)
@@ -30,14 +34,16 @@ class ComposeConfig(SettingOptions):
     """
 
     model: Annotated[str | None, tyro.conf.Positional] = None
-    """What composes: the folder of a run, a saved agent (.zip), or a Note RNN ("default", "bars", or a .safetensors
-    file)."""
+    """What composes: the folder of a run, an agent's weights (.safetensors, or a .zip of Stable-Baselines3, of which
+    only the weights are read), or a Note RNN ("default", "bars", or a .safetensors file)."""
     out: Path | None = None
     """Name of the files, by default "melody"; several melodies are numbered. With a suffix (.mid, .musicxml, .svg,
     .abc, .wav or .png) only that format is written, and the record."""
     sidecar: Annotated[Path | None, tyro.conf.arg(name="from")] = None
-    """Compose the melody of this record (.json) again. All other arguments are ignored, except --out, and MODEL, needed
-    if the model has been moved."""
+    """Compose the melody of this record (.json) again. All other arguments are ignored, except --out, --trust-code, and
+    MODEL, needed if the model has been moved."""
+    trust_code: bool = False
+    """Load the rule files (.py) that the run names: these are code, so read them before."""
     n: int = 1
     """Number of melodies."""
     seed: int = 0
@@ -71,9 +77,15 @@ class ComposeConfig(SettingOptions):
         check_count("--n", self.n)
         check_count("--seed", self.seed, minimum=0)
         check_count("--best-of", self.best_of)
+        if self.n * self.best_of > MAX_CANDIDATES:
+            raise InputError(f"--n times --best-of must be at most {MAX_CANDIDATES:,}: compose in several parts.")
         check_above_zero("--temperature", self.temperature)
-        if not (math.isfinite(self.strength) and self.strength >= 0):
+        if not 1e-6 <= self.temperature <= 1e6:
+            raise InputError(f"--temperature must be within 0.000001..1000000, not {self.temperature}.")
+        if not self.strength >= 0:
             raise InputError(f"--strength must be a number of at least 0, not {self.strength}.")
+        if self.strength > MAX_STRENGTH:
+            raise InputError(f"--strength must be at most {MAX_STRENGTH}, not {self.strength}.")
         if self.tokens is not None and self.tokens.suffix != ".npy":
             raise InputError(f"--tokens must end in .npy, not {self.tokens.suffix!r}.")
         if self.diverse and self.best_of == 1:
@@ -81,16 +93,39 @@ class ComposeConfig(SettingOptions):
 
     def as_record(self) -> dict[str, Any]:
         """Return the values that determine the melodies, as JSON."""
-        return {name: value for name, value in asdict(self).items() if name not in ("out", "sidecar", "tokens")}
+        return {name: value for name, value in asdict(self).items() if name not in _NOT_RECORDED}
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """The part of a melody's record that composes it again."""
+
+    config: ComposeConfig
+    number: int
+    """Of the melody, from 1."""
+    suffixes: tuple[str, ...]
+    checksum: str
+    """Of the model's weights."""
+    tokens: list[int]
 
     @classmethod
-    def of_record(cls, record: dict[str, Any]) -> "ComposeConfig":
-        """Return the configuration in the "config" of a sidecar."""
-        names = {field.name for field in fields(cls)}
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in record.items() if name in names
-        }
-        return cls(**values)
+    def read(cls, path: Path) -> Self:
+        """Return the sidecar in the file `path`; raises InputError for anything else, or an impossible value."""
+        try:
+            content = read_json(path, dict[str, Any])
+            config = converted(content.get("config"), dict[str, Any])
+            recorded = {name: value for name, value in config.items() if name not in _NOT_RECORDED}
+            sidecar: Self = converted({**content, "config": recorded}, cls)
+            sidecar.config.check()
+            if not 1 <= sidecar.number <= sidecar.config.n:
+                raise DataError(f"number must be one of the {sidecar.config.n} melodies, not {sidecar.number}")
+            if not {*sidecar.suffixes} <= {*SUFFIXES}:
+                raise DataError(f"suffixes must be among {', '.join(SUFFIXES)}")
+            if not re.fullmatch(r"[\d\s]*", sidecar.config.primer or ""):
+                raise DataError("primer must be tokens")
+        except (OSError, InputError) as error:
+            raise InputError(f"{path} is not the record of a composed melody: {error}") from error
+        return sidecar
 
 
 def compose_files(config: ComposeConfig) -> list[Path]:
@@ -99,7 +134,9 @@ def compose_files(config: ComposeConfig) -> list[Path]:
         return _compose_again(config, config.sidecar)
     config.check()
     out, tokens = config.out or Path("melody"), config.tokens
-    config, pieces, weights = _compose(config)
+    assert config.model is not None
+    composer = load_composer(config.model, config.trust_code)
+    config, pieces = _compose(config, composer)
     suffixes = (out.suffix,) if out.suffix else writable_suffixes()
     rows = choose(pieces, config.n, config.diverse)
     written = []
@@ -109,7 +146,9 @@ def compose_files(config: ComposeConfig) -> list[Path]:
             return written
     for number, row in enumerate(rows, start=1):
         stem = out.with_suffix("") if config.n == 1 else out.with_name(f"{out.stem}_{number}")
-        written += _write(_record(config, pieces, int(row), number, suffixes, weights), stem, pieces, int(row))
+        written += _write(
+            _record(config, pieces, int(row), number, suffixes, composer.checksum()), stem, pieces, int(row)
+        )
     return written
 
 
@@ -120,29 +159,32 @@ def _write_tokens(path: Path, melodies: Tokens) -> Path:
     return path
 
 
-def _compose_again(config: ComposeConfig, sidecar: Path) -> list[Path]:
-    """Compose the melody of a `sidecar` and write its files again; raises InputError for another model or result."""
-    record = _read_sidecar(sidecar)
-    recorded = ComposeConfig.of_record(record["config"])
-    recorded.check()
-    _, pieces, weights = _compose(replace(recorded, model=config.model or recorded.model))
-    if weights != record["checksum"]:
+def _compose_again(config: ComposeConfig, path: Path) -> list[Path]:
+    """Compose the melody of the sidecar `path` and write its files again.
+
+    The model that it names composes only if its weights are those of the record. Raises InputError for other weights or
+    another melody.
+    """
+    sidecar = Sidecar.read(path)
+    model = config.model or sidecar.config.model
+    assert model is not None
+    composer = load_composer(model, config.trust_code)
+    if composer.checksum() != sidecar.checksum:
         raise InputError(
-            f"{config.model or recorded.model} is not the agent that composed {sidecar}, or was trained further: "
-            "its weights have another checksum. Give the one that did as MODEL."
+            f"{model} is not the agent that composed {path}, or was trained further: its weights have another "
+            "checksum. Give the one that did as MODEL."
         )
-    row = int(choose(pieces, recorded.n, recorded.diverse)[record["number"] - 1])
-    if pieces.melodies[row].tolist() != record["tokens"]:
-        raise InputError(f"The melody of {sidecar} cannot be reproduced: its rules, masks or this program changed.")
-    again = _record(recorded, pieces, row, record["number"], tuple(record["suffixes"]), weights)
-    return _write(again, (config.out or sidecar).with_suffix(""), pieces, row)
+    recorded, pieces = _compose(sidecar.config, composer)
+    row = int(choose(pieces, recorded.n, recorded.diverse)[sidecar.number - 1])
+    if pieces.melodies[row].tolist() != sidecar.tokens:
+        raise InputError(f"The melody of {path} cannot be reproduced: its rules, masks or this program changed.")
+    again = _record(recorded, pieces, row, sidecar.number, sidecar.suffixes, sidecar.checksum)
+    return _write(again, (config.out or path).with_suffix(""), pieces, row)
 
 
-def _compose(config: ComposeConfig) -> tuple[ComposeConfig, Pieces, str]:
-    """Return `config` with its primer as tokens, the candidate pieces, and the checksum of the model."""
+def _compose(config: ComposeConfig, composer: Composer) -> tuple[ComposeConfig, Pieces]:
+    """Return `config` with its primer as tokens, and the candidate pieces of `composer`."""
     torch.set_num_threads(1)
-    assert config.model is not None
-    composer = load_composer(config.model)
     environment = composer.environment.changed(**config.setting_changes(), fixed=_parse_fixed(config.fixed))
     if config.primer is not None:
         primer = read_primer(config.primer, config.primer_length, environment.setting.transposition)
@@ -152,7 +194,7 @@ def _compose(config: ComposeConfig) -> tuple[ComposeConfig, Pieces, str]:
     n = config.n * config.best_of
     with Progress(n, "composing", "pieces") as progress:
         pieces = compose_pieces(player, n, config.seed, environment, config.temperature, on_composed=progress.advance)
-    return config, pieces, composer.checksum()
+    return config, pieces
 
 
 def _parse_fixed(fixed: Sequence[str]) -> dict[int, int]:
@@ -191,11 +233,3 @@ def _write(record: dict[str, Any], stem: Path, pieces: Pieces, row: int) -> list
     write_json(sidecar, record)
     print(f"{', '.join(map(str, [*files, sidecar]))}\n{melody_text(melody, pieces.setting)}")
     return [*files, sidecar]
-
-
-def _read_sidecar(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return {name: record[name] for name in ("config", "number", "suffixes", "checksum", "tokens")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is not the record of a composed melody ({error}).") from error

@@ -20,20 +20,21 @@ def compose(
     strength: float = 1.0,
     best_of: int = 1,
     diverse: bool = False,
+    trust_code: bool = False,
     **environment: Any,
 ) -> Tokens:
-    """Return `n` melodies [n, T] by an agent, a run's newest agent (its folder), a saved agent (.zip) or a Note RNN.
+    """Return `n` melodies [n, T] by an agent, a run's newest agent (its folder), an agent's weights or a Note RNN.
 
     `environment` are keyword arguments of `MelodyComposition-v0` that differ from those the agent was trained with.
     `primer` is the opening to continue (see `note_rnn.read_primer`); with `keep_primer` it is part of the result,
     [n, P + T]. `fixed` maps steps, counted without the primer, to tokens. `strength` 0 composes like the Note RNN, 1
     like the agent, more goes beyond it. `best_of` candidates are composed for each melody and the one with the highest
     reward is selected; with `diverse`, melodies with high rewards that differ from each other. The same arguments give
-    the same melodies.
+    the same melodies. Nothing in the model's files is executed, except with `trust_code` the rule files of a run.
 
-    Raises RunError or CheckpointError if the model cannot be loaded.
+    Raises RunError or CheckpointError if the model cannot be loaded, RuleError for rule files without `trust_code`.
     """
-    composer = load_composer(model)
+    composer = load_composer(model, trust_code)
     changed = composer.environment.changed(**environment)
     pieces = compose_pieces(composer.player(changed, strength), n * best_of, seed, changed, temperature)
     rows = choose(pieces, n, diverse)

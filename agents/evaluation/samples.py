@@ -4,7 +4,6 @@ Shapes: N melodies, T steps, A = 38 tokens, K statistics.
 """
 
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,8 +25,10 @@ from melody_env import (
     score_melodies,
 )
 from melody_env.measures.statistics import LAGS, MelodyStatistics
-from note_rnn import NO_EVENT, VOCABULARY_SIZE, NoteRNN, Tokens, replacing
+from note_rnn import NO_EVENT, VOCABULARY_SIZE, InputError, NoteRNN, Tokens, check_tokens, replacing
+from note_rnn.common.array_files import read_arrays
 from note_rnn.common.csv_tables import provenance
+from note_rnn.common.data_files import converted, parse_json
 
 Column = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 """The contributions of N melodies to a numerator and a denominator."""
@@ -74,21 +75,34 @@ class Sample:
     def load(cls, path: Path, request: Mapping[str, Any] | None = None) -> "Sample | None":
         """Return the sample in the file `path`; None if it is missing, damaged or of another `request`."""
         try:
-            with path.open("rb") as file, np.load(file) as data:
-                record = json.loads(str(data["record"]))
-                if request is not None and record["request"] != request:
-                    return None
-                return cls(
-                    data["melodies"].astype(np.int64),
-                    data["probabilities"],
-                    record["metrics"],
-                    tuple(record["names"]),
-                    Sums(data["whole"], data["resampled"]),
-                    record["request"],
-                    record["provenance"],
-                )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            data = read_arrays(path)
+            record: _Record = converted(parse_json(str(data["record"])), _Record)
+            shape = (2, len(record.names))
+            if data["whole"].shape != shape or data["resampled"].shape[1:] != shape:
+                return None
+            if request is not None and record.request != request:
+                return None
+            return cls(
+                check_tokens(data["melodies"], ndim=2),
+                data["probabilities"],
+                record.metrics,
+                tuple(record.names),
+                Sums(data["whole"], data["resampled"]),
+                record.request,
+                record.provenance,
+            )
+        except (OSError, InputError, KeyError):
             return None
+
+
+@dataclass(frozen=True)
+class _Record:
+    """The plain part of a sample's file."""
+
+    metrics: dict[str, float]
+    names: list[str]
+    request: dict[str, Any]
+    provenance: dict[str, str]
 
 
 def composed_sample(

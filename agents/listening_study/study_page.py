@@ -52,6 +52,8 @@ class NewConfig:
     tuning improved the Note RNN; each further model takes listeners more time."""
     seed: int = 0
     """Seed of the melodies and orders."""
+    trust_code: bool = False
+    """Load the rule files (.py) that the runs name: these are code, so read them before."""
 
 
 class Trial(NamedTuple):
@@ -118,7 +120,7 @@ def compose_models(config: NewConfig) -> dict[str, Pieces]:
     """
     composed: dict[str, Pieces] = {}
     for label, path in zip(run_labels(config.runs), config.runs, strict=True):
-        agent = load_run(path)
+        agent = load_run(path, config.trust_code)
         composers: tuple[Composer, Composer] = (NoteRNNComposer(agent.environment), agent)
         prior, tuned = (
             compose_pieces(each.player(), config.pieces, config.seed, each.environment) for each in composers

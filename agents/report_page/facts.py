@@ -1,19 +1,18 @@
 """Facts needed to reproduce a run, in words."""
 
-from typing import Any
-
 from agents.runs.config import TrainConfig
+from agents.runs.run_record import RunRecord
 from melody_env import EnvironmentSpec
 
 Facts = list[tuple[str, str]]
 """Pairs of a name and a value."""
 
 
-def run_facts(record: dict[str, Any], environment: EnvironmentSpec) -> Facts:
+def run_facts(record: RunRecord, environment: EnvironmentSpec) -> Facts:
     """Return the facts of a run, except command and seed, from its `record` (`config.json`) and `environment`."""
     config = TrainConfig.saved(record)
     profile, setting = environment.profile, environment.setting
-    packages = ", ".join(f"{name} {number}" for name, number in record.get("versions", {}).items())
+    packages = ", ".join(f"{name} {number}" for name, number in record.versions.items())
     return [
         ("Tokens composed during training", f"{config.total_timesteps:,}"),
         ("Reward", f"{profile.name}, c = {profile.c:g}: {', '.join(profile.rule_names)}"),
@@ -21,6 +20,6 @@ def run_facts(record: dict[str, Any], environment: EnvironmentSpec) -> Facts:
             "Setting",
             f"{setting.key} {setting.mode}, {setting.meter}, {setting.steps} sixteenths, {setting.tempo:g} bpm",
         ),
-        ("Note RNN", f"{config.prior}, weights {record.get('prior_checksum', 'unknown')[:12]}"),
-        ("Software", f"Python {record.get('python', 'unknown')}, {packages}"),
+        ("Note RNN", f"{config.prior}, weights {record.prior_checksum[:12]}"),
+        ("Software", f"Python {record.python}, {packages}"),
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 import tyro
@@ -11,6 +11,7 @@ import tyro
 from agents.composing.composers import load_run
 from agents.evaluation.preference import Preference, analyse
 from agents.evaluation.published import published
+from agents.evaluation.saved_metrics import SavedMetrics
 from agents.evaluation.table import ROWS, format_value
 from agents.evaluation.votes import read_votes
 from agents.report_page.cards import RunCards, agent_cards, chosen_tunes, tune_cards
@@ -31,10 +32,12 @@ from agents.report_page.result_table import Entry, ResultTable, result_table
 from agents.runs.config import TrainConfig
 from agents.runs.labels import AGENT, HUMAN, NOTE_RNN, run_labels
 from agents.runs.run_directory import RunDirectory, RunError
+from agents.runs.run_record import RunRecord
 from melody_env import EnvironmentSpec
 from melody_env.measures.populations import held_out_melodies
 from note_rnn import InputError
 from note_rnn.common.command_line import train_command
+from note_rnn.common.data_files import is_file
 from note_rnn.common.errors import check_count
 
 PAIRS = 3
@@ -67,6 +70,8 @@ class ReportConfig:
     """Melodies of each model; the first three are shown beside those of the Note RNN from the same priming note."""
     seed: int = 0
     """Seed of the melodies."""
+    trust_code: bool = False
+    """Load the rule files (.py) that the runs name: these are code, so read them before."""
     votes: tuple[Path, ...] = ()
     """Files of votes from a listening study of these runs; without them nothing is claimed about listeners."""
 
@@ -75,10 +80,9 @@ class Run(NamedTuple):
     """A finished run, with melodies of it and of its Note RNN from the same priming tokens."""
 
     label: str
-    record: dict[str, Any]
-    """`config.json`"""
-    metrics: dict[str, Any]
-    """`evaluation.json`, or `metrics.json` if the run was not evaluated again."""
+    record: RunRecord
+    metrics: SavedMetrics
+    """Those of `evaluation.json`, or of `metrics.json` if the run was not evaluated again."""
     curves: dict[str, Curve]
     environment: EnvironmentSpec
     cards: RunCards
@@ -101,20 +105,18 @@ def write_report(config: ReportConfig) -> Path:
 
 def _read(path: Path, label: str, config: ReportConfig) -> Run:
     run = RunDirectory.open(path)
-    measured = [name for name in ("evaluation.json", "metrics.json") if (path / name).exists()]
+    measured = [name for name in ("evaluation.json", "metrics.json") if is_file(run.path / name)]
     if not measured:
         raise RunError(f"{path} has not finished: resume it with {train_command()} --resume {path}")
-    metrics = run.read_json(measured[0])
-    if "people" in metrics:  # the name in version 0.1
-        metrics[HUMAN] = metrics.pop("people")
-    agent = load_run(path)
+    metrics = SavedMetrics.read(run.path / measured[0])
+    agent = load_run(path, config.trust_code)
     cards = agent_cards(agent, config.melodies, config.seed)
-    return Run(label, run.read_json("config.json"), metrics, read_curves(path), agent.environment, cards)
+    return Run(label, run.record(), metrics, read_curves(path), agent.environment, cards)
 
 
 def _report(runs: Sequence[Run], preference: Preference | None, config: ReportConfig) -> Report:
     """Return the page's content: `runs`, and the listeners' `preference` (None without votes)."""
-    evaluated = [(run.label, run.metrics) for run in runs]
+    evaluated = [(run.label, run.metrics.columns) for run in runs]
     measured = [Measured(label, its[AGENT], its[NOTE_RNN], its.get(HUMAN)) for label, its in evaluated]
     charts = _charts(runs)
     return Report(
@@ -139,7 +141,7 @@ def _human_tunes(config: ReportConfig, environment: EnvironmentSpec) -> MelodyRo
 
 
 def _results(runs: Sequence[Run]) -> Results:
-    counts = " or ".join(f"{count:,}" for count in sorted({run.metrics["compositions"] for run in runs}))
+    counts = " or ".join(f"{count:,}" for count in sorted({run.metrics.compositions for run in runs}))
     table = _table(runs)
     beside = ", beside held-out human tunes" if HUMAN in table.header else ""
     statistics = f"The statistics of the paper's Table 1, and others, over {counts} compositions of each model"
@@ -150,7 +152,7 @@ def _table(runs: Sequence[Run]) -> ResultTable:
     """Return the table of results: the Note RNN, agents, human tunes, and the paper's Note RNN and Q."""
     columns: dict[str, list[Entry]] = {}
     for composer, heading in ((NOTE_RNN, NOTE_RNN), (AGENT, None), (HUMAN, HUMAN)):
-        own = {run.label: _column(run.metrics[composer]) for run in runs if composer in run.metrics}
+        own = {run.label: _column(run.metrics.columns[composer]) for run in runs if composer in run.metrics.columns}
         first = next(iter(own.values()), None)
         if heading and all(column == first for column in own.values()):
             own = {heading: first} if first else {}
@@ -177,7 +179,7 @@ def _charts(runs: Sequence[Run]) -> list[Chart]:
 
 def _facts(run: Run) -> Facts:
     """Return the facts needed to reproduce the run."""
-    command, seed = " ".join(run.record.get("command", [])), TrainConfig.saved(run.record).seed
+    command, seed = " ".join(run.record.command), TrainConfig.saved(run.record).seed
     if not command.startswith(("python ", "melody-rl ")):  # 0.1 left out the first word
         command = f"python {command}"
     return [("Command", command), ("Seed", str(seed)), *run_facts(run.record, run.environment)]

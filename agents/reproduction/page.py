@@ -103,7 +103,7 @@ def _measured(config: ReproduceConfig, reproduced: Reproduction) -> list[Measure
 
 def _agent_melodies(model: Model, agent: Agent, config: ReproduceConfig) -> AgentMelodies:
     cards = agent_cards(agent, PAIRS + MORE, SEED)
-    record = RunDirectory.open(config.run_dir(model, 0)).read_json("config.json")
+    record = RunDirectory.open(config.run_dir(model, 0)).record()
     seeds = ", ".join(map(str, range(config.size.seeds)))
     facts: Facts = [
         ("Preset", f"{model.algo}, {model.preset}"),

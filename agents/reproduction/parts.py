@@ -14,19 +14,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from agents.composing.composers import Agent, Composer, NoteRNNComposer, load_agent, load_run
+from agents.algorithms.saved_policies import SavedPolicy
+from agents.composing.composers import Agent, Composer, NoteRNNComposer, load_run
 from agents.composing.pieces import compose_pieces
 from agents.evaluation.metrics import split_half_likeness
 from agents.evaluation.samples import VERSION, Sample, composed_sample, given_sample
 from agents.reproduction.models import MODELS, Model, ReproduceConfig
 from agents.runs.config import TrainConfig
 from agents.runs.labels import HUMAN, MARKOV, NOTE_RNN
-from agents.runs.presets import algorithm_class
 from agents.runs.run_directory import RunDirectory, RunError
 from agents.training.trainer import train_run
 from melody_env import EnvironmentSpec, HumanReference, Setting, score_melodies
 from melody_env.measures.populations import training_tunes
 from note_rnn import Tokens, write_json
+from note_rnn.common.data_files import DataError, read_json
 from note_rnn.markov import markov_melodies
 
 PIECES = 256
@@ -72,8 +73,12 @@ def read_sample(part: Part, config: ReproduceConfig) -> Sample:
 
 
 def read_curve(part: Part, config: ReproduceConfig) -> list[dict[str, float]]:
-    """Return the curve of an agent, as `_curve` yielded it."""
-    return json.loads((part.folder(config) / "curve.json").read_text(encoding="utf-8"))
+    """Return the curve of an agent, as `_curve` yielded it; raises RunError if it is missing or damaged."""
+    path = part.folder(config) / "curve.json"
+    try:
+        return read_json(path, list[dict[str, int | float]])
+    except (OSError, DataError) as error:
+        raise RunError(f"{path} cannot be read ({error}): delete it, and run the same command again.") from error
 
 
 def _make_agent(part: Part, train: TrainConfig[Any], config: ReproduceConfig) -> None:
@@ -97,7 +102,7 @@ def _train(train: TrainConfig[Any], folder: Path) -> None:
     config = folder / "config.json"
     if config.is_file():
         run = RunDirectory.open(folder)
-        saved = TrainConfig.saved(run.read_json("config.json"))
+        saved = TrainConfig.saved(run.record())
         if as_json(replace(saved, run_dir=train.run_dir)) != as_json(train):  # the folder may have been moved
             raise RunError(f"{folder} holds a run with other settings: choose another --out, or delete it.")
         steps = list(run.saved())
@@ -125,10 +130,9 @@ def _curve(run: RunDirectory, train: TrainConfig[Any], environment: EnvironmentS
     log p and r_MT by the paper's rules, not divided by c: summed over a piece, and of its last step alone, which is
     all that the original logged.
     """
-    kind = algorithm_class(train.algo)
     composers: dict[int, Composer] = {0: NoteRNNComposer(environment)}
-    for steps, path in run.saved().items():
-        composers[steps] = Agent(load_agent(path, kind).policy, environment)
+    for steps, path in run.policies().items():
+        composers[steps] = Agent(SavedPolicy.read(path).policy(), environment)
     for steps, composer in composers.items():
         pieces = compose_pieces(composer.player(), PIECES, 0, environment, retained=PIECES)
         log_prob = pieces.steps.log_prob

@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, get_args
 
@@ -11,11 +11,14 @@ import tyro
 import melody_env
 import note_rnn
 from agents.runs.hyperparameters import Hyperparameters
-from agents.runs.presets import PRESETS, REGULARIZED, Algorithm, Observation, Preset, PresetName
+from agents.runs.presets import PRESETS, REGULARIZED, Algorithm, Preset, PresetName
+from agents.runs.run_record import RunRecord
 from melody_env import Setting, SettingOptions, load_profile, profile_path
+from melody_env.envs.observations import Observation
 from melody_env.reward.profile_yaml import parse_profile
 from note_rnn import InputError
 from note_rnn.common.command_line import parse
+from note_rnn.common.data_files import DataError, converted
 from note_rnn.common.errors import check_above_zero, check_count
 
 AgentHyperparameters = TypeVar("AgentHyperparameters", bound=Hyperparameters)
@@ -54,7 +57,8 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
     run_dir: Path | None = None
     """Folder to save the run in; by default runs/<algo>-<date>-<time>."""
     resume: Path | None = None
-    """Resume the run in this folder, with its own configuration; all other options are ignored."""
+    """Resume the run in this folder, with its own configuration; all other options are ignored. The checkpoints that it
+    is resumed from (.zip, .pkl) are code: resume only runs of your own, or of someone you trust."""
 
     prior: str
     """Note RNN to start from, and whose log p is part of the reward: "default", "bars" (its pieces begin on a bar
@@ -62,7 +66,7 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
     reward: str
     """Reward profile, the rules and their weights: "paper", "varied" (no reward for repeated motifs), "refrain" (a
     capped one), "unique_extremes" (one highest and one lowest note), another shipped one, or a YAML file of your
-    own."""
+    own; a rule file (.py) that it names is code."""
     c: float | None = None
     """Divisor of the rules' reward, in place of the profile's: the smaller, the more the rules count against log p."""
     final_c: float | None = None
@@ -132,23 +136,32 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
         return parse(kind, arguments, default=default)
 
     @classmethod
-    def saved(cls, record: dict[str, Any]) -> "TrainConfig[Any]":
-        """Return the configuration in the `record` (config.json) of a run, also of version 0.1."""
-        config = dict(record.get("config", {}))
-        default = cls.of(config.get("algo", "q"), config.get("preset", "default"))
-        agent = {_RENAMED.get(name, name): value for name, value in config.pop("agent", {}).items()}
-        agent = {name: value for name, value in agent.items() if name in _names(type(default.agent))}
-        own = {name: value for name, value in config.items() if name in _names(cls)}
-        return replace(default, **own, agent=replace(default.agent, **agent))
+    def saved(cls, record: RunRecord) -> "TrainConfig[Any]":
+        """Return the configuration in the `record` of a run, also of version 0.1.
 
-    def environment(self) -> "melody_env.EnvironmentSpec":
-        """Return the environment, after checking all values.
+        Raises InputError for a value of another type, or an unknown algorithm or preset.
+        """
+        try:
+            named = converted(dict(record.config), _Named)
+            default = cls.of(named.algo, named.preset)
+            agent = {_RENAMED.get(name, name): value for name, value in named.agent.items()}
+            own = {name: value for name, value in record.config.items() if name in _names(cls)}
+            if isinstance(own.get("mode"), list):  # a scale of the reward profile
+                own["mode"] = ",".join(map(str, own["mode"]))
+            plain = {**asdict(default), **own, "agent": {**asdict(default.agent), **agent}}
+            kind: Any = TrainConfig[type(default.agent)]  # type: ignore[misc]
+            return converted(plain, kind)
+        except DataError as error:
+            raise InputError(f"{record.source} cannot be used: {error}.") from error
+
+    def environment(self, trust_code: bool = True) -> "melody_env.EnvironmentSpec":
+        """Return the environment, after checking all values; without `trust_code` no rule file is loaded.
 
         Raises InputError for an invalid value, ProfileError or SettingError for an invalid reward or setting,
         CheckpointError for a Note RNN that cannot be loaded.
         """
         self._check_numbers()
-        profile = load_profile(self.reward).with_setting(**self.setting_changes())
+        profile = load_profile(self.reward, trust_code).with_setting(**self.setting_changes())
         if self.c is not None:
             profile = replace(profile, c=self.c)
         if self.final_c is not None:
@@ -194,18 +207,33 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
         return replace(self, reward=reward, **setting.as_dict())
 
 
-def run_environment(record: dict[str, Any]) -> "melody_env.EnvironmentSpec":
-    """Return the environment of a run from its `record`, config.json: as it was, whatever its profile's file says now.
+def run_environment(record: RunRecord, trust_code: bool = False) -> "melody_env.EnvironmentSpec":
+    """Return the environment of a run from its `record`: as it was, whatever its profile's file says now.
 
-    That of a run of 0.1, which recorded none, follows from its configuration. Raises ProfileError, RuleError or
+    That of a run of 0.1, which recorded none, follows from its configuration. Python files with rules are code: they
+    are loaded only with `trust_code`. Raises InputError for a record that cannot be used, ProfileError, RuleError or
     CheckpointError for rules or a Note RNN that are missing.
     """
     config = TrainConfig.saved(record)
-    if "environment" not in record:
-        return config.environment()
-    recorded = {**record["environment"]["profile"], "setting": record["environment"]["setting"]}
-    profile = parse_profile(recorded, recorded.pop("name"))
-    return melody_env.EnvironmentSpec(profile, note_rnn.load_note_rnn(config.prior), config.observation, config.priming)
+    if record.environment is None:
+        return config.environment(trust_code)
+    profile = {**record.environment.profile, "setting": record.environment.setting}
+    name = str(profile.pop("name", record.source))
+    return melody_env.EnvironmentSpec(
+        parse_profile(profile, name, trust_code=trust_code),
+        note_rnn.load_note_rnn(config.prior),
+        config.observation,
+        config.priming,
+    )
+
+
+@dataclass(frozen=True)
+class _Named:
+    """What determines the types of a configuration's other values."""
+
+    algo: Algorithm = "q"
+    preset: PresetName = "default"
+    agent: dict[str, Any] = field(default_factory=dict)
 
 
 def _names(dataclass_type: type[Any]) -> set[str]:

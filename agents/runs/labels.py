@@ -27,7 +27,7 @@ def run_labels(paths: Sequence[Path]) -> list[str]:
 
     Raises RunError for a folder without a run.
     """
-    labels = [ALGORITHMS[TrainConfig.saved(RunDirectory.open(path).read_json("config.json")).algo] for path in paths]
+    labels = [ALGORITHMS[TrainConfig.saved(RunDirectory.open(path).record()).algo] for path in paths]
     return [
         label if labels.count(label) == 1 else f"{label} ({path.name})"
         for label, path in zip(labels, paths, strict=True)

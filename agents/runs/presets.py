@@ -13,13 +13,13 @@ from agents.runs.hyperparameters import (
     PPOKLHyperparameters,
     RecurrentDQNHyperparameters,
 )
+from melody_env.envs.observations import Observation
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
 Algorithm = Literal["q", "psi", "g", "rl_only", "ppo_kl", "ppo", "a2c", "dqn", "recurrent_ppo"]
 PresetName = Literal["default", "lookback", "people", "paper"]
-Observation = Literal["position", "token", "lookback"]
 
 REGULARIZED = ("ppo_kl", "psi", "g")
 """Algorithms with KL from the prior as a cost."""

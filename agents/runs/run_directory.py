@@ -1,10 +1,11 @@
 """Folder of a run: its configuration, checkpoints, melodies and metrics, each file written atomically."""
 
-import json
 import pickle
 import platform
 import random
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
@@ -13,8 +14,11 @@ import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from agents.algorithms.saved_policies import SavedPolicy
+from agents.runs.run_record import RunRecord
 from note_rnn import InputError, replacing, write_json
 from note_rnn.common.command_line import command_line
+from note_rnn.common.data_files import DataError, is_file, read_json, user_path
 
 _PACKAGES = ("melody-rl", "gymnasium", "mido", "numpy", "stable-baselines3", "tensorboard", "torch")
 _BUFFERS = ("replay_buffer", "rollout_buffer")
@@ -61,16 +65,21 @@ class RunDirectory:
     @classmethod
     def open(cls, path: str | Path) -> Self:
         """Return the run in the folder `path`; raises RunError if there is none."""
-        run = cls(path)
-        if not (run.path / "config.json").is_file():
+        run = cls(user_path(path))
+        if not is_file(run.path / "config.json"):
             raise RunError(f"{run.path} holds no run: config.json is missing.")
         return run
 
-    def read_json(self, name: str) -> dict[str, Any]:
-        """Return the JSON object in the file `name`; raises RunError if it is missing or damaged."""
+    def record(self) -> RunRecord:
+        """Return the record of the run, `config.json`; raises RunError if it is damaged."""
+        record: RunRecord = self.read_json("config.json", RunRecord)
+        return replace(record, source=str(self.path / "config.json"))
+
+    def read_json(self, name: str, kind: Any = dict[str, Any]) -> Any:
+        """Return the value of the type `kind` in the JSON file `name`; raises RunError if it is missing or damaged."""
         try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            return read_json(self.path / name, kind)
+        except (OSError, DataError) as error:
             raise RunError(f"{self.path / name} cannot be read: {error}") from error
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
@@ -78,10 +87,11 @@ class RunDirectory:
         write_json(self.path / name, content)
 
     def save(self, model: BaseAlgorithm) -> None:
-        """Save `model` as a checkpoint named by its steps, and the state to resume from it, for the newest one only.
+        """Save `model` as a checkpoint named by its steps, its policy's weights, and the state to resume the newest.
 
         The state is the environment, the replay buffer and the random generators: a resumed run is bit for bit the
-        run that was never interrupted.
+        run that was never interrupted. Checkpoint and state are pickled, and so they are code; the weights, from which
+        agents compose, are not.
         """
         state = self._state(model.num_timesteps)
         with replacing(state) as temporary:
@@ -89,24 +99,39 @@ class RunDirectory:
             temporary.write_bytes(pickle.dumps((model.get_env(), buffers, _random_state(model))))
         with replacing(self._checkpoint(model.num_timesteps)) as temporary:
             model.save(temporary)
+        SavedPolicy.of(model).save(self._checkpoint(model.num_timesteps).with_suffix(".safetensors"))
         for older in set(self.checkpoints.glob("state_*.pkl")) - {state}:
             older.unlink()
 
     def saved(self) -> dict[int, Path]:
-        """Return the checkpoints by their steps, in ascending order."""
-        return {int(path.stem.removeprefix("model_")): path for path in sorted(self.checkpoints.glob("model_*.zip"))}
+        """Return the checkpoints to resume from by their steps, in ascending order; these files are code."""
+        return self._numbered(".zip")
+
+    def policies(self) -> dict[int, Path]:
+        """Return the files of the policies' weights by their steps, in ascending order; version 0.1 saved only zips."""
+        return dict(sorted({**self._numbered(".zip"), **self._numbered(".safetensors")}.items()))
+
+    def _numbered(self, suffix: str) -> dict[int, Path]:
+        found = {path.stem.removeprefix("model_"): path for path in sorted(self.checkpoints.glob(f"model_*{suffix}"))}
+        return {int(steps): path for steps, path in found.items() if re.fullmatch(r"[0-9]{1,18}", steps)}
 
     def newest_checkpoint(self) -> Path:
         """Return the checkpoint with the most steps; raises RunError if there is none."""
-        found = list(self.saved().values())
-        if not found:
+        return self._newest(self.saved())
+
+    def newest_policy(self) -> Path:
+        """Return the file of the newest policy's weights; raises RunError if there is none."""
+        return self._newest(self.policies())
+
+    def _newest(self, files: dict[int, Path]) -> Path:
+        if not files:
             raise RunError(f"{self.path} holds no checkpoint yet: start the run again in another folder.")
-        return found[-1]
+        return files[max(files)]
 
     def restore(self, load: Callable[..., BaseAlgorithm]) -> BaseAlgorithm:
         """Return the newest model as it was saved; `load` takes its file and arguments of SB3's `load`.
 
-        Raises RunError if its state is missing or damaged.
+        This executes code in the run's files. Raises RunError if model or state are missing or damaged.
         """
         checkpoint = self.newest_checkpoint()
         path = self._state(int(checkpoint.stem.removeprefix("model_")))
@@ -114,7 +139,10 @@ class RunDirectory:
             env, buffers, (python, numpy, pytorch, actions) = pickle.loads(path.read_bytes())
         except Exception as error:  # unpickling a damaged file can raise anything
             raise RunError(self._why_not_resumed(path, error)) from error
-        model = load(checkpoint, env=env, force_reset=False)
+        try:
+            model = load(checkpoint, env=env, force_reset=False)
+        except Exception as error:  # this too
+            raise RunError(f"{checkpoint} is damaged ({error}): the run cannot be resumed.") from error
         model.__dict__.update(buffers)
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002 (SB3 draws from it)
@@ -124,7 +152,7 @@ class RunDirectory:
 
     def _why_not_resumed(self, state: Path, error: Exception) -> str:
         own = version("melody-rl")
-        saved_by = self.read_json("config.json").get("versions", {}).get("melody-rl", own)
+        saved_by = self.record().versions.get("melody-rl", own)
         if saved_by != own:
             return f"{self.path} was saved by melody-rl {saved_by}: {own} can compose with it, but not resume it."
         return f"{state} is missing or damaged ({error}): the run can compose, but cannot be resumed."

@@ -1,13 +1,12 @@
 """Frontier of agents trained over a range of c or KL budgets: r_MT, log p and distinct share against KL."""
 
-import json
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -24,6 +23,7 @@ from agents.training.kl_control import kl_control_callbacks
 from melody_env import MelodyVecEnv
 from melody_env.reward_design.best_melody import SearchConfig, search
 from note_rnn import InputError, Progress, write_json
+from note_rnn.common.data_files import DataError, read_json
 
 _PANELS = (
     ("paper_music_theory", "r_MT per step"),
@@ -81,6 +81,29 @@ class Point(NamedTuple):
     seed: int
 
 
+class _Record(TypedDict):
+    """A finished agent, in frontier.json."""
+
+    algo: str
+    control: str
+    value: float
+    seed: int
+    reward: str
+    total_timesteps: int | None
+    compositions: int
+    cpu_seconds: float
+    metrics: dict[str, float]
+
+
+class _References(TypedDict, total=False):
+    """references.json."""
+
+    compositions: int
+    limit_evaluations: int
+    note_rnn: dict[str, float]
+    limit: float
+
+
 def sweep(config: FrontierConfig) -> list[dict[str, Any]]:
     """Train and evaluate all points that are missing from frontier.json; return the records of all.
 
@@ -90,7 +113,7 @@ def sweep(config: FrontierConfig) -> list[dict[str, Any]]:
     for point in points:
         _train_config(point, config).environment()
     path = config.out / "frontier.json"
-    records = _read(path, [])
+    records: list[dict[str, Any]] = _read(path, list[_Record], [])
     missing = [point for point in points if not any(_is_of(record, point, config) for record in records)]
     with (
         Progress(len(points), "frontier", "agents", done=len(points) - len(missing)) as progress,
@@ -125,8 +148,8 @@ def references(config: FrontierConfig) -> dict[str, Any]:
     """
     path = config.out / "references.json"
     requested = {"compositions": config.compositions, "limit_evaluations": config.limit_evaluations}
-    cached = _read(path, {})
-    if not requested.items() <= cached.items():
+    cached: dict[str, Any] = _read(path, _References, {})
+    if not requested.items() <= cached.items() or not {"note_rnn", "limit"} <= cached.keys():
         environment = TrainConfig.of().environment()
         note_rnn = table_metrics(compose_pieces(NoteRNNPlayer(), config.compositions, 0, environment))
         steps = environment.setting.steps
@@ -194,11 +217,11 @@ def _of(records: Iterable[dict[str, Any]], metric: str) -> list[float]:
     return [record["metrics"][metric] for record in records]
 
 
-def _read(path: Path, otherwise: Any) -> Any:
-    """Return the JSON in the file `path`, `otherwise` if there is no file."""
+def _read(path: Path, kind: Any, otherwise: Any) -> Any:
+    """Return the value of the type `kind` in the JSON file `path`, `otherwise` if there is no file."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path, kind)
     except FileNotFoundError:
         return otherwise
-    except (OSError, ValueError) as error:
+    except (OSError, DataError) as error:
         raise InputError(f"{path} cannot be read ({error}): move it away, or choose another --out.") from error

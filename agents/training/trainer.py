@@ -12,7 +12,6 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
-from agents.composing.composers import load_agent
 from agents.runs.config import TrainConfig, run_environment
 from agents.runs.presets import algorithm_class
 from agents.runs.run_directory import RunDirectory
@@ -42,6 +41,8 @@ class TrainingResult(NamedTuple):
 def train_run(config: TrainConfig[Any]) -> TrainingResult:
     """Train by `config`, or resume its run, and save everything in the run's folder.
 
+    The files of a run that is resumed are code, and so are the rule files that it or a reward profile names.
+
     Raises InputError for an invalid configuration, before anything is written, and RuleError for a rule that fails in
     training, after saving the run.
     """
@@ -54,10 +55,9 @@ def train_run(config: TrainConfig[Any]) -> TrainingResult:
         run = _create_run(config, environment)
     else:
         run = RunDirectory.open(config.resume)
-        record = run.read_json("config.json")
-        config, environment = TrainConfig.saved(record), run_environment(record)
+        config, environment = TrainConfig.saved(run.record()), run_environment(run.record(), trust_code=True)
         torch.set_num_threads(config.threads)
-        model = run.restore(partial(load_agent, kind=algorithm_class(config.algo), device=config.device))
+        model = run.restore(partial(algorithm_class(config.algo).load, device=config.device))
     print(f"{'Resuming' if model.num_timesteps else 'Training in'} {run.path}")
     return TrainingResult(model, config, run, environment, _learn(model, config, run, environment))
 

@@ -3,7 +3,7 @@
 Shapes: B pieces, T steps, L steps of the pieces that an agent was trained for.
 """
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,8 @@ from melody_env.reward.composition import Composition
 from melody_env.reward.rules.paper.extremes import UniqueExtremes
 from note_rnn.vocabulary import VOCABULARY_SIZE, Tokens
 
-OBSERVATIONS = ("position", "token", "lookback")
+Observation = Literal["position", "token", "lookback"]
+OBSERVATIONS: tuple[str, ...] = get_args(Observation)
 
 POSITION = 1
 """The column of the position in observations of several columns; all others are tokens."""
@@ -33,7 +34,7 @@ def space_of(observation: str, trained_length: int) -> Space[Any]:
     return spaces.MultiDiscrete([VOCABULARY_SIZE, trained_length + 1, *lookback])
 
 
-def kind_of(space: Space[Any]) -> str:
+def kind_of(space: Space[Any]) -> Observation:
     """Return the name of the observation that has this `space`."""
     if isinstance(space, spaces.MultiDiscrete):
         return "position" if len(space.nvec) == POSITION + 1 else "lookback"

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from melody_env.reward.composition import Composition
 from melody_env.setting import Setting
 from note_rnn.common.errors import InputError
+from note_rnn.common.plain_text import shown
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MIN_PITCH, VOCABULARY_SIZE, Tokens
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -165,16 +166,16 @@ class PlugIn:
                 result = self.function(composition, **parameters)
             else:
                 result = [self.function(melody, **parameters) for melody in _melodies(composition)]
-        except Exception as error:  # a user's function can raise anything
+        except (Exception, SystemExit) as error:  # a user's function can raise anything
             raise self._error(t, f"failed: {_summary(error)}") from error
         try:
             array = np.asarray(result)
             is_valid = array.dtype.kind == "b" if dtype is np.bool_ else array.dtype.kind in "biuf"
-        except ValueError:  # numbers of several shapes
+        except Exception:  # numbers of several shapes, or an object that cannot be an array
             is_valid = False
         if not is_valid:
             kind = "True or False for each token" if dtype is np.bool_ else "numbers"
-            raise self._error(t, f"must return {kind}, not {result if self.batched else result[0]!r}")
+            raise self._error(t, f"must return {kind}, not {shown(result if self.batched else result[0])}")
         if array.shape != shape:
             expected, actual = (shape, array.shape) if self.batched else (shape[1:], array.shape[1:])
             raise self._error(t, f"returned an array of shape {actual} instead of {expected}")
@@ -185,7 +186,7 @@ class PlugIn:
         return RuleError(f"{kind} {self.name!r} in {self.file} {problem} (step {t}, counted from 0).")
 
 
-def _summary(error: Exception) -> str:
+def _summary(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
@@ -219,7 +220,7 @@ def _load(file: Path, stamp: int) -> dict[str, PlugIn]:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # a user's file can raise anything
+    except (Exception, SystemExit) as error:  # a user's file can raise anything
         raise RuleError(f"Rule file {file} cannot be loaded: {_summary(error)}.") from error
     return {name: _plug_in(name, file, function) for name, function in sorted(marked_functions(module).items())}
 

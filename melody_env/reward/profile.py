@@ -17,10 +17,15 @@ from melody_env.reward.plugins import RuleError, find_plugin
 from melody_env.reward.rules import HUMAN_RULES, MASKS, REWARD_MODE_RULES, RULES, SHAPED_RULES
 from melody_env.setting import PAPER_SETTING, Flags, Setting
 from note_rnn.common.errors import InputError, is_number
+from note_rnn.common.plain_text import shown
 
 BUILT_IN_RULES = {**RULES, **REWARD_MODE_RULES, **SHAPED_RULES, **HUMAN_RULES}
 _RENAMED = {"most": "cap"}
 """Parameters of built-in rules by their name in version 0.1."""
+
+
+MAX_WHOLE = 1_000_000
+"""The highest whole number that a parameter can be."""
 
 
 class ProfileError(InputError):
@@ -81,13 +86,16 @@ class RewardProfile:
 
     def __post_init__(self) -> None:
         if not is_number(self.c) or self.c <= 0:
-            raise ProfileError(f"Reward profile {self.name}: c must be a number above 0, not {self.c!r}.")
+            raise ProfileError(f"Reward profile {self.name}: c must be a number above 0, not {shown(self.c)}.")
         if not isinstance(self.log_prior, bool):
-            raise ProfileError(f"Reward profile {self.name}: log_prior must be true or false, not {self.log_prior!r}.")
+            raise ProfileError(
+                f"Reward profile {self.name}: log_prior must be true or false, not {shown(self.log_prior)}."
+            )
         for rule in self.rules:
             if not is_number(rule.weight):
                 raise ProfileError(
-                    f"Reward profile {self.name}: the weight of {rule.name!r} must be a number, not {rule.weight!r}."
+                    f"Reward profile {self.name}: the weight of {rule.name!r} must be a number, not "
+                    f"{shown(rule.weight)}."
                 )
             _check(rule, BUILT_IN_RULES, ("weight", "file"), self.name)
         for mask in self.masks:
@@ -173,7 +181,7 @@ def _record(item: WeightedRule | NamedMask) -> dict[str, Any]:
 def check_mapping(data: Any, name: str, where: str) -> Mapping[str, Any]:
     """Return `data` if it is a dictionary; raises ProfileError naming the profile and the place."""
     if not isinstance(data, dict):
-        raise ProfileError(f"Reward profile {name}: expected keys and values {where}, not {data!r}.")
+        raise ProfileError(f"Reward profile {name}: expected keys and values {where}, not {shown(data)}.")
     return data
 
 
@@ -202,7 +210,7 @@ def _check(item: WeightedRule | NamedMask, built_in: Iterable[str], reserved: tu
         required = _required_kind(value, default)
         if required:
             raise ProfileError(
-                f"Reward profile {name}: {parameter!r} under {item.name!r} must be {required}, not {value!r}."
+                f"Reward profile {name}: {parameter!r} under {item.name!r} must be {required}, not {shown(value)}."
             )
 
 
@@ -214,6 +222,7 @@ def _required_kind(value: object, default: object) -> str | None:
         return None
     if isinstance(default, float):
         return None if is_number(value) else "a number"
-    if isinstance(value, int) and not isinstance(value, bool) and (value > 0 or default < 1):
+    lowest = 1 if default > 0 else -MAX_WHOLE
+    if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= MAX_WHOLE:
         return None
-    return "a whole number above 0" if default > 0 else "a whole number"
+    return f"a whole number above 0, at most {MAX_WHOLE:,}" if default > 0 else "a whole number"

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from melody_env.reward.plugins import RuleError
 from melody_env.reward.profile import (
     BUILT_IN_RULES,
     NamedMask,
@@ -18,45 +17,56 @@ from melody_env.reward.profile import (
 from melody_env.reward.rules import MASKS
 from melody_env.setting import PAPER_SETTING, Setting, SettingError
 from note_rnn.common.atomic_files import write_text
+from note_rnn.common.data_files import DataError, is_file, parse_yaml, read_text, user_path
+from note_rnn.common.plain_text import shown
 
 _SHIPPED = Path(__file__).parent / "profiles"
 
 
-def load_profile(source: str | Path | RewardProfile) -> RewardProfile:
+def load_profile(source: str | Path | RewardProfile, trust_code: bool = True) -> RewardProfile:
     """Return the profile `source`: the name of a shipped one ("paper"), a YAML file, or a profile itself.
 
-    Raises ProfileError, which names the file and the key, for a missing or invalid profile, RuleError for a rule file
-    that cannot be loaded.
+    Rule files (.py) that a YAML file names are code; without `trust_code` they are refused. Raises ProfileError, which
+    names the file and the key, for a missing or invalid profile, RuleError for a rule file that cannot be loaded.
     """
     if isinstance(source, RewardProfile):
         return source
     path = profile_path(source)
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path)
+    except (OSError, DataError) as error:
         names = ", ".join(sorted(file.stem for file in _SHIPPED.glob("*.yaml")))
         raise ProfileError(f"No reward profile {source}: give the path of a YAML file, or one of: {names}.") from error
-    except yaml.YAMLError as error:
-        raise ProfileError(f"Reward profile {source} is not valid YAML: {' '.join(str(error).split())}.") from error
-    return parse_profile(data, str(source), path.parent)
+    try:
+        data = parse_yaml(text)
+    except DataError as error:
+        raise ProfileError(f"Reward profile {source} cannot be used: {error}.") from error
+    return parse_profile(data, str(source), path.parent, trust_code)
 
 
 def profile_path(source: str | Path) -> Path:
     """Return the file of the shipped profile named `source`, or else `source` as an absolute path."""
     shipped = _SHIPPED / f"{source}.yaml"
-    return shipped if shipped.is_file() else Path(source).expanduser().resolve()
+    return shipped if is_file(shipped) else user_path(source).resolve()
 
 
-def parse_profile(data: Any, name: str, folder: Path = Path()) -> RewardProfile:
+def parse_profile(data: Any, name: str, folder: Path = Path(), trust_code: bool = True) -> RewardProfile:
     """Return the profile in `data`, what a YAML file or `RewardProfile.as_record` holds; raises ProfileError.
 
-    `name` is quoted by errors; paths of rule files are relative to `folder`.
+    `name` is quoted by errors; paths of rule files are relative to `folder`. These files are code: without `trust_code`
+    a profile that names one is refused by a RuleError.
     """
     settings = dict(check_keys(data, ("c", "log_prior", "rules", "setting", "masks"), name, "at the top"))
     if "setting" in settings:
         settings["setting"] = _parse_setting(settings["setting"], name)
     rules = _parse_items(settings.pop("rules", {}), "rules", BUILT_IN_RULES, name, folder)
     masks = _parse_items(settings.pop("masks", {}), "masks", MASKS, name, folder)
+    files = dict.fromkeys(str(file) for *_, file in (*rules, *masks) if file is not None)
+    if files and not trust_code:
+        raise RuleError(
+            f"Reward profile {name} has rules in {', '.join(files)}, and a Python file is code: read it and, if you "
+            "trust it, allow it with --trust-code (trust_code=True in Python)."
+        )
     return RewardProfile(
         name,
         tuple(WeightedRule(rule, parameters.pop("weight", 1.0), parameters, file) for rule, parameters, file in rules),
@@ -84,8 +94,9 @@ def _parse_items(
         if file is None:
             check_keys({item: parameters}, built_in, name, f"under {section!r}")
         elif not isinstance(file, str):
-            raise ProfileError(f"Reward profile {name}: 'file' under {item!r} must be a path, not {file!r}.")
-        items.append((item, parameters, file and (folder / Path(file).expanduser()).resolve()))
+            raise ProfileError(f"Reward profile {name}: 'file' under {item!r} must be a path, not {shown(file)}.")
+        path = None if file is None else (folder / user_path(file)).resolve()
+        items.append((item, parameters, path))
     return items
 
 

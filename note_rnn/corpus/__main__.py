@@ -1,8 +1,7 @@
 """`python -m note_rnn.corpus build DIR... --out corpus`: build a corpus from your own music."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import tyro
 from rich.console import Console
 
 from note_rnn.common.command_line import parse
+from note_rnn.common.data_files import DataError, read_json
 from note_rnn.common.errors import run_command
 from note_rnn.corpus.build import build_corpus, corpus_paths
 from note_rnn.corpus.corpus import CorpusError
@@ -75,11 +75,11 @@ def print_report(report: Report) -> None:
 def print_saved_report(config: CorpusReportConfig) -> None:
     """Print the report in a file; raises CorpusError if it is not a report."""
     try:
-        content = json.loads(config.report.read_text(encoding="utf-8"))
-        content.setdefault("meters", {})  # reports of version 0.1 have none
-        report = Report(**{each.name: content[each.name] for each in fields(Report)})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CorpusError(f"{config.report} is not the report of a corpus: give the OUT.json of a build.") from error
+        report: Report = read_json(config.report, Report)
+    except DataError as error:
+        raise CorpusError(
+            f"{config.report} is not the report of a corpus ({error}): give the OUT.json of a build."
+        ) from error
     for name, reasons in {**report.dropped, **report.cut}.items() if config.file else ():
         if config.file in name:
             outcome = "dropped" if name in report.dropped else "cut"

@@ -1,14 +1,14 @@
 """Corpus files, `.npz`: the concatenated segments as `tokens`, their `offsets` [S + 1], and the data of their tunes."""
 
 import json
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from note_rnn.common.array_files import read_arrays
 from note_rnn.common.atomic_files import replacing
+from note_rnn.common.data_files import DataError, parse_json
 from note_rnn.corpus.corpus import Corpus, CorpusError
 from note_rnn.extraction.tunes import Bars
 from note_rnn.vocabulary import check_tokens
@@ -38,13 +38,15 @@ def read_corpus(path: str | Path) -> Corpus:
     OSError if it cannot be read.
     """
     try:
-        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as data:
-            arrays = {name: data[name] for name in data}
+        arrays = read_arrays(path)
+        provenance = parse_json(str(arrays["provenance"])) if "provenance" in arrays else None
     except FileNotFoundError as error:
         raise CorpusError(f"There is no corpus file {path}.") from error
-    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise CorpusError(f"{path} is not a corpus file: build one with `python -m note_rnn.corpus build`.") from error
-    if not _is_corpus(arrays):
+    except DataError as error:
+        raise CorpusError(
+            f"{path} is not a corpus file ({error}): build one with `python -m note_rnn.corpus build`."
+        ) from error
+    if not _is_corpus(arrays) or not isinstance(provenance, list | None):
         raise CorpusError(f"{path} is not a corpus file: its arrays are missing or inconsistent.")
     tokens, offsets = check_tokens(arrays["tokens"], ndim=1), arrays["offsets"]
     number = len(offsets) - 1
@@ -54,7 +56,7 @@ def read_corpus(path: str | Path) -> Corpus:
         arrays.get("tune_of_segment", np.arange(number)).astype(np.int64),
         arrays["titles"].tolist() if "titles" in arrays else [""] * number,
         arrays["sources"].tolist() if "sources" in arrays else [f"{name}#{tune + 1}" for tune in range(number)],
-        json.loads(str(arrays["provenance"])) if "provenance" in arrays else [{"collection": name}],
+        [{"collection": name}] if provenance is None else provenance,
         [Bars(str(meter), int(pickup), bool(guess)) for meter, pickup, guess in zip(*_bars(arrays), strict=True)],
     )
 
@@ -70,8 +72,13 @@ def _is_corpus(arrays: dict[str, Any]) -> bool:
     if not {"tokens", "offsets"} <= arrays.keys():
         return False
     tokens, offsets = arrays["tokens"], arrays["offsets"]
-    if tokens.ndim != 1 or offsets.ndim != 1 or offsets.dtype.kind not in "iu" or not len(offsets):
+    kinds = {"tokens": "iu", "offsets": "iu", "tune_of_segment": "iu", "titles": "U", "sources": "U", "meters": "U"}
+    kinds |= {"pickups": "iu"}
+    if any(arrays[name].ndim != 1 or arrays[name].dtype.kind not in kinds[name] for name in kinds.keys() & arrays):
         return False
+    if not len(offsets):
+        return False
+    offsets = offsets.astype(np.int64)
     if offsets[0] != 0 or offsets[-1] != len(tokens) or (np.diff(offsets) < 1).any():
         return False
     if {len(bars) for bars in _bars(arrays)} not in ({0}, {len(offsets) - 1}):

@@ -11,7 +11,6 @@ from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import xlogy
 
 from note_rnn.extraction.tunes import UNKNOWN_BARS, Bars
 from note_rnn.formats.notation import Staff
@@ -102,7 +101,7 @@ def falling_log_likelihood(successes: Floats, trials: Floats) -> Floats:
     means = (sums + 0.5) / (counts + 1)
     lowest = np.minimum.accumulate(np.where(inside, means, np.inf), axis=1)
     rates = np.where(inside, lowest, -np.inf).max(axis=2)
-    return (xlogy(successes, rates) + xlogy(trials - successes, 1 - rates)).sum(axis=1)
+    return (successes * np.log(rates) + (trials - successes) * np.log1p(-rates)).sum(axis=1)
 
 
 def _sums_from_to(values: Floats) -> Floats:
@@ -123,7 +122,7 @@ def _repetition(notes: Notes, lag: int) -> float:
     rate = (equal + chance) / (pairs + 1)
     if rate <= chance:
         return 0.0
-    return float(xlogy(equal, rate / chance) + xlogy(pairs - equal, (1 - rate) / (1 - chance)))
+    return float(equal * np.log(rate / chance) + (pairs - equal) * np.log((1 - rate) / (1 - chance)))
 
 
 def _meters_of(bar_steps: int) -> tuple[str, ...]:

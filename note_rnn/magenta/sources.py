@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from note_rnn.common.data_files import is_file, user_path
 from note_rnn.common.errors import InputError
 from note_rnn.magenta import FormatError
 from note_rnn.magenta.table import is_table
@@ -44,7 +45,7 @@ def read_source(path: str | Path) -> Source:
 
     Raises MagentaFileError if there is none, or it is damaged.
     """
-    path = _newest(Path(path).expanduser())
+    path = _newest(user_path(path))
     index = path.with_name(_V2_SUFFIX.sub("", path.name) + ".index")
     try:
         if _V2_SUFFIX.search(path.name) or (index.is_file() and not path.is_file()):
@@ -96,7 +97,7 @@ def _read_bundle(path: Path, content: bytes, sha256: dict[str, str]) -> Source:
 
 
 def _read(path: Path) -> bytes:
-    if not path.is_file():
+    if not is_file(path):
         raise MagentaFileError(f"There is no file {path}.")
     return path.read_bytes()
 

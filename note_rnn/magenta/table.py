@@ -18,6 +18,8 @@ _FOOTER_SIZE = 48
 _TRAILER = struct.Struct("<BI")
 """Compression and checksum of a block, stored after it."""
 _PLAIN, _SNAPPY = 0, 1
+_MAX_RATIO = 32
+"""Of a Snappy block, whose longest copy stands for 64 bytes in three."""
 
 
 def is_table(data: bytes) -> bool:
@@ -33,6 +35,8 @@ def read_table(data: bytes) -> dict[bytes, bytes]:
     _, at = _read_handle(footer, 0)
     index, _ = _read_handle(footer, at)
     handles = [_read_handle(handle, 0)[0] for _, handle in _entries(_block(data, index))]
+    if sum(size for _, size in handles) > len(data):
+        raise FormatError("blocks that overlap")
     return {key: value for handle in handles for key, value in _entries(_block(data, handle))}
 
 
@@ -61,6 +65,8 @@ def _block(data: bytes, handle: tuple[int, int]) -> bytes:
         return data[offset:end]
     if compression == _SNAPPY:
         try:
+            if cramjam.snappy.decompress_raw_len(data[offset:end]) > _MAX_RATIO * size:
+                raise FormatError("a block that declares more than it can hold")
             return bytes(cramjam.snappy.decompress_raw(data[offset:end]))
         except cramjam.DecompressionError as error:
             raise FormatError("a block that cannot be decompressed") from error

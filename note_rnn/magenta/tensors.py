@@ -70,4 +70,7 @@ def _shape(shape: Message) -> tuple[int, ...]:
 def _array(name: str, values: bytes, shape: tuple[int, ...]) -> Floats32:
     if len(values) != 4 * int(np.prod(shape, dtype=object)):
         raise FormatError(f"{name} is incomplete")
-    return np.frombuffer(values, "<f4").reshape(shape)
+    array = np.frombuffer(values, "<f4")
+    if not array.size or not np.isfinite(array).all():
+        raise FormatError(f"{name} is empty, or has values that are not finite")
+    return array.reshape(shape)

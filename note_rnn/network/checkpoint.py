@@ -5,27 +5,43 @@ and the fields that the trainer adds: corpus, recipe, metrics.
 """
 
 import hashlib
-import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from note_rnn.common.atomic_files import replacing, write_json
+from note_rnn.common.atomic_files import write_json
+from note_rnn.common.data_files import DataError, converted, is_file, parse_json, user_path
 from note_rnn.common.errors import InputError
 from note_rnn.network.model import NoteRNN
+from note_rnn.network.recurrent_layers import Cell, layer_widths
+from note_rnn.network.weights_file import read_weights, with_weights, write_weights
 from note_rnn.vocabulary import VOCABULARY
 
 DEFAULT = "default"
 SHIPPED = (DEFAULT, "bars")
 """Names of the Note RNNs in the package: of whole tunes in any meter; of duple meters, starting at bar lines."""
+MAX_LAYERS = 64
 _FOLDER = Path(__file__).parents[1] / "weights"
 
 
 class CheckpointError(InputError):
     """A weights file that is missing, damaged or of another kind."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The arguments of a `NoteRNN`, as a model card names them."""
+
+    hidden_size: int | list[int]
+    num_layers: int = 1
+    cell: Cell = "lstm"
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Units of each layer."""
+        return layer_widths(self.hidden_size, min(self.num_layers, MAX_LAYERS + 1))
 
 
 def weights_checksum(weights: dict[str, Tensor]) -> str:
@@ -44,15 +60,14 @@ def save_note_rnn(model: NoteRNN, path: str | Path, card: dict[str, Any] | None 
     Each file replaces its predecessor only when complete. Raises OSError if it cannot be written.
     """
     target = path_of_weights(path)
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    weights = model.state_dict()
     whole_card = {
         "architecture": model.architecture,
         "vocabulary": VOCABULARY,
         "checksum": weights_checksum(weights),
         **(card or {}),
     }
-    with replacing(target) as temporary:
-        save_file(weights, temporary, metadata={"card": json.dumps(whole_card)})
+    write_weights(target, weights, card=whole_card)
     write_json(target.with_suffix(".json"), whole_card)
     return target
 
@@ -68,11 +83,14 @@ def load_note_rnn(source: str | Path = DEFAULT) -> NoteRNN:
     if card.get("checksum") != weights_checksum(weights):
         raise CheckpointError(f"{path} is damaged: its weights do not match their checksum; fetch or train it again.")
     try:
-        model = NoteRNN(**card["architecture"])
-        model.load_state_dict(weights)
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise CheckpointError(f"{path} holds no Note RNN: its weights do not fit the architecture it names.") from error
-    return model.eval().requires_grad_(False)
+        architecture: Architecture = converted(card.get("architecture"), Architecture)
+        if not 1 <= len(architecture.widths) <= MAX_LAYERS:
+            raise DataError(f"it names none, or more than {MAX_LAYERS} layers")
+        return with_weights(weights, lambda: NoteRNN(architecture.widths, cell=architecture.cell))
+    except DataError as error:
+        raise CheckpointError(
+            f"{path} holds no Note RNN: its weights do not fit the architecture it names ({error})."
+        ) from error
 
 
 def read_model_card(source: str | Path = DEFAULT) -> dict[str, Any]:
@@ -82,17 +100,14 @@ def read_model_card(source: str | Path = DEFAULT) -> dict[str, Any]:
 
 def _read(source: str | Path) -> tuple[Path, dict[str, Any], dict[str, Tensor]]:
     path = path_of_weights(_FOLDER / source if source in SHIPPED else source)
-    if not path.is_file():
+    if not is_file(path):
         names = ", ".join(map(repr, SHIPPED))
         raise CheckpointError(f"No Note RNN at {path}: give {names} or a .safetensors file that pretraining wrote.")
     try:
-        with safe_open(path, framework="pt") as file:
-            card = json.loads((file.metadata() or {}).get("card", "null"))
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{path} is not a readable safetensors file ({error}): fetch or train it again."
-        ) from error
+        metadata, weights = read_weights(path)
+        card = parse_json(metadata.get("card", "null"))
+    except DataError as error:
+        raise CheckpointError(f"{path} cannot be used: {error}; fetch or train it again.") from error
     if not isinstance(card, dict):
         raise CheckpointError(f"{path} has no model card in its header: it was not written by save_note_rnn.")
     return path, card, weights
@@ -100,5 +115,5 @@ def _read(source: str | Path) -> tuple[Path, dict[str, Any], dict[str, Tensor]]:
 
 def path_of_weights(path: str | Path) -> Path:
     """Return `path` with the suffix .safetensors, added if missing."""
-    path = Path(path).expanduser()
+    path = user_path(path)
     return path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")

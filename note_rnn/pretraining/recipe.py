@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
+from note_rnn.common.data_files import DataError, converted
 from note_rnn.common.errors import InputError, check_count
 from note_rnn.common.progress import Progress
 from note_rnn.corpus import DEFAULT_COLLECTIONS, CorpusError, Split, load_corpus, split
 from note_rnn.corpus.terms import terms_of
 from note_rnn.corpus.windows import from_first_bar, steps_of_bar
-from note_rnn.network.checkpoint import load_note_rnn, path_of_weights, save_note_rnn, weights_checksum
+from note_rnn.network.checkpoint import CheckpointError, load_note_rnn, path_of_weights, save_note_rnn, weights_checksum
 from note_rnn.network.model import NoteRNN
 from note_rnn.network.recurrent_layers import Cell
 from note_rnn.pretraining import trainer
@@ -110,7 +111,7 @@ def pretrain(config: PretrainConfig) -> Path:
     state: dict[str, Any] = {}
     if config.resume is not None:
         state = read_state(replace(config, out=config.resume).state_path)
-        config = _config_of(state["config"])
+        config = _config_of(state, config.resume)
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     parts = _parts(config)
@@ -154,8 +155,13 @@ def _train(scored: ScoredTraining, config: PretrainConfig, state: dict[str, Any]
     """Train, from `state` on if not empty; return the CPU seconds since the beginning of the training."""
     seconds = -time.process_time()
     if state:
-        scored.load_state_dict(state["scored"])
-        seconds += state["cpu_seconds"]
+        try:
+            scored.load_state_dict(state["scored"])
+            seconds += float(state["cpu_seconds"])
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise CheckpointError(
+                f"{config.state_path} is damaged: start the training again without --resume."
+            ) from error
     updates, done = scored.training.recipe.updates, scored.training.number
     with (
         SummaryWriter(config.log_dir, purge_step=done + 1) as writer,
@@ -182,8 +188,12 @@ def _plain(config: PretrainConfig) -> dict[str, Any]:
     return {**asdict(config), "out": str(config.out), "log_dir": str(config.log_dir), "resume": None}
 
 
-def _config_of(plain: dict[str, Any]) -> PretrainConfig:
-    return PretrainConfig(**{**plain, "out": Path(plain["out"]), "log_dir": Path(plain["log_dir"])})
+def _config_of(state: dict[str, Any], source: Path) -> PretrainConfig:
+    try:
+        config: PretrainConfig = converted(state.get("config"), PretrainConfig)
+    except DataError as error:
+        raise CheckpointError(f"The state of {source} is damaged ({error}): start again without --resume.") from error
+    return config
 
 
 def _card(

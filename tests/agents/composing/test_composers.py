@@ -1,7 +1,6 @@
 """Composers: which model is loaded, the environment that it belongs to, the player that it gives, and its checksum."""
 
 import hashlib
-import importlib
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +9,7 @@ import torch
 from stable_baselines3 import PPO
 
 from agents import PPOKL, RecurrentDQN, compose_pieces
-from agents.algorithms import baselines, policies
-from agents.composing import composers
-from agents.composing.composers import Agent, NoteRNNComposer, load_agent, load_composer, load_run
+from agents.composing.composers import Agent, NoteRNNComposer, load_composer, load_run
 from agents.composing.players import NoteRNNPlayer, agent_player
 from agents.runs.config import TrainConfig
 from agents.training.trainer import train_run
@@ -141,7 +138,7 @@ def test_an_agent_of_sb3_is_taken_to_compose_for_the_default_note_rnn(small_prio
 def test_a_run_gives_its_agent_and_the_environment_of_its_configuration(small_runs, small_prior):
     for run, kind in zip(small_runs, (RecurrentDQN, PPOKL), strict=True):
         agent, newest = load_run(run), max((run / "checkpoints").glob("model_*.zip"))
-        weights = load_agent(newest, kind).policy.state_dict()
+        weights = kind.load(newest).policy.state_dict()
         assert agent.checksum() == load_composer(run).checksum() == load_composer(str(run)).checksum()
         assert all(tensor.equal(weights[name]) for name, tensor in agent.policy.state_dict().items())
         assert weights_checksum(agent.environment.prior.state_dict()) == weights_checksum(small_prior.state_dict())
@@ -150,9 +147,8 @@ def test_a_run_gives_its_agent_and_the_environment_of_its_configuration(small_ru
 
 def test_a_damaged_agent_is_told(tmp_path):
     (tmp_path / "agent.zip").write_bytes(b"no agent at all")
-    for load in (load_agent, load_composer):
-        with pytest.raises(CheckpointError, match=r"agent\.zip cannot be loaded as an agent"):
-            load(tmp_path / "agent.zip")
+    with pytest.raises(CheckpointError, match=r"agent\.zip cannot be loaded as an agent"):
+        load_composer(tmp_path / "agent.zip")
 
 
 def test_a_run_keeps_its_environment_whatever_becomes_of_the_profiles_file(small_prior_file, tmp_path):
@@ -167,12 +163,3 @@ def test_a_run_keeps_its_environment_whatever_becomes_of_the_profiles_file(small
     assert (environment.profile.c, environment.setting.steps) == (0.25, 8)
     profile.unlink()
     assert load_run(run).environment.as_record() == environment.as_record()
-
-
-def test_classes_of_0_1_are_found_where_they_are_now(monkeypatch):
-    with composers._modules_of_0_1():
-        from agents.policies import RecurrentDQNPolicy
-        from agents.settings import _Flatten
-    assert (RecurrentDQNPolicy, _Flatten) == (policies.RecurrentDQNPolicy, baselines._Flatten)
-    with pytest.raises(ModuleNotFoundError):
-        importlib.import_module("agents.settings")

@@ -14,7 +14,7 @@ from sb3_contrib.common.recurrent.type_aliases import RNNStates
 from stable_baselines3 import A2C, DQN, PPO
 
 from agents import PPOKL, RecurrentDQN, compose_pieces
-from agents.algorithms.baselines import _Flatten
+from agents.algorithms.networks import Flatten
 from agents.algorithms.policies import RecurrentPolicy
 from agents.composing.composers import Agent
 from agents.composing.players import NoteRNNPlayer
@@ -54,7 +54,7 @@ def model(small_prior):
     def make(kind):
         env = MelodyVecEnv(2, prior=small_prior, observation=KINDS[kind], **IN_C.as_dict())
         ours = {"env": env, "prior": small_prior, "seed": 0, "device": "cpu"}
-        flat = {"features_extractor_class": _Flatten, "lstm_hidden_size": 8, **SMALL}
+        flat = {"features_extractor_class": Flatten, "lstm_hidden_size": 8, **SMALL}
         match kind.split():
             case ["ppo_kl", *_]:
                 made = PPOKL(**ours)

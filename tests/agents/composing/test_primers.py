@@ -10,7 +10,7 @@ from sb3_contrib import RecurrentPPO
 from stable_baselines3 import DQN, PPO
 
 from agents import PPOKL, RecurrentDQN, compose, compose_pieces
-from agents.algorithms.baselines import _Flatten
+from agents.algorithms.networks import Flatten
 from agents.composing.composers import Agent
 from agents.composing.players import NoteRNNPlayer, agent_player
 from melody_env import EnvironmentSpec, MelodyEngine, MelodyVecEnv
@@ -28,7 +28,7 @@ def make(kind, small_prior):
     if kind == "ppo_kl":
         return PPOKL(**ours)
     if kind == "recurrent_ppo":
-        return RecurrentPPO("MlpLstmPolicy", env, policy_kwargs={"features_extractor_class": _Flatten}, device="cpu")
+        return RecurrentPPO("MlpLstmPolicy", env, policy_kwargs={"features_extractor_class": Flatten}, device="cpu")
     return {"ppo": PPO, "dqn": DQN}[kind]("MlpPolicy", env, device="cpu")
 
 

@@ -9,11 +9,13 @@ import pytest
 import torch
 
 from agents import compose, compose_pieces
-from agents.composing.composers import load_agent, load_run
+from agents.algorithms.saved_policies import SavedPolicy
+from agents.composing.composers import load_run
 from agents.composing.players import NoteRNNPlayer, agent_player
 from agents.reproduction import parts as reproduction_parts
 from agents.reproduction.models import MODELS, ReproduceConfig
 from agents.reproduction.parts import Part, as_json, make, read_curve, read_sample
+from agents.runs.presets import algorithm_class
 from agents.runs.run_directory import RunDirectory, RunError
 from melody_env import Setting, melody_statistics, score_melodies
 from melody_env.measures import human_reference
@@ -120,11 +122,11 @@ def trained(request, config, small_runs, monkeypatch) -> Part:
     directory = RunDirectory.open(folder)
     write_json(folder / "config.json", {"config": as_json(config.training(part.model, part.seed))})
     torch.manual_seed(9)
-    agent = load_agent(directory.newest_checkpoint())
+    agent = algorithm_class(part.model.algo).load(directory.newest_checkpoint())
     with torch.no_grad():
         for weights in agent.policy.parameters():
             weights.mul_(3.0)
-    agent.save(directory.checkpoints / "model_000000000256.zip")
+    SavedPolicy.of(agent).save(directory.checkpoints / "model_000000000256.safetensors")
     return part
 
 
@@ -144,9 +146,9 @@ def test_a_curve_has_the_note_rnn_at_0_and_then_each_checkpoint(trained, config)
     folder = trained.folder(config)
     environment = load_run(folder).environment
     rows = read_curve(trained, config)
-    checkpoints = RunDirectory.open(folder).saved()
+    checkpoints = RunDirectory.open(folder).policies()
     assert [row["steps"] for row in rows] == [0, 256, *list(checkpoints)[1:]]
-    players = [NoteRNNPlayer(), *(agent_player(load_agent(path).policy) for path in checkpoints.values())]
+    players = [NoteRNNPlayer(), *(agent_player(SavedPolicy.read(path).policy()) for path in checkpoints.values())]
     for row, player in zip(rows, players, strict=True):
         pieces = compose_pieces(player, 8, 0, environment)
         music_theory = score_melodies(pieces.melodies).music_theory
@@ -167,7 +169,7 @@ def test_a_curve_has_the_note_rnn_at_0_and_then_each_checkpoint(trained, config)
 def test_pieces_of_other_weights_are_composed_again(trained, config):
     make(trained, config)
     before = read_sample(trained, config).melodies.tolist()
-    checkpoints = RunDirectory.open(trained.folder(config)).saved()
+    checkpoints = RunDirectory.open(trained.folder(config)).policies()
     *_, newest = checkpoints.values()
     newest.write_bytes(checkpoints[256].read_bytes())
     make(trained, config)

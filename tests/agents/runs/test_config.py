@@ -10,6 +10,7 @@ from agents.algorithms.baselines import BASELINES
 from agents.runs.config import TrainConfig
 from agents.runs.hyperparameters import RecurrentDQNHyperparameters
 from agents.runs.presets import PRESETS
+from agents.runs.run_record import RunRecord
 from melody_env import MelodyVecEnv, ProfileError, Setting, load_profile
 from note_rnn import InputError
 
@@ -99,17 +100,17 @@ def test_preset_lookback_has_lookback_features_and_a_skip_connection():
 @pytest.mark.parametrize("algo", ["g", "a2c"])
 def test_a_record_gives_the_configuration_again(algo):
     config = TrainConfig.of(algo, seed=5, gamma=0.25)
-    record = json.loads(json.dumps({"config": {**asdict(config), "from_a_later_version": 1}}))
-    assert TrainConfig.saved(record) == config
+    record = json.loads(json.dumps({**asdict(config), "from_a_later_version": 1}))
+    assert TrainConfig.saved(RunRecord(record)) == config
 
 
 def test_a_record_of_version_0_1_gives_the_huber_delta_that_it_calls_linear_beyond():
     config = TrainConfig.of("psi", huber_delta=2.5)
     saved = asdict(config)
     saved["agent"]["linear_beyond"] = saved["agent"].pop("huber_delta")
-    assert TrainConfig.saved({"config": saved}) == config != TrainConfig.of("psi")
+    assert TrainConfig.saved(RunRecord(saved)) == config != TrainConfig.of("psi")
     saved["agent"]["linear_beyond"] = None
-    assert TrainConfig.saved({"config": saved}).agent.huber_delta is None
+    assert TrainConfig.saved(RunRecord(saved)).agent.huber_delta is None
 
 
 def test_soft_objectives_need_log_p_in_the_reward(tmp_path):

@@ -10,6 +10,7 @@ from agents.runs.config import TrainConfig
 from agents.runs.labels import ALGORITHMS, run_labels
 from agents.runs.presets import Algorithm
 from agents.runs.run_directory import RunError
+from agents.runs.run_record import RunRecord
 from melody_env import EnvironmentSpec, load_profile
 
 
@@ -31,7 +32,7 @@ def test_facts_are_those_of_the_run():
     config = {"algo": "psi", "total_timesteps": 1_234_567, "prior": "bars", "reward": "varied", "c": 0.75}
     config |= {"key": "Eb", "mode": "dorian", "meter": "6/8", "length": "4 bars", "tempo": 92.5}
     versions = {"torch": "2.9", "numpy": "2.3"}
-    record = {"config": config, "prior_checksum": "0123456789abcdef", "python": "3.12.1", "versions": versions}
+    record = RunRecord(config, prior_checksum="0123456789abcdef", python="3.12.1", versions=versions)
     facts = dict(run_facts(record, TrainConfig.saved(record).environment()))
     assert facts == {
         "Tokens composed during training": "1,234,567",
@@ -40,4 +41,4 @@ def test_facts_are_those_of_the_run():
         "Note RNN": "bars, weights 0123456789ab",
         "Software": "Python 3.12.1, torch 2.9, numpy 2.3",
     }
-    assert dict(run_facts({"config": {}}, EnvironmentSpec.of()))["Note RNN"] == "default, weights unknown"
+    assert dict(run_facts(RunRecord(), EnvironmentSpec.of()))["Note RNN"] == "default, weights unknown"

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from note_rnn import CheckpointError, NoteRNN, load_note_rnn, read_model_card, save_note_rnn, weights_checksum
+from note_rnn.vocabulary import VOCABULARY
 
 
 def test_round_trip_gives_the_same_network_frozen(small_prior, tmp_path):
@@ -139,3 +140,49 @@ def test_another_vocabulary(tmp_path):
     path = save_note_rnn(NoteRNN(4), tmp_path / "prior", {"vocabulary": "88 keys"})
     with pytest.raises(CheckpointError, match="a vocabulary other than"):
         load_note_rnn(path)
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        {"hidden_size": [2_000], "cell": "lstm"},  # 64 MB, for a file of 5 kB
+        {"hidden_size": [1_000_000_000], "cell": "lstm"},
+        {"hidden_size": 12, "num_layers": 1_000_000_000},
+        {"hidden_size": [12] * 1_000},
+        {"hidden_size": [], "cell": "lstm"},
+        {"hidden_size": [-12]},
+        {"hidden_size": [12.5]},
+        {"hidden_size": "12"},
+        {"hidden_size": [12], "cell": "rnn"},
+        {"cell": "lstm"},
+        [12],
+        None,
+    ],
+)
+def test_what_a_card_declares_is_compared_with_the_weights_before_memory_is_taken(architecture, small_prior, tmp_path):
+    path = save_note_rnn(small_prior, tmp_path / "prior", {"architecture": architecture})
+    with pytest.raises(CheckpointError, match="do not fit the architecture"):
+        load_note_rnn(path)
+
+
+def test_empty_tensors_of_enormous_shapes_are_refused(tmp_path):
+    weights = {"lstm.weight_ih_l0": torch.zeros(0, 38), "lstm.weight_hh_l0": torch.zeros(0, 10**9)}
+    card = {"vocabulary": VOCABULARY, "architecture": {"hidden_size": [10**9]}, "checksum": weights_checksum(weights)}
+    save_file(weights, tmp_path / "prior.safetensors", metadata={"card": json.dumps(card)})
+    with pytest.raises(CheckpointError, match="do not fit the architecture"):
+        load_note_rnn(tmp_path / "prior.safetensors")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(value, tmp_path):
+    model = NoteRNN(4)
+    model.head.bias.data[3] = value
+    with pytest.raises(CheckpointError, match="not finite 32-bit floats"):
+        load_note_rnn(save_note_rnn(model, tmp_path / "prior"))
+
+
+@pytest.mark.parametrize("card", ["{", "[1]", "9" * 5_000, "[" * 100_000, "null"])
+def test_a_card_that_is_no_object_is_refused(card, tmp_path):
+    save_file({"a": torch.zeros(2)}, tmp_path / "prior.safetensors", metadata={"card": card})
+    with pytest.raises(CheckpointError, match=r"cannot be used: it|has no model card"):
+        load_note_rnn(tmp_path / "prior.safetensors")

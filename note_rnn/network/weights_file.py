@@ -1,0 +1,59 @@
+"""Weights files: named tensors and a description in safetensors, a format in which nothing is executed."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from note_rnn.common.atomic_files import replacing
+from note_rnn.common.data_files import DataError, is_file
+
+Weights = Mapping[str, Tensor]
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def write_weights(path: Path, weights: Weights, **descriptions: Any) -> None:
+    """Write `weights` to the file `path`, with `descriptions` as JSON in its header; raises OSError."""
+    with replacing(path) as temporary:
+        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+        save_file(plain, temporary, metadata={name: json.dumps(each) for name, each in descriptions.items()})
+
+
+def read_weights(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Return the descriptions, still as JSON, and the weights, 32-bit floats, in the file `path`.
+
+    Raises DataError if it is missing or damaged, or has other numbers.
+    """
+    if not is_file(path):
+        raise DataError("there is no such file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise DataError(f"it is not a readable safetensors file: {error}") from error
+    if any(tensor.dtype != torch.float32 or not tensor.isfinite().all() for tensor in weights.values()):
+        raise DataError("its weights are not finite 32-bit floats")
+    return metadata, weights
+
+
+def with_weights(weights: Weights, build: Callable[[], Module]) -> Module:
+    """Return the network of `build` with `weights`, without gradient and in evaluation mode.
+
+    Raises DataError where names or shapes differ: no memory is allocated before they have been compared.
+    """
+    try:
+        with torch.device("meta"):
+            shapes = {name: tensor.shape for name, tensor in build().state_dict().items()}
+    except (TypeError, ValueError, RuntimeError, OverflowError, AssertionError, LookupError) as error:
+        raise DataError(f"it describes no network that can be built: {error}") from error
+    if shapes != {name: tensor.shape for name, tensor in weights.items()}:
+        raise DataError("its weights do not fit the network that it describes")
+    network = build()
+    network.load_state_dict(dict(weights))
+    return network.eval().requires_grad_(False)
