@@ -1,5 +1,7 @@
 """Input errors, which a command reports in one sentence without a traceback, and checks of single arguments."""
 
+import errno
+import io
 import math
 import sys
 from collections.abc import Callable, Sequence
@@ -51,14 +53,32 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def reason(error: Exception) -> str:
+    """Return why a file cannot be used, without the number and the file that the text of an OSError has."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Return whether the disk, or the user's share of it, is full."""
+    return error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+
 def run_command(main: Callable[[], None]) -> None:
-    """Call `main`; on an input error or an unreadable or unwritable file, print one sentence and exit with status 2."""
+    """Call `main`; on an input error or an unreadable or unwritable file, print one sentence and exit with status 2.
+
+    Characters that the console does not have are printed as escapes.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         main()
     except InputError as error:
         sys.exit(_print_error(str(error)))
     except OSError as error:
-        sys.exit(_print_error(f"{error.strerror or error}: {error.filename}" if error.filename else str(error)))
+        sentence = f"{reason(error)}: {error.filename}" if error.filename else str(error)
+        more = ". Free some space, then repeat the command." if is_disk_full(error) else ""
+        sys.exit(_print_error(sentence + more))
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
-from note_rnn.common.atomic_files import replacing, write_json
+from note_rnn.common.atomic_files import json_text, write_bytes, write_json
 from note_rnn.common.errors import InputError
 from note_rnn.network.model import NoteRNN
 from note_rnn.vocabulary import VOCABULARY
@@ -51,8 +51,8 @@ def save_note_rnn(model: NoteRNN, path: str | Path, card: dict[str, Any] | None 
         "checksum": weights_checksum(weights),
         **(card or {}),
     }
-    with replacing(target) as temporary:
-        save_file(weights, temporary, metadata={"card": json.dumps(whole_card)})
+    content = save(weights, metadata={"card": json_text(whole_card, indent=None)})
+    write_bytes(target, content, durable=True)
     write_json(target.with_suffix(".json"), whole_card)
     return target
 
@@ -72,6 +72,8 @@ def load_note_rnn(source: str | Path = DEFAULT) -> NoteRNN:
         model.load_state_dict(weights)
     except (KeyError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"{path} holds no Note RNN: its weights do not fit the architecture it names.") from error
+    if not model.is_finite:
+        raise CheckpointError(f"{path} has weights that are not finite numbers: fetch or train it again.")
     return model.eval().requires_grad_(False)
 
 

@@ -48,6 +48,11 @@ class NoteRNN(nn.Module):
         """The arguments that construct a network of the same shape."""
         return {"hidden_size": list(self.widths), "cell": self.cell}
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether all weights are finite numbers."""
+        return all(bool(weights.isfinite().all()) for weights in self.parameters())
+
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return logits [T, B, A] of the token after each of `tokens` [T, B] (integers), and the state after the last.
 
