@@ -12,9 +12,9 @@ from agents.runs.run_lock import locked
 
 def test_a_run_is_held_by_one_until_the_end(tmp_path):
     with locked(tmp_path / "run"):
-        with pytest.raises(RunError, match=rf"run is in use by process {os.getpid()} on .*: wait for its end"):
-            with locked(tmp_path / "run"):
-                pass
+        sentence = rf"run is in use by process {os.getpid()} on .*: wait for its end"
+        with pytest.raises(RunError, match=sentence), locked(tmp_path / "run"):
+            pass
         with locked(tmp_path / "other"):
             pass
     with locked(tmp_path / "run"):
@@ -44,9 +44,9 @@ def test_a_process_that_is_killed_holds_nothing(tmp_path):
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(RunError, match=r"Cannot write to the run directory .*run: Not a directory\."):
-        with locked(tmp_path / "file" / "run"):
-            pass
+    sentence = r"Cannot write to the run directory .*run: Not a directory\."
+    with pytest.raises(RunError, match=sentence), locked(tmp_path / "file" / "run"):
+        pass
 
 
 def test_a_holder_that_left_no_name_is_another_process(tmp_path):
