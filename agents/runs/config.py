@@ -8,6 +8,8 @@ from typing import Any, Generic, Literal, TypeVar, get_args
 
 import tyro
 
+from agents.algorithms.ranges import check_device, check_hyperparameters
+from agents.algorithms.recurrent_acting import RENAMED
 from agents.runs.hyperparameters import Hyperparameters
 from agents.runs.presets import PRESETS, REGULARIZED, Algorithm, Observation, Preset, PresetName
 from melody_env import EnvironmentSpec, Setting, SettingOptions, load_profile, profile_path
@@ -19,9 +21,6 @@ from note_rnn.common.errors import check_above_zero, check_count
 AgentHyperparameters = TypeVar("AgentHyperparameters", bound=Hyperparameters)
 
 OnCollapse = Literal["warn", "stop", "restore"]
-
-_RENAMED = {"linear_beyond": "huber_delta"}
-"""Hyperparameters that version 0.1 saved under another name, and their names today."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +133,7 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
         """Return the configuration in the `record` (config.json) of a run, also of version 0.1."""
         config = dict(record.get("config", {}))
         default = cls.of(config.get("algo", "q"), config.get("preset", "default"))
-        agent = {_RENAMED.get(name, name): value for name, value in config.pop("agent", {}).items()}
+        agent = {RENAMED.get(name, name): value for name, value in config.pop("agent", {}).items()}
         agent = {name: value for name, value in agent.items() if name in _names(type(default.agent))}
         own = {name: value for name, value in config.items() if name in _names(cls)}
         return replace(default, **own, agent=replace(default.agent, **agent))
@@ -158,16 +157,15 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
         return EnvironmentSpec(profile, load_note_rnn(self.prior), self.observation, self.priming)
 
     def _check_numbers(self) -> None:
-        counts = ("total_timesteps", "n_envs", "evaluations", "checkpoints", "compositions", "threads")
-        sizes = ("batch_size", "buffer_size", "train_freq", "gradient_steps", "n_steps", "n_epochs")
-        for where, names in ((self, counts), (self.agent, sizes)):
-            for name in names:
-                value = getattr(where, name, None)
-                if value is not None:
-                    check_count(f"--{name.replace('_', '-')}", value)
+        for name in ("total_timesteps", "n_envs", "evaluations", "checkpoints", "compositions", "threads"):
+            check_count(f"--{name.replace('_', '-')}", getattr(self, name))
         for name in ("seed", "melodies"):
             check_count(f"--{name}", getattr(self, name), minimum=0)
-        check_above_zero("--c-fraction", self.c_fraction)
+        for name in ("c", "final_c", "c_fraction"):
+            if getattr(self, name) is not None:
+                check_above_zero(f"--{name.replace('_', '-')}", getattr(self, name))
+        check_hyperparameters(vars(self.agent), prefix="--")
+        check_device(self.device, prefix="--")
 
     def _check_control(self) -> None:
         requested = [name for name in ("final_c", "kl_budget", "entropy_floor") if getattr(self, name) is not None]

@@ -1,5 +1,6 @@
 """Training of an agent by a configuration, into a run's folder."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -149,7 +150,10 @@ def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, en
 @contextmanager
 def resumable(run: RunDirectory) -> Iterator[None]:
     """Raise an OSError of the body, such as that of a full disk, as a RunError that says how the run is resumed."""
+    hook = threading.excepthook
     try:
+        # TensorBoard's thread hands its OSError to this one, and would print it too.
+        threading.excepthook = lambda args: None if isinstance(args.exc_value, OSError) else hook(args)
         yield
     except OSError as error:
         remedy = "free some space" if is_disk_full(error) else "correct that"
@@ -157,6 +161,8 @@ def resumable(run: RunDirectory) -> Iterator[None]:
             f"{reason(error)}: {error.filename or run.path}. What was saved is whole: {remedy}, then "
             f"{_resume_command(run)}"
         ) from error
+    finally:
+        threading.excepthook = hook
 
 
 def _resume_command(run: RunDirectory) -> str:

@@ -48,7 +48,8 @@ class EnvironmentArguments(TypedDict, total=False):
 class EnvironmentSpec:
     """A checked environment specification, built once per run and shared by training, composing and evaluation.
 
-    Raises InputError for an unknown observation or priming, or an invalid fixed token.
+    Raises InputError for an unknown observation or priming, an invalid fixed token, or a Note RNN with weights that are
+    not finite.
     """
 
     profile: RewardProfile
@@ -67,6 +68,8 @@ class EnvironmentSpec:
     def __post_init__(self) -> None:
         check_choice("observation", self.observation, OBSERVATIONS)
         check_choice("priming", self.priming, PRIMINGS)
+        if not self.prior.is_finite:
+            raise InputError("The prior has weights that are not finite numbers: it cannot reward anything.")
         if self.primer is not None:
             object.__setattr__(self, "primer", check_tokens(self.primer, ndim=1))
         object.__setattr__(self, "fixed", _check_fixed(self.fixed, self.setting.steps))
