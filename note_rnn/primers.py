@@ -81,7 +81,7 @@ def parse_token(word: str) -> int:
     """
     if word in ("-", "."):
         return NO_EVENT if word == "-" else NOTE_OFF
-    if re.fullmatch(r"-?\d+", word):
+    if re.fullmatch("-?[0-9]{1,9}", word):
         return int(check_tokens([int(word)])[0])
     note = _NOTE.fullmatch(word)
     if note is None:

@@ -6,7 +6,7 @@ Shapes: N environments, A actions.
 import json
 import zipfile
 from collections.abc import Container, Iterable, Sequence
-from io import BufferedIOBase
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -24,7 +24,8 @@ from agents.algorithms.episode_buffer import EpisodeBuffer
 from agents.algorithms.objectives import action_scores
 from agents.algorithms.policies import Observation, RecurrentPolicy
 from melody_env import Setting
-from note_rnn import InputError, NoteRNN, State
+from note_rnn import CheckpointError, InputError, NoteRNN, State
+from note_rnn.common.errors import reason
 
 RENAMED = {"linear_beyond": "huber_delta"}
 """Hyperparameters that version 0.1 saved under another name, and their names today."""
@@ -41,9 +42,13 @@ def prior_arguments(prior: NoteRNN | None, adds_log_p: bool, policy_kwargs: dict
 
 
 def _saved_names(path: str | Path | BufferedIOBase) -> Container[str]:
-    """Return the names of the attributes in a saved agent; nothing in the file is executed."""
-    with open_path(path, "r", suffix="zip") as file, zipfile.ZipFile(file) as archive:
-        names: Container[str] = json.loads(archive.read("data"))
+    """Return the names of the attributes in a saved agent; nothing in the file is executed. Raises CheckpointError."""
+    try:
+        content = path.read() if isinstance(path, BufferedIOBase) else open_path(path, "r", suffix="zip").read()
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            names: Container[str] = json.loads(archive.read("data"))
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be loaded as an agent: {reason(error)}.") from error
     if isinstance(path, BufferedIOBase):
         path.seek(0)
     return names
@@ -160,9 +165,9 @@ class ActsWithMemory(BaseAlgorithm):
 
     @classmethod
     def load(cls, path: str | Path | BufferedIOBase, *arguments: Any, **keywords: Any) -> Self:
-        """Load an agent as SB3 does, also one of version 0.1; raises InputError for one of another algorithm."""
+        """Load an agent as SB3 does, also one of version 0.1; raises CheckpointError for anything else."""
         if cls.own_argument not in _saved_names(path):
-            raise InputError(f"{path} was not saved by {cls.__name__}: load it with the algorithm that did.")
+            raise CheckpointError(f"{path} was not saved by {cls.__name__}: load it with the algorithm that did.")
         model = super().load(path, *arguments, **keywords)
         for old, new in RENAMED.items():
             if old in model.__dict__:

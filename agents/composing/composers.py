@@ -23,6 +23,7 @@ from agents.runs.run_directory import RunDirectory
 from melody_env import EnvironmentSpec, Setting
 from melody_env.envs.observations import POSITION, kind_of
 from note_rnn import CheckpointError, InputError, NoteRNN, load_note_rnn, weights_checksum
+from note_rnn.common.errors import is_number
 
 _MODULES_OF_0_1 = {
     "agents.policies": policies,
@@ -55,7 +56,7 @@ class NoteRNNComposer:
     def player(self, environment: EnvironmentSpec | None = None, strength: float = 1.0) -> Player:
         """Return its player; raises InputError for a strength other than 1."""
         if strength != 1:
-            raise InputError("--strength is for agents only: leave it out to compose with a Note RNN.")
+            raise InputError("strength is for agents only: leave it out to compose with a Note RNN.")
         return NoteRNNPlayer()
 
     def checksum(self) -> str:
@@ -75,6 +76,8 @@ class Agent:
 
         Raises InputError for longer pieces than an agent that observes the position was trained for.
         """
+        if not is_number(strength) or strength < 0:
+            raise InputError(f"strength must be a number of at least 0, not {strength!r}.")
         setting = (environment or self.environment).setting
         space = self.policy.observation_space
         if isinstance(space, spaces.MultiDiscrete) and setting.steps >= space.nvec[POSITION]:
@@ -126,6 +129,8 @@ def load_agent(path: str | Path, kind: type[BaseAlgorithm] | None = None, **argu
     try:
         with _modules_of_0_1():
             return (kind or _saved_kind(path)).load(path, **arguments)
+    except InputError:
+        raise
     except Exception as error:  # unpickling a damaged file can raise anything
         raise CheckpointError(f"{path} cannot be loaded as an agent: {error}") from error
 

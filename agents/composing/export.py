@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
@@ -157,7 +158,7 @@ def _parse_fixed(fixed: Sequence[str]) -> dict[int, int]:
     tokens = {}
     for text in fixed:
         step, _, word = text.partition("=")
-        if not step.isdigit() or not word:
+        if not re.fullmatch("[0-9]{1,9}", step) or not word:
             raise InputError(f"--fixed takes step=note, as in 0=C4 16=21, not {text!r}.")
         tokens[int(step)] = parse_token(word)
     return tokens

@@ -27,6 +27,10 @@ PRIMINGS = ("random_note", "none")
 _SETTING = tuple(each.name for each in fields(Setting))
 
 
+class UnknownArgumentError(InputError, TypeError):
+    """A keyword argument that the environment does not have."""
+
+
 class EnvironmentArguments(TypedDict, total=False):
     """The keyword arguments of an environment; `MelodyCompositionEnv` documents them."""
 
@@ -88,12 +92,13 @@ class EnvironmentSpec:
     ) -> Self:
         """Return the specification for the keyword arguments of an environment; `setting` are fields of a `Setting`.
 
-        Raises InputError, ProfileError, SettingError, CheckpointError or PrimerError for invalid arguments, TypeError
-        for unknown ones.
+        Raises ProfileError, SettingError, CheckpointError, PrimerError or another InputError for invalid arguments,
+        UnknownArgumentError for unknown ones.
         """
         for name in setting.keys() - {*_SETTING}:
             valid = ", ".join(EnvironmentArguments.__annotations__)
-            raise TypeError(f"The environment has no argument {name!r}; it can be one of: {valid}.")
+            hint = " (pieces end after 'length' steps)" if name == "max_episode_steps" else ""
+            raise UnknownArgumentError(f"The environment has no argument {name!r}{hint}; it can be one of: {valid}.")
         profile = load_profile(reward).with_setting(**setting)
         prior = prior if isinstance(prior, NoteRNN) else load_note_rnn(prior)
         spec = cls(profile, prior, observation, priming, fixed=fixed or {})
@@ -150,6 +155,8 @@ class EnvironmentSpec:
 
 def _check_fixed(fixed: Mapping[int, int], length: int) -> dict[int, int]:
     """Return `fixed`, tokens by their steps 0..length - 1; raises InputError for an invalid step or token."""
+    if not isinstance(fixed, Mapping):
+        raise InputError(f"fixed must map steps to tokens, as in {{0: 14, 16: 21}}, not {fixed!r}.")
     for step, token in fixed.items():
         if isinstance(step, bool) or not isinstance(step, int | np.integer) or not 0 <= step < length:
             raise InputError(f"A fixed token must be at a step 0..{length - 1} of the piece, not at {step!r}.")

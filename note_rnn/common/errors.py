@@ -79,6 +79,8 @@ def run_command(main: Callable[[], None]) -> None:
         sentence = f"{reason(error)}: {error.filename}" if error.filename else str(error)
         more = ". Free some space, then repeat the command." if is_disk_full(error) else ""
         sys.exit(_print_error(sentence + more))
+    except MemoryError:
+        sys.exit(_print_error("There is not enough memory for this: ask for less at a time."))
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -4,6 +4,7 @@ Shapes: B melodies, T steps, A = 38 tokens, L layers of H_1 .. H_L units.
 """
 
 import copy
+import os
 from collections.abc import Sequence
 from typing import Any, Self, cast
 
@@ -15,6 +16,10 @@ from torch.nn import functional
 
 from note_rnn.network.recurrent_layers import Cell, RecurrentLayers, State, layer_widths
 from note_rnn.vocabulary import VOCABULARY_SIZE, check_tokens, transposed
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    # PyTorch's threads do not exist in a forked process: one that needs more than its own would wait for ever.
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 class NoteRNN(nn.Module):
