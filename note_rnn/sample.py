@@ -1,4 +1,4 @@
-"""`python -m note_rnn.sample --prior PATH --out DIR`: draw melodies from a Note RNN, with or without a primer.
+"""The command sample: melodies drawn from a Note RNN, with or without a primer.
 
 Shapes: N melodies, T steps, P steps of the primer, A = 38 tokens.
 """
@@ -27,12 +27,12 @@ from note_rnn.vocabulary import Tokens
 class SampleConfig:
     """Draw melodies from a Note RNN, and write them as MIDI, with a file of the settings that reproduce them.
 
-    For the pieces of a tuned agent use `python -m agents.compose RUN`.
+    For the pieces of a tuned agent: melody-rl compose RUN.
     """
 
     prior: str = "default"
     """Note RNN: "default", "bars" (for pieces that begin on a bar line), or a .safetensors file written by pretrain or
-    import_magenta."""
+    import-magenta."""
     out: Path = Path("samples")
     """Folder for the melodies, and for samples.json: settings, tokens, and each melody's log probability per token."""
     n: int = 16

@@ -23,7 +23,7 @@ from agents.runs.run_directory import RunDirectory
 from melody_env import EnvironmentSpec, Setting
 from melody_env.envs.observations import POSITION, kind_of
 from note_rnn import CheckpointError, InputError, NoteRNN, load_note_rnn, weights_checksum
-from note_rnn.common.errors import is_number
+from note_rnn.common.errors import is_number, reason
 
 _MODULES_OF_0_1 = {
     "agents.policies": policies,
@@ -132,7 +132,7 @@ def load_agent(path: str | Path, kind: type[BaseAlgorithm] | None = None, **argu
     except InputError:
         raise
     except Exception as error:  # unpickling a damaged file can raise anything
-        raise CheckpointError(f"{path} cannot be loaded as an agent: {error}") from error
+        raise CheckpointError(f"{path} cannot be loaded as an agent: {reason(error)}") from error
 
 
 @contextmanager

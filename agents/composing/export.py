@@ -19,7 +19,7 @@ from agents.composing.melody_writers import SUFFIXES, piece_record, writable_suf
 from agents.composing.pieces import Pieces, compose_pieces
 from melody_env import SettingOptions, melody_text
 from note_rnn import InputError, Progress, Tokens, parse_token, read_primer, replacing, write_json
-from note_rnn.common.errors import check_above_zero, check_count
+from note_rnn.common.errors import check_above_zero, check_count, reason
 
 
 @dataclass(frozen=True)
@@ -196,4 +196,4 @@ def _read_sidecar(path: Path) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
         return {name: record[name] for name in ("config", "number", "suffixes", "checksum", "tokens")}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is not the record of a composed melody ({error}).") from error
+        raise InputError(f"{path} is not the record of a composed melody ({reason(error)}).") from error

@@ -9,6 +9,7 @@ import numpy as np
 
 from agents.evaluation.preference import Votes
 from note_rnn import InputError
+from note_rnn.common.errors import reason
 
 
 class VotesError(InputError):
@@ -45,7 +46,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise VotesError(f"{path} cannot be read: {error}") from error
+        raise VotesError(f"{path} cannot be read: {reason(error)}.") from error
     try:
         models, votes = record["models"], record["votes"]
         valid = {"study", "session"} <= record.keys() and all(

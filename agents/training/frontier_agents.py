@@ -24,6 +24,7 @@ from agents.training.kl_control import kl_control_callbacks
 from melody_env import MelodyVecEnv
 from melody_env.reward_design.best_melody import SearchConfig, search
 from note_rnn import InputError, Progress, write_json
+from note_rnn.common.errors import reason
 
 _PANELS = (
     ("paper_music_theory", "r_MT per step"),
@@ -201,4 +202,4 @@ def _read(path: Path, otherwise: Any) -> Any:
     except FileNotFoundError:
         return otherwise
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}): move it away, or choose another --out.") from error
+        raise InputError(f"{path} cannot be read ({reason(error)}): move it away, or choose another --out.") from error

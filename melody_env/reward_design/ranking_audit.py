@@ -48,7 +48,7 @@ class AuditConfig(SettingOptions):
     profile: str = "paper"
     """Reward profile: the name of a shipped one, or a YAML file."""
     corpus: tuple[str, ...] = DEFAULT_COLLECTIONS
-    """Human tunes: collections of music21's corpus, or a corpus file (.npz) of `python -m note_rnn.corpus build`, or
+    """Human tunes: collections of music21's corpus, or a corpus file (.npz) of melody-rl corpus build, or
     any with concatenated `tokens` and their `offsets`; its tunes are assumed to begin on a bar line."""
     all_tunes: bool = False
     """Rank all tunes of the collections, not only the held-out tenth: for collections that neither the profile nor the

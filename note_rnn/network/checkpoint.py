@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from note_rnn.common.atomic_files import json_text, write_bytes, write_json
-from note_rnn.common.errors import InputError
+from note_rnn.common.errors import InputError, reason
 from note_rnn.network.model import NoteRNN
 from note_rnn.vocabulary import VOCABULARY
 
@@ -93,7 +93,7 @@ def _read(source: str | Path) -> tuple[Path, dict[str, Any], dict[str, Tensor]]:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(
-            f"{path} is not a readable safetensors file ({error}): fetch or train it again."
+            f"{path} is not a readable safetensors file ({reason(error)}): fetch or train it again."
         ) from error
     if not isinstance(card, dict):
         raise CheckpointError(f"{path} has no model card in its header: it was not written by save_note_rnn.")

@@ -31,8 +31,8 @@ RECIPES = {"strong": trainer.Recipe(), "paper": trainer.PAPER, "finetune": train
 class PretrainConfig:
     """Train a Note RNN to predict the next token of real melodies, and print its scores compared with n-grams.
 
-    The defaults reproduce the network that ships with the package. Then tune your own with
-    `melody-rl train --prior PATH`.
+    The defaults reproduce the network that ships with the package. Then tune your own:
+    melody-rl train --prior PATH.
     """
 
     out: Path = Path("priors/note_rnn.safetensors")
@@ -48,7 +48,7 @@ class PretrainConfig:
     begin. By default whole tunes in all meters."""
     collections: tuple[str, ...] = DEFAULT_COLLECTIONS
     """Training data: collections of music21's corpus, such as airdsAirs miscFolk essenFolksong, and corpora of your own
-    music, built by `python -m note_rnn.corpus build` (.npz)."""
+    music, built by melody-rl corpus build (.npz)."""
     hidden_size: tuple[int, ...] = (100,)
     """Units of every layer, or one number per layer, the first layer's first; ignored with --start-from."""
     num_layers: int = 1
