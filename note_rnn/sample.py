@@ -15,11 +15,11 @@ import torch
 
 from note_rnn.common.atomic_files import write_json
 from note_rnn.common.command_line import parse
-from note_rnn.common.errors import InputError, check_above_zero, check_count, run_command
+from note_rnn.common.errors import InputError, check_above_zero, check_count, check_out_folder, check_seed, run_command
 from note_rnn.formats.midi import check_bpm, write_midi
 from note_rnn.network.checkpoint import load_note_rnn, read_model_card
 from note_rnn.network.generation import sample_melodies
-from note_rnn.primers import read_primer
+from note_rnn.primers import check_primer_options, read_primer
 from note_rnn.vocabulary import Tokens
 
 
@@ -57,12 +57,14 @@ class SampleConfig:
     def check(self) -> None:
         """Raise InputError for settings out of range."""
         check_count("--n", self.n)
-        check_count("--seed", self.seed, minimum=0)
+        check_seed("--seed", self.seed)
         check_count("--length", self.length)
         check_above_zero("--temperature", self.temperature)
         if not 0 < self.top_p <= 1:
             raise InputError(f"--top-p must be above 0 and at most 1, not {self.top_p}.")
         check_bpm(self.bpm)
+        check_primer_options(self.primer, self.primer_length, self.keep_primer)
+        check_out_folder(self.out)
 
 
 def sample(config: SampleConfig) -> list[Path]:

@@ -44,13 +44,16 @@ def prior_arguments(prior: NoteRNN | None, adds_log_p: bool, policy_kwargs: dict
 def _saved_names(path: str | Path | BufferedIOBase) -> Container[str]:
     """Return the names of the attributes in a saved agent; nothing in the file is executed. Raises CheckpointError."""
     try:
-        content = path.read() if isinstance(path, BufferedIOBase) else open_path(path, "r", suffix="zip").read()
+        if isinstance(path, BufferedIOBase):
+            content = path.read()
+            path.seek(0)
+        else:
+            with open_path(path, "r", suffix="zip") as file:
+                content = file.read()
         with zipfile.ZipFile(BytesIO(content)) as archive:
             names: Container[str] = json.loads(archive.read("data"))
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be loaded as an agent: {reason(error)}.") from error
-    if isinstance(path, BufferedIOBase):
-        path.seek(0)
     return names
 
 

@@ -19,7 +19,8 @@ from agents.composing.melody_writers import SUFFIXES, piece_record, writable_suf
 from agents.composing.pieces import Pieces, compose_pieces
 from melody_env import SettingOptions, melody_text
 from note_rnn import InputError, Progress, Tokens, parse_token, read_primer, replacing, write_json
-from note_rnn.common.errors import check_above_zero, check_count, reason
+from note_rnn.common.errors import check_above_zero, check_count, check_out_file, check_seed, reason
+from note_rnn.primers import check_primer_options
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class ComposeConfig(SettingOptions):
         if self.out is not None and self.out.suffix not in ("", *SUFFIXES):
             raise InputError(f"--out must end in {', '.join(SUFFIXES)} or have no suffix, not {self.out.suffix!r}.")
         check_count("--n", self.n)
-        check_count("--seed", self.seed, minimum=0)
+        check_seed("--seed", self.seed)
         check_count("--best-of", self.best_of)
         check_above_zero("--temperature", self.temperature)
         if not (math.isfinite(self.strength) and self.strength >= 0):
@@ -97,7 +98,11 @@ def compose_files(config: ComposeConfig) -> list[Path]:
     if config.sidecar is not None:
         return _compose_again(config, config.sidecar)
     config.check()
+    check_primer_options(config.primer, config.primer_length, config.keep_primer)
     out, tokens = config.out or Path("melody"), config.tokens
+    for path, option in ((config.tokens, "--tokens"), (None if tokens and not config.out else out, "--out")):
+        if path is not None:
+            check_out_file(path if path.suffix else path.with_suffix(".json"), option)
     config, pieces, weights = _compose(config)
     suffixes = (out.suffix,) if out.suffix else writable_suffixes()
     rows = choose(pieces, config.n, config.diverse)

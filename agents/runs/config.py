@@ -16,7 +16,7 @@ from melody_env import EnvironmentSpec, Setting, SettingOptions, load_profile, p
 from melody_env.reward.profile_yaml import parse_profile
 from note_rnn import InputError, load_note_rnn
 from note_rnn.common.command_line import parse
-from note_rnn.common.errors import check_above_zero, check_count
+from note_rnn.common.errors import MAX_THREADS, check_above_zero, check_count, check_seed
 
 AgentHyperparameters = TypeVar("AgentHyperparameters", bound=Hyperparameters)
 
@@ -157,10 +157,11 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
         return EnvironmentSpec(profile, load_note_rnn(self.prior), self.observation, self.priming)
 
     def _check_numbers(self) -> None:
-        for name in ("total_timesteps", "n_envs", "evaluations", "checkpoints", "compositions", "threads"):
+        for name in ("total_timesteps", "n_envs", "evaluations", "checkpoints", "compositions"):
             check_count(f"--{name.replace('_', '-')}", getattr(self, name))
-        for name in ("seed", "melodies"):
-            check_count(f"--{name}", getattr(self, name), minimum=0)
+        check_count("--threads", self.threads, maximum=MAX_THREADS)
+        check_seed("--seed", self.seed)
+        check_count("--melodies", self.melodies, minimum=0)
         for name in ("c", "final_c", "c_fraction"):
             if getattr(self, name) is not None:
                 check_above_zero(f"--{name.replace('_', '-')}", getattr(self, name))

@@ -21,6 +21,10 @@ def locked(folder: Path) -> Iterator[None]:
     Raises RunError, which names the holder, if another holds it, or if the folder cannot be written.
     """
     path = folder / _NAME
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise RunError(f"TensorBoard cannot write to {folder}, whose name is not UTF-8: choose another.") from error
     lock = FileLock(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)

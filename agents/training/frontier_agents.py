@@ -24,7 +24,7 @@ from agents.training.kl_control import kl_control_callbacks
 from melody_env import MelodyVecEnv
 from melody_env.reward_design.best_melody import SearchConfig, search
 from note_rnn import InputError, Progress, write_json
-from note_rnn.common.errors import reason
+from note_rnn.common.errors import check_above_zero, check_out_folder, reason
 
 _PANELS = (
     ("paper_music_theory", "r_MT per step"),
@@ -88,6 +88,7 @@ def sweep(config: FrontierConfig) -> list[dict[str, Any]]:
     Raises InputError for an invalid configuration, before anything is trained.
     """
     points = _points(config)
+    check_out_folder(config.out)
     for point in points:
         _train_config(point, config).environment()
     path = config.out / "frontier.json"
@@ -168,6 +169,9 @@ def table(records: Iterable[dict[str, Any]]) -> Table:
 
 
 def _points(config: FrontierConfig) -> list[Point]:
+    for option, given in (("--c", config.c), ("--kl-budgets", config.kl_budgets)):
+        for value in given:
+            check_above_zero(option, value)
     control, values = ("kl_budget", config.kl_budgets) if config.kl_budgets else ("c", config.c)
     points = [Point(algo, control, value, seed) for algo in config.algos for value in values for seed in config.seeds]
     if not points:

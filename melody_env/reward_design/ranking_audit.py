@@ -23,7 +23,7 @@ from melody_env.reward.profile import RewardProfile
 from melody_env.reward.profile_yaml import load_profile
 from melody_env.reward.scoring import score_melodies
 from melody_env.setting import Setting, SettingOptions
-from note_rnn.common.errors import InputError, check_count
+from note_rnn.common.errors import InputError, check_count, check_seed
 from note_rnn.common.progress import Progress
 from note_rnn.corpus import DEFAULT_COLLECTIONS, Corpus, load_corpus, read_corpus, split
 from note_rnn.corpus.windows import first_steps
@@ -101,7 +101,7 @@ class Audit:
 def audit(config: AuditConfig) -> Audit:
     """Return the audit of `config`; raises ProfileError, CorpusError, CheckpointError or InputError for bad input."""
     check_count("--melodies", config.melodies)
-    check_count("--seed", config.seed, minimum=0)
+    check_seed("--seed", config.seed)
     torch.set_num_threads(1)
     profile = load_profile(config.profile).with_setting(**config.setting_changes())
     rng = np.random.default_rng(config.seed)

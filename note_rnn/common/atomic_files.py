@@ -58,9 +58,11 @@ def write_bytes(path: str | Path, content: bytes, durable: bool = False) -> None
 
 
 def write_text(path: str | Path, text: str, durable: bool = False) -> None:
-    """Write `text` to the file `path`, in UTF-8; for `durable` and errors see `replacing`."""
-    with replacing(path, durable) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    """Write `text` to the file `path`, in UTF-8, with escapes for what is no text, such as bytes of file names.
+
+    For `durable` and errors see `replacing`.
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"), durable)
 
 
 def write_json(path: str | Path, content: Any, durable: bool = False) -> None:

@@ -3,23 +3,34 @@
 import errno
 import io
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from numbers import Integral
 from pathlib import Path
+
+MAX_THREADS = 1024
+"""More threads than any machine has use for."""
 
 
 class InputError(ValueError):
     """An input from the user that cannot be used; the message is one sentence: what, where, what to do."""
 
 
-def check_count(argument: str, value: int, minimum: int = 1) -> int:
-    """Return `value` if it is a whole number of at least `minimum`; raises InputError naming the argument."""
+def check_count(argument: str, value: int, minimum: int = 1, maximum: int | None = None) -> int:
+    """Return `value` if it is a whole number from `minimum` to `maximum`; raises InputError naming the argument."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise InputError(f"{argument} must be a whole number, not {value!r}.")
     if value < minimum:
         raise InputError(f"{argument} must be at least {minimum}, not {value}.")
+    if maximum is not None and value > maximum:
+        raise InputError(f"{argument} must be at most {maximum:,}, not {value}.")
     return value
+
+
+def check_seed(argument: str, value: int) -> int:
+    """Return `value` if every random generator takes it as a seed; raises InputError naming the argument."""
+    return check_count(argument, value, minimum=0, maximum=2**32 - 1)
 
 
 def check_above_zero(argument: str, value: float) -> float:
@@ -36,16 +47,26 @@ def check_choice(argument: str, value: str, choices: Sequence[str]) -> str:
     return value
 
 
-def check_out_file(out: Path) -> None:
-    """Raise InputError if `out` is a folder."""
+def check_out_file(out: Path, option: str = "--out") -> None:
+    """Raise InputError, which names the `option`, if the file `out` cannot be written: before the work, not after."""
     if out.is_dir():
-        raise InputError(f"{out} is a folder: --out must be a file.")
+        raise InputError(f"{out} is a folder: {option} must be a file.")
+    _check_writable(out.parent, out, option)
 
 
-def check_out_folder(out: Path) -> None:
-    """Raise InputError if `out` is a file."""
+def check_out_folder(out: Path, option: str = "--out") -> None:
+    """Raise InputError, which names the `option`, if files cannot be written to the folder `out`, new or not."""
     if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is not a folder: choose another --out.")
+        raise InputError(f"{out} is not a folder: choose another {option}.")
+    _check_writable(out, out, option)
+
+
+def _check_writable(folder: Path, out: Path, option: str) -> None:
+    existing = next((parent for parent in (folder, *folder.absolute().parents) if parent.exists()), Path("/"))
+    if not existing.is_dir():
+        raise InputError(f"{out} cannot be written, since {existing} is a file: choose another {option}.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(f"{out} cannot be written, since {existing} is read-only: choose another {option}.")
 
 
 def is_number(value: object) -> bool:
@@ -75,11 +96,17 @@ def run_command(main: Callable[[], None]) -> None:
         main()
     except InputError as error:
         sys.exit(_print_error(str(error)))
+    except BrokenPipeError:  # whoever read the output, such as head, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as error:
         sentence = f"{reason(error)}: {error.filename}" if error.filename else str(error)
         more = ". Free some space, then repeat the command." if is_disk_full(error) else ""
         sys.exit(_print_error(sentence + more))
-    except MemoryError:
+    except (MemoryError, RuntimeError) as error:
+        is_memory = any(words in str(error) for words in ("out of memory", "allocate memory"))  # as PyTorch says
+        if not isinstance(error, MemoryError) and not is_memory:
+            raise
         sys.exit(_print_error("There is not enough memory for this: ask for less at a time."))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -18,7 +18,7 @@ import numpy as np
 from joblib import cpu_count
 
 from note_rnn.common.atomic_files import remove_leftovers, write_json
-from note_rnn.common.errors import check_count
+from note_rnn.common.errors import check_count, check_out_file
 from note_rnn.common.progress import Progress
 from note_rnn.corpus.collections import EXTRACTION_VERSION
 from note_rnn.corpus.corpus import Corpus, CorpusError, joined
@@ -48,6 +48,7 @@ def build_corpus(
         check_count("num_workers", num_workers, minimum=0)
     extraction = extraction or Extraction()
     target, report_file = corpus_paths(out)
+    check_out_file(target)
     found = find_files(folders)
     workers = cpu_count() if num_workers is None else num_workers
     parts = target.with_suffix(".parts")
