@@ -70,7 +70,8 @@ _MAY_BE_INFINITE = ("max_grad_norm",)
 
 def check_arguments(arguments: Mapping[str, Any]) -> None:
     """Raise InputError for a hyperparameter or the device out of range among the `arguments` of an algorithm."""
-    check_hyperparameters(arguments)
+    all_steps = ("gradient_steps", -1)  # to SB3, as many updates as there were steps
+    check_hyperparameters(dict(item for item in arguments.items() if item != all_steps))
     check_device(arguments["device"])
 
 

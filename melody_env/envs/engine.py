@@ -120,7 +120,7 @@ class MelodyEngine:
                 check_count("seed", seed, minimum=0)
         rngs: Sequence[np.random.Generator | None] = self.rngs or [None] * self.num_pieces
         self.rngs = [
-            np_random(seed)[0] if rng is None or seed is not None else rng
+            np_random(None if seed is None else int(seed))[0] if rng is None or seed is not None else rng
             for rng, seed in zip(rngs, seeds, strict=True)
         ]
 

@@ -138,7 +138,7 @@ notes as text (`"C4 - D4 -"`), a MIDI or ABC file, or `"corpus:TITLE"` |
     ) -> tuple[Observation, dict[str, Any]]:
         """Start a new piece; `options` are ignored. Raises InputError for an invalid seed."""
         if seed is not None:
-            check_count("seed", seed, minimum=0)
+            seed = int(check_count("seed", seed, minimum=0))
         super().reset(seed=seed)
         self.engine.rngs = [self.np_random]
         self.engine.reset()

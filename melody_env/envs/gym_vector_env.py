@@ -70,7 +70,7 @@ class MelodyCompositionVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], 
         return self.engine.observations(), {}
 
     def _consecutive(self, seed: int) -> list[int]:
-        first = check_count("seed", seed, minimum=0)
+        first = int(check_count("seed", seed, minimum=0))
         return [first + i for i in range(self.num_envs)]
 
     def step(
