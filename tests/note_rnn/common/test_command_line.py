@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import pytest
 import tyro
 
-from note_rnn import run_command
+from note_rnn import InputError, run_command
 from note_rnn.common.command_line import (
     CommandLineError,
     command_line,
