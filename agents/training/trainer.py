@@ -108,7 +108,7 @@ def _logger(run: RunDirectory, steps: int) -> Logger:
 
     Events that a killed run logged after its newest checkpoint are marked as void: they will be logged again.
     """
-    tensorboard = TensorBoardOutputFormat(str(run.path))
+    tensorboard = TensorBoardOutputFormat(str(run.path.resolve()))
     start = Event(step=steps + 1 if steps else 0, session_log=SessionLog(status=SessionLog.START))
     assert tensorboard.writer.file_writer is not None
     tensorboard.writer.file_writer.add_event(start)

@@ -32,7 +32,7 @@ class BuildConfig:
     out: Path = Path("corpus")
     """The corpus is OUT.npz, its report OUT.json."""
     workers: int | None = None
-    """Number of reading processes, by default one per core."""
+    """Number of reading processes, by default one per core. 0: this process reads, without a limit of memory."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class CorpusReportConfig:
 def build(config: BuildConfig) -> None:
     """Build the corpus as configured, and print its report."""
     if config.workers is not None:
-        check_count("--workers", config.workers)
+        check_count("--workers", config.workers, minimum=0)
     print_report(build_corpus(config.folders, config.out, config.extraction, config.workers))
     corpus, report = corpus_paths(config.out)
     print(f"Saved {corpus}, and a report on each file in {report}")

@@ -229,8 +229,12 @@ def test_one_process_at_a_time_trains_a_run(small_prior_file, tmp_path, call):
 def test_a_disk_that_is_full_is_told_with_the_file_and_how_to_go_on(
     number, remedy, small_prior_file, tmp_path, monkeypatch
 ):
+    write = Path.write_bytes
+
     def fail(path, content):
-        raise OSError(number, os.strerror(number))
+        if path.suffix == ".pkl":
+            raise OSError(number, os.strerror(number))
+        return write(path, content)
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", fail)
