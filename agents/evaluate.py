@@ -17,7 +17,7 @@ from agents.runs.run_directory import RunDirectory
 from note_rnn import InputError, Progress, run_command
 from note_rnn.common.command_line import parse
 from note_rnn.common.csv_tables import write_csv
-from note_rnn.common.errors import check_count
+from note_rnn.common.errors import check_count, check_out_file, check_seed
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ def evaluate_runs(config: EvaluateConfig) -> list[dict[str, Any]]:
     if not config.runs:
         raise InputError("Give the folder of at least one run.")
     check_count("--compositions", config.compositions)
-    check_count("--seed", config.seed, minimum=0)
+    check_seed("--seed", config.seed)
+    if config.csv is not None:
+        check_out_file(config.csv, "--csv")
     torch.set_num_threads(1)
     rows = [row for run in config.runs for row in _evaluate_run(run, config)]
     if config.csv is not None:

@@ -13,7 +13,7 @@ from agents.evaluation.table import metrics_table
 from agents.report_page.run_report import ReportConfig, write_report
 from agents.runs.config import TrainConfig
 from agents.runs.run_directory import RunDirectory
-from agents.training.trainer import TrainingResult, train_run
+from agents.training.trainer import TrainingResult, resumable, train_run
 from melody_env import piano_roll_figure
 from note_rnn import replacing, write_midi, write_wav
 from note_rnn.common.command_line import train_command
@@ -25,11 +25,16 @@ def whole_run(config: TrainConfig[Any]) -> Path:
     Raises the errors of `train_run`, and SystemExit if the training was stopped.
     """
     trained = train_run(config)
+    run, steps = trained.run, trained.model.num_timesteps
+    stopped = f"Stopped at step {steps:,}; resume with: {train_command()} --resume {run.path}"
     if not trained.completed:
-        steps = trained.model.num_timesteps
-        sys.exit(f"Stopped at step {steps:,}; resume with: {train_command()} --resume {trained.run.path}")
-    _finish(trained)
-    return trained.run.path
+        sys.exit(stopped)
+    try:
+        with resumable(run):
+            _finish(trained)
+    except KeyboardInterrupt:
+        sys.exit(stopped)
+    return run.path
 
 
 def _finish(trained: TrainingResult) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from melody_env.reward.profile_yaml import write_profile
 from melody_env.reward_design.ranking_fit import CalibrateConfig, calibrate
-from note_rnn.common.command_line import parse
+from note_rnn.common.command_line import command_name, other_command, parse
 from note_rnn.common.errors import check_out_file, run_command
 
 
@@ -14,14 +14,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     check_out_file(config.out)
     profile = calibrate(config)
     comments = [
-        "Rules weighed to distinguish human melodies from machine melodies: python -m melody_env.calibrate",
+        f"Rules weighed to distinguish human melodies from machine melodies: {command_name()}",
         f"Human tunes: {', '.join(config.collections)}, without held-out tunes. Note RNN: {config.prior}. "
         f"Seed {config.seed}.",
         "A weight is the change per count in the log-odds of human against Note RNN melodies, so c is 1.",
         "Other rules that were weighed have no weight.",
     ]
     write_profile(profile, config.out, comments)
-    print(f"Saved {config.out}. To audit it: python -m melody_env.audit --profile {config.out}")
+    print(f"Saved {config.out}. To audit it: {other_command('audit')} --profile {config.out}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from melody_env.reward.profile_yaml import write_profile
 from melody_env.reward_design.moment_matching import MatchConfig, match
-from note_rnn.common.command_line import parse, train_command
+from note_rnn.common.command_line import command_name, parse, train_command
 from note_rnn.common.errors import check_out_file, run_command
 
 
@@ -14,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     check_out_file(config.out)
     profile = match(config)
     comments = [
-        "Rules weighed by the difference of the Note RNN from human tunes: python -m melody_env.match",
+        f"Rules weighed by the difference of the Note RNN from human tunes: {command_name()}",
         f"Human tunes: {', '.join(config.collections)}, without held-out tunes, {profile.setting.steps} steps. "
         f"Note RNN: {config.prior}. Seed {config.seed}.",
         "Weights are nats, so c is 1: tuned with them, undiscounted, an agent has the human mean of each rule.",

@@ -39,8 +39,8 @@ MODES: Mapping[str, tuple[int, ...]] = {
 """Named scales, in semitones above the tonic."""
 
 _ALIASES = {"natural_minor": "minor", "aeolian": "minor", "ionian": "major"}
-MAX_STEPS = 100_000
-"""The longest piece."""
+MAX_STEPS = 1 << 16
+"""The longest piece: more than two hours at the default tempo."""
 _STEPS_PER_WHOLE = 16
 _MIDDLE_C = 60
 _HOME_TONICS = (0, 9, 2, 7, 5, 4, 11, 1, 3, 6, 8, 10)
@@ -93,7 +93,7 @@ class Setting:
     @cached_property
     def steps(self) -> int:
         """Length of a piece in steps."""
-        bars = re.fullmatch(r"\s*(\d{1,9})\s*(bars?)?\s*", self.length) if isinstance(self.length, str) else None
+        bars = re.fullmatch(r"\s*([0-9]{1,9})\s*(bars?)?\s*", self.length) if isinstance(self.length, str) else None
         steps = self.length
         if bars:
             steps = int(bars[1]) * (self.steps_per_bar if bars[2] else 1)

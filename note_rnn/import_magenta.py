@@ -1,4 +1,4 @@
-"""`python -m note_rnn.import_magenta FILE --out prior`: convert a Magenta checkpoint to a Note RNN."""
+"""The command import-magenta: a Magenta checkpoint converted to a Note RNN."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from note_rnn.network.checkpoint import save_note_rnn
 class ImportConfig:
     """Convert the original RL Tuner's checkpoint, or Magenta's `basic_rnn` checkpoint or bundle, to a Note RNN.
 
-    Then tune it with `melody-rl train --prior PATH`.
+    Then tune it: melody-rl train --prior PATH.
     """
 
     source: Annotated[Path, tyro.conf.Positional]

@@ -1,4 +1,4 @@
-"""`python -m note_rnn.pretrain`: train a Note RNN on tunes and save it with its model card."""
+"""The command pretrain: a Note RNN trained on tunes, saved with its model card."""
 
 import sys
 from collections.abc import Sequence

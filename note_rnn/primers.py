@@ -63,6 +63,13 @@ def read_primer(source: str | Path | npt.ArrayLike, length: int | None = None, s
     return tokens[:length]
 
 
+def check_primer_options(primer: str | None, length: int | None, keep: bool) -> None:
+    """Raise PrimerError for --primer-length or --keep-primer without the --primer that they belong to."""
+    for option, is_given in (("--primer-length", length is not None), ("--keep-primer", keep)):
+        if is_given and primer is None:
+            raise PrimerError(f"{option} needs a primer: add --primer, or leave it out.")
+
+
 def parse_notes(text: str) -> Tokens:
     """Return the tokens [P] of notes written as `melody_text` writes them, ignoring bar lines and bar numbers.
 
@@ -83,7 +90,7 @@ def parse_token(word: str) -> int:
     """
     if word in ("-", "."):
         return NO_EVENT if word == "-" else NOTE_OFF
-    if re.fullmatch(r"-?\d+", word):
+    if re.fullmatch("-?[0-9]{1,9}", word):
         return int(check_tokens([int(word)])[0])
     note = _NOTE.fullmatch(word)
     if note is None:

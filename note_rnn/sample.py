@@ -1,4 +1,4 @@
-"""`python -m note_rnn.sample --prior PATH --out DIR`: draw melodies from a Note RNN, with or without a primer.
+"""The command sample: melodies drawn from a Note RNN, with or without a primer.
 
 Shapes: N melodies, T steps, P steps of the primer, A = 38 tokens.
 """
@@ -15,11 +15,11 @@ import torch
 
 from note_rnn.common.atomic_files import write_json
 from note_rnn.common.command_line import parse
-from note_rnn.common.errors import InputError, check_above_zero, check_count, run_command
+from note_rnn.common.errors import InputError, check_above_zero, check_count, check_out_folder, check_seed, run_command
 from note_rnn.formats.midi import check_bpm, write_midi
 from note_rnn.network.checkpoint import load_note_rnn, read_model_card
 from note_rnn.network.generation import sample_melodies
-from note_rnn.primers import read_primer
+from note_rnn.primers import check_primer_options, read_primer
 from note_rnn.vocabulary import Tokens
 
 
@@ -27,12 +27,12 @@ from note_rnn.vocabulary import Tokens
 class SampleConfig:
     """Draw melodies from a Note RNN, and write them as MIDI, with a file of the settings that reproduce them.
 
-    For the pieces of a tuned agent use `python -m agents.compose RUN`.
+    For the pieces of a tuned agent: melody-rl compose RUN.
     """
 
     prior: str = "default"
     """Note RNN: "default", "bars" (for pieces that begin on a bar line), or a .safetensors file written by pretrain or
-    import_magenta."""
+    import-magenta."""
     out: Path = Path("samples")
     """Folder for the melodies, and for samples.json: settings, tokens, and each melody's log probability per token."""
     n: int = 16
@@ -58,12 +58,14 @@ class SampleConfig:
     def check(self) -> None:
         """Raise InputError for settings out of range."""
         check_count("--n", self.n)
-        check_count("--seed", self.seed, minimum=0)
+        check_seed("--seed", self.seed)
         check_count("--length", self.length)
         check_above_zero("--temperature", self.temperature)
         if not 0 < self.top_p <= 1:
             raise InputError(f"--top-p must be above 0 and at most 1, not {self.top_p}.")
         check_bpm(self.bpm)
+        check_primer_options(self.primer, self.primer_length, self.keep_primer)
+        check_out_folder(self.out)
 
 
 def sample(config: SampleConfig) -> list[Path]:

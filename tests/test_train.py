@@ -165,7 +165,7 @@ def test_a_page_shows_the_run(finished_run):
 
 
 def test_nothing_temporary_is_left_behind(finished_run):
-    assert not [path for path in finished_run.rglob("*") if path.name.startswith(".")]
+    assert [path.name for path in finished_run.rglob("*") if path.name.startswith(".")] == [".lock"]
 
 
 def test_agent_of_a_run_composes_again(finished_run):

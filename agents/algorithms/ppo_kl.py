@@ -24,6 +24,7 @@ from agents.algorithms.policy_gradient import (
     normalized_by_step,
     reward_to_go,
 )
+from agents.algorithms.ranges import check_arguments
 from agents.algorithms.recurrent_acting import ActsWithMemory, prior_arguments
 from note_rnn import NoteRNN
 from note_rnn.common.categorical import draw
@@ -48,9 +49,10 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
     :param prior: Note RNN to start from; `policy_kwargs` take its size. It is not saved; the weights trained from it
         are.
 
-    The other parameters are those of SB3's PPO.
+    The other parameters are those of SB3's PPO. Raises InputError for an argument out of its range.
     """
 
+    own_argument = "kl_weight"
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MlpLstmPolicy": RecurrentPolicy}
     policy: RecurrentPolicy  # type: ignore[assignment]
     rollout_buffer: EpisodeBuffer | None  # type: ignore[assignment]
@@ -77,6 +79,7 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
         device: torch.device | str = "auto",
         _init_setup_model: bool = True,
     ):
+        check_arguments(locals())
         super().__init__(
             policy,  # type: ignore[arg-type]
             env,  # type: ignore[arg-type]

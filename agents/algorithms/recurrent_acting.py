@@ -3,10 +3,12 @@
 Shapes: N environments, A actions.
 """
 
-from collections.abc import Iterable, Sequence
-from io import BufferedIOBase
+import json
+import zipfile
+from collections.abc import Container, Iterable, Sequence
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +16,17 @@ import torch
 from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_supported
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.save_util import open_path
 from stable_baselines3.common.type_aliases import MaybeCallback
 from torch import Tensor
 
 from agents.algorithms.episode_buffer import EpisodeBuffer
 from agents.algorithms.objectives import action_scores
 from agents.algorithms.policies import Observation, RecurrentPolicy
+from agents.algorithms.ranges import RENAMED
 from melody_env import Setting
-from note_rnn import NoteRNN, State
+from note_rnn import CheckpointError, InputError, NoteRNN, State
+from note_rnn.common.errors import reason
 
 
 def prior_arguments(prior: NoteRNN | None, adds_log_p: bool, policy_kwargs: dict[str, Any] | None) -> dict[str, Any]:
@@ -34,9 +39,27 @@ def prior_arguments(prior: NoteRNN | None, adds_log_p: bool, policy_kwargs: dict
     return {**size, **(policy_kwargs or {})}
 
 
+def _saved_names(path: str | Path | BufferedIOBase) -> Container[str]:
+    """Return the names of the attributes in a saved agent; nothing in the file is executed. Raises CheckpointError."""
+    try:
+        if isinstance(path, BufferedIOBase):
+            content = path.read()
+            path.seek(0)
+        else:
+            with open_path(path, "r", suffix="zip") as file:
+                content = file.read()
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            names: Container[str] = json.loads(archive.read("data"))
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be loaded as an agent: {reason(error)}.") from error
+    return names
+
+
 class ActsWithMemory(BaseAlgorithm):
     """An SB3 algorithm that steps a `RecurrentPolicy` through its environments, and saves its recurrent state."""
 
+    own_argument: ClassVar[str]
+    """An argument that no other algorithm has, by which its saved agents are recognised."""
     policy: RecurrentPolicy
     max_grad_norm: float
     rng: np.random.Generator
@@ -108,8 +131,13 @@ class ActsWithMemory(BaseAlgorithm):
         return loss.item()
 
     def _log_updates(self, losses: Sequence[float]) -> None:
-        """Count the updates, one for each of `losses`, and log the mean loss."""
+        """Count the updates, one for each of `losses`, and log the mean loss; raises InputError if it is not finite."""
         self._n_updates += len(losses)
+        if not np.isfinite(losses).all():
+            raise InputError(
+                f"The training diverged: the loss is not a finite number after {self._n_updates:,} updates. Lower the "
+                "learning rate, or what the rewards are worth."
+            )
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
         self.logger.record("train/loss", float(np.mean(losses)))
 
@@ -137,6 +165,17 @@ class ActsWithMemory(BaseAlgorithm):
         if self._acting_state is not None:
             self._acting_state = tuple(part.cpu() for part in self._acting_state)  # so that it loads on any machine
         super().save(path, exclude, include)
+
+    @classmethod
+    def load(cls, path: str | Path | BufferedIOBase, *arguments: Any, **keywords: Any) -> Self:
+        """Load an agent as SB3 does, also one of version 0.1; raises CheckpointError for anything else."""
+        if cls.own_argument not in _saved_names(path):
+            raise CheckpointError(f"{path} was not saved by {cls.__name__}: load it with the algorithm that did.")
+        model = super().load(path, *arguments, **keywords)
+        for old, new in RENAMED.items():
+            if old in model.__dict__:
+                setattr(model, new, model.__dict__.pop(old))
+        return model
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         return ["policy", "policy.optimizer"], []

@@ -28,6 +28,7 @@ from agents.algorithms.objectives import (
     td_error,
 )
 from agents.algorithms.policies import RecurrentDQNPolicy
+from agents.algorithms.ranges import check_arguments
 from agents.algorithms.recurrent_acting import ActsWithMemory, prior_arguments
 from note_rnn import NoteRNN
 from note_rnn.common.categorical import draw
@@ -66,9 +67,10 @@ class RecurrentDQN(ActsWithMemory, OffPolicyAlgorithm):
     :param prior: Note RNN to start from; `policy_kwargs` take its size. It is not saved; the weights trained from it
         are, and for G its log p.
 
-    The other parameters are those of SB3's DQN.
+    The other parameters are those of SB3's DQN. Raises InputError for an argument out of its range.
     """
 
+    own_argument = "objective"
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MlpLstmPolicy": RecurrentDQNPolicy}
     policy: RecurrentDQNPolicy
     action_space: spaces.Discrete
@@ -105,6 +107,7 @@ class RecurrentDQN(ActsWithMemory, OffPolicyAlgorithm):
         device: torch.device | str = "auto",
         _init_setup_model: bool = True,
     ):
+        check_arguments(locals())
         check_choice("objective", objective, get_args(Objective))
         check_choice("exploration", exploration, get_args(Exploration))
         super().__init__(

@@ -16,6 +16,7 @@ from melody_env import EnvironmentSpec, Setting
 from melody_env.envs.observations import POSITION, kind_of
 from note_rnn import CheckpointError, InputError, NoteRNN, load_note_rnn, weights_checksum
 from note_rnn.common.data_files import is_folder, user_path
+from note_rnn.common.errors import is_number
 
 
 class Composer(Protocol):
@@ -41,7 +42,7 @@ class NoteRNNComposer:
     def player(self, environment: EnvironmentSpec | None = None, strength: float = 1.0) -> Player:
         """Return its player; raises InputError for a strength other than 1."""
         if strength != 1:
-            raise InputError("--strength is for agents only: leave it out to compose with a Note RNN.")
+            raise InputError("strength is for agents only: leave it out to compose with a Note RNN.")
         return NoteRNNPlayer()
 
     def checksum(self) -> str:
@@ -61,6 +62,8 @@ class Agent:
 
         Raises InputError for an environment with other observations than the agent was trained on.
         """
+        if not is_number(strength) or strength < 0:
+            raise InputError(f"strength must be a number of at least 0, not {strength!r}.")
         environment = environment or self.environment
         if environment.observation_space != self.policy.observation_space:
             raise InputError(

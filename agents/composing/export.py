@@ -18,7 +18,8 @@ from agents.composing.pieces import Pieces, compose_pieces
 from melody_env import SettingOptions, melody_text
 from note_rnn import InputError, Progress, Tokens, parse_token, read_primer, replacing, write_json
 from note_rnn.common.data_files import DataError, converted, read_json
-from note_rnn.common.errors import check_above_zero, check_count
+from note_rnn.common.errors import check_above_zero, check_count, check_out_file, check_seed
+from note_rnn.primers import check_primer_options
 
 MAX_CANDIDATES = 10_000_000
 MAX_STRENGTH = 1_000
@@ -75,7 +76,7 @@ class ComposeConfig(SettingOptions):
         if self.out is not None and self.out.suffix not in ("", *SUFFIXES):
             raise InputError(f"--out must end in {', '.join(SUFFIXES)} or have no suffix, not {self.out.suffix!r}.")
         check_count("--n", self.n)
-        check_count("--seed", self.seed, minimum=0)
+        check_seed("--seed", self.seed)
         check_count("--best-of", self.best_of)
         if self.n * self.best_of > MAX_CANDIDATES:
             raise InputError(f"--n times --best-of must be at most {MAX_CANDIDATES:,}: compose in several parts.")
@@ -133,7 +134,11 @@ def compose_files(config: ComposeConfig) -> list[Path]:
     if config.sidecar is not None:
         return _compose_again(config, config.sidecar)
     config.check()
+    check_primer_options(config.primer, config.primer_length, config.keep_primer)
     out, tokens = config.out or Path("melody"), config.tokens
+    for path, option in ((config.tokens, "--tokens"), (None if tokens and not config.out else out, "--out")):
+        if path is not None:
+            check_out_file(path if path.suffix else path.with_suffix(".json"), option)
     assert config.model is not None
     composer = load_composer(config.model, config.trust_code)
     config, pieces = _compose(config, composer)
@@ -201,7 +206,7 @@ def _parse_fixed(fixed: Sequence[str]) -> dict[int, int]:
     tokens = {}
     for text in fixed:
         step, _, word = text.partition("=")
-        if not step.isdigit() or not word:
+        if not re.fullmatch("[0-9]{1,9}", step) or not word:
             raise InputError(f"--fixed takes step=note, as in 0=C4 16=21, not {text!r}.")
         tokens[int(step)] = parse_token(word)
     return tokens

@@ -9,6 +9,7 @@ from agents.composing.composers import load_composer
 from agents.composing.pieces import Pieces, compose_pieces
 from agents.composing.selection import Rows, best_of_each, good_and_diverse
 from note_rnn import NoteRNN, Tokens
+from note_rnn.common.errors import check_count
 
 
 def compose(
@@ -32,8 +33,11 @@ def compose(
     reward is selected; with `diverse`, melodies with high rewards that differ from each other. The same arguments give
     the same melodies. Nothing in the model's files is executed, except with `trust_code` the rule files of a run.
 
-    Raises RunError or CheckpointError if the model cannot be loaded, RuleError for rule files without `trust_code`.
+    Raises RunError or CheckpointError if the model cannot be loaded, RuleError for rule files without `trust_code`,
+    InputError for an argument that cannot be used.
     """
+    check_count("n", n)
+    check_count("best_of", best_of)
     composer = load_composer(model, trust_code)
     changed = composer.environment.changed(**environment)
     pieces = compose_pieces(composer.player(changed, strength), n * best_of, seed, changed, temperature)

@@ -15,6 +15,7 @@ from agents.composing.players import Player
 from melody_env import EnvironmentSpec, FinishedPieces, MelodyEngine, Setting
 from note_rnn import Tokens
 from note_rnn.common.categorical import draw, log_softmax
+from note_rnn.common.errors import check_above_zero, check_count
 
 Floats = npt.NDArray[np.floating]
 
@@ -77,8 +78,12 @@ def compose_pieces(
     """Return `n` pieces drawn from softmax(scores / temperature) of the `player`, over the allowed tokens.
 
     The first `retained` pieces (K) are retained step by step. `on_composed` is called with the number of pieces in each
-    finished batch. The same arguments give the same pieces.
+    finished batch. The same arguments give the same pieces. Raises InputError for an invalid number, seed or
+    temperature.
     """
+    check_count("n", n)
+    check_count("seed", seed, minimum=0)
+    check_above_zero("temperature", temperature)
     rng = np.random.default_rng(seed)
     parts = []
     for first in range(0, n, _BATCH):

@@ -10,6 +10,7 @@ import numpy as np
 from agents.evaluation.preference import Votes
 from note_rnn import InputError
 from note_rnn.common.data_files import DataError, converted, parse_json, read_text
+from note_rnn.common.errors import reason
 
 MAX_MODELS = 100
 
@@ -65,7 +66,7 @@ def _read(path: Path) -> _Session:
     try:
         data = parse_json(read_text(path))
     except (OSError, DataError) as error:
-        raise VotesError(f"{path} cannot be read: {error}") from error
+        raise VotesError(f"{path} cannot be read: {reason(error)}.") from error
     try:
         session: _Session = converted(data, _Session)
         if not {model for vote in session.votes for model in (vote.left, vote.right)} <= {*session.models}:

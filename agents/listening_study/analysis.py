@@ -12,7 +12,7 @@ from rich.table import Table
 from agents.evaluation.preference import Preference, analyse
 from agents.evaluation.votes import read_votes
 from note_rnn import write_json
-from note_rnn.common.errors import check_count
+from note_rnn.common.errors import check_count, check_out_file, check_seed
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,9 @@ class AnalyseConfig:
 def analyse_votes(config: AnalyseConfig) -> Preference:
     """Print the analysis of the votes, and save it to `config.out` if given. Raises InputError for unusable votes."""
     check_count("--samples", config.samples)
-    check_count("--seed", config.seed, minimum=0)
+    check_seed("--seed", config.seed)
+    if config.out is not None:
+        check_out_file(config.out)
     votes = read_votes(config.votes)
     preference = analyse(votes, config.samples, config.seed)
     count, listeners = len(votes.preference), preference.listeners

@@ -24,7 +24,9 @@ from agents.runs.labels import HUMAN, NOTE_RNN, run_labels
 from melody_env import Setting
 from melody_env.measures.populations import held_out_melodies
 from note_rnn import Tokens, write_json
-from note_rnn.common.errors import InputError, check_count
+from note_rnn.common.command_line import other_command
+from note_rnn.common.errors import InputError, check_count, check_out_folder, check_seed
+from note_rnn.corpus import cached_corpus
 
 Slot = tuple[int, int]
 """Indices of a model and of one of its pieces."""
@@ -69,7 +71,8 @@ def new_study(config: NewConfig) -> Path:
         raise InputError("There is nothing to compare: give the folder of at least one run.")
     for name in ("pieces", "repeats", "orders"):
         check_count(f"--{name}", getattr(config, name))
-    check_count("--seed", config.seed, minimum=0)
+    check_seed("--seed", config.seed)
+    check_out_folder(config.out)
     torch.set_num_threads(1)
     composed = compose_models(config)
     setting = composed[NOTE_RNN].setting
@@ -138,6 +141,11 @@ def compose_models(config: NewConfig) -> dict[str, Pieces]:
 def human_tunes(config: NewConfig, setting: Setting) -> Tokens:
     """Return as many held-out human tunes [N, T] as each model has pieces; raises InputError if there are too few."""
     tunes = held_out_melodies(setting)
+    if tunes is None and cached_corpus() is None:
+        raise InputError(
+            "--human-tunes needs music21's tune books, which have not been read on this machine: pip install "
+            f'"melody-rl[corpus]", then {other_command("audit")} reads them, once.'
+        )
     if tunes is None or len(tunes) < config.pieces:
         raise InputError(
             f"There are {0 if tunes is None else len(tunes)} held-out human tunes in this key, meter and length, "

@@ -38,7 +38,7 @@ from melody_env.measures.populations import held_out_melodies
 from note_rnn import InputError
 from note_rnn.common.command_line import train_command
 from note_rnn.common.data_files import is_file
-from note_rnn.common.errors import check_count
+from note_rnn.common.errors import check_count, check_out_file, check_seed
 
 PAIRS = 3
 """Number of before-and-after pairs per agent; further melodies have rows of their own."""
@@ -93,7 +93,9 @@ def write_report(config: ReportConfig) -> Path:
     if not config.runs:
         raise InputError("There is nothing to report: give the folder of at least one run.")
     check_count("--melodies", config.melodies)
-    check_count("--seed", config.seed, minimum=0)
+    check_seed("--seed", config.seed)
+    if config.out is not None:
+        check_out_file(config.out)
     torch.set_num_threads(1)
     preference = analyse(read_votes(config.votes)) if config.votes else None
     labels = run_labels(config.runs)

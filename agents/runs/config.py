@@ -10,6 +10,7 @@ import tyro
 
 import melody_env
 import note_rnn
+from agents.algorithms.ranges import RENAMED, check_device, check_hyperparameters
 from agents.runs.hyperparameters import Hyperparameters
 from agents.runs.presets import PRESETS, REGULARIZED, Algorithm, Preset, PresetName
 from agents.runs.run_record import RunRecord
@@ -19,14 +20,11 @@ from melody_env.reward.profile_yaml import parse_profile
 from note_rnn import InputError
 from note_rnn.common.command_line import parse
 from note_rnn.common.data_files import DataError, converted
-from note_rnn.common.errors import check_above_zero, check_count
+from note_rnn.common.errors import MAX_THREADS, check_above_zero, check_count, check_seed
 
 AgentHyperparameters = TypeVar("AgentHyperparameters", bound=Hyperparameters)
 
 OnCollapse = Literal["warn", "stop", "restore"]
-
-_RENAMED = {"linear_beyond": "huber_delta"}
-"""Hyperparameters that version 0.1 saved under another name, and their names today."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +142,7 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
         try:
             named = converted(dict(record.config), _Named)
             default = cls.of(named.algo, named.preset)
-            agent = {_RENAMED.get(name, name): value for name, value in named.agent.items()}
+            agent = {RENAMED.get(name, name): value for name, value in named.agent.items()}
             own = {name: value for name, value in record.config.items() if name in _names(cls)}
             if isinstance(own.get("mode"), list):  # a scale of the reward profile
                 own["mode"] = ",".join(map(str, own["mode"]))
@@ -173,16 +171,16 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
         return melody_env.EnvironmentSpec(profile, note_rnn.load_note_rnn(self.prior), self.observation, self.priming)
 
     def _check_numbers(self) -> None:
-        counts = ("total_timesteps", "n_envs", "evaluations", "checkpoints", "compositions", "threads")
-        sizes = ("batch_size", "buffer_size", "train_freq", "gradient_steps", "n_steps", "n_epochs")
-        for where, names in ((self, counts), (self.agent, sizes)):
-            for name in names:
-                value = getattr(where, name, None)
-                if value is not None:
-                    check_count(f"--{name.replace('_', '-')}", value)
-        for name in ("seed", "melodies"):
-            check_count(f"--{name}", getattr(self, name), minimum=0)
-        check_above_zero("--c-fraction", self.c_fraction)
+        for name in ("total_timesteps", "n_envs", "evaluations", "checkpoints", "compositions"):
+            check_count(f"--{name.replace('_', '-')}", getattr(self, name))
+        check_count("--threads", self.threads, maximum=MAX_THREADS)
+        check_seed("--seed", self.seed)
+        check_count("--melodies", self.melodies, minimum=0)
+        for name in ("c", "final_c", "c_fraction"):
+            if getattr(self, name) is not None:
+                check_above_zero(f"--{name.replace('_', '-')}", getattr(self, name))
+        check_hyperparameters(vars(self.agent), prefix="--")
+        check_device(self.device, prefix="--")
 
     def _check_control(self) -> None:
         requested = [name for name in ("final_c", "kl_budget", "entropy_floor") if getattr(self, name) is not None]

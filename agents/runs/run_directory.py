@@ -1,5 +1,6 @@
 """Folder of a run: its configuration, checkpoints, melodies and metrics, each file written atomically."""
 
+import io
 import pickle
 import platform
 import random
@@ -16,11 +17,14 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.algorithms.saved_policies import SavedPolicy
 from agents.runs.run_record import RunRecord
-from note_rnn import InputError, replacing, write_json
+from note_rnn import InputError
+from note_rnn.common.atomic_files import remove_leftovers, write_bytes, write_json
 from note_rnn.common.command_line import command_line
 from note_rnn.common.data_files import DataError, is_file, read_json, user_path
+from note_rnn.common.errors import reason
 
-_PACKAGES = ("melody-rl", "gymnasium", "mido", "numpy", "stable-baselines3", "tensorboard", "torch")
+_PACKAGES = ("melody-rl", "gymnasium", "numpy", "pretty_midi", "stable-baselines3", "tensorboard", "torch")
+_CONFIG = "config.json"
 _BUFFERS = ("replay_buffer", "rollout_buffer")
 """Attributes of SB3's algorithms that hold their experience."""
 
@@ -41,7 +45,7 @@ class RunDirectory:
     def create(cls, path: str | Path, record: dict[str, Any]) -> Self:
         """Create the folder, with `record` and all versions in `config.json`; raises RunError if it holds a run."""
         run = cls(path)
-        if (run.path / "config.json").exists():
+        if (run.path / _CONFIG).exists():
             raise RunError(
                 f"{run.path} already holds a run: choose another --run-dir, or resume it with --resume {run.path}"
             )
@@ -49,7 +53,7 @@ class RunDirectory:
             run.melodies.mkdir(parents=True, exist_ok=True)
             run.checkpoints.mkdir(exist_ok=True)
             run.write_json(
-                "config.json",
+                _CONFIG,
                 {
                     **record,
                     "command": command_line(),
@@ -59,46 +63,50 @@ class RunDirectory:
                 },
             )
         except OSError as error:
-            raise RunError(f"Cannot write to the run directory {run.path}: {error.strerror or error}.") from error
+            raise RunError(f"Cannot write to the run directory {run.path}: {reason(error)}.") from error
         return run
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
         """Return the run in the folder `path`; raises RunError if there is none."""
         run = cls(user_path(path))
-        if not is_file(run.path / "config.json"):
+        if not is_file(run.path / _CONFIG):
             raise RunError(f"{run.path} holds no run: config.json is missing.")
         return run
 
+    def remove_leftovers(self) -> None:
+        """Remove the temporary files of a process that died; this process must hold the run."""
+        remove_leftovers(self.path)
+
     def record(self) -> RunRecord:
         """Return the record of the run, `config.json`; raises RunError if it is damaged."""
-        record: RunRecord = self.read_json("config.json", RunRecord)
-        return replace(record, source=str(self.path / "config.json"))
+        record: RunRecord = self.read_json(_CONFIG, RunRecord)
+        return replace(record, source=str(self.path / _CONFIG))
 
     def read_json(self, name: str, kind: Any = dict[str, Any]) -> Any:
         """Return the value of the type `kind` in the JSON file `name`; raises RunError if it is missing or damaged."""
         try:
             return read_json(self.path / name, kind)
         except (OSError, DataError) as error:
-            raise RunError(f"{self.path / name} cannot be read: {error}") from error
+            raise RunError(f"{self.path / name} cannot be read: {reason(error)}.") from error
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
-        """Write a JSON object to the file `name`."""
-        write_json(self.path / name, content)
+        """Write a JSON object to the file `name`, which survives power loss."""
+        write_json(self.path / name, content, durable=True)
 
     def save(self, model: BaseAlgorithm) -> None:
         """Save `model` as a checkpoint named by its steps, its policy's weights, and the state to resume the newest.
 
         The state is the environment, the replay buffer and the random generators: a resumed run is bit for bit the
         run that was never interrupted. Checkpoint and state are pickled, and so they are code; the weights, from which
-        agents compose, are not.
+        agents compose, are not. All files survive power loss.
         """
         state = self._state(model.num_timesteps)
-        with replacing(state) as temporary:
-            buffers = {name: getattr(model, name) for name in _BUFFERS if hasattr(model, name)}
-            temporary.write_bytes(pickle.dumps((model.get_env(), buffers, _random_state(model))))
-        with replacing(self._checkpoint(model.num_timesteps)) as temporary:
-            model.save(temporary)
+        buffers = {name: getattr(model, name) for name in _BUFFERS if hasattr(model, name)}
+        write_bytes(state, pickle.dumps((model.get_env(), buffers, _random_state(model))), durable=True)
+        agent = io.BytesIO()
+        model.save(agent)
+        write_bytes(self._checkpoint(model.num_timesteps), agent.getvalue(), durable=True)
         SavedPolicy.of(model).save(self._checkpoint(model.num_timesteps).with_suffix(".safetensors"))
         for older in set(self.checkpoints.glob("state_*.pkl")) - {state}:
             older.unlink()
@@ -125,7 +133,7 @@ class RunDirectory:
 
     def _newest(self, files: dict[int, Path]) -> Path:
         if not files:
-            raise RunError(f"{self.path} holds no checkpoint yet: start the run again in another folder.")
+            raise RunError(f"{self.path} holds no checkpoint yet: train it with --resume {self.path} first.")
         return files[max(files)]
 
     def restore(self, load: Callable[..., BaseAlgorithm]) -> BaseAlgorithm:
@@ -134,7 +142,7 @@ class RunDirectory:
         This executes code in the run's files. Raises RunError if model or state are missing or damaged.
         """
         checkpoint = self.newest_checkpoint()
-        path = self._state(int(checkpoint.stem.removeprefix("model_")))
+        path = self._state(max(self.saved()))
         try:
             env, buffers, (python, numpy, pytorch, actions) = pickle.loads(path.read_bytes())
         except Exception as error:  # unpickling a damaged file can raise anything
@@ -155,7 +163,7 @@ class RunDirectory:
         saved_by = self.record().versions.get("melody-rl", own)
         if saved_by != own:
             return f"{self.path} was saved by melody-rl {saved_by}: {own} can compose with it, but not resume it."
-        return f"{state} is missing or damaged ({error}): the run can compose, but cannot be resumed."
+        return f"{state} is missing or damaged ({reason(error)}): the run can compose, but cannot be resumed."
 
     def _checkpoint(self, steps: int) -> Path:
         return self.checkpoints / f"model_{steps:012d}.zip"

@@ -4,6 +4,7 @@ Shapes: N pieces, T steps, A = 38 tokens.
 """
 
 import signal
+import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -125,10 +126,12 @@ class ProgressCallback(BaseCallback):
 
 
 class SaveCallback(BaseCallback):
-    """Call `save` with the model at the start of the first rollout after every multiple of `interval` steps.
+    """Call `save` with the model at the start of the first rollout after every multiple of `interval` steps, and at the
+    end of the training.
 
-    On Ctrl-C or SIGTERM it saves at the start of the next rollout and ends the training; a second one ends the program
-    at once. At that point the state is complete: a resumed training continues as if it had never been stopped.
+    On Ctrl-C or SIGTERM it saves at the start of the next rollout, if there is one, and ends the training; a second one
+    ends the program at once. At that point the state is complete: a resumed training continues as if it had never been
+    stopped. Only the main thread receives signals: a training in another one ends at its end.
     """
 
     def __init__(self, interval: int, save: Callable[[BaseAlgorithm], None]):
@@ -137,18 +140,21 @@ class SaveCallback(BaseCallback):
         self.save = save
         self.requested = False
         self.stopped = False
+        """Whether the training was saved and ended on request."""
         self._handlers: dict[int, Any] = {}
 
     def _on_training_start(self) -> None:
         self._next = _next_multiple(self.interval, self.num_timesteps)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._handlers[number] = signal.signal(number, self._request)
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._handlers[number] = signal.signal(number, self._request)
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
-        self._restore()
+        self.restore_signals()
 
-    def _restore(self) -> None:
+    def restore_signals(self) -> None:
+        """Leave signals to those who handled them before the training."""
         while self._handlers:
             signal.signal(*self._handlers.popitem())
 
@@ -162,4 +168,7 @@ class SaveCallback(BaseCallback):
         return not self.stopped
 
     def _on_training_end(self) -> None:
-        self._restore()
+        self.restore_signals()
+        if not self.stopped:
+            self.save(self.model)
+            self.stopped = self.requested

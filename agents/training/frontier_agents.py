@@ -24,6 +24,7 @@ from melody_env import MelodyVecEnv
 from melody_env.reward_design.best_melody import SearchConfig, search
 from note_rnn import InputError, Progress, write_json
 from note_rnn.common.data_files import DataError, read_json
+from note_rnn.common.errors import check_above_zero, check_out_folder, reason
 
 _PANELS = (
     ("paper_music_theory", "r_MT per step"),
@@ -110,6 +111,7 @@ def sweep(config: FrontierConfig) -> list[dict[str, Any]]:
     Raises InputError for an invalid configuration, before anything is trained.
     """
     points = _points(config)
+    check_out_folder(config.out)
     for point in points:
         _train_config(point, config).environment()
     path = config.out / "frontier.json"
@@ -190,6 +192,9 @@ def table(records: Iterable[dict[str, Any]]) -> Table:
 
 
 def _points(config: FrontierConfig) -> list[Point]:
+    for option, given in (("--c", config.c), ("--kl-budgets", config.kl_budgets)):
+        for value in given:
+            check_above_zero(option, value)
     control, values = ("kl_budget", config.kl_budgets) if config.kl_budgets else ("c", config.c)
     points = [Point(algo, control, value, seed) for algo in config.algos for value in values for seed in config.seeds]
     if not points:
@@ -224,4 +229,4 @@ def _read(path: Path, kind: Any, otherwise: Any) -> Any:
     except FileNotFoundError:
         return otherwise
     except (OSError, DataError) as error:
-        raise InputError(f"{path} cannot be read ({error}): move it away, or choose another --out.") from error
+        raise InputError(f"{path} cannot be read ({reason(error)}): move it away, or choose another --out.") from error

@@ -1,6 +1,9 @@
 """Training of an agent by a configuration, into a run's folder."""
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -14,13 +17,15 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
 from agents.runs.config import TrainConfig, run_environment
 from agents.runs.presets import algorithm_class
-from agents.runs.run_directory import RunDirectory
+from agents.runs.run_directory import RunDirectory, RunError
+from agents.runs.run_lock import locked
 from agents.training.callbacks import EvaluationCallback, ProgressCallback, SaveCallback
 from agents.training.collapse import CollapseMonitor
 from agents.training.kl_control import kl_control_callbacks
 from melody_env import EnvironmentSpec, MelodyVecEnv, RuleError, Setting
 from note_rnn import Progress, Tokens, held_out_openings, transposed, weights_checksum
 from note_rnn.common.command_line import train_command
+from note_rnn.common.errors import is_disk_full, reason
 
 LOGGED_PIECES = 2
 """Pieces that an evaluation logs to TensorBoard as picture and sound."""
@@ -35,7 +40,7 @@ class TrainingResult(NamedTuple):
     run: RunDirectory
     environment: EnvironmentSpec
     completed: bool
-    """False if the training was stopped, and saved, before its end."""
+    """False if the training was stopped, and saved, on request."""
 
 
 def train_run(config: TrainConfig[Any]) -> TrainingResult:
@@ -46,24 +51,41 @@ def train_run(config: TrainConfig[Any]) -> TrainingResult:
     Raises InputError for an invalid configuration, before anything is written, and RuleError for a rule that fails in
     training, after saving the run.
     """
-    if config.resume is None:
-        environment = config.environment()
-        config = config.resolved(environment.setting)
-        torch.set_num_threads(config.threads)
-        env = MelodyVecEnv(config.n_envs, **environment.arguments)
-        model = config.agent.build(config.algo, env, env.engine.prior, config.seed, config.device)
-        run = _create_run(config, environment)
-    else:
-        run = RunDirectory.open(config.resume)
-        config, environment = TrainConfig.saved(run.record()), run_environment(run.record(), trust_code=True)
-        torch.set_num_threads(config.threads)
-        model = run.restore(partial(algorithm_class(config.algo).load, device=config.device))
-    print(f"{'Resuming' if model.num_timesteps else 'Training in'} {run.path}")
-    return TrainingResult(model, config, run, environment, _learn(model, config, run, environment))
-
-
-def _create_run(config: TrainConfig[Any], environment: EnvironmentSpec) -> RunDirectory:
+    if config.resume is not None:
+        return _resume(RunDirectory.open(config.resume))
+    environment = config.environment()
+    config = config.resolved(environment.setting)
+    model = _new_model(config, environment)
     path = config.run_dir or Path("runs") / f"{config.algo}-{time.strftime('%Y%m%d-%H%M%S')}"
+    with locked(path):
+        run = _create_run(path, config, environment)
+        print(f"Training in {run.path}")
+        return TrainingResult(model, config, run, environment, _learn(model, config, run, environment))
+
+
+def _resume(run: RunDirectory) -> TrainingResult:
+    """Train on from the newest checkpoint of `run`, or from the start if it has none yet."""
+    with locked(run.path):
+        run.remove_leftovers()
+        record = run.record()
+        config, environment = TrainConfig.saved(record), run_environment(record, trust_code=True)
+        if run.saved():
+            torch.set_num_threads(config.threads)
+            model = run.restore(partial(algorithm_class(config.algo).load, device=config.device))
+            print(f"Resuming {run.path}")
+        else:
+            model = _new_model(config, environment)
+            print(f"Training in {run.path}, from the start: it has no checkpoint yet")
+        return TrainingResult(model, config, run, environment, _learn(model, config, run, environment))
+
+
+def _new_model(config: TrainConfig[Any], environment: EnvironmentSpec) -> BaseAlgorithm:
+    torch.set_num_threads(config.threads)
+    env = MelodyVecEnv(config.n_envs, **environment.arguments)
+    return config.agent.build(config.algo, env, env.engine.prior, config.seed, config.device)
+
+
+def _create_run(path: Path, config: TrainConfig[Any], environment: EnvironmentSpec) -> RunDirectory:
     record = {
         "config": asdict(config),
         "environment": environment.as_record(),
@@ -87,15 +109,15 @@ def _logger(run: RunDirectory, steps: int) -> Logger:
 
     Events that a killed run logged after its newest checkpoint are marked as void: they will be logged again.
     """
-    tensorboard = TensorBoardOutputFormat(str(run.path))
-    start = Event(step=steps + 1, session_log=SessionLog(status=SessionLog.START))
+    tensorboard = TensorBoardOutputFormat(str(run.path.resolve()))
+    start = Event(step=steps + 1 if steps else 0, session_log=SessionLog(status=SessionLog.START))
     assert tensorboard.writer.file_writer is not None
     tensorboard.writer.file_writer.add_event(start)
     return Logger(str(run.path), [tensorboard])
 
 
 def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, environment: EnvironmentSpec) -> bool:
-    """Train `model` to the end and save it; return False if it was stopped, and saved, before the end."""
+    """Train `model` to the end and save it; return False if it was stopped, and saved, on request."""
     model.set_logger(_logger(run, model.num_timesteps))
     save = SaveCallback(config.total_timesteps // config.checkpoints, run.save)
     with Progress(config.total_timesteps, config.algo, "steps", done=model.num_timesteps) as progress:
@@ -115,13 +137,34 @@ def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, en
         ]
         remaining = max(config.total_timesteps - model.num_timesteps, 0)
         try:
-            model.learn(remaining, callbacks, log_interval=None, reset_num_timesteps=False)  # type: ignore[arg-type]
+            with resumable(run):
+                model.learn(remaining, callbacks, log_interval=None, reset_num_timesteps=False)  # type: ignore[arg-type]
         except RuleError as error:
             model._last_obs = None  # so that a resumed run starts new pieces
             run.save(model)
-            raise RuleError(
-                f"{error} The run is saved: correct the rule, then resume with {train_command()} --resume {run.path}"
-            ) from error
-    if not save.stopped:
-        run.save(model)
+            raise RuleError(f"{error} The run is saved: correct the rule, then {_resume_command(run)}") from error
+        finally:
+            save.restore_signals()
     return not save.stopped
+
+
+@contextmanager
+def resumable(run: RunDirectory) -> Iterator[None]:
+    """Raise an OSError of the body, such as that of a full disk, as a RunError that says how the run is resumed."""
+    hook = threading.excepthook
+    try:
+        # TensorBoard's thread hands its OSError to this one, and would print it too.
+        threading.excepthook = lambda args: None if isinstance(args.exc_value, OSError) else hook(args)
+        yield
+    except OSError as error:
+        remedy = "free some space" if is_disk_full(error) else "correct that"
+        raise RunError(
+            f"{reason(error)}: {error.filename or run.path}. What was saved is whole: {remedy}, then "
+            f"{_resume_command(run)}"
+        ) from error
+    finally:
+        threading.excepthook = hook
+
+
+def _resume_command(run: RunDirectory) -> str:
+    return f"resume with {train_command()} --resume {run.path}"

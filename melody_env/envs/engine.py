@@ -114,10 +114,16 @@ class MelodyEngine:
         return spaces.Discrete(VOCABULARY_SIZE)
 
     def seed(self, seeds: Sequence[int | None]) -> None:
-        """Seed the generator of piece i with `seeds[i]`, as Gymnasium seeds an environment; None keeps its state."""
+        """Seed the generator of piece i with `seeds[i]`, as Gymnasium seeds an environment; None keeps its state.
+
+        Raises InputError for a seed that is not a whole number of at least 0.
+        """
+        for seed in seeds:
+            if seed is not None:
+                check_count("seed", seed, minimum=0)
         rngs: Sequence[np.random.Generator | None] = self.rngs or [None] * self.num_pieces
         self.rngs = [
-            np_random(seed)[0] if rng is None or seed is not None else rng
+            np_random(None if seed is None else int(seed))[0] if rng is None or seed is not None else rng
             for rng, seed in zip(rngs, seeds, strict=True)
         ]
 

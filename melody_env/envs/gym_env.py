@@ -9,8 +9,8 @@ import numpy.typing as npt
 from melody_env.envs.engine import MelodyEngine
 from melody_env.envs.specification import EnvironmentArguments, EnvironmentSpec
 from melody_env.pictures import melody_text, piano_roll_image
-from melody_env.setting import Flags
-from note_rnn.common.errors import check_choice
+from melody_env.setting import Flags, Setting
+from note_rnn.common.errors import check_choice, check_count
 
 RENDER_MODES = ("ansi", "rgb_array")
 STEPS_PER_SECOND = 8
@@ -131,7 +131,7 @@ their positions are observed as those of such a piece, the middle of which is re
     def __init__(self, *, render_mode: str | None = None, **arguments: Unpack[EnvironmentArguments]):
         self.render_mode = check_render_mode(render_mode)
         self.engine = MelodyEngine(1, EnvironmentSpec.of(**arguments))
-        self.metadata = {**self.metadata, "render_fps": round(self.engine.setting.tempo / 15)}
+        self.metadata = {**self.metadata, "render_fps": frames_per_second(self.engine.setting)}
         self.observation_space = self.engine.observation_space
         self.setting = self.engine.setting
         self.action_space = self.engine.action_space
@@ -139,7 +139,9 @@ their positions are observed as those of such a piece, the middle of which is re
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Start a new piece; `options` are ignored."""
+        """Start a new piece; `options` are ignored. Raises InputError for an invalid seed."""
+        if seed is not None:
+            seed = int(check_count("seed", seed, minimum=0))
         super().reset(seed=seed)
         self.engine.rngs = [self.np_random]
         self.engine.reset()
@@ -161,6 +163,11 @@ their positions are observed as those of such a piece, the middle of which is re
             gym.logger.warn(f"Nothing is rendered: give a render_mode to the environment, one of {RENDER_MODES}.")
             return None
         return render_pieces(self.engine, self.render_mode)[0]
+
+
+def frames_per_second(setting: Setting) -> int:
+    """Return the steps (sixteenths) per second at the tempo of `setting`, the `render_fps` of every interface."""
+    return round(setting.tempo / 15)
 
 
 def check_render_mode(mode: str | None) -> str | None:

@@ -3,7 +3,7 @@
 Shapes: B pieces, T steps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Unpack
 
 import numpy as np
@@ -12,9 +12,17 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from melody_env.envs.engine import FinishedPieces, MelodyEngine
-from melody_env.envs.gym_env import RENDER_MODES, STEPS_PER_SECOND, Frame, check_render_mode, render_pieces
+from melody_env.envs.gym_env import (
+    RENDER_MODES,
+    STEPS_PER_SECOND,
+    Frame,
+    check_render_mode,
+    frames_per_second,
+    render_pieces,
+)
 from melody_env.envs.specification import EnvironmentArguments, EnvironmentSpec
 from melody_env.setting import Flags
+from note_rnn.common.errors import InputError, check_count
 
 Observations = npt.NDArray[np.int64]
 
@@ -42,23 +50,28 @@ class MelodyCompositionVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], 
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.setting = self.engine.setting
+        self.metadata = {**self.metadata, "render_fps": frames_per_second(self.setting)}
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observations, dict[str, Any]]:
         """Start `num_envs` new pieces; row i is seeded with `seed + i` or `seed[i]`.
 
-        Raises ValueError for a wrong number of seeds and for a `reset_mask` in `options`.
+        Raises InputError for a wrong number of seeds, an invalid one, and a `reset_mask` in `options`.
         """
         if options and "reset_mask" in options:
-            raise ValueError("The pieces are composed in lockstep: they cannot be reset separately by reset_mask.")
+            raise InputError("The pieces are composed in lockstep: they cannot be reset separately by reset_mask.")
         if seed is not None:
-            seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else list(seed)
+            seeds: list[Any] = list(seed) if isinstance(seed, Iterable) else self._consecutive(seed)
             if len(seeds) != self.num_envs:
-                raise ValueError(f"Expected {self.num_envs} seeds, one for each piece, got {len(seeds)}.")
+                raise InputError(f"Expected {self.num_envs} seeds, one for each piece, got {len(seeds)}.")
             self.engine.seed(seeds)
         self.engine.reset()
         return self.engine.observations(), {}
+
+    def _consecutive(self, seed: int) -> list[int]:
+        first = int(check_count("seed", seed, minimum=0))
+        return [first + i for i in range(self.num_envs)]
 
     def step(
         self, actions: npt.NDArray[np.int64]

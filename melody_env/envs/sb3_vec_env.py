@@ -15,7 +15,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
 from melody_env.envs.engine import FinishedPieces, MelodyEngine
-from melody_env.envs.gym_env import check_render_mode, render_pieces
+from melody_env.envs.gym_env import RENDER_MODES, check_render_mode, frames_per_second, render_pieces
 from melody_env.envs.specification import EnvironmentArguments, EnvironmentSpec
 from melody_env.setting import Flags, Setting
 
@@ -32,6 +32,8 @@ class MelodyVecEnv(VecEnv):
         self.render_mode = check_render_mode(render_mode)
         self.engine = MelodyEngine(num_envs, EnvironmentSpec.of(**arguments))
         super().__init__(num_envs, self.engine.observation_space, self.engine.action_space)
+        fps: Any = frames_per_second(self.engine.setting)
+        self.metadata = {"render_modes": list(RENDER_MODES), "render_fps": fps}
         self._started = time.time()
         self._actions: npt.NDArray[Any] = np.zeros(0, np.int64)
 

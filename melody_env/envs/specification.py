@@ -28,6 +28,10 @@ PRIMINGS = ("random_note", "none")
 _SETTING = tuple(each.name for each in fields(Setting))
 
 
+class UnknownArgumentError(InputError, TypeError):
+    """A keyword argument that the environment does not have."""
+
+
 class EnvironmentArguments(TypedDict, total=False):
     """The keyword arguments of an environment; `MelodyCompositionEnv` documents them."""
 
@@ -50,7 +54,8 @@ class EnvironmentArguments(TypedDict, total=False):
 class EnvironmentSpec:
     """A checked environment specification, built once per run and shared by training, composing and evaluation.
 
-    Raises InputError for an unknown observation or priming, or an invalid fixed token.
+    Raises InputError for an unknown observation or priming, an invalid fixed token, or a Note RNN with weights that are
+    not finite.
     """
 
     profile: RewardProfile
@@ -71,6 +76,8 @@ class EnvironmentSpec:
     def __post_init__(self) -> None:
         check_choice("observation", self.observation, OBSERVATIONS)
         check_choice("priming", self.priming, PRIMINGS)
+        if not self.prior.is_finite:
+            raise InputError("The prior has weights that are not finite numbers: it cannot reward anything.")
         if self.primer is not None:
             object.__setattr__(self, "primer", check_tokens(self.primer, ndim=1))
         object.__setattr__(self, "fixed", _check_fixed(self.fixed, self.setting.steps))
@@ -92,12 +99,13 @@ class EnvironmentSpec:
     ) -> Self:
         """Return the specification for the keyword arguments of an environment; `setting` are fields of a `Setting`.
 
-        Raises InputError, ProfileError, SettingError, CheckpointError or PrimerError for invalid arguments, TypeError
-        for unknown ones.
+        Raises ProfileError, SettingError, CheckpointError, PrimerError or another InputError for invalid arguments,
+        UnknownArgumentError for unknown ones.
         """
         for name in setting.keys() - {*_SETTING}:
             valid = ", ".join(EnvironmentArguments.__annotations__)
-            raise TypeError(f"The environment has no argument {name!r}; it can be one of: {valid}.")
+            hint = " (pieces end after 'length' steps)" if name == "max_episode_steps" else ""
+            raise UnknownArgumentError(f"The environment has no argument {name!r}{hint}; it can be one of: {valid}.")
         profile = load_profile(reward).with_setting(**setting)
         prior = prior if isinstance(prior, NoteRNN) else load_note_rnn(prior)
         spec = cls(profile, prior, observation, priming, fixed=fixed or {}, trained_length=trained_length)
@@ -168,6 +176,8 @@ class EnvironmentSpec:
 
 def _check_fixed(fixed: Mapping[int, int], length: int) -> dict[int, int]:
     """Return `fixed`, tokens by their steps 0..length - 1; raises InputError for an invalid step or token."""
+    if not isinstance(fixed, Mapping):
+        raise InputError(f"fixed must map steps to tokens, as in {{0: 14, 16: 21}}, not {fixed!r}.")
     for step, token in fixed.items():
         if isinstance(step, bool) or not isinstance(step, int | np.integer) or not 0 <= step < length:
             raise InputError(f"A fixed token must be at a step 0..{length - 1} of the piece, not at {step!r}.")

@@ -29,6 +29,9 @@ from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MIN_PITCH, VOCABULARY_SIZE, T
 F = TypeVar("F", bound=Callable[..., Any])
 Per = Literal["step", "piece"]
 
+LARGEST = 1e12
+"""The largest value of a rule, and reward of a step: float32 has its square, summed over a piece."""
+
 _MARK = "melody_rule"
 
 
@@ -152,9 +155,11 @@ class PlugIn:
             return np.zeros(size)
         t = composition.position - 1
         values = self._evaluate(composition, t, (size,), np.float64, parameters)
-        if not np.isfinite(values).all():
-            melody = int(np.flatnonzero(~np.isfinite(values))[0])
-            raise self._error(t, f"returned {values[melody]} for melody {melody}: values must be finite numbers")
+        valid = np.abs(values) <= LARGEST
+        if not valid.all():
+            melody = int(np.flatnonzero(~valid)[0])
+            expected = f"finite numbers of at most {LARGEST:.0e}"
+            raise self._error(t, f"returned {values[melody]} for melody {melody}: values must be {expected}")
         return values
 
     def _evaluate(

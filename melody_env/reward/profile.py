@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 
 from melody_env.reward.composition import Composition, Floats
-from melody_env.reward.plugins import RuleError, find_plugin
+from melody_env.reward.plugins import LARGEST, RuleError, find_plugin
 from melody_env.reward.rules import HUMAN_RULES, MASKS, REWARD_MODE_RULES, RULES, SHAPED_RULES
 from melody_env.setting import PAPER_SETTING, Flags, Setting
 from note_rnn.common.errors import InputError, is_number
 from note_rnn.common.plain_text import shown
 
 BUILT_IN_RULES = {**RULES, **REWARD_MODE_RULES, **SHAPED_RULES, **HUMAN_RULES}
+_LARGEST_BUILT_IN = 100
+"""The largest value of built-in rules, but for their parameters."""
 _RENAMED = {"most": "cap"}
 """Parameters of built-in rules by their name in version 0.1."""
 
@@ -69,7 +71,7 @@ class NamedMask:
 class RewardProfile:
     """The total reward r = log p(a|s) + r_MT / c, with r_MT the weighted sum of rules (paper, equation 3).
 
-    Raises ProfileError for an unknown rule or parameter, or an invalid number.
+    Raises ProfileError for an unknown rule or parameter, an invalid number, or rewards too large to learn from.
     """
 
     name: str
@@ -98,8 +100,19 @@ class RewardProfile:
                     f"{shown(rule.weight)}."
                 )
             _check(rule, BUILT_IN_RULES, ("weight", "file"), self.name)
+            self._check_size(rule)
         for mask in self.masks:
             _check(mask, MASKS, ("file",), self.name)
+
+    def _check_size(self, rule: WeightedRule) -> None:
+        """Raise ProfileError if `rule` could reward a step with more than `LARGEST`."""
+        worth = abs(rule.weight) * max(_LARGEST_BUILT_IN, *map(abs, _numbers(rule.parameters)))
+        if worth / self.c > LARGEST:
+            raise ProfileError(
+                f"Reward profile {self.name}: {rule.name!r} could reward a step with {worth:.3g} / c = "
+                f"{worth / self.c:.3g}, and learning has numbers up to {LARGEST:.0e}: raise c, now {self.c!r}, or "
+                "lower weight and parameters."
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         # Without cached functions: those of a user's file cannot be pickled and are loaded again.
@@ -172,6 +185,12 @@ class RewardProfile:
                 "from 0): make each allow a hold (1) or a note off (0)."
             )
         return allowed
+
+
+def _numbers(parameters: Mapping[str, Any]) -> list[float]:
+    """Return 0 and all numbers in `parameters`, those in lists included."""
+    values = [item for value in parameters.values() for item in (value if isinstance(value, list | tuple) else [value])]
+    return [0.0, *filter(is_number, values)]
 
 
 def _record(item: WeightedRule | NamedMask) -> dict[str, Any]:

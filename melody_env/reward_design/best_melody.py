@@ -13,7 +13,7 @@ from melody_env.reward.profile_yaml import load_profile
 from melody_env.reward.scoring import score_melodies
 from melody_env.reward_design.optimizers import METHODS, SearchState, Value
 from melody_env.setting import Setting, SettingOptions
-from note_rnn.common.errors import check_count
+from note_rnn.common.errors import check_above_zero, check_count, check_seed
 from note_rnn.common.progress import Progress
 from note_rnn.network.checkpoint import load_note_rnn
 
@@ -44,7 +44,9 @@ class SearchConfig(SettingOptions):
     """Folder for the best melody as MIDI and the record as JSON."""
 
     def profile(self) -> RewardProfile:
-        """Return the reward profile; raises ProfileError or SettingError."""
+        """Return the reward profile; raises ProfileError, SettingError or, for an invalid c, InputError."""
+        if self.c is not None:
+            check_above_zero("--c", self.c)
         profile = load_profile(self.reward).with_setting(**self.setting_changes())
         return profile if self.c is None else replace(profile, c=self.c)
 
@@ -55,7 +57,7 @@ def search(config: SearchConfig) -> dict[str, Any]:
     Raises InputError, ProfileError or CheckpointError for bad input.
     """
     check_count("--evaluations", config.evaluations)
-    check_count("--seed", config.seed, minimum=0)
+    check_seed("--seed", config.seed)
     torch.set_num_threads(1)
     profile = config.profile()
     prior = load_note_rnn(config.prior).transposed(profile.setting.transposition) if config.log_prob else None

@@ -15,7 +15,7 @@ from melody_env.reward.scoring import score_melodies
 from melody_env.reward_design.fits import fit_means
 from melody_env.reward_design.ranking_fit import capped_rules, training_windows
 from melody_env.setting import PAPER_SETTING, Setting, SettingOptions
-from note_rnn.common.errors import check_above_zero, check_count
+from note_rnn.common.errors import check_above_zero, check_count, check_seed
 from note_rnn.corpus import DEFAULT_COLLECTIONS, load_corpus, split
 from note_rnn.network.checkpoint import load_note_rnn
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, Tokens
@@ -49,7 +49,7 @@ class MatchConfig(SettingOptions):
 def match(config: MatchConfig) -> RewardProfile:
     """Return the profile fitted as in `config`; raises CorpusError, CheckpointError or InputError for bad input."""
     check_count("--melodies", config.melodies)
-    check_count("--seed", config.seed, minimum=0)
+    check_seed("--seed", config.seed)
     check_above_zero("--penalty", config.penalty)
     torch.set_num_threads(1)
     setting = PAPER_SETTING.changed(**config.setting_changes())

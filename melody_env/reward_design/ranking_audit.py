@@ -23,7 +23,7 @@ from melody_env.reward.profile import RewardProfile
 from melody_env.reward.profile_yaml import load_profile
 from melody_env.reward.scoring import score_melodies
 from melody_env.setting import Setting, SettingOptions
-from note_rnn.common.errors import InputError, check_count
+from note_rnn.common.errors import InputError, check_count, check_seed
 from note_rnn.common.progress import Progress
 from note_rnn.corpus import DEFAULT_COLLECTIONS, Corpus, load_corpus, read_corpus, split
 from note_rnn.corpus.windows import first_steps
@@ -48,7 +48,7 @@ class AuditConfig(SettingOptions):
     profile: str = "paper"
     """Reward profile: the name of a shipped one, or a YAML file."""
     corpus: tuple[str, ...] = DEFAULT_COLLECTIONS
-    """Human tunes: collections of music21's corpus, or a corpus file (.npz) of `python -m note_rnn.corpus build`, or
+    """Human tunes: collections of music21's corpus, or a corpus file (.npz) of melody-rl corpus build, or
     any with concatenated `tokens` and their `offsets`; if it does not say meters, all its tunes are used, and are
     assumed to begin on a bar line."""
     all_tunes: bool = False
@@ -102,7 +102,7 @@ class Audit:
 def audit(config: AuditConfig) -> Audit:
     """Return the audit of `config`; raises ProfileError, CorpusError, CheckpointError or InputError for bad input."""
     check_count("--melodies", config.melodies)
-    check_count("--seed", config.seed, minimum=0)
+    check_seed("--seed", config.seed)
     torch.set_num_threads(1)
     profile = load_profile(config.profile).with_setting(**config.setting_changes())
     rng = np.random.default_rng(config.seed)

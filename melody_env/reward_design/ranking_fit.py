@@ -24,7 +24,7 @@ from melody_env.reward.profile import RewardProfile, WeightedRule
 from melody_env.reward.scoring import score_melodies
 from melody_env.reward_design.fits import Population, fit_ranking, log_odds_scale
 from melody_env.setting import PAPER_SETTING, Setting, SettingOptions
-from note_rnn.common.errors import InputError, check_count
+from note_rnn.common.errors import InputError, check_count, check_seed
 from note_rnn.common.progress import Progress
 from note_rnn.corpus import DEFAULT_COLLECTIONS, Corpus, load_corpus, split
 from note_rnn.network.checkpoint import load_note_rnn
@@ -87,7 +87,7 @@ class CalibrateConfig(SettingOptions):
 def calibrate(config: CalibrateConfig) -> RewardProfile:
     """Return the profile fitted as in `config`; raises CorpusError, CheckpointError or InputError for bad input."""
     check_count("--melodies", config.melodies)
-    check_count("--seed", config.seed, minimum=0)
+    check_seed("--seed", config.seed)
     if not config.penalty >= 0:
         raise InputError(f"--penalty must be a number of at least 0, not {config.penalty}.")
     torch.set_num_threads(1)

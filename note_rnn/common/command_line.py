@@ -21,6 +21,13 @@ Config = TypeVar("Config")
 
 _METAVARS = {str: "TEXT", int: "INT", float: "FLOAT", Path: "PATH"}
 
+_MODULES = {
+    "train": "agents.train",
+    "audit": "melody_env.audit",
+    "corpus": "note_rnn.corpus",
+}
+"""The modules of the commands that others recommend."""
+
 _command: ContextVar[str | None] = ContextVar("command", default=None)
 """The command's name where another command runs it."""
 
@@ -56,9 +63,12 @@ def command_line() -> list[str]:
 def train_command() -> str:
     """Return the training command, in the form in which the current command was typed."""
     typed = command_name()
-    if typed.startswith("melody-rl "):
-        return "melody-rl train"
-    return typed if typed.endswith("train.py") else "python -m agents.train"
+    return typed if typed.endswith("train.py") else other_command("train")
+
+
+def other_command(name: str) -> str:
+    """Return the command `name` of melody-rl, in the form in which the current command was typed."""
+    return f"melody-rl {name}" if command_name().startswith("melody-rl ") else f"python -m {_MODULES[name]}"
 
 
 @contextmanager
@@ -146,6 +156,10 @@ def _raise_error(event: parse_errors.ParseErrorEvent, names: Sequence[str]) -> N
             _fail(f"{_name(argument)} needs a value: {argument.lowered.metavar}.")
         case parse_errors.InstantiationFailure(argument=ArgumentDefinition() as argument):
             _fail(f"{_name(argument)} cannot be read: it takes {argument.lowered.metavar}.")
+        case parse_errors.InstantiationFailure(argument=None, message=message):
+            name, _, rest = message.partition(" ")  # of a dataclass, which names its field
+            option = f"--{name.replace('_', '-')}"
+            _fail(f"{option if option in names else name} {rest}")
         case parse_errors.MissingArgs(missing_arguments=missing):
             _fail(f"Give {' and '.join(_name(each.arg) for each in missing)}: see --help.")
         case parse_errors.MissingSubcommand(subcommand_spec=spec):

@@ -1,6 +1,9 @@
 """Input errors, which a command reports in one sentence without a traceback, and checks of single arguments."""
 
+import errno
+import io
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -8,6 +11,9 @@ from numbers import Integral
 from pathlib import Path
 
 from note_rnn.common.plain_text import Printable, sentence, shown
+
+MAX_THREADS = 1024
+"""More threads than any machine has use for."""
 
 
 class InputError(ValueError):
@@ -20,13 +26,20 @@ class InputError(ValueError):
         super().__init__(sentence(message))
 
 
-def check_count(argument: str, value: int, minimum: int = 1) -> int:
-    """Return `value` if it is a whole number of at least `minimum`; raises InputError naming the argument."""
+def check_count(argument: str, value: int, minimum: int = 1, maximum: int | None = None) -> int:
+    """Return `value` if it is a whole number from `minimum` to `maximum`; raises InputError naming the argument."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise InputError(f"{argument} must be a whole number, not {shown(value)}.")
     if value < minimum:
         raise InputError(f"{argument} must be at least {minimum}, not {shown(int(value))}.")
+    if maximum is not None and value > maximum:
+        raise InputError(f"{argument} must be at most {maximum:,}, not {shown(int(value))}.")
     return value
+
+
+def check_seed(argument: str, value: int) -> int:
+    """Return `value` if every random generator takes it as a seed; raises InputError naming the argument."""
+    return check_count(argument, value, minimum=0, maximum=2**32 - 1)
 
 
 def check_above_zero(argument: str, value: float) -> float:
@@ -43,16 +56,26 @@ def check_choice(argument: str, value: str, choices: Sequence[str]) -> str:
     return value
 
 
-def check_out_file(out: Path) -> None:
-    """Raise InputError if `out` is a folder."""
+def check_out_file(out: Path, option: str = "--out") -> None:
+    """Raise InputError, which names the `option`, if the file `out` cannot be written: before the work, not after."""
     if out.is_dir():
-        raise InputError(f"{out} is a folder: --out must be a file.")
+        raise InputError(f"{out} is a folder: {option} must be a file.")
+    _check_writable(out.parent, out, option)
 
 
-def check_out_folder(out: Path) -> None:
-    """Raise InputError if `out` is a file."""
+def check_out_folder(out: Path, option: str = "--out") -> None:
+    """Raise InputError, which names the `option`, if files cannot be written to the folder `out`, new or not."""
     if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is not a folder: choose another --out.")
+        raise InputError(f"{out} is not a folder: choose another {option}.")
+    _check_writable(out, out, option)
+
+
+def _check_writable(folder: Path, out: Path, option: str) -> None:
+    existing = next((parent for parent in (folder, *folder.absolute().parents) if parent.exists()), Path("/"))
+    if not existing.is_dir():
+        raise InputError(f"{out} cannot be written, since {existing} is a file: choose another {option}.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(f"{out} cannot be written, since {existing} is read-only: choose another {option}.")
 
 
 def is_number(value: object) -> bool:
@@ -63,18 +86,42 @@ def is_number(value: object) -> bool:
         return False
 
 
+def reason(error: Exception) -> str:
+    """Return why a file cannot be used, without the number and the file that the text of an OSError has."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Return whether the disk, or the user's share of it, is full."""
+    return error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+
 def run_command(main: Callable[[], None]) -> None:
     """Call `main`; on an input error or an unreadable or unwritable file, print one sentence and exit with status 2.
 
-    What it prints is `Printable`: no name in a file sends control characters to the terminal.
+    What it prints is `Printable`: no name in a file sends control characters to the terminal, and characters that the
+    console does not have are escapes.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         with redirect_stdout(Printable(sys.stdout)), redirect_stderr(Printable(sys.stderr)):
             main()
     except InputError as error:
         sys.exit(_print_error(str(error)))
+    except BrokenPipeError:  # whoever read the output, such as head, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as error:
-        sys.exit(_print_error(f"{error.strerror or error}: {error.filename}" if error.filename else str(error)))
+        sentence = f"{reason(error)}: {error.filename}" if error.filename else str(error)
+        more = ". Free some space, then repeat the command." if is_disk_full(error) else ""
+        sys.exit(_print_error(sentence + more))
+    except (MemoryError, RuntimeError) as error:
+        is_memory = any(words in str(error) for words in ("out of memory", "allocate memory"))  # as PyTorch says
+        if not isinstance(error, MemoryError) and not is_memory:
+            raise
+        sys.exit(_print_error("There is not enough memory for this: ask for less at a time."))
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -1,4 +1,4 @@
-"""`python -m note_rnn.corpus build DIR... --out corpus`: build a corpus from your own music."""
+"""The command corpus: a corpus of your own music, and its report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from rich.console import Console
 
 from note_rnn.common.command_line import parse
 from note_rnn.common.data_files import DataError, read_json
-from note_rnn.common.errors import run_command
+from note_rnn.common.errors import check_count, run_command
 from note_rnn.corpus.build import build_corpus, corpus_paths
 from note_rnn.corpus.corpus import CorpusError
 from note_rnn.corpus.report import Report
@@ -21,7 +21,7 @@ from note_rnn.extraction.pipeline import Extraction
 class BuildConfig:
     """Read all MIDI, ABC, MusicXML and kern files in folders, and save their melodies as a corpus.
 
-    Then train on it with `python -m note_rnn.pretrain --collections OUT.npz`. A summary of what was dropped, and why,
+    Then train on it: melody-rl pretrain --collections OUT.npz. A summary of what was dropped, and why,
     is printed at the end; OUT.json has it for each file. An interrupted build resumes with the same command.
     """
 
@@ -32,7 +32,7 @@ class BuildConfig:
     out: Path = Path("corpus")
     """The corpus is OUT.npz, its report OUT.json."""
     workers: int | None = None
-    """Number of reading processes, by default one per core."""
+    """Number of reading processes, by default one per core. 0: this process reads, without a limit of memory."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class CorpusReportConfig:
 
 def build(config: BuildConfig) -> None:
     """Build the corpus as configured, and print its report."""
+    if config.workers is not None:
+        check_count("--workers", config.workers, minimum=0)
     print_report(build_corpus(config.folders, config.out, config.extraction, config.workers))
     corpus, report = corpus_paths(config.out)
     print(f"Saved {corpus}, and a report on each file in {report}")

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from joblib import cpu_count
 
-from note_rnn.common.atomic_files import write_json
-from note_rnn.common.errors import check_count
+from note_rnn.common.atomic_files import remove_leftovers, write_json
+from note_rnn.common.errors import check_count, check_out_file
 from note_rnn.common.progress import Progress
 from note_rnn.corpus.collections import EXTRACTION_VERSION
 from note_rnn.corpus.corpus import Corpus, CorpusError, joined
@@ -44,12 +45,14 @@ def build_corpus(
     melodies (only the report is written then), OSError if the files cannot be written.
     """
     if num_workers is not None:
-        check_count("--workers", num_workers, minimum=0)
+        check_count("num_workers", num_workers, minimum=0)
     extraction = extraction or Extraction()
     target, report_file = corpus_paths(out)
+    check_out_file(target)
     found = find_files(folders)
-    workers = (os.cpu_count() or 1) if num_workers is None else num_workers
+    workers = cpu_count() if num_workers is None else num_workers
     parts = target.with_suffix(".parts")
+    remove_leftovers(parts)
     corpus, report = _gathered(found, extraction, parts, workers)
     write_json(report_file, report.as_dict())
     if not corpus.segments:

@@ -4,16 +4,17 @@ import importlib.metadata
 import importlib.util
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from joblib import cpu_count
 from platformdirs import user_cache_dir
 
+from note_rnn.common.command_line import other_command
+from note_rnn.common.errors import check_count
 from note_rnn.common.progress import Progress
+from note_rnn.common.worker_processes import results_of
 from note_rnn.corpus.corpus import Corpus, CorpusError, joined, split
 from note_rnn.corpus.corpus_files import read_corpus, write_corpus
 from note_rnn.extraction.tune_files import Tune, read_tunes
@@ -86,9 +87,11 @@ def parse_collection(name: str, num_workers: int | None = None) -> Corpus:
     Raises CorpusError if none of them can be used.
     """
     files = sorted(path for path in (_corpus_folder() / name).rglob("*") if path.suffix.lower() in SUFFIXES)
+    workers = cpu_count() if num_workers is None else check_count("num_workers", num_workers)
     tunes: list[Tune] = []
     with Progress(len(files), f"Parsing {name} (once)", "files") as progress:
-        for tunes_of_file in _tunes_of_files(files, num_workers or os.cpu_count() or 1):
+        alone = workers == 1 or len(files) < 2
+        for tunes_of_file in results_of(read_tunes, files, 0 if alone else workers, _crashed):
             tunes += tunes_of_file
             progress.note(f"{len(tunes)} tunes")
             progress.advance()
@@ -115,19 +118,8 @@ def parse_collection(name: str, num_workers: int | None = None) -> Corpus:
     )
 
 
-def _tunes_of_files(files: Sequence[Path], num_workers: int) -> Iterator[list[Tune]]:
-    """Yield the tunes of each file, in the order of the files."""
-    if num_workers == 1 or len(files) < 2:
-        yield from map(read_tunes, files)
-        return
-    done = 0
-    try:
-        with ProcessPoolExecutor(num_workers, get_context("spawn")) as pool:
-            for tunes in pool.map(read_tunes, files):
-                yield tunes
-                done += 1
-    except BrokenProcessPool:  # as in a script without a __main__ guard, or out of memory
-        yield from map(read_tunes, files[done:])
+def _crashed(file: Path) -> list[Tune]:
+    return [Tune(file.stem, f"{file.name}#1", [], "crashed the process that read it, perhaps out of memory", [])]
 
 
 def _load_collection(name: str, folder: Path, num_workers: int | None) -> Corpus:
@@ -137,7 +129,7 @@ def _load_collection(name: str, folder: Path, num_workers: int | None) -> Corpus
     if name not in available:
         raise CorpusError(
             f"music21 has no collection {name!r}; it has {', '.join(available)}. For your own music, build a corpus "
-            "first: python -m note_rnn.corpus build FOLDER"
+            f"first: {other_command('corpus')} build FOLDER"
         )
     cache = folder / _cache_name(name)
     corpus = _read_cache(cache)

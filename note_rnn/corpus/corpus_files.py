@@ -8,6 +8,7 @@ import numpy as np
 
 from note_rnn.common.array_files import read_arrays
 from note_rnn.common.atomic_files import replacing
+from note_rnn.common.command_line import other_command
 from note_rnn.common.data_files import DataError, parse_json
 from note_rnn.corpus.corpus import Corpus, CorpusError
 from note_rnn.extraction.tunes import Bars
@@ -16,7 +17,7 @@ from note_rnn.vocabulary import check_tokens
 
 def write_corpus(corpus: Corpus, path: str | Path) -> None:
     """Write `corpus` to the file `path`; raises OSError if it cannot be written."""
-    with replacing(path) as temporary:
+    with replacing(path, durable=True) as temporary:
         np.savez_compressed(
             temporary,
             tokens=np.concatenate([np.zeros(0, np.int8), *corpus.segments]).astype(np.int8),
@@ -44,7 +45,7 @@ def read_corpus(path: str | Path) -> Corpus:
         raise CorpusError(f"There is no corpus file {path}.") from error
     except DataError as error:
         raise CorpusError(
-            f"{path} is not a corpus file ({error}): build one with `python -m note_rnn.corpus build`."
+            f"{path} is not a corpus file ({error}): build one with {other_command('corpus')} build."
         ) from error
     if not _is_corpus(arrays) or not isinstance(provenance, list | None):
         raise CorpusError(f"{path} is not a corpus file: its arrays are missing or inconsistent.")

@@ -4,6 +4,7 @@ Shapes: B melodies, T steps, A = 38 tokens, L layers of H_1 .. H_L units.
 """
 
 import copy
+import os
 from collections.abc import Sequence
 from typing import Any, Self, cast
 
@@ -16,6 +17,10 @@ from torch.nn import functional
 from note_rnn.network.readout import Readout
 from note_rnn.network.recurrent_layers import Cell, RecurrentLayers, State, layer_widths
 from note_rnn.vocabulary import VOCABULARY_SIZE, check_tokens, transposed
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    # PyTorch's threads do not exist in a forked process: one that needs more than its own would wait for ever.
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 class NoteRNN(nn.Module):
@@ -48,6 +53,11 @@ class NoteRNN(nn.Module):
     def architecture(self) -> dict[str, Any]:
         """The arguments that construct a network of the same shape."""
         return {"hidden_size": list(self.widths), "cell": self.cell}
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all weights are finite numbers."""
+        return all(bool(weights.isfinite().all()) for weights in self.parameters())
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return logits [T, B, A] of the token after each of `tokens` [T, B] (integers), and the state after the last.

@@ -1,16 +1,15 @@
 """Weights files: named tensors and a description in safetensors, a format in which nothing is executed."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
-from note_rnn.common.atomic_files import replacing
+from note_rnn.common.atomic_files import json_text, write_bytes
 from note_rnn.common.data_files import DataError, is_file
 
 Weights = Mapping[str, Tensor]
@@ -18,10 +17,13 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def write_weights(path: Path, weights: Weights, **descriptions: Any) -> None:
-    """Write `weights` to the file `path`, with `descriptions` as JSON in its header; raises OSError."""
-    with replacing(path) as temporary:
-        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-        save_file(plain, temporary, metadata={name: json.dumps(each) for name, each in descriptions.items()})
+    """Write `weights` to the file `path`, with `descriptions` as JSON in its header; it survives power loss.
+
+    Raises OSError if it cannot be written.
+    """
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    metadata = {name: json_text(each, indent=None) for name, each in descriptions.items()}
+    write_bytes(path, save(plain, metadata), durable=True)
 
 
 def read_weights(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

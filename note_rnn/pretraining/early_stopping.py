@@ -3,6 +3,7 @@
 The state needed to resume is a file, written at every score.
 """
 
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from note_rnn.common.atomic_files import replacing
+from note_rnn.common.atomic_files import write_bytes
 from note_rnn.network.checkpoint import CheckpointError
 from note_rnn.pretraining.trainer import HeldOut, Training, Update, evaluate
 from note_rnn.vocabulary import Tokens
@@ -72,9 +73,10 @@ class ScoredTraining:
 
 
 def write_state(path: Path, state: dict[str, Any]) -> None:
-    """Write `state` to the file `path`, which replaces its predecessor only when complete."""
-    with replacing(path) as temporary:
-        torch.save(state, temporary)
+    """Write `state` to the file `path`, which replaces its predecessor only when complete, and survives power loss."""
+    content = io.BytesIO()
+    torch.save(state, content)
+    write_bytes(path, content.getvalue(), durable=True)
 
 
 def read_state(path: Path) -> dict[str, Any]:

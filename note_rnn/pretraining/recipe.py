@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
+from note_rnn.common.atomic_files import remove_leftovers
 from note_rnn.common.data_files import DataError, converted
-from note_rnn.common.errors import InputError, check_count
+from note_rnn.common.errors import MAX_THREADS, InputError, check_count, check_out_file, check_seed
 from note_rnn.common.progress import Progress
 from note_rnn.corpus import DEFAULT_COLLECTIONS, CorpusError, Split, load_corpus, split
 from note_rnn.corpus.terms import terms_of
@@ -32,8 +33,8 @@ RECIPES = {"strong": trainer.Recipe(), "paper": trainer.PAPER, "finetune": train
 class PretrainConfig:
     """Train a Note RNN to predict the next token of real melodies, and print its scores compared with n-grams.
 
-    The defaults reproduce the network that ships with the package. Then tune your own with
-    `melody-rl train --prior PATH`.
+    The defaults reproduce the network that ships with the package. Then tune your own:
+    melody-rl train --prior PATH.
     """
 
     out: Path = Path("priors/note_rnn.safetensors")
@@ -49,7 +50,7 @@ class PretrainConfig:
     begin. By default whole tunes in all meters."""
     collections: tuple[str, ...] = DEFAULT_COLLECTIONS
     """Training data: collections of music21's corpus, such as airdsAirs miscFolk essenFolksong, and corpora of your own
-    music, built by `python -m note_rnn.corpus build` (.npz)."""
+    music, built by melody-rl corpus build (.npz)."""
     hidden_size: tuple[int, ...] = (100,)
     """Units of every layer, or one number per layer, the first layer's first; ignored with --start-from."""
     num_layers: int = 1
@@ -81,13 +82,15 @@ class PretrainConfig:
         for units in self.hidden_size:
             check_count("--hidden-size", units)
         check_count("--num-layers", self.num_layers)
-        check_count("--threads", self.threads)
-        check_count("--seed", self.seed, minimum=0)
+        check_count("--threads", self.threads, maximum=MAX_THREADS)
+        check_seed("--seed", self.seed)
         check_count("--patience", self.patience)
         if self.updates is not None:
             check_count("--updates", self.updates)
         if not 0 <= (self.dropout or 0) < 1:
             raise InputError(f"--dropout must be at least 0 and below 1, not {self.dropout}.")
+        if self.resume is None:
+            check_out_file(path_of_weights(self.out))
         if self.resume is None and self.state_path.exists():
             raise InputError(
                 f"{self.state_path} belongs to an interrupted training: resume it with --resume {self.out}, or delete "
@@ -110,7 +113,9 @@ def pretrain(config: PretrainConfig) -> Path:
     config.check()
     state: dict[str, Any] = {}
     if config.resume is not None:
-        state = read_state(replace(config, out=config.resume).state_path)
+        path = replace(config, out=config.resume).state_path
+        remove_leftovers(path.parent, path.stem)
+        state = read_state(path)
         config = _config_of(state, config.resume)
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)

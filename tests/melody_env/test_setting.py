@@ -231,3 +231,16 @@ def test_a_setting_survives_pickling():
     again = pickle.loads(pickle.dumps(setting))
     assert (again, hash(again), again.steps) == (setting, hash(setting), 24)
     assert PAPER_SETTING.changed(key=None) == PAPER_SETTING
+
+
+@pytest.mark.parametrize("length", [65_537, "4097 bars", 10**30])
+def test_a_piece_has_an_end(length):
+    assert Setting(length="4096 bars").steps == 65_536
+    with pytest.raises(SettingError, match=r"^length must be at most 65,536 steps, not "):
+        Setting(length=length)
+
+
+@pytest.mark.parametrize("length", ["9" * 5_000, "\u0663 bars", "\u00b2"])
+def test_digits_that_are_no_number_of_bars(length):
+    with pytest.raises(SettingError, match=r"^length must be a whole number above 0"):
+        Setting(length=length)

@@ -50,7 +50,7 @@ def test_a_note_rnn_plays_as_it_is_in_any_environment_and_refuses_a_strength(env
     for player in (composer.player(), composer.player(environment.changed(key="G", length=99), strength=1)):
         assert isinstance(player, NoteRNNPlayer)
     for strength in (0.0, 0.5, 2.0):
-        with pytest.raises(InputError, match="--strength is for agents only: leave it out to compose with a Note RNN"):
+        with pytest.raises(InputError, match="strength is for agents only: leave it out to compose with a Note RNN"):
             composer.player(strength=strength)
 
 

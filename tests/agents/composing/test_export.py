@@ -265,7 +265,7 @@ def test_a_melody_that_would_come_out_otherwise_is_not_written(small_prior_file,
     ("arguments", "told"),
     [
         ([], "Give a model to compose with, such as the folder of a run"),
-        (["default", "--strength", "0.5"], "--strength is for agents"),
+        (["default", "--strength", "0.5"], "strength is for agents"),
         (["default", "--strength", "-1"], "--strength must be a number of at least 0, not -1.0."),
         (["default", "--diverse"], "--diverse needs candidates to select from"),
         (["default", "--best-of", "0"], "--best-of must be at least 1, not 0."),

@@ -243,8 +243,10 @@ def test_unknown_profile_and_bad_c_are_refused():
     with pytest.raises(ProfileError):
         TrainConfig.of(reward="nonsense").environment()
     for name in ("c", "final_c"):
-        with pytest.raises(ProfileError, match="c must be a number above 0"):
+        with pytest.raises(InputError, match=f"^--{name.replace('_', '-')} must be a number above 0, not -1.0"):
             TrainConfig.of(**{name: -1.0}).environment()
+        with pytest.raises(ProfileError, match="could reward a step with 100 / c = "):
+            TrainConfig.of(**{name: 1e-320}).environment()
 
 
 def test_rounds_are_of_whole_pieces_whatever_their_length(small_prior):

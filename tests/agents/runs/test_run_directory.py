@@ -52,7 +52,7 @@ def test_a_folder_with_a_run_is_refused_and_one_without_is_none(run, tmp_path):
     (run.path / "config.json").write_text("{")
     with pytest.raises(RunError, match=r"config\.json cannot be read"):
         run.read_json("config.json")
-    with pytest.raises(RunError, match=r"metrics\.json cannot be read"):
+    with pytest.raises(RunError, match=r"metrics\.json cannot be read: No such file or directory\.$"):
         run.read_json("metrics.json")
 
 
@@ -66,6 +66,27 @@ def test_checkpoints_are_in_the_order_of_their_steps_and_the_newest_has_the_stat
     assert run.saved()[100].name == "model_000000000100.zip"
     assert run.newest_checkpoint() == run.saved()[1_000_000]
     assert [path.name for path in run.checkpoints.glob("state_*")] == ["state_000000000100.pkl"]
+
+
+def test_a_copy_beside_the_checkpoints_is_left_alone(run, model):
+    run.save(model)
+    for name in (
+        "model_best.zip",
+        "model_.zip",
+        "model_000000000009 (copy).zip",
+        "model_\u0663.zip",
+        "model_\u00b2.zip",
+    ):
+        (run.checkpoints / name).write_bytes(b"")
+    assert list(run.saved()) == [0]
+    assert run.restore(PPOKL.load).num_timesteps == 0
+
+
+def test_numbers_that_are_not_finite_are_null_in_metrics(run):
+    run.write_json("metrics.json", {"agent": {"kl": float("nan"), "rules": [float("-inf"), 1.5]}})
+    assert json.loads((run.path / "metrics.json").read_text(), parse_constant=pytest.fail) == {
+        "agent": {"kl": None, "rules": [None, 1.5]}
+    }
 
 
 def test_what_comes_back_is_the_newest_with_its_environment_buffer_and_memory(run, model):

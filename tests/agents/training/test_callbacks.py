@@ -1,6 +1,7 @@
 """Training callbacks: when an agent is evaluated and saved, what is logged, how it is stopped."""
 
 import signal
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -154,7 +155,7 @@ def test_progress_counts_the_steps_of_all_environments(model, capsys):
 
 
 def saving(model: PPOKL, interval: int, resumed: bool = False, steps: int = 144, then: Any = None) -> list[int]:
-    """Return the steps at which a `SaveCallback` saves; it is saved at the start of a rollout of 24 steps."""
+    """Return the steps at which a `SaveCallback` saves: at the start of a rollout of 24 steps, and at the end."""
     saved: list[int] = []
     callback = SaveCallback(interval, lambda saved_model: saved.append(saved_model.num_timesteps))
     callbacks = [callback, *([] if then is None else [then(callback)])]
@@ -163,10 +164,10 @@ def saving(model: PPOKL, interval: int, resumed: bool = False, steps: int = 144,
 
 
 def test_it_is_saved_at_the_first_rollout_after_every_multiple_of_the_interval(model):
-    assert saving(model, 30) == [48, 72, 96, 120]
-    assert saving(model, 30, resumed=True) == [168, 192, 216, 240]
-    assert saving(model, 100) == [120]
-    assert saving(model, 0) == [24, 48, 72, 96, 120]
+    assert saving(model, 30) == [48, 72, 96, 120, 144]
+    assert saving(model, 30, resumed=True) == [168, 192, 216, 240, 288]
+    assert saving(model, 100) == [120, 144]
+    assert saving(model, 0) == [24, 48, 72, 96, 120, 144]
 
 
 class Press(agents.training.callbacks.BaseCallback):
@@ -195,6 +196,22 @@ def test_a_signal_saves_at_the_next_rollout_and_ends_the_training_there(number, 
     assert callbacks[0].stopped
     assert model.num_timesteps == 52  # one step of every environment until it notices
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
+
+
+def test_a_signal_in_the_last_rollout_is_not_forgotten(model):
+    callbacks = []
+    saved = saving(model, 1_000, then=lambda callback: callbacks.append(callback) or Press(signal.SIGINT, at=140))
+    assert (saved, model.num_timesteps, callbacks[0].stopped) == ([144], 144, True)
+
+
+def test_a_training_in_a_thread_saves_and_ends_like_any_other(model):
+    saved: list[int] = []
+    thread = threading.Thread(target=lambda: saved.extend(saving(model, 100)))
+    handler = signal.getsignal(signal.SIGINT)
+    thread.start()
+    thread.join()
+    assert saved == [120, 144]
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 @pytest.fixture

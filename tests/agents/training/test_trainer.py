@@ -1,6 +1,8 @@
 """The training that follows from a configuration: environment, agent, callbacks, and its length."""
 
+import errno
 import json
+import os
 import signal
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +17,8 @@ import agents.training.trainer
 from agents import PPOKL
 from agents.report_page.curves import read_curves
 from agents.runs.config import TrainConfig
+from agents.runs.run_directory import RunError
+from agents.runs.run_lock import locked
 from agents.training.callbacks import EvaluationCallback, ProgressCallback, SaveCallback
 from agents.training.kl_control import EntropyFloorCallback
 from agents.training.trainer import TrainingResult, human_tunes, train_run
@@ -151,13 +155,10 @@ def test_a_killed_run_goes_on_from_its_newest_checkpoint_and_its_curves_have_eac
     small_prior_file, tmp_path, monkeypatch, capsys
 ):
     expected = read_curves(whole(small_prior_file, tmp_path / "whole").run.path)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with monkeypatch.context() as patch:
         patch.setattr(ProgressCallback, "_on_step", lambda self: kill(self.num_timesteps))
         with pytest.raises(Killed):
             whole(small_prior_file, tmp_path / "killed")
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
     (events,) = (tmp_path / "killed").glob("events.out.tfevents.*")
     events.rename(events.with_name("events.out.tfevents.0000000001.before"))  # than anything written in this second
     lost = read_curves(tmp_path / "killed")["melody/kl"]
@@ -174,6 +175,77 @@ def test_a_killed_run_goes_on_from_its_newest_checkpoint_and_its_curves_have_eac
     told = capsys.readouterr().err.splitlines()
     assert first_lines > 0
     assert any("ppo_kl: 256 of 256 steps (100%)" in line for line in told)
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_starts_again_as_it_was_configured(
+    small_prior_file, tmp_path, monkeypatch, capsys
+):
+    expected = read_curves(whole(small_prior_file, tmp_path / "whole").run.path)
+
+    def kill_at_once(callback):
+        if callback.num_timesteps == 100:  # before the checkpoint of 128, after what was logged at 0 and 64
+            raise Killed
+        return True
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ProgressCallback, "_on_step", kill_at_once)
+        with pytest.raises(Killed):
+            whole(small_prior_file, tmp_path / "killed")
+    (events,) = (tmp_path / "killed").glob("events.out.tfevents.*")
+    events.rename(events.with_name("events.out.tfevents.0000000001.before"))
+    (tmp_path / "killed" / "checkpoints" / ".model_000000000128-0a1b2c3d.partial.zip").write_bytes(b"PK")
+    trained = train_run(TrainConfig.of(resume=tmp_path / "killed"))
+    assert "from the start: it has no checkpoint yet" in capsys.readouterr().out
+    assert list(trained.run.saved()) == [128, 256]
+    found = read_curves(tmp_path / "killed")
+    assert all(found[tag] == curve for tag, curve in expected.items() if tag != "time/fps")
+    assert sorted(path.name for path in (tmp_path / "killed" / "checkpoints").iterdir()) == [
+        "model_000000000128.zip",
+        "model_000000000256.zip",
+        "state_000000000256.pkl",
+    ]
+
+
+def test_a_training_leaves_signals_to_others_however_it_ends(small_prior_file, tmp_path, monkeypatch):
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(ProgressCallback, "_on_step", lambda self: kill(200))
+    with pytest.raises(Killed):
+        whole(small_prior_file, tmp_path / "killed")
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
+
+
+def test_one_process_at_a_time_trains_a_run(small_prior_file, tmp_path, call):
+    run = train_run(config_of(small_prior_file, tmp_path / "run")).run
+    with locked(run.path):
+        for config in (TrainConfig.of(resume=run.path), config_of(small_prior_file, run.path)):
+            with pytest.raises(RunError, match=rf"run is in use by process {os.getpid()} on "):
+                train_run(config)
+    train_run(TrainConfig.of(resume=run.path))
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"), [(errno.ENOSPC, "free some space"), (errno.EACCES, "correct that")], ids=["full", "forbidden"]
+)
+def test_a_disk_that_is_full_is_told_with_the_file_and_how_to_go_on(
+    number, remedy, small_prior_file, tmp_path, monkeypatch
+):
+    write = Path.write_bytes
+
+    def fail(path, content):
+        if path.suffix == ".pkl":
+            raise OSError(number, os.strerror(number))
+        return write(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", fail)
+        with pytest.raises(RunError) as raised:
+            whole(small_prior_file, tmp_path / "run")
+    sentence = str(raised.value)
+    state = tmp_path / "run" / "checkpoints" / "state_000000000128.pkl"
+    assert sentence.startswith(f"{os.strerror(number)}: {state}. ")
+    assert f"{remedy}, then resume with python -m agents.train --resume {tmp_path / 'run'}" in sentence
+    assert not list((tmp_path / "run" / "checkpoints").iterdir())
+    assert train_run(TrainConfig.of(resume=tmp_path / "run")).model.num_timesteps == 256
 
 
 def kill(step: int) -> bool:

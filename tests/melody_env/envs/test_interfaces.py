@@ -13,7 +13,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
 from melody_env import MelodyCompositionEnv, MelodyCompositionVectorEnv, MelodyVecEnv, piano_roll_image
-from note_rnn import VocabularyError
+from note_rnn import InputError, VocabularyError
 
 ID = "MelodyComposition-v0"
 B = 3
@@ -278,3 +278,29 @@ def test_vector_interface_refuses_seeds_and_masks_that_do_not_fit(prior):
         env.reset(seed=[1, 2])
     with pytest.raises(ValueError, match="lockstep"):
         env.reset(options={"reset_mask": np.array([True, False, False])})
+
+
+@pytest.mark.parametrize(("tempo", "fps"), [(60, 4), (120, 8), (90, 6)])
+def test_a_rendered_piece_has_its_tempo_in_every_interface(tempo, fps, small_prior):
+    arguments = {"prior": small_prior, "tempo": tempo}
+    one = gym.make("MelodyComposition-v0", **arguments)
+    several = gym.make_vec("MelodyComposition-v0", num_envs=2, **arguments)
+    for env in (one, several, MelodyVecEnv(2, **arguments)):
+        assert env.metadata["render_fps"] == fps
+        assert env.metadata["render_modes"] == ["ansi", "rgb_array"]
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "1", True])
+def test_a_seed_is_a_whole_number_from_0_on_in_every_interface(seed, small_prior):
+    single, vector, sb3 = (
+        kind(prior=small_prior) for kind in (MelodyCompositionEnv, MelodyCompositionVectorEnv, MelodyVecEnv)
+    )
+    with pytest.raises(InputError, match=r"^seed must be "):
+        single.reset(seed=seed)
+    for seeds in (seed, [seed]):
+        if not isinstance(seeds, str):
+            with pytest.raises(InputError, match=r"^seed must be "):
+                vector.reset(seed=seeds)
+    with pytest.raises(InputError, match=r"^seed must be "):
+        sb3.engine.seed([seed])
+    assert vector.reset(seed=np.int64(5))[0].tolist() == vector.reset(seed=[5])[0].tolist()

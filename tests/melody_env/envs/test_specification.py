@@ -1,5 +1,6 @@
 """An environment specification is checked once, round trips, changes only where requested, and can be recorded."""
 
+import copy
 import json
 from dataclasses import FrozenInstanceError
 
@@ -186,6 +187,8 @@ def test_its_record_is_json_with_all_but_the_weights(spec):
 def test_an_unknown_argument_is_named_with_the_valid_ones(small_prior):
     with pytest.raises(TypeError, match=r"no argument 'lenght'; it can be one of: .*length"):
         EnvironmentSpec.of(prior=small_prior, lenght=None)
+    with pytest.raises(InputError, match=r"no argument 'max_episode_steps' \(pieces end after 'length' steps\)"):
+        EnvironmentSpec.of(max_episode_steps=5)
     with pytest.raises(TypeError, match="no argument 'strenght'"):
         EnvironmentSpec.of(prior=small_prior).changed(strenght=1)
 
@@ -195,3 +198,15 @@ def test_a_primer_given_directly_is_checked(small_prior):
     assert EnvironmentSpec(profile, small_prior, primer=[14, 1]).as_record()["primer"] == [14, 1]
     with pytest.raises(VocabularyError):
         EnvironmentSpec(profile, small_prior, primer=[14, 99])
+
+
+def test_a_prior_that_cannot_reward_is_refused(small_prior):
+    broken = copy.deepcopy(small_prior)
+    broken.head.bias[3] = float("nan")
+    with pytest.raises(InputError, match="The prior has weights that are not finite numbers"):
+        EnvironmentSpec.of(prior=broken)
+
+
+def test_fixed_tokens_are_a_mapping(small_prior):
+    with pytest.raises(InputError, match=r"fixed must map steps to tokens, as in \{0: 14, 16: 21\}, not \[1\]"):
+        EnvironmentSpec.of(prior=small_prior, fixed=[1])

@@ -19,6 +19,26 @@ def write(folder, text):
     return path
 
 
+@pytest.mark.parametrize(
+    ("rule", "c", "worth"),
+    [
+        (WeightedRule("key"), 1e-320, "100 / c = inf"),
+        (WeightedRule("key", -1e11), 0.5, r"1e\+13 / c = 2e\+13"),
+        (WeightedRule("onset", 2.0, {"worth": [0.5] * 15 + [-1e12]}), 1.0, r"2e\+12 / c = 2e\+12"),
+    ],
+)
+def test_rewards_that_float32_cannot_learn_from_are_refused(rule, c, worth):
+    with pytest.raises(
+        ProfileError, match=rf"mine: '{rule.name}' could reward a step with {worth}, .* raise c, now {c}"
+    ):
+        RewardProfile("mine", (rule,), c)
+
+
+def test_the_largest_rewards_are_taken_and_a_rule_without_weight_rewards_nothing():
+    assert RewardProfile("mine", (WeightedRule("key", 1e10),), 1.0).weights == [1e10]
+    assert RewardProfile("mine", (WeightedRule("key", 0.0),), 1e-320).c == 1e-320
+
+
 def test_paper_has_the_nine_rules_as_they_are():
     paper = load_profile("paper")
     assert paper.rule_names == tuple(RULES)

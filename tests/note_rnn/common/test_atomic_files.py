@@ -1,10 +1,13 @@
 """Atomic file writing: complete files, and nothing lost on an exception."""
 
+import errno
+import json
+import os
 from pathlib import Path
 
 import pytest
 
-from note_rnn.common.atomic_files import replacing, write_json
+from note_rnn.common.atomic_files import remove_leftovers, replacing, write_bytes, write_json, write_text
 
 
 def test_the_new_content_takes_the_place_of_the_old(tmp_path):
@@ -27,11 +30,65 @@ def test_on_an_exception_everything_stays_as_it_was(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_others_may_read_the_file(tmp_path):
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_who_may_read_the_file_is_the_decision_of_the_umask(mask, mode, tmp_path):
     target = tmp_path / "model.json"
-    with replacing(target) as temporary:
-        temporary.write_text("{}")
-    assert target.stat().st_mode & 0o777 == 0o644
+    before = os.umask(mask)
+    try:
+        write_json(target, {})
+    finally:
+        os.umask(before)
+    assert target.stat().st_mode & 0o777 == mode
+
+
+def test_what_is_durable_is_on_the_disk_before_its_name_is_and_then_the_name(tmp_path, monkeypatch):
+    calls = []
+    replace = Path.replace
+
+    def fsync(descriptor):
+        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        calls.append(("written", "folder" if path.is_dir() else path.read_text()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", lambda self, to: calls.append(("named", to.name)) or replace(self, to))
+    write_bytes(tmp_path / "state.pkl", b"state", durable=True)
+    assert calls == [("written", "state"), ("named", "state.pkl"), ("written", "folder")]
+    write_bytes(tmp_path / "melody.wav", b"sound")
+    assert calls[3:] == [("named", "melody.wav")]
+
+
+def test_an_error_names_the_file_and_not_the_temporary_one(tmp_path, monkeypatch):
+    def fail(self, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    with pytest.raises(OSError, match="No space left") as raised:
+        write_bytes(tmp_path / "state.pkl", b"state")
+    assert raised.value.filename == str(tmp_path / "state.pkl")
+    with pytest.raises(FileNotFoundError) as raised, replacing(tmp_path / "state.pkl") as temporary:
+        temporary.unlink()
+    assert raised.value.filename == str(tmp_path / "state.pkl")
+    with pytest.raises(FileNotFoundError) as raised, replacing(tmp_path / "state.pkl"):
+        (tmp_path / "another").read_bytes()
+    assert raised.value.filename == str(tmp_path / "another")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_dead_process_left_is_removed_and_nothing_else(tmp_path):
+    left, kept = [], [".hidden", "state-1.partial.pkl", ".lock", ".notes-partial.md"]
+    for folder in (tmp_path, tmp_path / "checkpoints"):
+        for name in kept:
+            write_text(folder / name, "")
+        for name in ("state.pkl", "model.zip", "plain"):
+            with replacing(folder / name) as temporary:
+                left.append(temporary.name)
+            temporary.write_text("half")
+            (folder / name).unlink()
+    remove_leftovers(tmp_path / "checkpoints", "model")
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {*kept, left[3], left[5]}
+    remove_leftovers(tmp_path)
+    for folder in (tmp_path, tmp_path / "checkpoints"):
+        assert {path.name for path in folder.iterdir() if path.is_file()} == {*kept}
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
@@ -45,3 +102,15 @@ def test_json_is_indented_and_has_as_text_whatever_json_has_no_form_for(tmp_path
     assert (tmp_path / "deep" / "report.json").read_text(encoding="utf-8") == (
         '{\n  "folder": "music",\n  "tunes": [\n    1,\n    null\n  ]\n}\n'
     )
+
+
+def test_json_has_null_for_numbers_that_it_has_no_form_for(tmp_path):
+    write_json(
+        tmp_path / "metrics.json", {"nan": [float("nan"), {"inf": float("inf")}], "one": 1.0, "deep": (1, "NaN")}
+    )
+    text = (tmp_path / "metrics.json").read_text()
+    assert json.loads(text, parse_constant=pytest.fail) == {
+        "nan": [None, {"inf": None}],
+        "one": 1.0,
+        "deep": [1, "NaN"],
+    }

@@ -9,8 +9,16 @@ from typing import Annotated, Literal
 import pytest
 import tyro
 
-from note_rnn import run_command
-from note_rnn.common.command_line import CommandLineError, command_line, command_name, named, parse, train_command
+from note_rnn import InputError, run_command
+from note_rnn.common.command_line import (
+    CommandLineError,
+    command_line,
+    command_name,
+    named,
+    other_command,
+    parse,
+    train_command,
+)
 
 
 @dataclass(frozen=True)
@@ -20,6 +28,10 @@ class Inner:
     gap: float | None = None
     """A gap, if
     there is one."""
+
+    def __post_init__(self):
+        if self.gap is not None and self.gap < 0:
+            raise InputError("gap must be at least 0.")
 
 
 @dataclass(frozen=True)
@@ -85,6 +97,15 @@ def test_a_command_within_another_has_its_name(started):
     assert command_name() == "melody-rl"
 
 
+def test_other_commands_are_named_in_the_same_form(started):
+    started(None, "bin/melody-rl", "match")
+    with named("melody-rl match"):
+        assert other_command("audit") == "melody-rl audit"
+    started("melody_env.match", "match.py")
+    assert other_command("audit") == "python -m melody_env.audit"
+    assert other_command("corpus") == "python -m note_rnn.corpus"
+
+
 def test_what_is_typed_is_what_is_parsed():
     config = parse(Config, ["a", "b", "--gap", "2", "--key", "D", "--pair", "1", "2", "--many", "x", "y"])
     assert config == Config((Path("a"), Path("b")), Inner(2.0), "D", (1, 2), many=("x", "y"))
@@ -115,6 +136,7 @@ def test_help_shows_what_each_option_takes_and_no_empty_default(capsys):
         (["--kind"], "--kind needs a value: {one,two}."),
         (["--gap", "wide"], "--gap cannot be read: it takes FLOAT."),
         (["--pair", "1"], "--pair cannot be read: it takes INT INT."),
+        (["--gap", "-1"], "--gap must be at least 0."),
     ],
 )
 def test_a_mistake_is_reported_in_one_sentence(arguments, sentence, capsys):

@@ -1,11 +1,23 @@
 """Input errors end a command with one sentence and an exit status for scripts; checks of single arguments."""
 
+import errno
+import io
 import math
+import sys
 
 import numpy as np
 import pytest
 
-from note_rnn.common.errors import InputError, check_above_zero, check_choice, check_count, run_command
+from note_rnn.common.errors import (
+    InputError,
+    check_above_zero,
+    check_choice,
+    check_count,
+    check_out_file,
+    check_out_folder,
+    check_seed,
+    run_command,
+)
 
 
 def raising(error):
@@ -22,8 +34,19 @@ def raising(error):
         (FileNotFoundError(2, "No such file or directory", "tune.mid"), 2, "No such file or directory: tune.mid\n"),
         (OSError("the disk is gone"), 2, "error: the disk is gone\n"),
         (KeyboardInterrupt(), 130, ""),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "tune.mid"),
+            2,
+            "error: No space left on device: tune.mid. Free some space, then repeat the command.\n",
+        ),
+        (MemoryError(), 2, "error: There is not enough memory for this: ask for less at a time.\n"),
+        (
+            RuntimeError("can't allocate memory: you tried"),
+            2,
+            "error: There is not enough memory for this: ask for less at a time.\n",
+        ),
     ],
-    ids=["bad input", "no file", "a failure without a file", "Ctrl-C"],
+    ids=["bad input", "no file", "a failure without a file", "Ctrl-C", "a full disk", "memory", "memory of PyTorch"],
 )
 def test_what_ends_a_command_is_reported_on_stderr_and_by_the_exit_status(capsys, error, status, printed):
     with pytest.raises(SystemExit) as exit:
@@ -38,6 +61,43 @@ def test_what_ends_a_command_is_reported_on_stderr_and_by_the_exit_status(capsys
 def test_a_programming_error_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
         run_command(raising(ZeroDivisionError()))
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_what_a_console_cannot_print_is_escaped(encoding, monkeypatch):
+    streams = {name: io.TextIOWrapper(io.BytesIO(), encoding, write_through=True) for name in ("stdout", "stderr")}
+    for name, stream in streams.items():
+        monkeypatch.setattr(sys, name, stream)
+
+    def main():
+        print("runs/\u2603/\udcff")
+        raise InputError("No run in \u2603.")
+
+    with pytest.raises(SystemExit):
+        run_command(main)
+    printed = {name: stream.buffer.getvalue().decode(encoding) for name, stream in streams.items()}
+    assert printed == {"stdout": "runs/\\u2603/\\udcff\n", "stderr": "error: No run in \\u2603.\n"}
+
+
+def test_where_nothing_can_be_written_is_known_before_the_work(tmp_path):
+    (tmp_path / "file").touch()
+    check_out_file(tmp_path / "new" / "folder" / "table.csv", "--csv")
+    check_out_folder(tmp_path / "new")
+    for check in (check_out_file, check_out_folder):
+        with pytest.raises(InputError, match=r"x cannot be written, since .*file is a file: choose another --csv\.$"):
+            check(tmp_path / "file" / "x", "--csv")
+    with pytest.raises(InputError, match=r"is a folder: --csv must be a file\.$"):
+        check_out_file(tmp_path, "--csv")
+    with pytest.raises(InputError, match=r"file is not a folder: choose another --out\.$"):
+        check_out_folder(tmp_path / "file")
+
+
+def test_a_seed_is_one_that_every_generator_takes():
+    assert [check_seed("--seed", seed) for seed in (0, 2**32 - 1)] == [0, 2**32 - 1]
+    with pytest.raises(InputError, match=r"^--seed must be at most 4,294,967,295, not 4294967296\.$"):
+        check_seed("--seed", 2**32)
+    with pytest.raises(InputError, match=r"^--seed must be at least 0, not -1\.$"):
+        check_seed("--seed", -1)
 
 
 def test_a_command_that_works_just_ends(capsys):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from note_rnn import run_command
+from note_rnn.common import worker_processes
 from note_rnn.corpus import CorpusError, __main__, build, load_corpus, workers
 from note_rnn.corpus.build import build_corpus, corpus_paths
 from note_rnn.corpus.folders import find_files
@@ -254,13 +255,13 @@ def test_a_process_that_dies_costs_its_file_alone(music, monkeypatch):
     """A pool that dies of bad.mid, whichever files are in it."""
     files = find_files([music]).files
 
-    def dying(read, chosen, num_workers):
+    def dying(read, chosen, *_):
         for file in chosen:
             if file.name.endswith("bad.mid"):
-                raise workers.BrokenProcessPool
+                raise worker_processes.BrokenProcessPool
             yield read(file)
 
-    monkeypatch.setattr(workers, "_in_processes", dying)
+    monkeypatch.setattr(worker_processes, "_in_processes", dying)
     results = list(workers.read_files(files, Extraction(), 2))
     assert [bool(result.tunes) for result in results] == [True, False, True, True]
     read = [tune.source for result in results for tune in result.tunes]
@@ -277,7 +278,7 @@ def test_files_are_read_by_as_many_processes_as_is_said_or_one_per_core(music, t
         numbers.append(num_workers)
         return workers.read_files(files, extraction, 0)
 
-    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(build, "cpu_count", lambda: 3)
     monkeypatch.setattr(build, "read_files", read_here)
     build_corpus([music], tmp_path / "mine", num_workers=given)
     assert numbers == [used]

@@ -4,10 +4,11 @@ import signal
 
 import pytest
 
+from note_rnn.common.worker_processes import results_of
 from note_rnn.corpus import reading
 from note_rnn.corpus.folders import find_files
 from note_rnn.corpus.reading import BYTES_PER_PROCESS, limit_process
-from note_rnn.corpus.workers import _in_processes, read_files
+from note_rnn.corpus.workers import read_files
 from note_rnn.extraction.pipeline import Extraction
 
 resource = pytest.importorskip("resource", reason="no limits of memory here")
@@ -35,7 +36,7 @@ def test_a_process_reads_what_this_one_would_in_order_and_by_the_same_settings(m
 
 
 def test_a_process_that_reads_has_no_more_than_4_gib():
-    ((soft, _),) = _in_processes(resource.getrlimit, [resource.RLIMIT_DATA], 1)
+    ((soft, _),) = results_of(resource.getrlimit, [resource.RLIMIT_DATA], 1, pytest.fail, limit_process)
     assert soft == BYTES_PER_PROCESS == 4 << 30
 
 

@@ -10,6 +10,16 @@ from note_rnn import CheckpointError, NoteRNN, load_note_rnn, read_model_card, s
 from note_rnn.vocabulary import VOCABULARY
 
 
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    model = NoteRNN(hidden_size=3)
+    with torch.no_grad():
+        model.head.bias[0] = float("inf")
+    path = save_note_rnn(model, tmp_path / "diverged", {"metrics": {"nats": float("nan")}})
+    with pytest.raises(CheckpointError, match=r"diverged\.safetensors has weights that are not finite numbers"):
+        load_note_rnn(path)
+    assert read_model_card(path)["metrics"] == {"nats": None}
+
+
 def test_round_trip_gives_the_same_network_frozen(small_prior, tmp_path):
     path = save_note_rnn(small_prior, tmp_path / "prior", {"corpus": "mine"})
     assert path == tmp_path / "prior.safetensors"
