@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import torch
 import tyro
-from rich.console import Console
 
 from agents.composing.composers import load_run
 from agents.evaluation.comparison import evaluate_agent
@@ -16,6 +15,7 @@ from agents.runs.config import TrainConfig
 from agents.runs.run_directory import RunDirectory
 from note_rnn import InputError, Progress, run_command
 from note_rnn.common.command_line import parse
+from note_rnn.common.console import print_table
 from note_rnn.common.csv_tables import write_csv
 from note_rnn.common.errors import check_count
 
@@ -60,7 +60,7 @@ def _evaluate_run(path: Path, config: EvaluateConfig) -> list[dict[str, Any]]:
         agent = load_run(path)
         columns = evaluate_agent(agent, config.compositions, config.seed, on_composed=progress.advance).columns
     run.write_json("evaluation.json", {"compositions": config.compositions, "seed": config.seed, **columns})
-    Console().print(metrics_table(columns, f"{path}: {config.compositions:,} compositions each"))
+    print_table(metrics_table(columns, f"{path}: {config.compositions:,} compositions each"))
     described = {
         "run": path.name,
         "algorithm": train.algo,

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from agents.composing.composers import Agent
 from agents.composing.pieces import Pieces
 from agents.evaluation.comparison import evaluate_agent
@@ -21,6 +19,7 @@ from agents.training.trainer import TrainingResult, train_run
 from melody_env import piano_roll_figure
 from note_rnn import replacing, run_command, write_midi, write_wav
 from note_rnn.common.command_line import train_command
+from note_rnn.common.console import print_table
 
 
 def train(config: TrainConfig[Any]) -> Path:
@@ -44,7 +43,7 @@ def _finish(trained: TrainingResult) -> None:
     for name, composed in pieces.items():
         _write_pieces(run, name.lower().replace(" ", "_"), composed)
     run.write_json("metrics.json", {"compositions": config.compositions, "seed": config.seed, **columns})
-    Console().print(metrics_table(columns, f"{config.compositions:,} compositions each"))
+    print_table(metrics_table(columns, f"{config.compositions:,} compositions each"))
     if config.melodies:
         print(
             f"Listen: {run.melodies}/agent_1.wav (or .mid); note_rnn_1.wav is the Note RNN after the same priming token"

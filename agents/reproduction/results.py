@@ -1,9 +1,8 @@
 """Results of a reproduction: all parts made in parallel, then Table 1, Figures 2 and 3 and the page."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import asdict, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from melody_env import Setting
 from melody_env.measures.populations import held_out_melodies
 from note_rnn import Progress, load_note_rnn, replacing, write_json, write_text
 from note_rnn.common.csv_tables import csv_text
+from note_rnn.common.worker_pool import WorkerPool
 from note_rnn.corpus import CorpusError, load_corpus
 from note_rnn.pretraining.recipe import PretrainConfig, pretrain
 
@@ -40,15 +40,11 @@ def reproduce(config: ReproduceConfig) -> list[Path]:
     parts += [Part(model.name, model, seed) for seed in range(config.size.seeds) for model in config.chosen]
     with (
         Progress(len(parts), "reproduce", "models") as progress,
-        ProcessPoolExecutor(config.workers, get_context("spawn")) as pool,
+        WorkerPool(config.workers) as pool,
     ):
-        try:
-            for future in as_completed([pool.submit(make, part, config) for part in parts]):
-                progress.note(f"{future.result()} is done")
-                progress.advance()
-        except BaseException:  # also on an interrupt, parts not yet begun are cancelled
-            pool.shutdown(cancel_futures=True)
-            raise
+        for future in as_completed([pool.submit(make, part, config) for part in parts]):
+            progress.note(f"{future.result()} is done")
+            progress.advance()
     return _write_results(config, parts)
 
 

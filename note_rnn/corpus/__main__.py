@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
 from note_rnn.common.command_line import parse
+from note_rnn.common.console import print_table
 from note_rnn.common.errors import run_command
 from note_rnn.corpus.build import build_corpus, corpus_paths
 from note_rnn.corpus.corpus import CorpusError
@@ -54,9 +54,8 @@ def build(config: BuildConfig) -> None:
 
 def print_report(report: Report) -> None:
     """Print the figures of `report`."""
-    console = Console()
     if report.dropped or report.cut:
-        console.print(report.table())
+        print_table(report.table())
     for folder, reason in report.unread_folders.items():
         print(f"Folder {folder} could not be read: {reason}")
     if report.others:

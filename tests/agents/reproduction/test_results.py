@@ -39,7 +39,7 @@ class HerePool:
 
     workers: ClassVar[list[int]] = []
 
-    def __init__(self, workers, context):
+    def __init__(self, workers):
         self.workers.append(workers)
 
     def __enter__(self):
@@ -53,15 +53,12 @@ class HerePool:
         future.set_result(function(*arguments))
         return future
 
-    def shutdown(self, cancel_futures):
-        assert cancel_futures
-
 
 @pytest.fixture(scope="module", autouse=True)
 def available_tunes():
     """Forty human tunes, and no other process."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(results, "ProcessPoolExecutor", HerePool)
+        patch.setattr(results, "WorkerPool", HerePool)
         patch.setattr(results, "load_corpus", lambda: None)
         for module in (results, human_reference):
             patch.setattr(module, "held_out_melodies", lambda setting: HUMAN)
