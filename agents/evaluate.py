@@ -10,9 +10,11 @@ import tyro
 
 from agents.composing.composers import load_run
 from agents.evaluation.comparison import evaluate_agent
+from agents.evaluation.published import is_comparable
 from agents.evaluation.table import metrics_table
 from agents.runs.config import TrainConfig
 from agents.runs.run_directory import RunDirectory
+from melody_env.measures.human_reference import missing_tunes
 from note_rnn import InputError, Progress, run_command
 from note_rnn.common.command_line import parse
 from note_rnn.common.console import print_table
@@ -60,7 +62,10 @@ def _evaluate_run(path: Path, config: EvaluateConfig) -> list[dict[str, Any]]:
         agent = load_run(path)
         columns = evaluate_agent(agent, config.compositions, config.seed, on_composed=progress.advance).columns
     run.write_json("evaluation.json", {"compositions": config.compositions, "seed": config.seed, **columns})
-    print_table(metrics_table(columns, f"{path}: {config.compositions:,} compositions each"))
+    title = f"{path}: {config.compositions:,} compositions each"
+    print_table(metrics_table(columns, title, is_comparable(agent.environment)))
+    if missing := missing_tunes(agent.environment.setting):
+        print(missing)
     described = {
         "run": path.name,
         "algorithm": train.algo,

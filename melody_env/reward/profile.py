@@ -120,6 +120,12 @@ class RewardProfile:
         return tuple(rule.name for rule in self.rules)
 
     @cached_property
+    def piece_rules(self) -> frozenset[str]:
+        """The names of the rules that value a piece as a whole, by their `per`."""
+        files = {rule.name: find_plugin(rule.file, rule.name, is_mask=False) for rule in self.rules if rule.file}
+        return frozenset(name for name, plugin in files.items() if plugin.per == "piece")
+
+    @cached_property
     def weights(self) -> Floats:
         """The weights [R] of the rules."""
         return np.array([rule.weight for rule in self.rules])

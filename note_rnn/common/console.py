@@ -12,4 +12,7 @@ def print_table(table: Table) -> None:
     console = Console()
     if not console.is_terminal:
         console.width = _UNLIMITED
+    title, table.title = table.title, None
+    if isinstance(title, str):  # above the table, since within it a title is broken at the table's width
+        console.print(title, style="italic", markup=False, highlight=False, soft_wrap=True)
     console.print(table)

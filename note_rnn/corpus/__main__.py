@@ -1,4 +1,4 @@
-"""`python -m note_rnn.corpus build DIR... --out corpus`: build a corpus from your own music."""
+"""The command corpus: `build` one from your own music, `report` on it, or read the `tune-books` of human tunes."""
 
 import json
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from note_rnn.common.command_line import parse
 from note_rnn.common.console import print_table
 from note_rnn.common.errors import run_command
 from note_rnn.corpus.build import build_corpus, corpus_paths
+from note_rnn.corpus.collections import load_corpus
 from note_rnn.corpus.corpus import CorpusError
 from note_rnn.corpus.report import Report
 from note_rnn.extraction.pipeline import Extraction
@@ -43,6 +44,11 @@ class CorpusReportConfig:
     """The report of a build, OUT.json."""
     file: str = ""
     """Also list the reasons for each file with this text in its name."""
+
+
+@dataclass(frozen=True)
+class TuneBooksConfig:
+    """Read the tune books that come with music21, once: human tunes to compare with, to hear and to learn from."""
 
 
 def build(config: BuildConfig) -> None:
@@ -83,18 +89,31 @@ def print_saved_report(config: CorpusReportConfig) -> None:
     print_report(report)
 
 
+def read_tune_books() -> None:
+    """Read the default collections, or find them in the cache, and print how many tunes they have.
+
+    Raises CorpusError if music21, which brings them, is not installed.
+    """
+    corpus = load_corpus()
+    for name, tunes in corpus.by_collection().items():
+        print(f"{name}: {len(tunes.titles):,} tunes ({tunes.num_tokens:,} sixteenths)")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     config = parse(
         Annotated[BuildConfig, tyro.conf.subcommand("build")]
-        | Annotated[CorpusReportConfig, tyro.conf.subcommand("report")],
+        | Annotated[CorpusReportConfig, tyro.conf.subcommand("report")]
+        | Annotated[TuneBooksConfig, tyro.conf.subcommand("tune-books")],
         arguments,
-        description="A corpus of your own music.",
+        description="A corpus of your own music, and the tune books of human tunes.",
     )
     if isinstance(config, BuildConfig):
         build(config)
-    else:
+    elif isinstance(config, CorpusReportConfig):
         print_saved_report(config)
+    else:
+        read_tune_books()
 
 
 if __name__ == "__main__":

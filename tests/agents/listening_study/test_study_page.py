@@ -162,10 +162,16 @@ def test_human_tunes_are_one_more_model_on_request(small_runs, tmp_path, monkeyp
     assert preference.models[int(preference.strengths.argmax())] == "Human"
 
 
-@pytest.mark.parametrize("tunes", [None, np.ones((2, 32), int)])
-def test_too_few_human_tunes_are_an_error(small_runs, tmp_path, monkeypatch, tunes):
+@pytest.mark.parametrize(
+    ("tunes", "sentence"),
+    [
+        (None, r"no human tunes: leave out --human-tunes\. .*python -m note_rnn\.corpus tune-books"),
+        (np.ones((2, 32), int), "too few for --pieces 3: leave out --human-tunes"),
+    ],
+)
+def test_too_few_human_tunes_are_an_error(small_runs, tmp_path, monkeypatch, tunes, sentence):
     monkeypatch.setattr(study_page, "held_out_melodies", lambda setting: tunes)
-    with pytest.raises(ValueError, match="too few for --pieces 3: leave out --human-tunes"):
+    with pytest.raises(ValueError, match=sentence):
         new_study(NewConfig((small_runs[0],), tmp_path / "study", pieces=3, human_tunes=True))
     assert not (tmp_path / "study").exists()
 
