@@ -35,8 +35,8 @@ class ComposeConfig(SettingOptions):
     """Name of the files, by default "melody"; several melodies are numbered. With a suffix (.mid, .musicxml, .abc, .wav
     or .png) only that format is written, and the record."""
     sidecar: Annotated[Path | None, tyro.conf.arg(name="from")] = None
-    """Compose the melody of this record (.json) again. All other arguments are ignored, except --out, and MODEL, needed
-    if the model has been moved."""
+    """Compose the melody of this record (.json) again, alone or with --out, and MODEL, needed if the model has been
+    moved; the record decides all else."""
     n: int = 1
     """Number of melodies."""
     seed: int = 0
@@ -64,8 +64,7 @@ class ComposeConfig(SettingOptions):
         """Raise InputError for an invalid value."""
         if self.model is None:
             raise InputError("Give a model to compose with, such as the folder of a run, or --from melody.json.")
-        if self.out is not None and self.out.suffix not in ("", *SUFFIXES):
-            raise InputError(f"--out must end in {', '.join(SUFFIXES)} or have no suffix, not {self.out.suffix!r}.")
+        self._check_out()
         check_count("--n", self.n)
         check_count("--seed", self.seed, minimum=0)
         check_count("--best-of", self.best_of)
@@ -76,6 +75,19 @@ class ComposeConfig(SettingOptions):
             raise InputError(f"--tokens must end in .npy, not {self.tokens.suffix!r}.")
         if self.diverse and self.best_of == 1:
             raise InputError("--diverse needs candidates to select from: add --best-of 8, for example.")
+
+    def check_again(self) -> None:
+        """Raise InputError for an invalid value beside --from, or an option that its record decides."""
+        default = ComposeConfig()
+        decided = [each.name for each in fields(self) if each.name not in ("model", "out", "sidecar")]
+        given = [name.replace("_", "-") for name in decided if getattr(self, name) != getattr(default, name)]
+        if given:
+            raise InputError(f"--from composes the melody of its record again: leave out --{', --'.join(given)}.")
+        self._check_out()
+
+    def _check_out(self) -> None:
+        if self.out is not None and self.out.suffix not in ("", *SUFFIXES):
+            raise InputError(f"--out must end in {', '.join(SUFFIXES)} or have no suffix, not {self.out.suffix!r}.")
 
     def as_record(self) -> dict[str, Any]:
         """Return the values that determine the melodies, as JSON."""
@@ -120,6 +132,7 @@ def _write_tokens(path: Path, melodies: Tokens) -> Path:
 
 def _compose_again(config: ComposeConfig, sidecar: Path) -> list[Path]:
     """Compose the melody of a `sidecar` and write its files again; raises InputError for another model or result."""
+    config.check_again()
     record = _read_sidecar(sidecar)
     recorded = ComposeConfig.of_record(record["config"])
     recorded.check()
@@ -132,8 +145,10 @@ def _compose_again(config: ComposeConfig, sidecar: Path) -> list[Path]:
     row = int(choose(pieces, recorded.n, recorded.diverse)[record["number"] - 1])
     if pieces.melodies[row].tolist() != record["tokens"]:
         raise InputError(f"The melody of {sidecar} cannot be reproduced: its rules, masks or this program changed.")
-    again = _record(recorded, pieces, row, record["number"], tuple(record["suffixes"]), weights)
-    return _write(again, (config.out or sidecar).with_suffix(""), pieces, row)
+    out = config.out or sidecar.with_suffix("")
+    suffixes = (out.suffix,) if out.suffix else tuple(record["suffixes"])
+    again = _record(recorded, pieces, row, record["number"], suffixes, weights)
+    return _write(again, out.with_suffix(""), pieces, row)
 
 
 def _compose(config: ComposeConfig) -> tuple[ComposeConfig, Pieces, str]:

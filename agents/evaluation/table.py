@@ -86,11 +86,13 @@ def rule_rows(columns: Sequence[Mapping[str, float]]) -> list[tuple[str, list[st
 
 
 def _per_piece(metrics: Mapping[str, float], name: str) -> str:
-    """Return a rule's mean value per piece and the share of pieces in which it is not 0; once if they are equal."""
+    """Return a rule's mean value per piece, and the share of pieces in which it is not 0 unless it is all."""
     value, share = metrics.get(f"{PIECE_RULE}{name}"), metrics.get(f"{PIECE_RULE_SHARE}{name}")
     if value is None or share is None:
         return UNKNOWN
-    return f"{share:.1%} of pieces" if value == share else f"{value:.3f} ({share:.1%} of pieces)"
+    if value == share:  # a rule that is worth 1
+        return f"{share:.1%} of pieces"
+    return f"{value:.3f}" if share == 1 else f"{value:.3f} ({share:.1%} of pieces)"
 
 
 def format_value(value: float | None, form: str) -> str:

@@ -166,8 +166,8 @@ class RewardProfile:
         if not allowed.any(axis=1).all():
             names = " and ".join(mask.name for mask in self.masks)
             raise RuleError(
-                f"Reward profile {self.name}: masks {names} allow no token at step {composition.position} (counted "
-                "from 0): make each allow a hold (1) or a note off (0)."
+                f"Reward profile {self.name}: masks {names} allow no token at melody.step "
+                f"{composition.position}: make each allow a hold (1) or a note off (0)."
             )
         return allowed
 

@@ -1,7 +1,7 @@
 """The ranking of human, Note RNN, Markov and random melodies by a reward profile, rule by rule."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from note_rnn.common.errors import InputError, check_count
 from note_rnn.common.progress import Progress
 from note_rnn.corpus import DEFAULT_COLLECTIONS, Corpus, load_corpus, read_corpus, split
 from note_rnn.corpus.windows import first_steps
+from note_rnn.extraction.tunes import Bars
 from note_rnn.network.checkpoint import load_note_rnn
 from note_rnn.vocabulary import Tokens, transposed
 
@@ -49,7 +50,8 @@ class AuditConfig(SettingOptions):
     """Reward profile: the name of a shipped one, or a YAML file."""
     corpus: tuple[str, ...] = DEFAULT_COLLECTIONS
     """Human tunes: collections of music21's corpus, or a corpus file (.npz) of `python -m note_rnn.corpus build`, or
-    any with concatenated `tokens` and their `offsets`; its tunes are assumed to begin on a bar line."""
+    any with concatenated `tokens` and their `offsets`; its tunes are assumed to begin on a bar line, and Markov chains
+    are fitted to them."""
     all_tunes: bool = False
     """Rank all tunes of the collections, not only the held-out tenth: for collections that neither the profile nor the
     Note RNN was fitted to."""
@@ -141,9 +143,11 @@ def rank(populations: Mapping[str, Tokens], profile: RewardProfile, rng: np.rand
 def _human_tunes(config: AuditConfig, setting: Setting) -> tuple[Tokens, Corpus]:
     """Return the human tunes [N, T] to rank, and the tunes that Markov chains are fitted to."""
     if len(config.corpus) == 1 and config.corpus[0].endswith(".npz"):
-        tunes = transposed(first_steps(read_corpus(config.corpus[0]), setting.steps), setting.transposition)
+        corpus = read_corpus(config.corpus[0])
+        tunes = transposed(first_steps(corpus, setting.steps), setting.transposition)
         tunes = tunes[setting.in_range[tunes].all(axis=1)]
-        return np.unique(tunes, axis=0), split(load_corpus()).train
+        barred = replace(corpus, bars=[Bars(setting.meter, 0)] * len(corpus.segments))
+        return np.unique(tunes, axis=0), barred
     corpus = load_corpus(config.corpus)
     if config.all_tunes:
         return human_melodies(corpus, setting), split(load_corpus()).train
