@@ -20,7 +20,7 @@ from melody_env.measures.copying import longest_shared_runs
 from melody_env.measures.discriminator import discriminator_auc
 from melody_env.measures.features import overlaps
 from melody_env.measures.statistics import MelodyStatistics, count_distinct
-from note_rnn import NO_EVENT, NoteRNN, Tokens, weights_checksum
+from note_rnn import NO_EVENT, NoteRNN, Tokens, transposed, weights_checksum
 
 RULE, PIECE_RULE, PIECE_RULE_SHARE = "rule/", "piece_rule/", "piece_rule_share/"
 """What the names of metrics of rules begin with."""
@@ -96,7 +96,8 @@ def likeness(melodies: Tokens, statistics: MelodyStatistics, human: HumanReferen
     figures = {f"overlap_{name}": value for name, value in overlap.items() if name != "mean"}
     figures["human_overlap"] = overlap["mean"]
     if human.training_tunes is not None:
-        runs = longest_shared_runs(melodies[:MAX_COMPARED], human.training_tunes)
+        in_c = transposed(melodies[:MAX_COMPARED], -human.setting.transposition)
+        runs = longest_shared_runs(in_c, human.training_tunes)
         figures["longest_shared_run"] = float(np.median(runs))
     if human.tunes is not None:
         rng = np.random.default_rng(0)

@@ -25,7 +25,7 @@ from agents.runs.run_directory import RunDirectory, RunError
 from agents.training.trainer import train_run
 from melody_env import EnvironmentSpec, HumanReference, Setting, score_melodies
 from melody_env.measures.populations import training_tunes
-from note_rnn import Tokens, write_json
+from note_rnn import Tokens, transposed, write_json
 from note_rnn.markov import markov_melodies
 
 PIECES = 256
@@ -166,9 +166,9 @@ def _machine_melodies(part: Part, setting: Setting, n: int) -> Tokens:
     """Return `n` melodies [N, T] of a Markov chain of the training tunes, or of random notes in key."""
     rng = np.random.default_rng(part.seed)
     if part.name == MARKOV:
-        tunes = training_tunes(setting)
+        tunes = training_tunes()
         assert tunes is not None
-        return markov_melodies(tunes, 3, n, setting.steps, rng)
+        return transposed(markov_melodies(tunes, 3, n, setting.steps, rng), setting.transposition)
     return rng.choice(np.flatnonzero(setting.in_scale & setting.in_range), (n, setting.steps))
 
 

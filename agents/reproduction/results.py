@@ -66,7 +66,7 @@ def _available_references(setting: Setting) -> list[str]:
         print(f"Without Markov chains. {missing_tunes(setting)}")
     return [
         *([HUMAN] if HumanReference.held_out(setting) is not None else []),
-        *([MARKOV] if training_tunes(setting) is not None else []),
+        *([MARKOV] if training_tunes() is not None else []),
         RANDOM,
     ]
 

@@ -26,14 +26,14 @@ class HumanReference:
     tunes: Tokens | None = None
     """[M, T], in the key and range of the setting; None without the tune books."""
     training_tunes: Sequence[Tokens] | None = None
-    """The tunes that the shipped Note RNNs were trained on, in the same key; None if not available."""
+    """The tunes that the shipped Note RNNs were trained on, in C major or its modes; None if not available."""
     shipped: HumanStatistics | None = None
     """The shipped statistics, in place of the tunes."""
 
     @classmethod
     def of(cls, tunes: Tokens, setting: Setting) -> Self:
         """Return the reference of given `tunes` [M, T] in a `setting`."""
-        return cls(setting, distributions(melody_features(tunes, setting)), tunes, training_tunes(setting))
+        return cls(setting, distributions(melody_features(tunes, setting)), tunes, training_tunes())
 
     @classmethod
     def held_out(cls, setting: Setting) -> Self | None:

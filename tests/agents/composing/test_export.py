@@ -40,7 +40,7 @@ def agent(small_prior) -> PPOKL:
 @pytest.fixture(autouse=True)
 def tunes(monkeypatch):
     """Two short tunes in the place of those that the shipped Note RNN has learned from."""
-    monkeypatch.setattr(melody_files, "training_tunes", lambda setting: [np.array([14, 16, 18]), np.array([2] * 40)])
+    monkeypatch.setattr(melody_files, "training_tunes", lambda: [np.array([14, 16, 18]), np.array([2] * 40)])
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def available_tunes():
         for module in (results, human_reference):
             patch.setattr(module, "held_out_melodies", lambda setting: HUMAN)
         for module in (human_reference, reproduction_parts):
-            patch.setattr(module, "training_tunes", lambda setting: list(HUMAN[:20]))
+            patch.setattr(module, "training_tunes", lambda: list(HUMAN[:20]))
         patch.setattr(reproduction, "QUICK", reproduction.QUICK._replace(checkpoints=2))
         patch.setattr(reproduction_parts, "PIECES", 8)
         patch.setattr(callbacks, "log_pieces", lambda *arguments: None)
