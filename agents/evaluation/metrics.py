@@ -28,8 +28,8 @@ MAX_CLASSIFIED = 2_000
 """Pieces given to the classifier; more change nothing."""
 MAX_COMPARED = 200
 """Pieces searched for runs shared with training tunes."""
-MIN_HUMAN_TUNES = 10
-"""Human tunes required for a comparison."""
+MIN_COMPARED = 10
+"""Melodies of each side required for a classifier."""
 
 
 def learning_metrics(pieces: Pieces) -> dict[str, float]:
@@ -90,7 +90,7 @@ def melody_metrics(melodies: Tokens, setting: Setting, human: HumanReference | N
 def likeness(melodies: Tokens, statistics: MelodyStatistics, human: HumanReference) -> dict[str, float]:
     """Return the likeness of `melodies` [N, T] with these `statistics` to `human` tunes, and their longest copy.
 
-    Without the tunes themselves, only how far the distributions overlap.
+    Without the tunes themselves, only how far the distributions overlap; a classifier needs ten of both.
     """
     overlap = overlaps(statistics.distributions(), human.distributions)
     figures = {f"overlap_{name}": value for name, value in overlap.items() if name != "mean"}
@@ -99,7 +99,7 @@ def likeness(melodies: Tokens, statistics: MelodyStatistics, human: HumanReferen
         in_c = transposed(melodies[:MAX_COMPARED], -human.setting.transposition)
         runs = longest_shared_runs(in_c, human.training_tunes)
         figures["longest_shared_run"] = float(np.median(runs))
-    if human.tunes is not None:
+    if human.tunes is not None and min(len(human.tunes), len(melodies)) >= MIN_COMPARED:
         rng = np.random.default_rng(0)
         figures["human_auc"] = discriminator_auc(human.tunes, melodies[:MAX_CLASSIFIED], rng, human.setting)
     return figures
@@ -125,7 +125,7 @@ def split_half_likeness(human: HumanReference) -> dict[str, float]:
 
     Empty if there are too few.
     """
-    if human.tunes is None or len(human.tunes) < 2 * MIN_HUMAN_TUNES:
+    if human.tunes is None or len(human.tunes) < 2 * MIN_COMPARED:
         return {}
     order = np.random.default_rng(0).permutation(len(human.tunes))
     one, other = human.tunes[order[::2]], human.tunes[order[1::2]]

@@ -60,6 +60,10 @@ def build(config: BuildConfig) -> None:
 
 def print_report(report: Report) -> None:
     """Print the figures of `report`."""
+    print(
+        f"{report.melodies:,} melodies ({report.tokens:,} sixteenths) from {report.tunes:,} tunes in "
+        f"{report.files_kept:,} of {report.files:,} files"
+    )
     if report.dropped or report.cut:
         print_table(report.table())
     for folder, reason in report.unread_folders.items():
@@ -69,10 +73,6 @@ def print_report(report: Report) -> None:
             "Other files, skipped:",
             ", ".join(f"{n:,} {suffix or '(no suffix)'}" for suffix, n in report.others.items()),
         )
-    print(
-        f"{report.melodies:,} melodies ({report.tokens:,} sixteenths) from {report.tunes:,} tunes in "
-        f"{report.files_kept:,} of {report.files:,} files"
-    )
 
 
 def print_saved_report(config: CorpusReportConfig) -> None:
@@ -84,7 +84,7 @@ def print_saved_report(config: CorpusReportConfig) -> None:
         raise CorpusError(f"{config.report} is not the report of a corpus: give the OUT.json of a build.") from error
     for name, reasons in {**report.dropped, **report.cut}.items() if config.file else ():
         if config.file in name:
-            outcome = "dropped" if name in report.dropped else "cut"
+            outcome = "no melody" if name in report.dropped else "melodies kept, left out"
             print(f"{name}: {outcome}:", ", ".join(f"{reason} ({times})" for reason, times in reasons.items()))
     print_report(report)
 

@@ -10,7 +10,7 @@ from agents.composing.composers import Agent, NoteRNNComposer
 from agents.composing.players import NoteRNNPlayer
 from agents.evaluation.comparison import evaluate_agent
 from agents.evaluation.metrics import (
-    MIN_HUMAN_TUNES,
+    MIN_COMPARED,
     human_metrics,
     learning_metrics,
     melody_metrics,
@@ -111,8 +111,15 @@ def test_human_tunes_are_compared_with_those_of_the_other_half():
     assert 0.2 < halves["human_auc"] < 0.8
     assert melody_metrics(groups[::2], Setting(), HumanReference.of(groups[1::2], Setting()))["human_overlap"] < 0.6
     assert halves == split_half_likeness(HumanReference.of(groups, Setting()))
-    assert split_half_likeness(HumanReference.of(HUMAN[: 2 * MIN_HUMAN_TUNES - 1], Setting())) == {}
-    assert split_half_likeness(HumanReference.of(HUMAN[: 2 * MIN_HUMAN_TUNES], Setting())) != {}
+    assert split_half_likeness(HumanReference.of(HUMAN[: 2 * MIN_COMPARED - 1], Setting())) == {}
+    assert split_half_likeness(HumanReference.of(HUMAN[: 2 * MIN_COMPARED], Setting())) != {}
+
+
+def test_a_classifier_needs_ten_melodies_of_both_sides():
+    for tunes, melodies, has_auc in ((10, 10, True), (9, 10, False), (10, 9, False), (1, 1, False)):
+        metrics = melody_metrics(machine()[:melodies], Setting(), HumanReference.of(HUMAN[:tunes], Setting()))
+        assert ("human_auc" in metrics) == has_auc
+        assert 0 < metrics["human_overlap"] < 1
 
 
 def test_the_mode_says_what_is_in_key():

@@ -112,7 +112,10 @@ def test_tunes_keep_their_titles_bars_and_segments_and_each_file_its_reasons(mus
     assert [len(segment) for segment in corpus.segments] == [128, 32, 40, 36, 128, 256]
     assert corpus.bars[1:4] == [Bars("4/4", 0), Bars("4/4", 8), Bars("3/4", 2)]
     assert corpus.bars[0] == corpus.bars[4] == UNKNOWN_BARS
-    assert report.cut["music/book.abc"] == {"no notes": 1, "cut where notes leave the grid or the key changes": 1}
+    assert report.cut["music/book.abc"] == {
+        "no notes": 1,
+        "divided where notes leave the grid or the key changes, and kept": 1,
+    }
     assert (report.tunes, report.melodies, report.others) == (5, 6, {".txt": 1, "": 1})
 
 
