@@ -102,9 +102,8 @@ def _read(path: str, name: str, extraction: Extraction) -> FileResult:
         return FileResult([Tune("", f"{name}#1", melodies, "", bars)] if melodies else [], dict(+reasons))
     tunes = [tune._replace(source=name + tune.source.removeprefix(Path(path).name)) for tune in read_tunes(Path(path))]
     reasons = Counter(tune.dropped for tune in tunes if not tune.segments)
-    reasons["divided where notes leave the grid or the key changes, and kept"] += sum(
-        len(tune.segments) > 1 for tune in tunes
-    )
+    divided = sum(len(tune.segments) > 1 for tune in tunes)
+    reasons["divided, but kept, where notes leave the grid or the key changes"] += divided
     if not tunes:
         raise TuneError("no tunes")
     return FileResult([tune for tune in tunes if tune.segments], dict(+reasons))

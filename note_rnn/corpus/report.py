@@ -72,7 +72,7 @@ class Report:
         return {reason: {"files": number, "times": times[reason]} for reason, number in files.most_common()}
 
     def table(self) -> Table:
-        """Return a table of what is not in the corpus, by reason: whole files, and parts of those that have melodies."""
+        """Return a table of what is not in the corpus, by reason: whole files, and parts of the others."""
         parts: Counter[str] = Counter()
         for reasons in self.cut.values():
             parts.update(reasons)
