@@ -285,7 +285,9 @@ def test_shipped_statistics_stand_in_for_human_tunes(config, monkeypatch, tmp_pa
     page = parsed((alone.folder / "report.html").read_text(encoding="utf-8"))
     assert "Human" in [cell for row in page.rows for cell in row]
     assert not any(str(figure.get("data-name")).startswith("Human") for figure in page.all("figure"))
-    assert "Q is closer to held-out human tunes" in (alone.folder / "report.html").read_text(encoding="utf-8")
+    text = (alone.folder / "report.html").read_text(encoding="utf-8")
+    assert "Q is closer to held-out human tunes" in text
+    assert "python -m note_rnn.corpus tune-books" in text
 
 
 @pytest.mark.parametrize(
