@@ -60,7 +60,10 @@ def figure(records: Sequence[Record], references: Mapping[str, Any]) -> Figure:
     for (control, value), shape in marker.items():
         lines.append(Line2D([], [], color="0.4", linestyle="", marker=shape))
         labels.append(f"{_CONTROLS[control]} {value:g}")
-    drawn.legend(lines, labels, loc="outside right center", fontsize=8)
+    seeds = len({record["seed"] for record in records})
+    title = f"mean and range of {seeds} seeds" if seeds > 1 else None
+    drawn.legend(lines, labels, loc="outside right center", fontsize=8, title=title, title_fontsize=8)
+    drawn.axes[-1].set_ylim(top=1.005)  # a share
     return drawn
 
 

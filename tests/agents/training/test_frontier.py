@@ -160,6 +160,8 @@ def test_figure_has_the_mean_of_the_seeds_with_bars_to_their_extremes(config, re
         assert list(axes.texts) == []  # no labels to overlap
     limit = drawn.axes[0].get_lines()[-1]
     assert (limit.get_label(), limit.get_ydata()[0]) == ("best melody found (20,000 tried)", beside["limit"])
+    assert drawn.axes[2].get_ylim()[1] < 1.01  # a share
+    assert drawn.legends[0].get_title().get_text() == "mean and range of 2 seeds"
     legend = [text.get_text() for text in drawn.legends[0].get_texts()]
     assert legend == ["psi", "ppo_kl", "Note RNN", "best melody found (20,000 tried)", "c 0.3", "c 4"]
 
