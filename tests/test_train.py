@@ -183,7 +183,7 @@ def test_evaluation_of_a_run_is_written_beside_it(finished_run, capsys):
     evaluation = json.loads((finished_run / "evaluation.json").read_text())
     for row in rows:
         assert evaluation[row["composer"]].items() <= row.items()
-    assert [row["composer"] for row in rows] == ["Note RNN", "agent"]
+    assert [row["composer"] for row in rows] == ["Note RNN", "agent", "Human"]
     assert "Notes in motif" in capsys.readouterr().out
 
 
@@ -192,12 +192,9 @@ def test_evaluations_of_several_runs_are_one_csv_file(small_runs, tmp_path, caps
     with (tmp_path / "figures.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["algorithm"], row["composer"]) for row in rows] == [
-        ("q", "Note RNN"),
-        ("q", "agent"),
-        ("ppo_kl", "Note RNN"),
-        ("ppo_kl", "agent"),
+        (algo, composer) for algo in ("q", "ppo_kl") for composer in ("Note RNN", "agent", "Human")
     ]
-    for run, row in zip(small_runs, rows[1::2], strict=True):
+    for run, row in zip(small_runs, rows[1::3], strict=True):
         evaluation = json.loads((run / "evaluation.json").read_text())
         assert float(row["kl"]) == evaluation["agent"]["kl"]
         assert (row["run"], row["compositions"], row["seed"], row["training_seed"]) == (run.name, "20", "0", "0")

@@ -55,16 +55,16 @@ ROWS = (
 def metrics_table(columns: Mapping[str, Mapping[str, float]], title: str, with_paper: bool) -> Table:
     """Return the table of `columns` (composer -> `table_metrics`), and if `with_paper` the published Note RNN and Q.
 
-    Rules other than the paper's, which the statistics cover, have rows of their own. Rows without any value of a
-    composer are left out.
+    Rules other than the paper's, which the statistics cover, have rows of their own. What no composer was measured by
+    is left out.
     """
     names = PUBLISHED_COLUMNS if with_paper else {}
     table = Table("", *columns, *(f"paper: {name}" for name in names), title=title)
     for column in table.columns[1:]:
         column.justify = "right"
     for row in ROWS:
-        values = [format_value(metrics.get(row.metric), row.form) for metrics in columns.values()]
-        if {*values} != {UNKNOWN}:
+        if any(row.metric in metrics for metrics in columns.values()):
+            values = [format_value(metrics.get(row.metric), row.form) for metrics in columns.values()]
             values += [format_value(published(row.metric, model), row.form) for model in names.values()]
             table.add_row(row.label, *values)
     for label, texts in rule_rows(list(columns.values())):
