@@ -7,15 +7,17 @@ from typing import Annotated, Any
 
 import torch
 import tyro
-from rich.console import Console
 
 from agents.composing.composers import load_run
 from agents.evaluation.comparison import evaluate_agent
+from agents.evaluation.published import is_comparable
 from agents.evaluation.table import metrics_table
 from agents.runs.config import TrainConfig
 from agents.runs.run_directory import RunDirectory
+from melody_env.measures.human_reference import missing_tunes
 from note_rnn import InputError, Progress, run_command
 from note_rnn.common.command_line import parse
+from note_rnn.common.console import print_table
 from note_rnn.common.csv_tables import write_csv
 from note_rnn.common.errors import check_count, check_out_file, check_seed
 
@@ -64,7 +66,10 @@ def _evaluate_run(path: Path, config: EvaluateConfig) -> list[dict[str, Any]]:
         agent = load_run(path, config.trust_code)
         columns = evaluate_agent(agent, config.compositions, config.seed, on_composed=progress.advance).columns
     run.write_json("evaluation.json", {"compositions": config.compositions, "seed": config.seed, **columns})
-    Console().print(metrics_table(columns, f"{path}: {config.compositions:,} compositions each"))
+    title = f"{path}: {config.compositions:,} compositions each"
+    print_table(metrics_table(columns, title, is_comparable(agent.environment)))
+    if missing := missing_tunes(agent.environment.setting):
+        print(missing)
     described = {
         "run": path.name,
         "algorithm": train.algo,

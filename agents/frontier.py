@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
-
-from agents.training.frontier_agents import FrontierConfig, picture, references, sweep, table
+from agents.training.frontier_agents import FrontierConfig, references, sweep
+from agents.training.frontier_views import figure, table
 from note_rnn import replacing, run_command
 from note_rnn.common.command_line import parse
+from note_rnn.common.console import print_table
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -14,8 +14,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = parse(FrontierConfig, arguments)
     records = sweep(config)
     with replacing(config.out / "frontier.png") as temporary:
-        picture(records, references(config)).savefig(temporary, dpi=110)
-    Console().print(table(records))
+        figure(records, references(config)).savefig(temporary, dpi=110)
+    print_table(table(records))
     print(f"Saved {config.out / 'frontier.png'} and frontier.json")
 
 

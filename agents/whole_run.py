@@ -4,19 +4,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from agents.composing.composers import Agent
 from agents.composing.pieces import Pieces
 from agents.evaluation.comparison import evaluate_agent
+from agents.evaluation.published import is_comparable
 from agents.evaluation.table import metrics_table
 from agents.report_page.run_report import ReportConfig, write_report
 from agents.runs.config import TrainConfig
 from agents.runs.run_directory import RunDirectory
 from agents.training.trainer import TrainingResult, resumable, train_run
 from melody_env import piano_roll_figure
+from melody_env.measures.human_reference import missing_tunes
 from note_rnn import replacing, write_midi, write_wav
 from note_rnn.common.command_line import train_command
+from note_rnn.common.console import print_table
 
 
 def whole_run(config: TrainConfig[Any]) -> Path:
@@ -45,7 +46,10 @@ def _finish(trained: TrainingResult) -> None:
     for name, composed in pieces.items():
         _write_pieces(run, name.lower().replace(" ", "_"), composed)
     run.write_json("metrics.json", {"compositions": config.compositions, "seed": config.seed, **columns})
-    Console().print(metrics_table(columns, f"{config.compositions:,} compositions each"))
+    title = f"{config.compositions:,} compositions each"
+    print_table(metrics_table(columns, title, is_comparable(agent.environment)))
+    if missing := missing_tunes(agent.environment.setting):
+        print(missing)
     if config.melodies:
         print(
             f"Listen: {run.melodies}/agent_1.wav (or .mid); note_rnn_1.wav is the Note RNN after the same priming token"

@@ -6,6 +6,7 @@ pieces, and tested on held-out tunes and the other half. Shapes: N pieces or win
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -14,9 +15,11 @@ from agents.composing.players import Player
 from melody_env import EnvironmentSpec, RewardProfile, Setting, discriminator_auc, melody_statistics, score_melodies
 from melody_env.measures.copying import longest_shared_runs
 from melody_env.measures.discriminator import LOGISTIC, TREES, Classifier
+from melody_env.measures.features import overlaps
 from melody_env.measures.gru_discriminator import GRU
 from melody_env.measures.populations import held_out_windows, human_melodies
 from melody_env.measures.statistics import count_distinct
+from melody_env.reward.composition import Floats
 from note_rnn import VOCABULARY_SIZE, InputError, NoteRNN, Tokens, transposed
 from note_rnn.corpus import load_corpus, split
 
@@ -37,7 +40,7 @@ class HumanTunes:
     held_out: Tokens
     """[N, T]"""
     tunes: Sequence[Tokens]
-    """All segments of the training tunes, in any meter."""
+    """All segments of the training tunes, in C major or its modes and in any meter."""
 
     @classmethod
     def of(cls, setting: Setting) -> "HumanTunes":
@@ -49,7 +52,12 @@ class HumanTunes:
                 f"Only {len(held_out)} held-out tunes have {setting.steps} steps in a meter like {setting.meter}, "
                 "too few to compare with: choose shorter pieces."
             )
-        return cls(setting, train, held_out, [transposed(each, setting.transposition) for each in parts.train.segments])
+        return cls(setting, train, held_out, parts.train.segments)
+
+    @cached_property
+    def distributions(self) -> Mapping[str, Floats]:
+        """The distributions of the held-out tunes."""
+        return melody_statistics(self.held_out, self.setting).distributions()
 
 
 @dataclass(frozen=True)
@@ -115,8 +123,9 @@ class Likeness:
 
     def _overlap(self, melodies: Tokens) -> float:
         """Return the mean overlap of twelve statistics with the held-out tunes."""
-        setting = self.human.setting
-        return melody_statistics(melodies, setting).overlaps(melody_statistics(self.human.held_out, setting))["mean"]
+        own = melody_statistics(melodies, self.human.setting).distributions()
+        return overlaps(own, self.human.distributions)["mean"]
 
     def _shared_run(self, melodies: Tokens) -> float:
-        return float(np.median(longest_shared_runs(melodies[:COMPARED], self.human.tunes)))
+        in_c = transposed(melodies[:COMPARED], -self.human.setting.transposition)
+        return float(np.median(longest_shared_runs(in_c, self.human.tunes)))

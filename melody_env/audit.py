@@ -4,14 +4,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from rich.console import Console
-
 from melody_env.measures.populations import HUMAN
 from melody_env.reward.profile_yaml import load_profile
 from melody_env.reward_design.audit_views import audit_figure, audit_table
 from melody_env.reward_design.ranking_audit import AuditConfig, audit
 from note_rnn.common.atomic_files import replacing, write_json
 from note_rnn.common.command_line import parse
+from note_rnn.common.console import print_table
 from note_rnn.common.csv_tables import write_csv
 from note_rnn.common.errors import check_out_folder, run_command
 
@@ -24,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     result = audit(config)
     steps = load_profile(config.profile).with_setting(**config.setting_changes()).setting.steps
     title = f"{config.profile}, {steps} steps, {result.sizes[HUMAN]} human tunes ({', '.join(config.corpus)})"
-    Console().print(audit_table(result, title))
+    print_table(audit_table(result, title))
     print(", ".join(f"{pair}: {value:.3f}" for pair, value in result.machines_in_order.items()))
     if result.noisy_rules:
         print(f"Rules that rank a machine above human tunes: {', '.join(result.noisy_rules)}.")

@@ -86,6 +86,11 @@ class Setting:
         """Return this setting with `changes` to its fields; None leaves a field unchanged."""
         return replace(self, **{name: value for name, value in changes.items() if value is not None})
 
+    def differs_only_in_tempo(self, other: "Setting") -> bool:
+        """Return whether tonic, scale, bars, length and range are those of `other`, however they are named."""
+        names = ("tonic", "scale", "steps", "steps_per_bar", "steps_per_beat", "pitch_range")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as keyword arguments of the environment."""
         return {field.name: getattr(self, field.name) for field in fields(self)}

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -41,8 +41,8 @@ class ComposeConfig(SettingOptions):
     """Name of the files, by default "melody"; several melodies are numbered. With a suffix (.mid, .musicxml, .svg,
     .abc, .wav or .png) only that format is written, and the record."""
     sidecar: Annotated[Path | None, tyro.conf.arg(name="from")] = None
-    """Compose the melody of this record (.json) again. All other arguments are ignored, except --out, --trust-code, and
-    MODEL, needed if the model has been moved."""
+    """Compose the melody of this record (.json) again, alone or with --out, --trust-code, and MODEL, needed if the
+    model has been moved; the record decides all else."""
     trust_code: bool = False
     """Load the rule files (.py) that the run names: these are code, so read them before."""
     n: int = 1
@@ -73,8 +73,7 @@ class ComposeConfig(SettingOptions):
         """Raise InputError for an invalid value."""
         if self.model is None:
             raise InputError("Give a model to compose with, such as the folder of a run, or --from melody.json.")
-        if self.out is not None and self.out.suffix not in ("", *SUFFIXES):
-            raise InputError(f"--out must end in {', '.join(SUFFIXES)} or have no suffix, not {self.out.suffix!r}.")
+        self._check_out()
         check_count("--n", self.n)
         check_seed("--seed", self.seed)
         check_count("--best-of", self.best_of)
@@ -91,6 +90,19 @@ class ComposeConfig(SettingOptions):
             raise InputError(f"--tokens must end in .npy, not {self.tokens.suffix!r}.")
         if self.diverse and self.best_of == 1:
             raise InputError("--diverse needs candidates to select from: add --best-of 8, for example.")
+
+    def check_again(self) -> None:
+        """Raise InputError for an invalid value beside --from, or an option that its record decides."""
+        default = ComposeConfig()
+        decided = [each.name for each in fields(self) if each.name not in ("model", "out", "sidecar", "trust_code")]
+        given = [name.replace("_", "-") for name in decided if getattr(self, name) != getattr(default, name)]
+        if given:
+            raise InputError(f"--from composes the melody of its record again: leave out --{', --'.join(given)}.")
+        self._check_out()
+
+    def _check_out(self) -> None:
+        if self.out is not None and self.out.suffix not in ("", *SUFFIXES):
+            raise InputError(f"--out must end in {', '.join(SUFFIXES)} or have no suffix, not {self.out.suffix!r}.")
 
     def as_record(self) -> dict[str, Any]:
         """Return the values that determine the melodies, as JSON."""
@@ -170,6 +182,7 @@ def _compose_again(config: ComposeConfig, path: Path) -> list[Path]:
     The model that it names composes only if its weights are those of the record. Raises InputError for other weights or
     another melody.
     """
+    config.check_again()
     sidecar = Sidecar.read(path)
     model = config.model or sidecar.config.model
     assert model is not None
@@ -183,8 +196,10 @@ def _compose_again(config: ComposeConfig, path: Path) -> list[Path]:
     row = int(choose(pieces, recorded.n, recorded.diverse)[sidecar.number - 1])
     if pieces.melodies[row].tolist() != sidecar.tokens:
         raise InputError(f"The melody of {path} cannot be reproduced: its rules, masks or this program changed.")
-    again = _record(recorded, pieces, row, sidecar.number, sidecar.suffixes, sidecar.checksum)
-    return _write(again, (config.out or path).with_suffix(""), pieces, row)
+    out = config.out or path.with_suffix("")
+    suffixes = (out.suffix,) if out.suffix else sidecar.suffixes
+    again = _record(recorded, pieces, row, sidecar.number, suffixes, sidecar.checksum)
+    return _write(again, out.with_suffix(""), pieces, row)
 
 
 def _compose(config: ComposeConfig, composer: Composer) -> tuple[ComposeConfig, Pieces]:

@@ -8,7 +8,7 @@ from typing import Any
 from agents.composing.pieces import Pieces
 from melody_env import Setting, longest_shared_runs, melody_text, piano_roll_figure
 from melody_env.measures.populations import training_tunes
-from note_rnn import Tokens, replacing, write_abc, write_midi, write_musicxml, write_svg, write_wav
+from note_rnn import Tokens, replacing, transposed, write_abc, write_midi, write_musicxml, write_svg, write_wav
 from note_rnn.formats.notation import Staff
 
 
@@ -51,8 +51,10 @@ def longest_shared_run(melody: Tokens, setting: Setting) -> int | None:
 
     None where these are not available.
     """
-    tunes = training_tunes(setting)
-    return None if tunes is None else int(longest_shared_runs(melody[None], tunes)[0])
+    tunes = training_tunes()
+    return (
+        None if tunes is None else int(longest_shared_runs(transposed(melody[None], -setting.transposition), tunes)[0])
+    )
 
 
 def piece_record(pieces: Pieces, row: int) -> dict[str, Any]:

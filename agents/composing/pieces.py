@@ -55,6 +55,8 @@ class Pieces:
     """Their key, mode, meter ..."""
     primer: Tokens
     """[P]; the primer of all pieces, empty if there was only a priming token."""
+    piece_rules: frozenset[str] = frozenset()
+    """The rules that value a piece as a whole."""
 
     def with_primer(self) -> Tokens:
         """Return the pieces with the primer before them [N, P + T]."""
@@ -119,7 +121,16 @@ def _compose_batch(
         steps.append((probabilities[:retained], *(values[..., :retained] for values in scored)))
     assert finished is not None
     entropy /= engine.length
-    return Pieces(finished, priming_tokens, entropy, kl, _piece_steps(steps, engine), engine.setting, primer)
+    return Pieces(
+        finished,
+        priming_tokens,
+        entropy,
+        kl,
+        _piece_steps(steps, engine),
+        engine.setting,
+        primer,
+        engine.profile.piece_rules,
+    )
 
 
 def _piece_steps(steps: Iterable[tuple[Floats, ...]], engine: MelodyEngine) -> PieceSteps:
@@ -175,4 +186,5 @@ def _joined(parts: list[Pieces]) -> Pieces:
         ),
         parts[0].setting,
         parts[0].primer,
+        parts[0].piece_rules,
     )

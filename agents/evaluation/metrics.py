@@ -18,22 +18,26 @@ from melody_env import (
 )
 from melody_env.measures.copying import longest_shared_runs
 from melody_env.measures.discriminator import discriminator_auc
+from melody_env.measures.features import overlaps
 from melody_env.measures.statistics import MelodyStatistics, count_distinct
-from note_rnn import NO_EVENT, NoteRNN, Tokens
+from note_rnn import NO_EVENT, NoteRNN, Tokens, transposed, weights_checksum
 
+RULE, PIECE_RULE, PIECE_RULE_SHARE = "rule/", "piece_rule/", "piece_rule_share/"
+"""What the names of metrics of rules begin with."""
 MAX_CLASSIFIED = 2_000
 """Pieces given to the classifier; more change nothing."""
 MAX_COMPARED = 200
 """Pieces searched for runs shared with training tunes."""
-MIN_HUMAN_TUNES = 10
-"""Human tunes required for a comparison."""
+MIN_COMPARED = 10
+"""Melodies of each side required for a classifier."""
 
 
 def learning_metrics(pieces: Pieces) -> dict[str, float]:
     """Return the means of `pieces` to log during training.
 
-    Per step: total reward, r_MT, log p, entropy and each rule ("rule/<name>"). Per piece: KL from the Note RNN. And
-    the diversity of the pieces.
+    Per step: total reward, r_MT, log p, entropy and each rule ("rule/<name>"). Per piece: KL from the Note RNN, and
+    each rule that values a piece as a whole ("piece_rule/<name>"), with the share of pieces in which its value is not 0
+    ("piece_rule_share/<name>"). And the diversity of the pieces.
     """
     finished, length = pieces.finished, pieces.melodies.shape[1]
     return {
@@ -45,8 +49,20 @@ def learning_metrics(pieces: Pieces) -> dict[str, float]:
         "distinct_compositions": count_distinct(pieces.melodies) / len(pieces.melodies),
         "hamming_distance": mean_hamming_distance(pieces.melodies),
         "largest_bar_share": largest_bar_share(pieces.melodies, pieces.setting.steps_per_bar),
-        **{f"rule/{name}": float(sums.mean()) / length for name, sums in finished.rules.items()},
+        **_rule_metrics(pieces),
     }
+
+
+def _rule_metrics(pieces: Pieces) -> dict[str, float]:
+    length = pieces.melodies.shape[1]
+    metrics = {}
+    for name, sums in pieces.finished.rules.items():
+        if name in pieces.piece_rules:
+            metrics[f"{PIECE_RULE}{name}"] = float(sums.mean())
+            metrics[f"{PIECE_RULE_SHARE}{name}"] = float((sums != 0).mean())
+        else:
+            metrics[f"{RULE}{name}"] = float(sums.mean()) / length
+    return metrics
 
 
 def table_metrics(pieces: Pieces, human: HumanReference | None = None) -> dict[str, float]:
@@ -72,27 +88,36 @@ def melody_metrics(melodies: Tokens, setting: Setting, human: HumanReference | N
 
 
 def likeness(melodies: Tokens, statistics: MelodyStatistics, human: HumanReference) -> dict[str, float]:
-    """Return the likeness of `melodies` [N, T] with these `statistics` to `human` tunes, and their longest copy."""
-    overlap = statistics.overlaps(human.statistics)
-    copied = {}
+    """Return the likeness of `melodies` [N, T] with these `statistics` to `human` tunes, and their longest copy.
+
+    Without the tunes themselves, only how far the distributions overlap; a classifier needs ten of both.
+    """
+    overlap = overlaps(statistics.distributions(), human.distributions)
+    figures = {f"overlap_{name}": value for name, value in overlap.items() if name != "mean"}
+    figures["human_overlap"] = overlap["mean"]
     if human.training_tunes is not None:
-        copied["longest_shared_run"] = float(
-            np.median(longest_shared_runs(melodies[:MAX_COMPARED], human.training_tunes))
-        )
-    rng = np.random.default_rng(0)
-    return {
-        **copied,
-        **{f"overlap_{name}": value for name, value in overlap.items() if name != "mean"},
-        "human_overlap": overlap["mean"],
-        "human_auc": discriminator_auc(human.tunes, melodies[:MAX_CLASSIFIED], rng, human.setting),
-    }
+        in_c = transposed(melodies[:MAX_COMPARED], -human.setting.transposition)
+        runs = longest_shared_runs(in_c, human.training_tunes)
+        figures["longest_shared_run"] = float(np.median(runs))
+    if human.tunes is not None and min(len(human.tunes), len(melodies)) >= MIN_COMPARED:
+        rng = np.random.default_rng(0)
+        figures["human_auc"] = discriminator_auc(human.tunes, melodies[:MAX_CLASSIFIED], rng, human.setting)
+    return figures
 
 
 def human_metrics(human: HumanReference, prior: NoteRNN) -> dict[str, float]:
     """Return the column of the `human` tunes, with log p of `prior`, a Note RNN of C major."""
-    primers = np.full(len(human.tunes), NO_EVENT)
-    log_prob = prior.transposed(human.setting.transposition).log_prob(human.tunes, primers).mean().item()
+    if human.shipped is not None:
+        return human.shipped.column(weights_checksum(prior.state_dict()))
+    assert human.tunes is not None
+    log_prob = human_log_prob(human.tunes, human.setting, prior)
     return {**melody_metrics(human.tunes, human.setting), **split_half_likeness(human), "log_prob": log_prob}
+
+
+def human_log_prob(tunes: Tokens, setting: Setting, prior: NoteRNN) -> float:
+    """Return the mean log p per step of human `tunes` [M, T] by `prior`, a Note RNN of C major, in nats."""
+    primers = np.full(len(tunes), NO_EVENT)
+    return prior.transposed(setting.transposition).log_prob(tunes, primers).mean().item()
 
 
 def split_half_likeness(human: HumanReference) -> dict[str, float]:
@@ -100,9 +125,9 @@ def split_half_likeness(human: HumanReference) -> dict[str, float]:
 
     Empty if there are too few.
     """
+    if human.tunes is None or len(human.tunes) < 2 * MIN_COMPARED:
+        return {}
     order = np.random.default_rng(0).permutation(len(human.tunes))
     one, other = human.tunes[order[::2]], human.tunes[order[1::2]]
-    if len(other) < MIN_HUMAN_TUNES:
-        return {}
-    reference = replace(human, tunes=other, statistics=melody_statistics(other, human.setting))
+    reference = replace(human, tunes=other, distributions=melody_statistics(other, human.setting).distributions())
     return likeness(one, melody_statistics(one, human.setting), reference)

@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from melody_env import EnvironmentSpec
+from melody_env.reward.rules import RULES
+from melody_env.setting import PAPER_SETTING
+
 
 class Published(NamedTuple):
     """A row of Table 1: the better direction of the statistic, and its value for each of four models."""
@@ -29,6 +33,18 @@ TABLE_1: Mapping[str, Published] = {
     "notes_in_repeated_motif": Published("more", 0.00007, 0.0011, 0.0009, 0.0001),
 }
 """By the names of `melody_statistics`, in the paper's order."""
+
+
+PUBLISHED_COLUMNS: Mapping[str, str] = {"Note RNN": "note_rnn", "Q": "q"}
+"""Columns of the paper that stand beside a run, by the names of the models."""
+
+
+def is_comparable(environment: EnvironmentSpec) -> bool:
+    """Return whether the paper's figures can stand beside those of an agent of this `environment`.
+
+    Its pieces must be in C major and 4/4 and of 32 steps, in the whole range, and its rules among the paper's nine.
+    """
+    return {*environment.profile.rule_names} <= {*RULES} and environment.setting.differs_only_in_tempo(PAPER_SETTING)
 
 
 def published(metric: str, model: str) -> float | None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from agents.composing.composers import Composer
 from agents.composing.pieces import compose_pieces
 from agents.evaluation.bootstrap import Floats, Sums, resampled_sums
-from agents.evaluation.metrics import likeness
+from agents.evaluation.metrics import human_metrics, likeness, split_half_likeness
 from melody_env import (
     HumanReference,
     Setting,
@@ -33,7 +33,7 @@ from note_rnn.common.data_files import converted, parse_json
 Column = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 """The contributions of N melodies to a numerator and a denominator."""
 
-VERSION = 4
+VERSION = 5
 """Increased when samples hold more figures, so that older ones are computed again."""
 RESAMPLES = 1_000
 _BLOCK = 2_048
@@ -138,6 +138,19 @@ def given_sample(
     log_prob = np.concatenate([prior.log_prob(each, np.full(len(each), NO_EVENT)).sum(1).numpy() for each in blocks])
     columns = {"log_prob": (log_prob, np.full(count, length))}
     return _sample(melodies, setting, columns, human, np.zeros((0, VOCABULARY_SIZE)), seed, request or {})
+
+
+def human_sample(
+    human: HumanReference, prior: NoteRNN, seed: int = 0, request: Mapping[str, Any] | None = None
+) -> Sample:
+    """Return a sample of the `human` tunes; without the tunes, of no melodies, with the shipped figures as metrics."""
+    if human.tunes is None:
+        nothing = Sums(np.zeros((2, 0)), np.zeros((RESAMPLES, 2, 0)))
+        column, no_tunes = human_metrics(human, prior), np.zeros((0, human.setting.steps), np.int64)
+        return Sample(no_tunes, np.zeros((0, VOCABULARY_SIZE)), column, (), nothing, dict(request or {}))
+    sample = given_sample(human.tunes, human.setting, prior, None, seed, request)
+    sample.metrics.update(split_half_likeness(human))
+    return sample
 
 
 def _sample(

@@ -1,13 +1,17 @@
 """The table of metrics: its rows in order, with their labels and formats."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from rich.table import Table
 
-from agents.evaluation.published import published
+from agents.evaluation.metrics import PIECE_RULE, PIECE_RULE_SHARE, RULE
+from agents.evaluation.published import PUBLISHED_COLUMNS, published
 from melody_env.reward.rules import RULES
+
+UNKNOWN = "-"
+"""Text of a missing value."""
 
 
 class TableRow(NamedTuple):
@@ -48,25 +52,49 @@ ROWS = (
 )
 
 
-def metrics_table(columns: Mapping[str, Mapping[str, float]], title: str) -> Table:
-    """Return the table of `columns` (composer -> `table_metrics`), with the published Note RNN and Q.
+def metrics_table(columns: Mapping[str, Mapping[str, float]], title: str, with_paper: bool) -> Table:
+    """Return the table of `columns` (composer -> `table_metrics`), and if `with_paper` the published Note RNN and Q.
 
-    Rules other than the paper's, which the statistics cover, have rows of their own.
+    Rules other than the paper's, which the statistics cover, have rows of their own. What no composer was measured by
+    is left out.
     """
-    table = Table("", *columns, "paper: Note RNN", "paper: Q", title=title)
+    names = PUBLISHED_COLUMNS if with_paper else {}
+    table = Table("", *columns, *(f"paper: {name}" for name in names), title=title)
     for column in table.columns[1:]:
         column.justify = "right"
     for row in ROWS:
-        values = [metrics.get(row.metric) for metrics in columns.values()]
-        values += [published(row.metric, "note_rnn"), published(row.metric, "q")]
-        table.add_row(row.label, *(format_value(value, row.form) for value in values))
-    for name in dict.fromkeys(name for metrics in columns.values() for name in metrics):
-        if name.startswith("rule/") and name.removeprefix("rule/") not in RULES:
-            own = [format_value(metrics.get(name), ".3f") for metrics in columns.values()]
-            table.add_row(f"Rule {name.removeprefix('rule/')} per step", *own, "-", "-")
+        if any(row.metric in metrics for metrics in columns.values()):
+            values = [format_value(metrics.get(row.metric), row.form) for metrics in columns.values()]
+            values += [format_value(published(row.metric, model), row.form) for model in names.values()]
+            table.add_row(row.label, *values)
+    for label, texts in rule_rows(list(columns.values())):
+        table.add_row(label, *texts, *[UNKNOWN] * len(names))
     return table
+
+
+def rule_rows(columns: Sequence[Mapping[str, float]]) -> list[tuple[str, list[str]]]:
+    """Return label and values of each rule other than the paper's, per step or, if it values a piece, per piece."""
+    rows = []
+    for metric in dict.fromkeys(name for metrics in columns for name in metrics):
+        if metric.startswith(RULE) and metric.removeprefix(RULE) not in RULES:
+            label = f"Rule {metric.removeprefix(RULE)} per step"
+            rows.append((label, [format_value(metrics.get(metric), ".3f") for metrics in columns]))
+        elif metric.startswith(PIECE_RULE):
+            name = metric.removeprefix(PIECE_RULE)
+            rows.append((f"Rule {name} per piece", [_per_piece(metrics, name) for metrics in columns]))
+    return rows
+
+
+def _per_piece(metrics: Mapping[str, float], name: str) -> str:
+    """Return a rule's mean value per piece, and the share of pieces in which it is not 0 unless it is all."""
+    value, share = metrics.get(f"{PIECE_RULE}{name}"), metrics.get(f"{PIECE_RULE_SHARE}{name}")
+    if value is None or share is None:
+        return UNKNOWN
+    if value == share:  # a rule that is worth 1
+        return f"{share:.1%} of pieces"
+    return f"{value:.3f}" if share == 1 else f"{value:.3f} ({share:.1%} of pieces)"
 
 
 def format_value(value: float | None, form: str) -> str:
     """Return `value` in the format `form`; a dash for None or nan."""
-    return "-" if value is None or math.isnan(value) else format(value, form)
+    return UNKNOWN if value is None or math.isnan(value) else format(value, form)

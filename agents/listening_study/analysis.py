@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import numpy as np
 import tyro
-from rich.console import Console
 from rich.table import Table
 
 from agents.evaluation.preference import Preference, analyse
 from agents.evaluation.votes import read_votes
 from note_rnn import write_json
+from note_rnn.common.console import print_table
 from note_rnn.common.errors import check_count, check_out_file, check_seed
 
 
@@ -40,7 +40,7 @@ def analyse_votes(config: AnalyseConfig) -> Preference:
     count, listeners = len(votes.preference), preference.listeners
     print(f"{count} vote{'s' * (count != 1)} of {listeners} listener{'s' * (listeners != 1)}")
     for table in tables(preference):
-        Console().print(table)
+        print_table(table)
     degrees = len(preference.models) - 1
     print(f"All models (Kruskal-Wallis): H({degrees}) = {preference.kruskal_h:.2f}, p = {preference.kruskal_p:.3g}")
     if config.out is not None:

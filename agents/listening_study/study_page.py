@@ -22,11 +22,10 @@ from agents.report_page.cards import chosen_tunes
 from agents.report_page.rendering import write_page
 from agents.runs.labels import HUMAN, NOTE_RNN, run_labels
 from melody_env import Setting
+from melody_env.measures.human_reference import missing_tunes
 from melody_env.measures.populations import held_out_melodies
 from note_rnn import Tokens, write_json
-from note_rnn.common.command_line import other_command
 from note_rnn.common.errors import InputError, check_count, check_out_folder, check_seed
-from note_rnn.corpus import cached_corpus
 
 Slot = tuple[int, int]
 """Indices of a model and of one of its pieces."""
@@ -141,14 +140,11 @@ def compose_models(config: NewConfig) -> dict[str, Pieces]:
 def human_tunes(config: NewConfig, setting: Setting) -> Tokens:
     """Return as many held-out human tunes [N, T] as each model has pieces; raises InputError if there are too few."""
     tunes = held_out_melodies(setting)
-    if tunes is None and cached_corpus() is None:
+    if tunes is None:
+        raise InputError(f"There are no human tunes: leave out --human-tunes. {missing_tunes(setting)}")
+    if len(tunes) < config.pieces:
         raise InputError(
-            "--human-tunes needs music21's tune books, which have not been read on this machine: pip install "
-            f'"melody-rl[corpus]", then {other_command("audit")} reads them, once.'
-        )
-    if tunes is None or len(tunes) < config.pieces:
-        raise InputError(
-            f"There are {0 if tunes is None else len(tunes)} held-out human tunes in this key, meter and length, "
+            f"There are {len(tunes)} held-out human tunes in this key, meter and length, "
             f"too few for --pieces {config.pieces}: leave out --human-tunes, or reduce --pieces."
         )
     return chosen_tunes(tunes, config.pieces, config.seed)

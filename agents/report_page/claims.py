@@ -32,6 +32,8 @@ class Claim(NamedTuple):
 
     holds: bool
     sentence: str
+    brief: str = ""
+    """The figures alone, for a table of many agents; in brackets those of the Note RNN."""
 
 
 class Measured(NamedTuple):
@@ -66,6 +68,7 @@ def rules_claim(name: str, agent: Metrics, note_rnn: Metrics) -> Claim:
         reward > reward_before and 2 * len(better) > len(BETTER),
         f"{name} earns a reward of {_signed(reward)} per step from the nine rules of the paper, the Note RNN "
         f"{_signed(reward_before)}; it obeys them better in {len(better)} of {len(BETTER)} statistics{exceptions}.",
+        f"reward {_signed(reward)} ({_signed(reward_before)}), {len(better)} of {len(BETTER)} statistics",
     )
 
 
@@ -76,7 +79,11 @@ def human_claim(name: str, agent: Metrics, note_rnn: Metrics, human: Metrics | N
     worse at distinguishing it from human tunes.
     """
     if human is None:
-        return Claim(False, f"{name} was not compared with human tunes: none were available when it was evaluated.")
+        return Claim(
+            False,
+            f"{name} was not compared with human tunes: none were available when it was evaluated.",
+            "not compared",
+        )
     statistics = [metric.removeprefix("absolute_") for metric in BETTER]
     closer = [
         metric for metric in statistics if abs(agent[metric] - human[metric]) < abs(note_rnn[metric] - human[metric])
@@ -87,23 +94,29 @@ def human_claim(name: str, agent: Metrics, note_rnn: Metrics, human: Metrics | N
         f"{name} is closer to held-out human tunes than the Note RNN in {len(closer)} of {len(statistics)} "
         f"statistics{labels}."
     )
+    brief = f"{len(closer)} of {len(statistics)} statistics"
     if "human_overlap" in agent and "human_overlap" in note_rnn:
-        overlaps = [metrics["human_overlap"] for metrics in (agent, note_rnn)]
-        areas = [metrics["human_auc"] for metrics in (agent, note_rnn)]
-        holds = holds and overlaps[0] > overlaps[1] and areas[0] < areas[1]
+        own, before = (metrics["human_overlap"] for metrics in (agent, note_rnn))
+        holds = holds and own > before
+        compared = f"by {own:.2f} on average (Note RNN {before:.2f})"
+        sentence += f" Twelve feature distributions overlap with the human ones {compared}."
+        brief += f", overlap {own:.2f} ({before:.2f})"
+    if "human_auc" in agent and "human_auc" in note_rnn:
+        own, before = (metrics["human_auc"] for metrics in (agent, note_rnn))
+        holds = holds and own < before
         sentence += (
-            f" Twelve feature distributions overlap with the human ones by {overlaps[0]:.2f} on average (Note RNN "
-            f"{overlaps[1]:.2f}); a classifier distinguishes it from human tunes with an AUC of {areas[0]:.2f} (Note "
-            f"RNN {areas[1]:.2f}; 0.5 is chance)."
+            f" A classifier distinguishes it from human tunes with an AUC of {own:.2f} (Note RNN {before:.2f}; 0.5 is "
+            "chance)."
         )
-    return Claim(holds, sentence)
+        brief += f", AUC {own:.2f} ({before:.2f})"
+    return Claim(holds, sentence, brief)
 
 
 def listeners_claim(name: str, preference: Preference) -> Claim:
     """Return the claim that listeners preferred the agent: the interval of its lead over the Note RNN is above 0."""
     models = preference.models
     if not {name, NOTE_RNN} <= {*models}:
-        return Claim(False, f"Listeners did not compare {name} with the Note RNN.")
+        return Claim(False, f"Listeners did not compare {name} with the Note RNN.", "not compared")
     agent, note_rnn = models.index(name), models.index(NOTE_RNN)
     low, high = preference.interval(name, NOTE_RNN)
     lead = preference.strengths[agent] - preference.strengths[note_rnn]
@@ -113,6 +126,7 @@ def listeners_claim(name: str, preference: Preference) -> Claim:
         f"{name} was preferred to the Note RNN in {won:g} of {won + lost:g} comparisons (a tie is half) by "
         f"{preference.listeners} listener{'s' * (preference.listeners != 1)}; its log-odds of a win over the Note RNN, "
         f"from all comparisons, are {_signed(lead)} (95 % interval {_signed(low)} to {_signed(high)}).",
+        f"{won:g} of {won + lost:g} comparisons",
     )
 
 

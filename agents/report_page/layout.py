@@ -33,6 +33,8 @@ _SCORE_WIDTH = 1400
 """Width of a line of sheet music: two bars or so, to be legible on a phone."""
 _COLOURS = 8
 """Colours of curves, in page.css."""
+_UNFOLDED = 2
+"""Agents up to which everything on the page is unfolded at first."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,13 @@ class Report:
     """Facts needed to reproduce the whole page."""
 
 
+class Findings(NamedTuple):
+    """The claims about several agents as a table: headings of its columns, and its rows by agent."""
+
+    headings: list[str]
+    rows: list[tuple[str, Sequence[Claim]]]
+
+
 class Item(NamedTuple):
     """A melody on the page: its index in the page's data, composer, number and heading."""
 
@@ -152,6 +161,8 @@ def _content(report: Report) -> dict[str, Any]:
     return {
         "title": report.title,
         "report": report,
+        "findings": _findings(report),
+        "folds": len(report.agents) > _UNFOLDED,
         "agents": shown,
         "rows": rows,
         "facts": [*report.facts, *shared],
@@ -176,6 +187,16 @@ def _score(card: Card, name: str, number: int) -> Markup | None:
     if importlib.util.find_spec("verovio") is None:
         return None
     return Markup(svg_text(card.tokens, card.staff, f"Sheet music of {name}", f"sign{number}-", _SCORE_WIDTH))
+
+
+def _findings(report: Report) -> Findings | None:
+    """Return the claims about several agents as a table; None for a single agent, whose sentences are as brief."""
+    columns = [(heading, claims) for heading, claims in report.claims if len(claims) == len(report.agents)]
+    if len(report.agents) == 1 or not columns:
+        return None
+    labels = [agent.label for agent in report.agents]
+    rows = zip(*(claims for _, claims in columns), strict=True)
+    return Findings([heading for heading, _ in columns], list(zip(labels, rows, strict=True)))
 
 
 def _sides(agent: AgentMelodies, pairs: int) -> tuple[MelodyRow, MelodyRow]:

@@ -3,10 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from agents.evaluation.table import ROWS
-
-UNKNOWN = "-"
-"""Text of a missing value."""
+from agents.evaluation.table import ROWS, UNKNOWN
 
 
 class Entry(NamedTuple):

@@ -10,9 +10,9 @@ import tyro
 
 from agents.composing.composers import load_run
 from agents.evaluation.preference import Preference, analyse
-from agents.evaluation.published import published
+from agents.evaluation.published import PUBLISHED_COLUMNS, TABLE_1, is_comparable
 from agents.evaluation.saved_metrics import SavedMetrics
-from agents.evaluation.table import ROWS, format_value
+from agents.evaluation.table import ROWS, format_value, rule_rows
 from agents.evaluation.votes import read_votes
 from agents.report_page.cards import RunCards, agent_cards, chosen_tunes, tune_cards
 from agents.report_page.claims import Measured, claims_by_heading
@@ -34,6 +34,7 @@ from agents.runs.labels import AGENT, HUMAN, NOTE_RNN, run_labels
 from agents.runs.run_directory import RunDirectory, RunError
 from agents.runs.run_record import RunRecord
 from melody_env import EnvironmentSpec
+from melody_env.measures.human_reference import missing_tunes
 from melody_env.measures.populations import held_out_melodies
 from note_rnn import InputError
 from note_rnn.common.command_line import train_command
@@ -144,29 +145,36 @@ def _human_tunes(config: ReportConfig, environment: EnvironmentSpec) -> MelodyRo
 
 def _results(runs: Sequence[Run]) -> Results:
     counts = " or ".join(f"{count:,}" for count in sorted({run.metrics.compositions for run in runs}))
-    table = _table(runs)
+    with_paper = all(is_comparable(run.environment) for run in runs)
+    table = _table(runs, with_paper)
     beside = ", beside held-out human tunes" if HUMAN in table.header else ""
-    statistics = f"The statistics of the paper's Table 1, and others, over {counts} compositions of each model"
-    return Results("", f"{statistics}{beside}. {CAVEAT}", table)
+    sentences = [
+        f"The statistics of the paper's Table 1, and others, over {counts} compositions of each model{beside}.",
+        CAVEAT if with_paper else "",
+        missing_tunes(runs[0].environment.setting),
+    ]
+    return Results("", " ".join(filter(None, sentences)), table)
 
 
-def _table(runs: Sequence[Run]) -> ResultTable:
-    """Return the table of results: the Note RNN, agents, human tunes, and the paper's Note RNN and Q."""
-    columns: dict[str, list[Entry]] = {}
+def _table(runs: Sequence[Run], with_paper: bool) -> ResultTable:
+    """Return the table of results: the Note RNN, agents, human tunes, and if `with_paper` its Note RNN and Q."""
+    columns: dict[str, Mapping[str, float]] = {}
     for composer, heading in ((NOTE_RNN, NOTE_RNN), (AGENT, None), (HUMAN, HUMAN)):
-        own = {run.label: _column(run.metrics.columns[composer]) for run in runs if composer in run.metrics.columns}
+        own = {run.label: run.metrics.columns[composer] for run in runs if composer in run.metrics.columns}
         first = next(iter(own.values()), None)
-        if heading and all(column == first for column in own.values()):
-            own = {heading: first} if first else {}
+        if heading and first is not None and all(_column(column) == _column(first) for column in own.values()):
+            own = {heading: first}
         elif heading:
             own = {f"{heading} ({label})": column for label, column in own.items()}
         columns |= own
-    for name, model in (("Note RNN", "note_rnn"), ("Q", "q")):
-        columns[f"paper: {name}"] = _column({row.metric: published(row.metric, model) for row in ROWS})
-    return result_table(columns)
+    for name, model in PUBLISHED_COLUMNS.items() if with_paper else ():
+        columns[f"paper: {name}"] = {metric: getattr(row, model) for metric, row in TABLE_1.items()}
+    table = result_table({name: _column(metrics) for name, metrics in columns.items()})
+    own_rules = [(label, list(map(Entry, texts))) for label, texts in rule_rows(list(columns.values()))]
+    return table._replace(rows=[*table.rows, *own_rules])
 
 
-def _column(metrics: Mapping[str, float | None]) -> list[Entry]:
+def _column(metrics: Mapping[str, float]) -> list[Entry]:
     return [Entry(format_value(metrics.get(row.metric), row.form)) for row in ROWS]
 
 

@@ -20,6 +20,8 @@ from agents.reproduction.parts import PIECES
 from agents.runs.labels import HUMAN, MARKOV, NOTE_RNN, RANDOM
 from agents.runs.presets import PresetName
 from agents.runs.run_directory import RunDirectory
+from melody_env.measures.human_reference import missing_tunes
+from melody_env.setting import PAPER_SETTING
 
 PAIRS = 2
 """First notes for which the Note RNN and each agent are shown side by side."""
@@ -129,9 +131,10 @@ def _results(config: ReproduceConfig, reproduced: Reproduction) -> list[Results]
     seeds = f", {size.seeds} seeds of each agent" if size.seeds > 1 else ""
     counted = f"{size.compositions:,} compositions of each model{seeds}. {_MARKS}"
     first, second = reproduced.tables
+    of_second = f"{counted} {missing_tunes(PAPER_SETTING)}".rstrip()
     return [
         Results("Table 1: the paper's presets beside its published values", f"{counted} {CAVEAT}", first),
-        Results("Table 2: human tunes, machines without rewards, and the default presets", counted, second),
+        Results("Table 2: human tunes, machines without rewards, and the default presets", of_second, second),
     ]
 
 

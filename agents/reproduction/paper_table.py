@@ -7,8 +7,8 @@ import numpy as np
 
 from agents.evaluation.bootstrap import Estimate, holm, p_value
 from agents.evaluation.published import TABLE_1, published
-from agents.evaluation.table import ROWS, format_value
-from agents.report_page.result_table import UNKNOWN, Entry, ResultTable, result_table
+from agents.evaluation.table import ROWS, UNKNOWN, format_value
+from agents.report_page.result_table import Entry, ResultTable, result_table
 
 SIGNIFICANT = 0.05
 

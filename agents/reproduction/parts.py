@@ -17,8 +17,7 @@ import torch
 from agents.algorithms.saved_policies import SavedPolicy
 from agents.composing.composers import Agent, Composer, NoteRNNComposer, load_run
 from agents.composing.pieces import compose_pieces
-from agents.evaluation.metrics import split_half_likeness
-from agents.evaluation.samples import VERSION, Sample, composed_sample, given_sample
+from agents.evaluation.samples import VERSION, Sample, composed_sample, given_sample, human_sample
 from agents.reproduction.models import MODELS, Model, ReproduceConfig
 from agents.runs.config import TrainConfig
 from agents.runs.labels import HUMAN, MARKOV, NOTE_RNN
@@ -26,7 +25,7 @@ from agents.runs.run_directory import RunDirectory, RunError
 from agents.training.trainer import train_run
 from melody_env import EnvironmentSpec, HumanReference, Setting, score_melodies
 from melody_env.measures.populations import training_tunes
-from note_rnn import Tokens, write_json
+from note_rnn import Tokens, transposed, write_json
 from note_rnn.common.data_files import DataError, read_json
 from note_rnn.markov import markov_melodies
 
@@ -88,9 +87,9 @@ def _make_agent(part: Part, train: TrainConfig[Any], config: ReproduceConfig) ->
     curve = folder / "curve.json"
     if not curve.is_file():
         write_json(curve, list(_curve(RunDirectory.open(folder), train, agent.environment)))
-    request = _request(part, config, agent)
+    human = HumanReference.held_out(agent.environment.setting)
+    request = _request(part, config, agent, human)
     if Sample.load(folder / "pieces.npz", request) is None:
-        human = HumanReference.held_out(agent.environment.setting)
         started = time.process_time()
         sample = composed_sample(agent, config.size.compositions, part.seed, human, request)
         sample.save(folder / "pieces.npz")
@@ -151,18 +150,17 @@ def _make_reference(part: Part, config: ReproduceConfig) -> None:
     environment = config.training(MODELS[0], 0).environment()
     note_rnn = NoteRNNComposer(environment)
     path = part.folder(config) / "pieces.npz"
-    request = _request(part, config, note_rnn)
-    if Sample.load(path, request) is not None:
-        return
     setting, prior = environment.setting, environment.prior
     human = HumanReference.held_out(setting)
+    request = _request(part, config, note_rnn, human)
+    if Sample.load(path, request) is not None:
+        return
     n = config.size.compositions
     if part.name == NOTE_RNN:
         sample = composed_sample(note_rnn, n, part.seed, human, request)
     elif part.name == HUMAN:
         assert human is not None
-        sample = given_sample(human.tunes, setting, prior, None, part.seed, request)
-        sample.metrics.update(split_half_likeness(human))
+        sample = human_sample(human, prior, part.seed, request)
     else:
         sample = given_sample(_machine_melodies(part, setting, n), setting, prior, human, part.seed, request)
     sample.save(path)
@@ -172,12 +170,19 @@ def _machine_melodies(part: Part, setting: Setting, n: int) -> Tokens:
     """Return `n` melodies [N, T] of a Markov chain of the training tunes, or of random notes in key."""
     rng = np.random.default_rng(part.seed)
     if part.name == MARKOV:
-        tunes = training_tunes(setting)
+        tunes = training_tunes()
         assert tunes is not None
-        return markov_melodies(tunes, 3, n, setting.steps, rng)
+        return transposed(markov_melodies(tunes, 3, n, setting.steps, rng), setting.transposition)
     return rng.choice(np.flatnonzero(setting.in_scale & setting.in_range), (n, setting.steps))
 
 
-def _request(part: Part, config: ReproduceConfig, composer: Composer) -> Mapping[str, Any]:
-    size = config.size.compositions
-    return {"version": VERSION, "compositions": size, "seed": part.seed, "checksum": composer.checksum()}
+def _request(
+    part: Part, config: ReproduceConfig, composer: Composer, human: HumanReference | None
+) -> Mapping[str, Any]:
+    return {
+        "version": VERSION,
+        "compositions": config.size.compositions,
+        "seed": part.seed,
+        "checksum": composer.checksum(),
+        "human_tunes": 0 if human is None or human.tunes is None else len(human.tunes),
+    }

@@ -1,9 +1,8 @@
 """Results of a reproduction: all parts made in parallel, then Table 1, Figures 2 and 3 and the page."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import asdict, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,12 @@ from agents.reproduction.paper_figures import Seeds, composition_figure, composi
 from agents.reproduction.paper_table import Cell, cells, paper_table
 from agents.reproduction.parts import Part, make, read_curve, read_sample
 from agents.runs.labels import HUMAN, MARKOV, NOTE_RNN, RANDOM
-from melody_env import Setting
-from melody_env.measures.populations import held_out_melodies
+from melody_env import HumanReference, Setting
+from melody_env.measures.human_reference import missing_tunes
+from melody_env.measures.populations import training_tunes
 from note_rnn import Progress, load_note_rnn, replacing, write_json, write_text
 from note_rnn.common.csv_tables import csv_text
+from note_rnn.common.worker_pool import WorkerPool
 from note_rnn.corpus import CorpusError, load_corpus
 from note_rnn.pretraining.recipe import PretrainConfig, pretrain
 
@@ -40,15 +41,11 @@ def reproduce(config: ReproduceConfig) -> list[Path]:
     parts += [Part(model.name, model, seed) for seed in range(config.size.seeds) for model in config.chosen]
     with (
         Progress(len(parts), "reproduce", "models") as progress,
-        ProcessPoolExecutor(config.workers, get_context("spawn")) as pool,
+        WorkerPool(config.workers) as pool,
     ):
-        try:
-            for future in as_completed([pool.submit(make, part, config) for part in parts]):
-                progress.note(f"{future.result()} is done")
-                progress.advance()
-        except BaseException:  # also on an interrupt, parts not yet begun are cancelled
-            pool.shutdown(cancel_futures=True)
-            raise
+        for future in as_completed([pool.submit(make, part, config) for part in parts]):
+            progress.note(f"{future.result()} is done")
+            progress.advance()
     return _write_results(config, parts)
 
 
@@ -62,13 +59,16 @@ def _provide_note_rnn(config: ReproduceConfig) -> None:
 
 
 def _available_references(setting: Setting) -> list[str]:
-    """Return the names of the references that can be made; human tunes come from music21, parsed once."""
+    """Return the names of the references that can be made; the tune books come from music21, parsed once."""
     try:
         load_corpus()
-    except CorpusError as error:
-        print(f"Without human tunes and Markov chains: {error}")
-        return [RANDOM]
-    return [HUMAN, MARKOV, RANDOM] if held_out_melodies(setting) is not None else [MARKOV, RANDOM]
+    except CorpusError:
+        print(f"Without Markov chains. {missing_tunes(setting)}")
+    return [
+        *([HUMAN] if HumanReference.held_out(setting) is not None else []),
+        *([MARKOV] if training_tunes() is not None else []),
+        RANDOM,
+    ]
 
 
 def _write_results(config: ReproduceConfig, parts: Sequence[Part]) -> list[Path]:

@@ -1,17 +1,12 @@
-"""Frontier of agents trained over a range of c or KL budgets: r_MT, log p and distinct share against KL."""
+"""Frontier of agents trained over a range of c or KL budgets, and the references beside them."""
 
 import time
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from rich.table import Table
 
 from agents.composing.composers import Agent
 from agents.composing.pieces import compose_pieces
@@ -24,22 +19,8 @@ from melody_env import MelodyVecEnv
 from melody_env.reward_design.best_melody import SearchConfig, search
 from note_rnn import InputError, Progress, write_json
 from note_rnn.common.data_files import DataError, read_json
-from note_rnn.common.errors import check_above_zero, check_out_folder, reason
-
-_PANELS = (
-    ("paper_music_theory", "r_MT per step"),
-    ("log_prob", "log p per step, nats"),
-    ("distinct_compositions", "distinct compositions"),
-)
-
-_COLUMNS = {
-    "kl": "KL",
-    "paper_music_theory": "r_MT",
-    "log_prob": "log p",
-    "distinct_compositions": "distinct",
-    "entropy": "entropy",
-    "largest_bar_share": "most frequent bar",
-}
+from note_rnn.common.errors import check_above_zero, check_count, check_out_folder, reason
+from note_rnn.common.worker_pool import WorkerPool
 
 
 @dataclass(frozen=True)
@@ -56,8 +37,8 @@ class FrontierConfig:
     """Values of c, the divisor of the rules' reward: the smaller, the more the rules count."""
     kl_budgets: tuple[float, ...] = ()
     """KL divergences to hold, in nats per piece (ppo_kl, psi, g), instead of the values of c."""
-    seeds: tuple[int, ...] = (0,)
-    """Seeds; each c or budget is trained with each of them."""
+    seeds: int = 1
+    """Number of seeds of each agent, from 0."""
     reward: str = "varied"
     """Reward profile: the name of a shipped one, or a YAML file."""
     total_timesteps: int | None = None
@@ -65,11 +46,30 @@ class FrontierConfig:
     compositions: int = 2_000
     """Pieces that each agent is evaluated on."""
     limit_evaluations: int = 1_000_000
-    """Melodies that the search for the best achievable r_MT may evaluate."""
+    """Melodies that the search for the one with the largest r_MT may evaluate."""
     workers: int = 1
     """Agents trained in parallel, each on one core."""
     out: Path = Path("runs/frontier")
     """Folder for frontier.json and frontier.png."""
+
+    def check(self) -> None:
+        """Raise InputError for an invalid option."""
+        for name in ("seeds", "compositions", "limit_evaluations", "workers"):
+            check_count(f"--{name.replace('_', '-')}", getattr(self, name))
+        for option, given in (("--c", self.c), ("--kl-budgets", self.kl_budgets)):
+            for value in given:
+                check_above_zero(option, value)
+
+    @property
+    def points(self) -> "list[Point]":
+        """The agents to train; raises InputError if there are none."""
+        control, values = ("kl_budget", self.kl_budgets) if self.kl_budgets else ("c", self.c)
+        points = [
+            Point(algo, control, value, seed) for algo in self.algos for value in values for seed in range(self.seeds)
+        ]
+        if not points:
+            raise InputError("There is nothing to train: give values of --algos, and of --c or --kl-budgets.")
+        return points
 
 
 class Point(NamedTuple):
@@ -110,7 +110,8 @@ def sweep(config: FrontierConfig) -> list[dict[str, Any]]:
 
     Raises InputError for an invalid configuration, before anything is trained.
     """
-    points = _points(config)
+    config.check()
+    points = config.points
     check_out_folder(config.out)
     for point in points:
         _train_config(point, config).environment()
@@ -119,7 +120,7 @@ def sweep(config: FrontierConfig) -> list[dict[str, Any]]:
     missing = [point for point in points if not any(_is_of(record, point, config) for record in records)]
     with (
         Progress(len(points), "frontier", "agents", done=len(points) - len(missing)) as progress,
-        ProcessPoolExecutor(config.workers, get_context("spawn")) as pool,
+        WorkerPool(config.workers) as pool,
     ):
         for future in as_completed([pool.submit(measure, point, config) for point in missing]):
             records.append(future.result())
@@ -144,9 +145,9 @@ def measure(point: Point, config: FrontierConfig) -> dict[str, Any]:
 
 
 def references(config: FrontierConfig) -> dict[str, Any]:
-    """Return the references of the figure: the Note RNN's `table_metrics`, and the best achievable r_MT per step.
+    """Return the references of the figure: the Note RNN's `table_metrics`, and r_MT per step of the best melody found.
 
-    The latter is the best that a search finds for the nine rules alone. Both are cached in references.json.
+    The search is for the nine rules alone; what is achievable may be more. Both are cached in references.json.
     """
     path = config.out / "references.json"
     requested = {"compositions": config.compositions, "limit_evaluations": config.limit_evaluations}
@@ -160,46 +161,6 @@ def references(config: FrontierConfig) -> dict[str, Any]:
         cached = {**requested, "note_rnn": note_rnn, "limit": limit}
         write_json(path, cached)
     return cached
-
-
-def picture(records: Sequence[dict[str, Any]], baseline: dict[str, Any]) -> Figure:
-    """Return the figure of `records` and the `references` of `baseline`: r_MT, log p and distinct share against KL."""
-    figure = Figure(figsize=(13, 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
-    for axes, (metric, label) in zip(figure.subplots(1, len(_PANELS)), _PANELS, strict=True):
-        for algo in dict.fromkeys(record["algo"] for record in records):
-            own = sorted((r for r in records if r["algo"] == algo), key=lambda record: record["metrics"]["kl"])
-            axes.plot(_of(own, "kl"), _of(own, metric), "o-", label=algo, alpha=0.8)
-            for record in own:
-                axes.annotate(f"{record['value']:g}", (record["metrics"]["kl"], record["metrics"][metric]), fontsize=7)
-        axes.plot(0, baseline["note_rnn"][metric], "k*", label="Note RNN")
-        axes.set_xlabel("KL from the Note RNN per piece, nats")
-        axes.set_ylabel(label)
-        axes.grid(alpha=0.3)
-    figure.axes[0].axhline(baseline["limit"], color="k", linestyle=":", label="best achievable r_MT")
-    figure.axes[0].legend(fontsize=8)
-    return figure
-
-
-def table(records: Iterable[dict[str, Any]]) -> Table:
-    """Return a table of `records`, a row for each agent."""
-    result = Table("algorithm", "c or budget", "seed", "CPU-s", *_COLUMNS.values())
-    for record in records:
-        numbers = (f"{record['metrics'][name]:.3g}" for name in _COLUMNS)
-        value = f"{'' if record['control'] == 'c' else 'KL '}{record['value']:g}"
-        result.add_row(record["algo"], value, str(record["seed"]), f"{record['cpu_seconds']:.0f}", *numbers)
-    return result
-
-
-def _points(config: FrontierConfig) -> list[Point]:
-    for option, given in (("--c", config.c), ("--kl-budgets", config.kl_budgets)):
-        for value in given:
-            check_above_zero(option, value)
-    control, values = ("kl_budget", config.kl_budgets) if config.kl_budgets else ("c", config.c)
-    points = [Point(algo, control, value, seed) for algo in config.algos for value in values for seed in config.seeds]
-    if not points:
-        raise InputError("There is nothing to train: give values of --algos, of --c or --kl-budgets, and of --seeds.")
-    return points
 
 
 def _train_config(point: Point, config: FrontierConfig) -> TrainConfig[Any]:
@@ -216,10 +177,6 @@ def _setting(config: FrontierConfig) -> dict[str, Any]:
 
 def _is_of(record: dict[str, Any], point: Point, config: FrontierConfig) -> bool:
     return {**point._asdict(), **_setting(config)}.items() <= record.items()
-
-
-def _of(records: Iterable[dict[str, Any]], metric: str) -> list[float]:
-    return [record["metrics"][metric] for record in records]
 
 
 def _read(path: Path, kind: Any, otherwise: Any) -> Any:

@@ -13,6 +13,7 @@ from melody_env.measures.auc import auc
 from melody_env.measures.features import melody_features
 from melody_env.reward.composition import Floats
 from melody_env.setting import PAPER_SETTING, Setting
+from note_rnn.common.errors import InputError
 from note_rnn.vocabulary import Tokens
 
 FOLDS = 5
@@ -48,7 +49,12 @@ def discriminator_auc(
     :param classifier: `LOGISTIC` if None; `TREES`, or `gru_discriminator.GRU`, which is given the tokens alone.
     :param training_tunes: other human tunes [M, T] to fit to instead of `human`, all of which are then scored in every
         part. So no tune is on both sides that is not in both `human` and `training_tunes`.
+
+    Raises InputError for fewer melodies than parts.
     """
+    for kind, melodies in (("human tunes", human), ("other melodies", model)):
+        if len(melodies) < folds:
+            raise InputError(f"A classifier in {folds} parts needs at least {folds} {kind}, not {len(melodies)}.")
     classifier = classifier or LOGISTIC
     others = human[:0] if training_tunes is None else training_tunes
     rows = classifier.inputs(np.concatenate([human, model, others]), setting)

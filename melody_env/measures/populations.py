@@ -42,10 +42,10 @@ def held_out_windows(parts: Split, setting: Setting) -> Tokens:
     return np.unique(np.concatenate(held_out), axis=0)
 
 
-def training_tunes(setting: Setting) -> list[Tokens] | None:
-    """Return the segments of the default collections' training tunes in the key of `setting`; None if missing."""
+def training_tunes() -> list[Tokens] | None:
+    """Return the segments of the default collections' training tunes, in C major or its modes; None if missing."""
     parts = _cached_split()
-    return None if parts is None else [transposed(each, setting.transposition) for each in parts.train.segments]
+    return None if parts is None else parts.train.segments
 
 
 @lru_cache(maxsize=1)

@@ -56,13 +56,15 @@ class MelodyStatistics:
     """Intervals, durations, onsets, leap rate, range ..., in which machine melodies differ from human ones."""
     rules: dict[str, Floats] = field(default_factory=dict)
     """The sum [B] of each rule of the reward profile, if one was given."""
+    piece_rules: frozenset[str] = frozenset()
+    """The rules among them that value a piece as a whole."""
 
     def as_dict(self) -> dict[str, float]:
         """Return the statistics of the paper's Table 1 by name, and `distinct_compositions`.
 
         Counts of notes are fractions of all steps, those of compositions of all melodies; leaps_resolved = resolved /
         (resolved + doubled), nan without leaps; autocorrelations are means, constant melodies left out (nan if all are
-        constant). The rules of a profile (`rule_<name>`) are means per step.
+        constant). The rules of a profile (`rule_<name>`) are means per step, of those that value a piece per piece.
         """
         total = {name: int(count.sum()) for name, count in self.counts.items()}
         melodies = self.autocorrelations.shape[1]
@@ -73,7 +75,10 @@ class MelodyStatistics:
             "leaps_resolved": total["leaps_resolved"] / leaps if leaps else float("nan"),
             **_by_lag("autocorrelation", self.autocorrelations),
             "distinct_compositions": self.distinct / melodies,
-            **{f"rule_{name}": float(sums.mean()) / self.length for name, sums in self.rules.items()},
+            **{
+                f"rule_{name}": float(sums.mean()) / (1 if name in self.piece_rules else self.length)
+                for name, sums in self.rules.items()
+            },
         }
 
     def means(self) -> dict[str, float]:
@@ -82,7 +87,11 @@ class MelodyStatistics:
 
     def overlaps(self, human: "MelodyStatistics") -> dict[str, float]:
         """Return the overlap, 0..1, of each of twelve distributions with that of `human` tunes, and their "mean"."""
-        return overlaps(distributions(self.features), distributions(human.features))
+        return overlaps(self.distributions(), human.distributions())
+
+    def distributions(self) -> dict[str, Floats]:
+        """Return the twelve distributions of the features by name, as the share of each bin."""
+        return distributions(self.features)
 
     def mean_absolute_autocorrelations(self) -> dict[str, float]:
         """Return the means of the absolute coefficients, which unlike those of `as_dict` do not cancel out."""
@@ -100,8 +109,10 @@ def melody_statistics(
     """
     melodies = check_melodies(tokens)
     rules: dict[str, Floats] = {}
+    piece_rules: frozenset[str] = frozenset()
     if profile is not None:
         profile = load_profile(profile)
+        piece_rules = profile.piece_rules
         rules = {name: values.sum(1) for name, values in score_melodies(melodies, profile, setting).rules.items()}
         setting = setting or profile.setting
     setting = setting or PAPER_SETTING
@@ -116,7 +127,8 @@ def melody_statistics(
         counts[name] = np.concatenate([block[name] for block in whole_pieces])
     coefficients = np.stack([autocorrelations(in_c(melodies, setting), lag) for lag in LAGS])
     features = melody_features(melodies, setting)
-    return MelodyStatistics(melodies.shape[1], counts, coefficients, count_distinct(melodies), features, rules)
+    distinct = count_distinct(melodies)
+    return MelodyStatistics(melodies.shape[1], counts, coefficients, distinct, features, rules, piece_rules)
 
 
 def count_distinct(melodies: Tokens) -> int:

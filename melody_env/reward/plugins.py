@@ -52,7 +52,7 @@ class Melody:
 
     @property
     def step(self) -> int:
-        """Number of tokens so far; in a mask, the step, from 0, of the next token."""
+        """Number of tokens so far, as in error messages; in a mask, the step, from 0, of the next token."""
         return len(self.tokens)
 
     @property
@@ -146,24 +146,23 @@ class PlugIn:
     def __call__(self, composition: Composition, **parameters: Any) -> Any:
         """Return a rule's values for the newest tokens [B], or the tokens that a mask allows next [B, A].
 
-        Raises RuleError, which names the file, the rule and the step.
+        Raises RuleError, which names the file, the rule and `melody.step`.
         """
         size = composition.batch_size
         if self.is_mask:
-            return self._evaluate(composition, composition.position, (size, VOCABULARY_SIZE), np.bool_, parameters)
+            return self._evaluate(composition, (size, VOCABULARY_SIZE), np.bool_, parameters)
         if self.per == "piece" and not composition.is_complete:
             return np.zeros(size)
-        t = composition.position - 1
-        values = self._evaluate(composition, t, (size,), np.float64, parameters)
+        values = self._evaluate(composition, (size,), np.float64, parameters)
         valid = np.abs(values) <= LARGEST
         if not valid.all():
             melody = int(np.flatnonzero(~valid)[0])
             expected = f"finite numbers of at most {LARGEST:.0e}"
-            raise self._error(t, f"returned {values[melody]} for melody {melody}: values must be {expected}")
+            raise self._error(composition, f"returned {values[melody]} for melody {melody}: values must be {expected}")
         return values
 
     def _evaluate(
-        self, composition: Composition, t: int, shape: tuple[int, ...], dtype: type[Any], parameters: Mapping[str, Any]
+        self, composition: Composition, shape: tuple[int, ...], dtype: type[Any], parameters: Mapping[str, Any]
     ) -> Any:
         """Return the function's values for all melodies as an array of `dtype`; raises RuleError for another shape."""
         try:
@@ -172,7 +171,7 @@ class PlugIn:
             else:
                 result = [self.function(melody, **parameters) for melody in _melodies(composition)]
         except (Exception, SystemExit) as error:  # a user's function can raise anything
-            raise self._error(t, f"failed: {_summary(error)}") from error
+            raise self._error(composition, f"failed: {_summary(error)}") from error
         try:
             array = np.asarray(result)
             is_valid = array.dtype.kind == "b" if dtype is np.bool_ else array.dtype.kind in "biuf"
@@ -180,15 +179,15 @@ class PlugIn:
             is_valid = False
         if not is_valid:
             kind = "True or False for each token" if dtype is np.bool_ else "numbers"
-            raise self._error(t, f"must return {kind}, not {shown(result if self.batched else result[0])}")
+            raise self._error(composition, f"must return {kind}, not {shown(result if self.batched else result[0])}")
         if array.shape != shape:
             expected, actual = (shape, array.shape) if self.batched else (shape[1:], array.shape[1:])
-            raise self._error(t, f"returned an array of shape {actual} instead of {expected}")
+            raise self._error(composition, f"returned an array of shape {actual} instead of {expected}")
         return array.astype(dtype, copy=False)
 
-    def _error(self, t: int, problem: str) -> RuleError:
+    def _error(self, composition: Composition, problem: str) -> RuleError:
         kind = "Mask" if self.is_mask else "Rule"
-        return RuleError(f"{kind} {self.name!r} in {self.file} {problem} (step {t}, counted from 0).")
+        return RuleError(f"{kind} {self.name!r} in {self.file} {problem} (melody.step {composition.position}).")
 
 
 def _summary(error: BaseException) -> str:

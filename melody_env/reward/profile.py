@@ -141,6 +141,12 @@ class RewardProfile:
         return tuple(rule.name for rule in self.rules)
 
     @cached_property
+    def piece_rules(self) -> frozenset[str]:
+        """The names of the rules that value a piece as a whole, by their `per`."""
+        files = {rule.name: find_plugin(rule.file, rule.name, is_mask=False) for rule in self.rules if rule.file}
+        return frozenset(name for name, plugin in files.items() if plugin.per == "piece")
+
+    @cached_property
     def weights(self) -> Floats:
         """The weights [R] of the rules."""
         return np.array([rule.weight for rule in self.rules])
@@ -181,8 +187,8 @@ class RewardProfile:
         if not allowed.any(axis=1).all():
             names = " and ".join(mask.name for mask in self.masks)
             raise RuleError(
-                f"Reward profile {self.name}: masks {names} allow no token at step {composition.position} (counted "
-                "from 0): make each allow a hold (1) or a note off (0)."
+                f"Reward profile {self.name}: masks {names} allow no token at melody.step "
+                f"{composition.position}: make each allow a hold (1) or a note off (0)."
             )
         return allowed
 

@@ -1,7 +1,7 @@
 """The ranking of human, Note RNN, Markov and random melodies by a reward profile, rule by rule."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,9 @@ from melody_env.setting import Setting, SettingOptions
 from note_rnn.common.errors import InputError, check_count, check_seed
 from note_rnn.common.progress import Progress
 from note_rnn.corpus import DEFAULT_COLLECTIONS, Corpus, load_corpus, read_corpus, split
-from note_rnn.corpus.windows import first_steps
+from note_rnn.extraction.tunes import Bars
 from note_rnn.network.checkpoint import load_note_rnn
-from note_rnn.vocabulary import Tokens, transposed
+from note_rnn.vocabulary import Tokens
 
 TOTAL = "sum"
 ORDER = ((MARKOV3, MARKOV1), (MARKOV1, RANDOM))
@@ -50,7 +50,7 @@ class AuditConfig(SettingOptions):
     corpus: tuple[str, ...] = DEFAULT_COLLECTIONS
     """Human tunes: collections of music21's corpus, or a corpus file (.npz) of melody-rl corpus build, or
     any with concatenated `tokens` and their `offsets`; if it does not say meters, all its tunes are used, and are
-    assumed to begin on a bar line."""
+    assumed to begin on a bar line. Markov chains are fitted to the file's tunes."""
     all_tunes: bool = False
     """Rank all tunes of the collections, not only the held-out tenth: for collections that neither the profile nor the
     Note RNN was fitted to."""
@@ -142,17 +142,12 @@ def rank(populations: Mapping[str, Tokens], profile: RewardProfile, rng: np.rand
 def _human_tunes(config: AuditConfig, setting: Setting) -> tuple[Tokens, Corpus]:
     """Return the human tunes [N, T] to rank, and the tunes that Markov chains are fitted to."""
     if len(config.corpus) == 1 and config.corpus[0].endswith(".npz"):
-        return _tunes_of_file(read_corpus(config.corpus[0]), setting), split(load_corpus()).train
+        corpus = read_corpus(config.corpus[0])
+        if not any(bars.meter for bars in corpus.bars):
+            corpus = replace(corpus, bars=[Bars(setting.meter, 0)] * len(corpus.segments))
+        return human_melodies(corpus, setting), corpus
     corpus = load_corpus(config.corpus)
     if config.all_tunes:
         return human_melodies(corpus, setting), split(load_corpus()).train
     parts = split(corpus)
     return held_out_windows(parts, setting), parts.train
-
-
-def _tunes_of_file(corpus: Corpus, setting: Setting) -> Tokens:
-    """Return the tunes [N, T] of a corpus file in the key and range of `setting`, and in its meter if that is known."""
-    if any(bars.meter for bars in corpus.bars):
-        return human_melodies(corpus, setting)
-    tunes = transposed(first_steps(corpus, setting.steps), setting.transposition)
-    return np.unique(tunes[setting.in_range[tunes].all(axis=1)], axis=0)

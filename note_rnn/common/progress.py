@@ -8,6 +8,8 @@ from typing import Any, Self
 from tqdm import tqdm
 
 _SECONDS_BETWEEN_LINES = 15.0
+_SCALED_FROM = 10_000
+"""Totals from which a bar abbreviates counts, as in 30.0k."""
 
 
 class Progress:
@@ -27,7 +29,8 @@ class Progress:
         self._note = ""
         self._bar: Any = None
         if sys.stderr.isatty():
-            self._bar = tqdm(total=total, initial=done, desc=description, unit=f" {unit}", unit_scale=True)
+            scaled = total >= _SCALED_FROM
+            self._bar = tqdm(total=total, initial=done, desc=description, unit=f" {unit}", unit_scale=scaled)
 
     def __enter__(self) -> Self:
         return self
@@ -38,7 +41,8 @@ class Progress:
         self.close()
 
     def advance(self, units: int = 1) -> None:
-        """Count `units` more as done."""
+        """Count `units` more as done, up to the total: the last round of a training may be longer than what is left."""
+        units = max(min(units, self.total - self.done), 0)
         self.done += units
         if self._bar is not None:
             self._bar.update(units)
@@ -66,10 +70,11 @@ class Progress:
         self._last_printed = time.monotonic()
         seconds = self._last_printed - self._start
         rate = (self.done - self._first) / max(seconds, 1e-9)
-        left = f"{_clock((self.total - self.done) / rate)} left, " if 0 < self.done < self.total and rate else ""
+        left = f", {_clock((self.total - self.done) / rate)} left" if rate and self.done < self.total else ""
+        speed = f", {_speed(rate, self.unit)}" if rate else ""
         print(
             f"{self.description}: {self.done:,} of {self.total:,} {self.unit} ({self.done / max(self.total, 1):.0%}), "
-            f"{_clock(seconds)} elapsed, {left}{rate:,.0f} {self.unit}/s {self._note}".rstrip(),
+            f"{_clock(seconds)} elapsed{left}{speed} {self._note}".rstrip(),
             file=sys.stderr,
             flush=True,
         )
@@ -77,4 +82,14 @@ class Progress:
 
 def _clock(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes}:{seconds:02d}"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def _speed(rate: float, unit: str) -> str:
+    """Return `rate`, in units a second, per second, minute or hour: the first in which it is at least 1."""
+    for name, seconds in (("s", 1), ("min", 60), ("h", 3600)):
+        if rate * seconds >= 1 or name == "h":
+            break
+    number = rate * seconds
+    return f"{number:,.0f} {unit}/{name}" if number >= 10 else f"{number:.2g} {unit}/{name}"

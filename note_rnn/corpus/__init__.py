@@ -8,6 +8,7 @@ from note_rnn.corpus.collections import (
     known_collections,
     load_corpus,
     parse_collection,
+    tune_books_command,
 )
 from note_rnn.corpus.corpus import Corpus, CorpusError, Split, split
 from note_rnn.corpus.corpus_files import read_corpus, write_corpus
@@ -25,5 +26,6 @@ __all__ = [
     "parse_collection",
     "read_corpus",
     "split",
+    "tune_books_command",
     "write_corpus",
 ]

@@ -1,4 +1,4 @@
-"""The command corpus: a corpus of your own music, and its report."""
+"""The command corpus: `build` one from your own music, `report` on it, or read the `tune-books` of human tunes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
 from note_rnn.common.command_line import parse
+from note_rnn.common.console import print_table
 from note_rnn.common.data_files import DataError, read_json
 from note_rnn.common.errors import check_count, run_command
 from note_rnn.corpus.build import build_corpus, corpus_paths
+from note_rnn.corpus.collections import load_corpus
 from note_rnn.corpus.corpus import CorpusError
 from note_rnn.corpus.report import Report
 from note_rnn.extraction.pipeline import Extraction
@@ -45,6 +46,11 @@ class CorpusReportConfig:
     """Also list the reasons for each file with this text in its name."""
 
 
+@dataclass(frozen=True)
+class TuneBooksConfig:
+    """Read the tune books that come with music21, once: human tunes to compare with, to hear and to learn from."""
+
+
 def build(config: BuildConfig) -> None:
     """Build the corpus as configured, and print its report."""
     if config.workers is not None:
@@ -56,9 +62,14 @@ def build(config: BuildConfig) -> None:
 
 def print_report(report: Report) -> None:
     """Print the figures of `report`."""
-    console = Console()
+    print(
+        f"{report.melodies:,} melodies ({report.tokens:,} sixteenths) from {report.tunes:,} tunes in "
+        f"{report.files_kept:,} of {report.files:,} files"
+    )
+    if report.meters:
+        print_table(report.meter_table())
     if report.dropped or report.cut:
-        console.print(report.table())
+        print_table(report.table())
     for folder, reason in report.unread_folders.items():
         print(f"Folder {folder} could not be read: {reason}")
     if report.others:
@@ -66,12 +77,6 @@ def print_report(report: Report) -> None:
             "Other files, skipped:",
             ", ".join(f"{n:,} {suffix or '(no suffix)'}" for suffix, n in report.others.items()),
         )
-    print(
-        f"{report.melodies:,} melodies ({report.tokens:,} sixteenths) from {report.tunes:,} tunes in "
-        f"{report.files_kept:,} of {report.files:,} files"
-    )
-    if report.meters:
-        console.print(report.meter_table())
 
 
 def print_saved_report(config: CorpusReportConfig) -> None:
@@ -84,23 +89,36 @@ def print_saved_report(config: CorpusReportConfig) -> None:
         ) from error
     for name, reasons in {**report.dropped, **report.cut}.items() if config.file else ():
         if config.file in name:
-            outcome = "dropped" if name in report.dropped else "cut"
+            outcome = "no melody" if name in report.dropped else "melodies kept, left out"
             print(f"{name}: {outcome}:", ", ".join(f"{reason} ({times})" for reason, times in reasons.items()))
     print_report(report)
+
+
+def read_tune_books() -> None:
+    """Read the default collections, or find them in the cache, and print how many tunes they have.
+
+    Raises CorpusError if music21, which brings them, is not installed.
+    """
+    corpus = load_corpus()
+    for name, tunes in corpus.by_collection().items():
+        print(f"{name}: {len(tunes.titles):,} tunes ({tunes.num_tokens:,} sixteenths)")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     config = parse(
         Annotated[BuildConfig, tyro.conf.subcommand("build")]
-        | Annotated[CorpusReportConfig, tyro.conf.subcommand("report")],
+        | Annotated[CorpusReportConfig, tyro.conf.subcommand("report")]
+        | Annotated[TuneBooksConfig, tyro.conf.subcommand("tune-books")],
         arguments,
-        description="A corpus of your own music.",
+        description="A corpus of your own music, and the tune books of human tunes.",
     )
     if isinstance(config, BuildConfig):
         build(config)
-    else:
+    elif isinstance(config, CorpusReportConfig):
         print_saved_report(config)
+    else:
+        read_tune_books()
 
 
 if __name__ == "__main__":

@@ -59,6 +59,12 @@ def cached_corpus(
     return None if None in corpora else joined([corpus for corpus in corpora if corpus is not None])
 
 
+def tune_books_command() -> str:
+    """Return the commands that make the tune books available on this machine, in words."""
+    install = "" if importlib.util.find_spec("music21") else 'pip install "melody-rl[corpus]", then '
+    return f"{install}python -m note_rnn.corpus tune-books (once, some minutes)."
+
+
 def held_out_openings(length: int, cache_dir: str | Path | None = None) -> Tokens | None:
     """Return the openings [N, `length`] of the default collections' test tunes that are long enough, if cached.
 

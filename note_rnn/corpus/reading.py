@@ -143,7 +143,8 @@ def _read(path: str, name: str, extraction: Extraction, seconds: float) -> FileR
     read = read_tunes(Path(path), seconds=seconds)
     tunes = [tune._replace(source=name + tune.source.removeprefix(Path(path).name)) for tune in read]
     reasons = Counter(tune.dropped for tune in tunes if not tune.segments)
-    reasons["cut where notes leave the grid or the key changes"] += sum(len(tune.segments) > 1 for tune in tunes)
+    divided = sum(len(tune.segments) > 1 for tune in tunes)
+    reasons["divided, but kept, where notes leave the grid or the key changes"] += divided
     if not tunes:
         raise TuneError("no tunes")
     return FileResult([tune for tune in tunes if tune.segments], dict(+reasons))

@@ -35,7 +35,7 @@ class Report:
     dropped: Reasons = field(default_factory=dict)
     """Files without a melody: how often something in them was dropped, by reason."""
     cut: Reasons = field(default_factory=dict)
-    """Files with melodies of which something else was dropped or cut."""
+    """Files with melodies, other parts of which were dropped or cut."""
 
     def count(self, name: str, result: FileResult) -> None:
         """Add the result of reading the file `name`."""
@@ -89,12 +89,16 @@ class Report:
         return table
 
     def table(self) -> Table:
-        """Return a table of the reasons."""
-        table = Table("Dropped or cut because", "files", "times")
+        """Return a table of what is not in the corpus, by reason: whole files, and parts of the others."""
+        parts: Counter[str] = Counter()
+        for reasons in self.cut.values():
+            parts.update(reasons)
+        table = Table("Left out", "whole files", "parts of kept files")
         for column in table.columns[1:]:
             column.justify = "right"
-        for reason, number in self.reasons().items():
-            table.add_row(reason, f"{number['files']:,}", f"{number['times']:,}")
+        for reason in self.reasons():
+            files = sum(reason in reasons for reasons in self.dropped.values())
+            table.add_row(reason, *(f"{number:,}" if number else "" for number in (files, parts[reason])))
         return table
 
     def _add_meter(self, meter: str, origin: str, number: int) -> None:

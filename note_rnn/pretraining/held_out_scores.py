@@ -2,9 +2,9 @@
 
 from typing import Any, NamedTuple
 
-from rich.console import Console
 from rich.table import Table
 
+from note_rnn.common.console import print_table
 from note_rnn.corpus import Split
 from note_rnn.network.model import NoteRNN
 from note_rnn.pretraining.ngram import Reference, ngram_references
@@ -37,7 +37,7 @@ class PriorReport(NamedTuple):
         table.add_row("Note RNN", *_figures(self.test), style="bold")
         for name, score in self.by_collection.items():
             table.add_row(f"  {name}", *_figures(score))
-        Console().print(table)
+        print_table(table)
 
 
 def report_prior(model: NoteRNN, parts: Split) -> PriorReport:

@@ -9,23 +9,26 @@ import pytest
 
 
 class Page(HTMLParser):
-    """A parsed page: its elements, the cells of its tables, and its data."""
+    """A parsed page: its elements, the cells of its tables of statistics, and its data."""
 
     def __init__(self, text: str):
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.rows: list[list[str]] = []
+        self.is_of_statistics = True
         self.data = {}
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         self.elements.append((tag, dict(attrs)))
-        if tag == "tr":
+        if tag == "table":
+            self.is_of_statistics = ("class", "findings") not in attrs
+        if tag == "tr" and self.is_of_statistics:
             self.rows.append([])
 
     def handle_data(self, data):
         tag, attributes = self.elements[-1] if self.elements else ("", {})
-        if tag in ("td", "th") and data.strip():
+        if tag in ("td", "th") and data.strip() and self.is_of_statistics:
             self.rows[-1].append(data.strip())
         elif attributes.get("id") == "data" and data.strip():
             self.data = json.loads(data)

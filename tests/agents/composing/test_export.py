@@ -40,7 +40,7 @@ def agent(small_prior) -> PPOKL:
 @pytest.fixture(autouse=True)
 def tunes(monkeypatch):
     """Two short tunes in the place of those that the shipped Note RNN has learned from."""
-    monkeypatch.setattr(melody_files, "training_tunes", lambda setting: [np.array([14, 16, 18]), np.array([2] * 40)])
+    monkeypatch.setattr(melody_files, "training_tunes", lambda: [np.array([14, 16, 18]), np.array([2] * 40)])
 
 
 @pytest.fixture
@@ -225,6 +225,13 @@ def test_a_run_composes_with_its_rewards_and_in_its_setting(small_runs, in_folde
     assert record["tokens"] == compose(small_runs[1], 1, best_of=2)[0].tolist()
 
 
+def test_a_melody_again_is_written_in_the_format_that_was_asked_for(small_prior_file, in_folder):
+    compose_files(ComposeConfig(str(small_prior_file), Path("one"), length=8))
+    files = compose_files(ComposeConfig(sidecar=Path("one.json"), out=Path("two.mid")))
+    assert sorted(map(str, files)) == ["two.json", "two.mid"]
+    assert Path("two.mid").read_bytes() == Path("one.mid").read_bytes()
+
+
 def test_a_moved_agent_is_named_and_another_one_refused(agent, small_prior_file, in_folder):
     agent.save("agent.zip")
     files = compose_files(ComposeConfig("agent.zip", Path("one.mid"), length=8))
@@ -276,6 +283,11 @@ def test_a_melody_that_would_come_out_otherwise_is_not_written(small_prior_file,
             "--out must end in .mid, .musicxml, .svg, .abc, .wav, .png or have",
         ),
         (["--from", "nowhere.json"], "nowhere.json is not the record of a composed melody"),
+        (
+            ["--from", "nowhere.json", "--n", "2", "--key", "D", "--keep-primer", "--tokens", "all.npy"],
+            "--from composes the melody of its record again: leave out --key, --n, --keep-primer, --tokens.",
+        ),
+        (["--from", "nowhere.json", "--out", "melody.mp3"], "--out must end in .mid"),
     ],
 )
 def test_bad_input_is_reported_in_a_sentence(arguments, told, in_folder, monkeypatch, capsys):

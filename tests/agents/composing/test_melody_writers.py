@@ -15,7 +15,7 @@ from agents.composing import melody_writers as melody_files
 from agents.composing.melody_writers import longest_shared_run, piece_record, writable_suffixes, write_melody
 from agents.composing.players import agent_player
 from melody_env import EnvironmentSpec, MelodyVecEnv, Setting, melody_text, score_melodies
-from note_rnn import InputError, read_midi, transposed
+from note_rnn import InputError, read_midi
 
 T = 24
 SLOW_WALTZ_IN_D = Setting(key="D", meter="3/4", length=T, tempo=90.0)
@@ -27,7 +27,7 @@ MELODY = np.array([16, 1, 1, 1, 20, 1, 1, 1, 23, 1, 0, 1, 19, 1, 1, 1, 1, 1, 26,
 def tunes(monkeypatch):
     """A tune in C, moved to the key, in the place of those that the shipped Note RNN has learned from."""
     tune = np.array([14, 1, 1, 1, 18, 1, 1, 1, 21])
-    monkeypatch.setattr(melody_files, "training_tunes", lambda setting: [transposed(tune, setting.transposition)])
+    monkeypatch.setattr(melody_files, "training_tunes", lambda: [tune])
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_runs_are_shared_with_tunes_in_the_key_of_the_melody(monkeypatch):
     assert longest_shared_run(MELODY, SLOW_WALTZ_IN_D) == 9
     assert longest_shared_run(MELODY, Setting(length=T)) == 3  # but for the holds
     assert longest_shared_run(np.array([5, 6, 7]), SLOW_WALTZ_IN_D) == 0
-    monkeypatch.setattr(melody_files, "training_tunes", lambda setting: None)
+    monkeypatch.setattr(melody_files, "training_tunes", lambda: None)
     assert longest_shared_run(MELODY, SLOW_WALTZ_IN_D) is None
 
 

@@ -315,7 +315,7 @@ def test_metrics_are_means_per_step(small_prior):
 
 def test_table_shows_each_composer_beside_the_paper(small_prior):
     metrics = table_metrics(compose_pieces(NoteRNNPlayer(), 30, 0, EnvironmentSpec.of(prior=small_prior)))
-    table = metrics_table({"mine": {**metrics, "leaps_resolved": float("nan"), "notes_in_motif": 0.5}}, "title")
+    table = metrics_table({"mine": {**metrics, "leaps_resolved": float("nan"), "notes_in_motif": 0.5}}, "title", True)
     columns = {str(column.header): list(column.cells) for column in table.columns}
     row = {label: position for position, label in enumerate(columns[""])}
     assert columns["mine"][row["Notes in motif"]] == "50.0%"

@@ -10,17 +10,19 @@ from agents.composing.composers import Agent, NoteRNNComposer
 from agents.composing.players import NoteRNNPlayer
 from agents.evaluation.comparison import evaluate_agent
 from agents.evaluation.metrics import (
-    MIN_HUMAN_TUNES,
+    MIN_COMPARED,
     human_metrics,
     learning_metrics,
     melody_metrics,
     split_half_likeness,
     table_metrics,
 )
+from agents.evaluation.published import is_comparable
 from agents.evaluation.table import ROWS, format_value, metrics_table
 from melody_env import EnvironmentSpec, HumanReference, MelodyVecEnv, Setting, load_profile, melody_statistics
 from melody_env.measures import populations
-from note_rnn import NO_EVENT, transposed
+from melody_env.measures.human_statistics import HumanStatistics
+from note_rnn import NO_EVENT, NoteRNN, transposed, weights_checksum
 from note_rnn.corpus import Corpus, Split
 from note_rnn.extraction.tunes import Bars
 
@@ -109,8 +111,15 @@ def test_human_tunes_are_compared_with_those_of_the_other_half():
     assert 0.2 < halves["human_auc"] < 0.8
     assert melody_metrics(groups[::2], Setting(), HumanReference.of(groups[1::2], Setting()))["human_overlap"] < 0.6
     assert halves == split_half_likeness(HumanReference.of(groups, Setting()))
-    assert split_half_likeness(HumanReference.of(HUMAN[: 2 * MIN_HUMAN_TUNES - 1], Setting())) == {}
-    assert split_half_likeness(HumanReference.of(HUMAN[: 2 * MIN_HUMAN_TUNES], Setting())) != {}
+    assert split_half_likeness(HumanReference.of(HUMAN[: 2 * MIN_COMPARED - 1], Setting())) == {}
+    assert split_half_likeness(HumanReference.of(HUMAN[: 2 * MIN_COMPARED], Setting())) != {}
+
+
+def test_a_classifier_needs_ten_melodies_of_both_sides():
+    for tunes, melodies, has_auc in ((10, 10, True), (9, 10, False), (10, 9, False), (1, 1, False)):
+        metrics = melody_metrics(machine()[:melodies], Setting(), HumanReference.of(HUMAN[:tunes], Setting()))
+        assert ("human_auc" in metrics) == has_auc
+        assert 0 < metrics["human_overlap"] < 1
 
 
 def test_the_mode_says_what_is_in_key():
@@ -178,17 +187,76 @@ def test_the_table_counts_in_the_setting_of_the_pieces_whatever_their_reward(pie
 
 def test_a_row_of_the_table_is_written_in_its_form():
     metrics = {row.metric: 0.12345 for row in ROWS} | {"kl": math.nan, "rule/motif": 1.0, "rule/mine": 0.5}
-    table = metrics_table({"Q": metrics, "G": {"notes_in_motif": 0.5}}, "title")
+    del metrics["human_auc"]
+    table = metrics_table({"Q": metrics, "G": {"notes_in_motif": 0.5}}, "title", with_paper=True)
     assert [column.header for column in table.columns] == ["", "Q", "G", "paper: Note RNN", "paper: Q"]
     rows = {cells[0]: cells[1:] for cells in zip(*(column.cells for column in table.columns), strict=True)}
-    assert len(rows) == len(ROWS) + 1
+    assert len(rows) == len(ROWS)  # one was not measured, one is of a rule
     assert rows["Notes in motif"] == ("12.3%", "50.0%", "5.9%", "75.7%")
     assert rows["Notes excessively repeated"] == ("12.35%", "-", "63.30%", "0.00%")
     assert rows["Mean autocorrelation, lag 2"] == ("0.12", "-", "0.14", "0.03")
     assert rows["KL from the Note RNN per piece, nats"] == ("-", "-", "-", "-")
+    assert "Classifier AUC against human tunes" not in rows
     assert rows["Overlap with human tunes (12 statistics)"] == ("0.123", "-", "-", "-")
     assert rows["Rule mine per step"] == ("0.500", "-", "-", "-")  # the statistics cover the paper's own
     assert format_value(None, ".1%") == format_value(math.nan, ".1%") == "-"
+    alone = metrics_table({"Q": metrics}, "title", with_paper=False)
+    assert [column.header for column in alone.columns] == ["", "Q"]
+
+
+def test_a_rule_of_pieces_is_counted_by_the_piece(small_prior, tmp_path):
+    """Half of the pieces below end on C, which earns 2; a third rule counts steps."""
+    (tmp_path / "rules.py").write_text(
+        "from melody_env import rule\n"
+        "@rule(per='piece')\ndef ends_on_c(melody, value=1.0): return value * (melody.pitches[-1] % 12 == 0)\n"
+        "@rule(per='piece')\ndef minus_notes(melody): return -float(len(melody.pitches))\n"
+        "@rule\ndef held(melody): return float(melody.newest == 1)\n"
+    )
+    own = "ends_on_c: {file: rules.py, value: 2}, minus_notes: {file: rules.py}, held: {file: rules.py}"
+    (tmp_path / "mine.yaml").write_text(f"{{c: 1, rules: {{{own}}}}}")
+    environment = EnvironmentSpec.of(prior=small_prior, length=4, reward=tmp_path / "mine.yaml")
+    pieces = compose_pieces(FixedPlayer([[14, 1, 16, 1], [14, 1, 1, 14]]), 2, 0, environment)
+    metrics = learning_metrics(pieces)
+    own = {name: value for name, value in metrics.items() if "rule" in name}
+    assert own == {
+        "piece_rule/ends_on_c": 1,
+        "piece_rule_share/ends_on_c": 0.5,
+        "piece_rule/minus_notes": -2,
+        "piece_rule_share/minus_notes": 1,
+        "rule/held": 0.5,
+    }
+    table = metrics_table({"Q": metrics, "G": {}}, "title", with_paper=False)
+    rows = {cells[0]: cells[1:] for cells in zip(*(column.cells for column in table.columns), strict=True)}
+    assert rows["Rule ends_on_c per piece"] == ("1.000 (50.0% of pieces)", "-")
+    assert rows["Rule minus_notes per piece"] == ("-2.000", "-")
+    assert rows["Rule held per step"] == ("0.500", "-")
+    counted = melody_statistics(pieces.melodies, profile=tmp_path / "mine.yaml").as_dict()
+    assert (counted["rule_ends_on_c"], counted["rule_minus_notes"], counted["rule_held"]) == (1, -2, 0.5)
+
+
+class FixedPlayer:
+    """Composes given melodies [N, T]."""
+
+    def __init__(self, melodies):
+        self.melodies = np.array(melodies)
+
+    def begin(self, num_pieces):
+        self.step = -1
+
+    def scores(self, observations, prior_log_probs):
+        self.step += 1
+        return np.where(np.arange(38) == self.melodies[:, self.step, None], 50.0, 0.0).astype(np.float32)
+
+
+def test_the_paper_stands_beside_its_own_setting_and_rules_alone(small_prior):
+    def comparable(**changes) -> bool:
+        return is_comparable(EnvironmentSpec.of(prior=small_prior, **changes))
+
+    assert comparable()
+    assert comparable(tempo=60, reward="varied")  # other weights of the same rules
+    others = ({"key": "D"}, {"mode": "dorian"}, {"meter": "6/8", "length": 32}, {"length": 64})
+    others += ({"pitch_range": (55, 79)}, {"reward": "matched"}, {"reward": "unique_extremes"})
+    assert not any(comparable(**other) for other in others)
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +286,21 @@ def test_an_agent_is_evaluated_beside_its_note_rnn_and_the_human_tunes_of_its_se
     assert columns["Human"] == pytest.approx(human_metrics(human, environment.prior), nan_ok=True)
     np.testing.assert_array_equal(pieces["agent"].priming_tokens, pieces["Note RNN"].priming_tokens)
     assert columns["agent"]["kl"] > 0.1 > 1e-5 > abs(columns["Note RNN"]["kl"])
+
+
+def test_shipped_statistics_stand_in_for_tunes(small_prior, monkeypatch):
+    """All that needs no tunes is as with the tunes themselves."""
+    tunes = HumanReference.of(HUMAN, Setting())
+    figures = human_metrics(tunes, small_prior)
+    needs_tunes = {name: figures.pop(name) for name in ("human_auc", "longest_shared_run")}
+    log_prob = {weights_checksum(small_prior.state_dict()): figures.pop("log_prob")}
+    shipped = HumanStatistics(Setting(), 40, figures, log_prob, tunes.distributions)
+    alone = HumanReference(Setting(), tunes.distributions, shipped=shipped)
+    with_tunes, without = (melody_metrics(machine(), Setting(), human) for human in (tunes, alone))
+    assert with_tunes.keys() - without.keys() == needs_tunes.keys()
+    assert without == {name: with_tunes[name] for name in without}
+    assert human_metrics(alone, small_prior) == {**figures, "log_prob": next(iter(log_prob.values()))}
+    assert "log_prob" not in human_metrics(alone, NoteRNN(hidden_size=12).eval())
 
 
 def test_without_human_tunes_an_agent_is_evaluated_beside_its_note_rnn_alone(agent, monkeypatch):

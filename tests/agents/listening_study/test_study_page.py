@@ -19,7 +19,7 @@ from agents.listening_study.analysis import AnalyseConfig, analyse_votes
 from agents.listening_study.study_page import NewConfig, Trial, new_study, schedule
 from agents.report_page.rendering import render
 from agents.study import main
-from note_rnn import InputError, load_note_rnn, run_command, transposed
+from note_rnn import load_note_rnn, run_command, transposed
 
 
 @pytest.fixture(scope="module")
@@ -162,17 +162,16 @@ def test_human_tunes_are_one_more_model_on_request(small_runs, tmp_path, monkeyp
     assert preference.models[int(preference.strengths.argmax())] == "Human"
 
 
-def test_human_tunes_that_were_never_read_are_told_from_too_few(small_runs, tmp_path):
-    sentence = r"not been read on this machine: .*then python -m melody_env\.audit reads them"
-    with pytest.raises(InputError, match=sentence):
-        new_study(NewConfig((small_runs[0],), tmp_path / "study", pieces=3, human_tunes=True))
-
-
-@pytest.mark.parametrize("tunes", [None, np.ones((2, 32), int)])
-def test_too_few_human_tunes_are_an_error(small_runs, tmp_path, monkeypatch, tunes):
+@pytest.mark.parametrize(
+    ("tunes", "sentence"),
+    [
+        (None, r"no human tunes: leave out --human-tunes\. .*python -m note_rnn\.corpus tune-books"),
+        (np.ones((2, 32), int), "too few for --pieces 3: leave out --human-tunes"),
+    ],
+)
+def test_too_few_human_tunes_are_an_error(small_runs, tmp_path, monkeypatch, tunes, sentence):
     monkeypatch.setattr(study_page, "held_out_melodies", lambda setting: tunes)
-    monkeypatch.setattr(study_page, "cached_corpus", lambda: "read")
-    with pytest.raises(ValueError, match="too few for --pieces 3: leave out --human-tunes"):
+    with pytest.raises(ValueError, match=sentence):
         new_study(NewConfig((small_runs[0],), tmp_path / "study", pieces=3, human_tunes=True))
     assert not (tmp_path / "study").exists()
 

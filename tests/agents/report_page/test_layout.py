@@ -54,7 +54,10 @@ def report() -> Report:
     return Report(
         title="A <title>",
         about="About it.",
-        claims=[("Rules", [Claim(True, "It does."), Claim(False, "It does not.")])],
+        claims=[
+            ("Rules", [Claim(True, "It does.", "+1 (0)"), Claim(False, "It does not.", "-1 (0)")]),
+            ("Listeners", [Claim(False, "No votes.")]),
+        ],
         agents=[
             AgentMelodies(
                 "Q", [card(2, start="start 0", tempo=130.2), *cards(2)[1:]], cards(10), [*shared, ("Reward", "paper")]
@@ -186,7 +189,37 @@ def test_a_page_with_missing_content_is_not_written():
 
 def test_claims_are_marked_as_they_hold(text):
     claims = re.findall(r'<li class="(.*?)"><span class="sign" aria-hidden="true">(.)</span>(.*?)</li>', text)
-    assert claims == [("holds", "✓", "It does."), ("", "\N{EN DASH}", "It does not.")]
+    assert claims == [
+        ("holds", "✓", "It does."),
+        ("", "\N{EN DASH}", "It does not."),
+        ("", "\N{EN DASH}", "No votes."),
+    ]
+
+
+def test_the_findings_of_several_agents_are_a_table_and_those_of_one_are_sentences(text, report, tmp_path):
+    table = text[text.index('<table class="findings">') : text.index("</table>")]
+    assert re.findall(r'<th scope="\w+">(.*?)</th>', table) == ["Model", "Rules", "Q", "Psi"]  # nothing of listeners
+    cells = re.findall(r'<td class="(.*?)" data-heading="(.*?)">\s*<span class="sign">(.)</span> (.*?)</td>', table)
+    assert cells == [("holds", "Rules", "✓", "+1 (0)"), ("", "Rules", "\N{EN DASH}", "-1 (0)")]
+    assert "<details><summary>In sentences</summary>" in text
+    assert text.count("<details") == text.count("</details>")
+    write_report_page(tmp_path / "page.html", replace(report, agents=report.agents[:1]))
+    alone = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<table class=" not in alone
+    assert "In sentences" not in alone
+    assert alone.count("<details") == alone.count("</details>")
+
+
+def test_a_page_of_many_agents_is_folded(text, report, tmp_path, parsed):
+    assert "<details><summary><h3>" not in text
+    agents = [AgentMelodies(f"Agent {number}", cards(2, 3), cards(10, 3), [("Seed", "0")]) for number in range(3)]
+    write_report_page(tmp_path / "page.html", replace(report, agents=agents))
+    folded = (tmp_path / "page.html").read_text(encoding="utf-8")
+    found = re.findall(r"<details( open)?><summary><h3>(.*?)</h3>", folded)
+    pairs, results, others = found[:3], found[3], found[4:]
+    assert pairs == [(" open", "Agent 0"), ("", "Agent 1"), ("", "Agent 2")]
+    assert results == (" open", "All statistics")
+    assert [label for is_open, label in others if is_open] == ["Human"]
 
 
 def test_the_control_of_the_tempo_has_room_for_every_melody(page, text):

@@ -20,6 +20,8 @@ from agents.report_page.curves import Curve, chart, read_curves
 from agents.report_page.rendering import render
 from agents.report_page.run_report import PAIRS, ReportConfig, write_report
 from agents.runs.run_directory import RunError
+from melody_env import Setting
+from melody_env.measures.human_statistics import shipped_statistics
 from note_rnn import read_midi, run_command
 
 MINUS = "\N{MINUS SIGN}"
@@ -124,12 +126,40 @@ def sounding(tokens):
 
 def test_table_has_the_metrics_of_the_runs(page, config):
     header, *rows = page.rows
-    assert header == ["Note RNN", "Q", "Policy gradient", "paper: Note RNN", "paper: Q"]
+    assert header == ["Note RNN", "Q", "Policy gradient", "Human", "paper: Note RNN", "paper: Q"]
     written = {row[0]: row[1:] for row in rows}
     metrics = json.loads((config.runs[0] / "metrics.json").read_text())
     assert written["log p per step, nats"][1] == f"{metrics['agent']['log_prob']:.2f}".replace("-", MINUS)
-    assert written["Notes in motif"][3:] == ["5.9%", "75.7%"]
+    assert written["Notes in motif"][4:] == ["5.9%", "75.7%"]
     assert [row.label for row in ROWS if row.metric in metrics["agent"]] == list(written)
+
+
+def test_without_tunes_the_page_says_what_brings_them(text):
+    tunes = shipped_statistics(Setting()).tunes
+    assert f"Human tunes: the shipped statistics of {tunes} held-out ones. For the tunes themselves" in text
+    assert "python -m note_rnn.corpus tune-books" in text
+
+
+def test_the_paper_is_left_out_where_it_cannot_be_compared(small_runs, tmp_path, parsed):
+    """Its columns, with their caveat."""
+    run = shutil.copytree(small_runs[0], tmp_path / "run")
+    record = json.loads((run / "config.json").read_text())
+    for key, names in (("C", ["paper: Note RNN", "paper: Q"]), ("G", [])):
+        record["environment"]["setting"]["key"] = key
+        (run / "config.json").write_text(json.dumps(record))
+        text = write_report(ReportConfig((run,), melodies=1)).read_text(encoding="utf-8")
+        assert [name for name in parsed(text).rows[0] if name.startswith("paper")] == names
+        assert ("Note RNN was trained on other music" in text) == bool(names)
+
+
+def test_rules_of_ones_own_have_rows(small_runs, tmp_path, parsed):
+    run = shutil.copytree(small_runs[0], tmp_path / "run")
+    metrics = json.loads((run / "metrics.json").read_text())
+    metrics["agent"] |= {"piece_rule/ends": 0.32, "piece_rule_share/ends": 0.32, "rule/rests": -0.0415}
+    (run / "evaluation.json").write_text(json.dumps(metrics))
+    rows = parsed(write_report(ReportConfig((run,), melodies=1)).read_text(encoding="utf-8")).rows
+    agent = {row[0]: row[2] for row in rows[1:]}
+    assert (agent["Rule ends per piece"], agent["Rule rests per step"]) == ("32.0% of pieces", f"{MINUS}0.042")
 
 
 @pytest.mark.parametrize("name", ["Human", "people"])

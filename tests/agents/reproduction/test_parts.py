@@ -30,7 +30,7 @@ SIZE = 60
 def config(small_prior_file, tmp_path, monkeypatch) -> ReproduceConfig:
     monkeypatch.setattr(human_reference, "held_out_melodies", lambda setting: TUNES)
     for module in (human_reference, reproduction_parts):
-        monkeypatch.setattr(module, "training_tunes", lambda setting: list(TUNES[:20]))
+        monkeypatch.setattr(module, "training_tunes", lambda: list(TUNES[:20]))
     return ReproduceConfig(out=tmp_path / "out", prior=str(small_prior_file), compositions=SIZE, total_timesteps=512)
 
 

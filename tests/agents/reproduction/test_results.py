@@ -26,6 +26,8 @@ from agents.reproduction.results import reproduce
 from agents.runs.run_directory import RunDirectory, RunError
 from agents.training import callbacks
 from melody_env.measures import human_reference
+from melody_env.measures.human_statistics import shipped_statistics
+from melody_env.setting import PAPER_SETTING
 from note_rnn import run_command, write_json
 from note_rnn.corpus import CorpusError
 
@@ -39,7 +41,7 @@ class HerePool:
 
     workers: ClassVar[list[int]] = []
 
-    def __init__(self, workers, context):
+    def __init__(self, workers):
         self.workers.append(workers)
 
     def __enter__(self):
@@ -53,20 +55,16 @@ class HerePool:
         future.set_result(function(*arguments))
         return future
 
-    def shutdown(self, cancel_futures):
-        assert cancel_futures
-
 
 @pytest.fixture(scope="module", autouse=True)
 def available_tunes():
     """Forty human tunes, and no other process."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(results, "ProcessPoolExecutor", HerePool)
+        patch.setattr(results, "WorkerPool", HerePool)
         patch.setattr(results, "load_corpus", lambda: None)
-        for module in (results, human_reference):
-            patch.setattr(module, "held_out_melodies", lambda setting: HUMAN)
-        for module in (human_reference, reproduction_parts):
-            patch.setattr(module, "training_tunes", lambda setting: list(HUMAN[:20]))
+        patch.setattr(human_reference, "held_out_melodies", lambda setting: HUMAN)
+        for module in (human_reference, reproduction_parts, results):
+            patch.setattr(module, "training_tunes", lambda: list(HUMAN[:20]))
         patch.setattr(reproduction, "QUICK", reproduction.QUICK._replace(checkpoints=2))
         patch.setattr(reproduction_parts, "PIECES", 8)
         patch.setattr(callbacks, "log_pieces", lambda *arguments: None)
@@ -253,18 +251,43 @@ def test_more_compositions_need_no_training(config, files, monkeypatch):
     (part.folder(config) / "pieces.npz").write_bytes(before)
 
 
-def test_without_tunes_the_rest_is_made(monkeypatch, capsys):
+def test_without_tune_books_the_rest_is_made(monkeypatch, capsys):
     def no_corpus():
         raise CorpusError("The tune books come with music21.")
 
-    monkeypatch.setattr(results, "load_corpus", no_corpus)
     setting = ReproduceConfig().training(MODELS[0], 0).environment().setting
-    assert results._available_references(setting) == ["random in key"]
-    monkeypatch.setattr(results, "load_corpus", lambda: None)
     assert results._available_references(setting) == ["Human", "Markov-3", "random in key"]
-    monkeypatch.setattr(results, "held_out_melodies", lambda setting: None)
-    assert results._available_references(setting) == ["Markov-3", "random in key"]
-    assert "Without human tunes" in capsys.readouterr().out
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(results, "load_corpus", no_corpus)
+    monkeypatch.setattr(results, "training_tunes", lambda: None)
+    monkeypatch.setattr(human_reference, "held_out_melodies", lambda setting: None)
+    assert results._available_references(setting) == ["Human", "random in key"]  # by shipped statistics
+    told = capsys.readouterr().out
+    assert told.startswith("Without Markov chains. Human tunes: the shipped statistics of ")
+    assert "python -m note_rnn.corpus tune-books" in told
+    assert results._available_references(setting.changed(key="D")) == ["random in key"]
+
+
+def test_shipped_statistics_stand_in_for_human_tunes(config, monkeypatch, tmp_path, parsed):
+    """In the table, without intervals; agents are compared with them."""
+    monkeypatch.setattr(results, "training_tunes", lambda: None)
+    monkeypatch.setattr(human_reference, "training_tunes", lambda: None)
+    monkeypatch.setattr(human_reference, "held_out_melodies", lambda setting: None)
+    alone = ReproduceConfig(**{**vars(config), "out": tmp_path, "models": ("Q",), "total_timesteps": 512})
+    reproduce(alone)
+    found = table(alone)
+    shipped = shipped_statistics(PAPER_SETTING)
+    for metric in ("notes_in_motif", "human_overlap", "distinct_compositions"):
+        row = found["Human", metric]
+        assert (float(row["value"]), row["low"]) == (shipped.figures[metric], "")
+    assert 0 < float(found["Q", "human_overlap"]["value"]) < 1
+    assert ("Q", "human_auc") not in found
+    page = parsed((alone.folder / "report.html").read_text(encoding="utf-8"))
+    assert "Human" in [cell for row in page.rows for cell in row]
+    assert not any(str(figure.get("data-name")).startswith("Human") for figure in page.all("figure"))
+    text = (alone.folder / "report.html").read_text(encoding="utf-8")
+    assert "Q is closer to held-out human tunes" in text
+    assert "python -m note_rnn.corpus tune-books" in text
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,13 @@ from agents.composing.players import NoteRNNPlayer, agent_player
 from agents.evaluation.metrics import table_metrics
 from agents.runs.config import TrainConfig
 from agents.training import frontier_agents
-from agents.training.frontier_agents import FrontierConfig, Point, measure, picture, references, sweep, table
+from agents.training.frontier_agents import FrontierConfig, Point, measure, references, sweep
+from agents.training.frontier_views import figure, table
 from melody_env import MelodyVecEnv, load_profile
 from melody_env.reward_design.best_melody import SearchConfig, search
 from note_rnn import InputError, run_command
+
+METRICS = ("kl", "paper_music_theory", "log_prob", "distinct_compositions", "entropy", "largest_bar_share")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,7 @@ class HerePool:
 @pytest.fixture
 def here(monkeypatch) -> list[Point]:
     """The points that are trained in this process, for there is no other."""
-    monkeypatch.setattr(frontier_agents, "ProcessPoolExecutor", HerePool)
+    monkeypatch.setattr(frontier_agents, "WorkerPool", HerePool)
     monkeypatch.setattr(HerePool, "done", [])
     return HerePool.done
 
@@ -108,7 +111,7 @@ def test_what_is_finished_is_not_trained_again(config, records, here):
 def test_what_was_asked_otherwise_is_trained_anew(here, tmp_path):
     config = FrontierConfig(("ppo_kl",), (0.3,), total_timesteps=256, compositions=16, out=tmp_path)
     first = sweep(config)
-    changes = [{"compositions": 32}, {"reward": "paper"}, {"total_timesteps": 512}, {"seeds": (1,)}, {"c": (0.5,)}]
+    changes = [{"compositions": 32}, {"reward": "paper"}, {"total_timesteps": 512}, {"c": (0.5,)}]
     for done, change in enumerate(changes, start=1):
         other = replace(config, **change)
         (record,) = sweep(other)
@@ -119,7 +122,10 @@ def test_what_was_asked_otherwise_is_trained_anew(here, tmp_path):
     assert sweep(config) == first
     assert len(here) == 1 + len(changes)
     (both,) = {record["metrics"]["log_prob"] for record in sweep(replace(config, c=(0.3, 0.5)))}  # the same pieces
-    assert sweep(replace(config, seeds=(1,)))[0]["metrics"]["log_prob"] != both
+    zeroth, first = sweep(replace(config, seeds=2))
+    assert (zeroth["seed"], first["seed"]) == (0, 1)
+    assert len(here) == 2 + len(changes)  # seed 0 was there
+    assert zeroth["metrics"]["log_prob"] == both != first["metrics"]["log_prob"]
 
 
 def test_references_are_the_note_rnn_and_the_most_that_the_rules_pay(config, tmp_path):
@@ -137,18 +143,31 @@ def test_references_are_the_note_rnn_and_the_most_that_the_rules_pay(config, tmp
     assert again["limit"] < beside["limit"]
 
 
-def test_picture_has_every_point_and_the_references(config, records):
+def test_figure_has_the_mean_of_the_seeds_with_bars_to_their_extremes(config, records):
     beside = references(config)
-    panels = picture(records[::-1], beside).axes
-    for axes, metric in zip(panels, ("paper_music_theory", "log_prob", "distinct_compositions"), strict=True):
-        psi, ppo_kl, note_rnn, *limit = axes.get_lines()
-        for line, own in ((psi, records[2:]), (ppo_kl, records[:2])):
-            points = [[record["metrics"]["kl"], record["metrics"][metric]] for record in own]
-            assert line.get_xydata().tolist() == sorted(points)  # from left to right
-        assert [psi.get_label(), ppo_kl.get_label(), note_rnn.get_label()] == ["psi", "ppo_kl", "Note RNN"]
-        assert note_rnn.get_xydata().tolist() == [[0, beside["note_rnn"][metric]]]
-        assert [line.get_ydata()[0] for line in limit] == [beside["limit"]] * (axes is panels[0])
-        assert {note.get_text(): note.xy for note in axes.texts}.keys() == {"0.3", "4"}
+    of_seeds = [*records, *({**record, "seed": 1, "metrics": scaled(record["metrics"], 1.5)} for record in records)]
+    drawn = figure(of_seeds[::-1], beside)
+    for axes, metric in zip(drawn.axes, ("paper_music_theory", "log_prob", "distinct_compositions"), strict=True):
+        lines = {line.get_label(): line.get_xydata().tolist() for line in axes.get_lines()}
+        for algo, own in (("psi", records[2:]), ("ppo_kl", records[:2])):
+            points = [[1.25 * record["metrics"][name] for name in ("kl", metric)] for record in own]
+            assert lines[algo] == [pytest.approx(point) for point in points]  # in the order of c
+        assert lines["Note RNN"] == [[0, beside["note_rnn"][metric]]]
+        bars = [container.lines for container in axes.containers]
+        assert [marker.get_marker() for marker, _, _ in bars] == ["o", "s"] * 2  # a shape for each c
+        extremes = {tuple(segment[:, 1]) for _, _, (_, upright) in bars for segment in upright.get_segments()}
+        assert extremes == {tuple(sorted((each["metrics"][metric], 1.5 * each["metrics"][metric]))) for each in records}
+        assert list(axes.texts) == []  # no labels to overlap
+    limit = drawn.axes[0].get_lines()[-1]
+    assert (limit.get_label(), limit.get_ydata()[0]) == ("best melody found (20,000 tried)", beside["limit"])
+    assert drawn.axes[2].get_ylim()[1] < 1.01  # a share
+    assert drawn.legends[0].get_title().get_text() == "mean and range of 2 seeds"
+    legend = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert legend == ["psi", "ppo_kl", "Note RNN", "best melody found (20,000 tried)", "c 0.3", "c 4"]
+
+
+def scaled(metrics: dict[str, float], factor: float) -> dict[str, float]:
+    return {name: factor * value for name, value in metrics.items()}
 
 
 def test_the_command_prints_and_draws_what_was_found(config, records, here, monkeypatch, capsys):
@@ -161,8 +180,7 @@ def test_the_command_prints_and_draws_what_was_found(config, records, here, monk
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in told.splitlines() if line.startswith("│")]
     assert [row[:3] for row in rows] == [[r["algo"], f"{r['value']:g}", "0"] for r in records]
     for row, record in zip(rows, records, strict=True):
-        names = ("kl", "paper_music_theory", "log_prob", "distinct_compositions", "entropy", "largest_bar_share")
-        assert row[4:] == [f"{record['metrics'][name]:.3g}" for name in names]
+        assert row[4:] == [f"{record['metrics'][name]:.3g}" for name in METRICS]
         assert row[3] == f"{record['cpu_seconds']:.0f}"
     assert f"Saved {config.out / 'frontier.png'} and frontier.json" in told
     assert (config.out / "frontier.png").read_bytes().startswith(b"\x89PNG")
@@ -170,14 +188,14 @@ def test_the_command_prints_and_draws_what_was_found(config, records, here, monk
 
 
 def test_budgets_are_distinguished_from_c():
-    metrics = dict.fromkeys(frontier_agents._COLUMNS, 1.0)
+    metrics = dict.fromkeys(METRICS, 1.0)
     record = {"algo": "g", "control": "kl_budget", "value": 20.0, "seed": 3, "cpu_seconds": 61.4, "metrics": metrics}
     columns = table([record]).columns
     assert [next(iter(column.cells)) for column in columns][:4] == ["g", "KL 20", "3", "61"]
 
 
 def test_kl_budgets_take_the_place_of_c():
-    points = frontier_agents._points(FrontierConfig(("g",), kl_budgets=(20.0,), seeds=(0, 1)))
+    points = FrontierConfig(("g",), kl_budgets=(20.0,), seeds=2).points
     assert points == [("g", "kl_budget", 20.0, 0), ("g", "kl_budget", 20.0, 1)]
 
 
@@ -186,6 +204,11 @@ def test_kl_budgets_take_the_place_of_c():
     [
         (["--algos", "q", "--kl-budgets", "20"], "--kl-budget needs an algorithm with KL as a cost"),
         (["--c", "-1"], "c must be a number above 0"),
+        (["--limit-evaluations", "0"], "--limit-evaluations must be at least 1, not 0."),
+        (["--compositions", "0"], "--compositions must be at least 1, not 0."),
+        (["--workers", "0"], "--workers must be at least 1, not 0."),
+        (["--seeds", "0"], "--seeds must be at least 1, not 0."),
+        (["--algos"], "There is nothing to train: give values of --algos"),
     ],
 )
 def test_bad_input_is_reported_in_a_sentence(arguments, sentence, tmp_path, monkeypatch, capsys):

@@ -10,6 +10,7 @@ from melody_env.measures.discriminator import LOGISTIC, TREES, Classifier
 from melody_env.measures.features import melody_features
 from melody_env.measures.gru_discriminator import EPOCHS, GRU, PATIENCE, _train
 from melody_env.setting import PAPER_SETTING, Setting
+from note_rnn import InputError
 
 C4, D4, E4, F4, G4, C5 = 14, 16, 18, 19, 21, 26
 SCALE = [C4, D4, E4, F4, G4, 1, 1, 1]
@@ -225,3 +226,10 @@ def test_another_seed_makes_another_gru():
     scores = [GRU.fit(melodies, is_human, seed)(melodies) for seed in (0, 1, 0)]
     assert not np.allclose(scores[0], scores[1])
     np.testing.assert_array_equal(scores[0], scores[2])
+
+
+@pytest.mark.parametrize(("human", "model", "kind"), [(4, 9, "human tunes, not 4"), (9, 1, "other melodies, not 1")])
+def test_fewer_melodies_than_parts_are_refused(human, model, kind):
+    melodies = np.tile([14, 1, 16, 1], (9, 2))
+    with pytest.raises(InputError, match=f"needs at least 5 {kind}"):
+        discriminator_auc(melodies[:human], melodies[:model], np.random.default_rng(0))

@@ -160,12 +160,11 @@ def test_tunes_of_the_default_collections_are_for_training_or_held_out(available
     available(tunes)
     parts, setting = split(tunes), Setting(key="D")
     np.testing.assert_array_equal(held_out_melodies(setting), held_out_windows(parts, setting))
-    training = training_tunes(setting)
-    assert [segment.tolist() for segment in training] == [transposed(each, 2).tolist() for each in parts.train.segments]
+    assert [segment.tolist() for segment in training_tunes()] == [each.tolist() for each in parts.train.segments]
     assert held_out_melodies(Setting(length=1000)) is None
     available(None)
     assert held_out_melodies(setting) is None
-    assert training_tunes(setting) is None
+    assert training_tunes() is None
 
 
 def test_the_prior_composes_as_it_predicts(small_prior):

@@ -162,15 +162,13 @@ def test_every_rule_of_the_documentation_works(tmp_path):
     ],
 )
 def test_a_failing_rule_is_reported_with_file_and_step(write, kind, sentence):
-    with pytest.raises(
-        RuleError, match=rf"Rule 'late_trouble' in .*mine.py {sentence} \(step 2, counted from 0\)"
-    ) as error:
+    with pytest.raises(RuleError, match=rf"Rule 'late_trouble' in .*mine.py {sentence} \(melody\.step 3\)") as error:
         score_melodies([[14, 16, 18, 19]] * 2, write(f"rules: {{late_trouble: {{FILE, kind: {kind}}}}}"))
     assert "\n" not in str(error.value)
 
 
 def test_a_batched_rule_of_the_wrong_shape_is_reported(write):
-    with pytest.raises(RuleError, match=r"'short' in .* returned an array of shape \(1,\) instead of \(2,\) \(step 0"):
+    with pytest.raises(RuleError, match=r"of shape \(1,\) instead of \(2,\) \(melody\.step 1\)"):
         score_melodies([[14], [16]], write("rules: {short: {FILE}}"))
 
 
@@ -295,7 +293,7 @@ def test_every_interface_has_the_masks_of_sb3_contrib(make, prior):
 
 def test_masks_that_allow_nothing_are_reported(write, prior):
     engine = MelodyEngine(2, EnvironmentSpec.of(reward=write("masks: {nothing: {FILE}}"), prior=prior))
-    with pytest.raises(RuleError, match=r"mine.yaml: masks nothing allow no token at step 0 \(counted from 0\)"):
+    with pytest.raises(RuleError, match=r"mine.yaml: masks nothing allow no token at melody\.step 0: make"):
         engine.reset()
     engine = MelodyEngine(2, EnvironmentSpec.of(reward=write("masks: {numbers: {FILE}}"), prior=prior))
     with pytest.raises(RuleError, match=r"Mask 'numbers' in .* must return True or False for each token, not array"):
@@ -333,3 +331,19 @@ def test_built_in_rules_keep_their_order():
     assert list(HUMAN_RULES) == human.split()
     assert list(BUILT_IN_RULES) == f"{paper} {others} {human}".split()
     assert list(MASKS) == ["in_scale", "no_wide_leaps"]
+
+
+def test_errors_count_steps_as_the_melody_does(tmp_path):
+    """A rule and a mask that fail with the number of the step say the same number after it."""
+    (tmp_path / "told.py").write_text(
+        "from melody_env import mask, rule\n"
+        "@rule\ndef late(melody):\n    if melody.step == 3: raise ValueError(f'at {melody.step}')\n    return 0.0\n"
+        "@mask\ndef never(melody): raise ValueError(f'at {melody.step}')\n"
+    )
+    rule = RewardProfile("told", (WeightedRule("late", file=tmp_path / "told.py"),))
+    with pytest.raises(RuleError, match=r"ValueError: at 3 \(melody\.step 3\)"):
+        score_melodies([[14, 16, 18, 19]], rule)
+    composition = Composition(1, 4)
+    composition.append(np.array([14]))
+    with pytest.raises(RuleError, match=r"ValueError: at 1 \(melody\.step 1\)"):
+        RewardProfile("told", (), masks=(NamedMask("never", file=tmp_path / "told.py"),)).allowed(composition)

@@ -153,6 +153,25 @@ def test_a_token_file_is_moved_to_the_key_and_what_leaves_the_range_is_left_out(
     assert moved.means["key"]["random"] == 0
 
 
+def test_a_token_file_needs_no_tune_books(monkeypatch, small_prior, tmp_path):
+    """Markov chains are fitted to its own tunes: they have no other notes."""
+    monkeypatch.setattr(ranking_audit, "load_corpus", None)
+    monkeypatch.setattr(ranking_audit, "load_note_rnn", lambda name: small_prior)
+    fitted = []
+    own = ranking_audit.machine_melodies
+
+    def machines(train, *rest):
+        fitted.append(train)
+        return own(train, *rest)
+
+    monkeypatch.setattr(ranking_audit, "machine_melodies", machines)
+    tokens = np.random.default_rng(0).choice([14, 16, 1], (20, 40))
+    np.savez(tmp_path / "mine.npz", tokens=tokens.ravel(), offsets=np.arange(21) * 40)
+    result = audit(AuditConfig(corpus=(str(tmp_path / "mine.npz"),), melodies=20, meter="6/8", length=24))
+    assert result.sizes["human"] == len(np.unique(tokens[:, :24], axis=0))
+    assert [segment.tolist() for segment in fitted[0].segments] == tokens.tolist()
+
+
 def test_held_out_tunes_are_ranked_or_all(tunes):
     parts = split(riffs(400))
     held_out = len(parts.validation.segments) + len(parts.test.segments)

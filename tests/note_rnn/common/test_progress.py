@@ -41,13 +41,45 @@ def test_lines_come_every_fifteen_seconds_and_at_the_end(clock, capsys):
             job.advance()
     lines = capsys.readouterr().err.splitlines()
     assert [int(line.split()[1]) for line in lines] == [2, 4, 6, 8, 10, 10]
-    assert lines[-1] == "reading: 10 of 10 files (100%), 1:20 elapsed, 0 files/s"
+    assert lines[-1] == "reading: 10 of 10 files (100%), 1:20 elapsed, 7.5 files/min"
 
 
 def test_nothing_is_left_out_where_nothing_is_to_do(clock, capsys):
     with Progress(0, "reading", "files"):
         pass
-    assert capsys.readouterr().err == "reading: 0 of 0 files (0%), 0:00 elapsed, 0 files/s\n"
+    assert capsys.readouterr().err == "reading: 0 of 0 files (0%), 0:00 elapsed\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "done", "speed"),
+    [
+        (20, 3_000, "150 models/s"),
+        (20, 45, "2.2 models/s"),
+        (100, 2, "1.2 models/min"),
+        (100, 50, "30 models/min"),
+        (7_200, 3, "1.5 models/h"),
+        (7_200, 1, "0.5 models/h"),
+    ],
+)
+def test_slow_units_are_counted_by_the_minute_or_the_hour(seconds, done, speed, clock, capsys):
+    job = Progress(8_000, "reproduce", "models")
+    clock[0] += seconds
+    job.advance(done)
+    assert capsys.readouterr().err.endswith(f"{speed}\n")
+
+
+def test_a_long_job_is_timed_in_hours(clock, capsys):
+    job = Progress(4, "reproduce", "models")
+    clock[0] += 5_400
+    job.advance()
+    assert "1:30:00 elapsed, 4:30:00 left, 0.67 models/h" in capsys.readouterr().err
+
+
+def test_no_more_than_all_of_it_is_done(clock, capsys):
+    job = Progress(1_000, "training", "steps")
+    clock[0] += 20
+    job.advance(1_020)
+    assert capsys.readouterr().err == "training: 1,000 of 1,000 steps (100%), 0:20 elapsed, 50 steps/s\n"
 
 
 def test_a_sentence_stands_on_a_line_of_its_own(clock, capsys):
@@ -69,4 +101,12 @@ def test_a_terminal_has_a_bar(monkeypatch):
         job.note("loss 1.5")
         job.advance(20)
     last = terminal.getvalue().rpartition("\r")[2]
-    assert re.match(r"training:\s+75%.*30\.0/40\.0 .*steps/s, loss 1\.5", last)
+    assert re.match(r"training:\s+75%.* 30/40 .*steps/s, loss 1\.5", last)
+
+
+def test_a_bar_ends_at_its_end(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(progress.sys, "stderr", terminal)
+    with Progress(40_000, "training", "steps") as job:
+        job.advance(41_000)
+    assert re.match(r"training: 100%.*40\.0k/40\.0k", terminal.getvalue().rpartition("\r")[2])

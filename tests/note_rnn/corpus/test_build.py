@@ -113,7 +113,8 @@ def test_tunes_keep_their_titles_bars_and_segments_and_each_file_its_reasons(mus
     assert [len(segment) for segment in corpus.segments] == [128, 32, 40, 36, 128, 256]
     assert corpus.bars[1:4] == [Bars("4/4", 0), Bars("4/4", 8), Bars("3/4", 2)]
     assert [bars.is_estimated for bars in corpus.bars] == [True, False, False, False, True, True]
-    assert report.cut["music/book.abc"] == {"no notes": 1, "cut where notes leave the grid or the key changes": 1}
+    divided = "divided, but kept, where notes leave the grid or the key changes"
+    assert report.cut["music/book.abc"] == {"no notes": 1, divided: 1}
     assert (report.tunes, report.melodies, report.others) == (5, 6, {".txt": 1, "": 1})
 
 
@@ -221,7 +222,7 @@ def test_the_commands(music, tmp_path, monkeypatch, capsys):
         assert text in printed
     run(monkeypatch, "report", tmp_path / "mine.json", "--file", "bad")
     printed = capsys.readouterr().out
-    assert "music/deep/bad.mid: dropped: not a MIDI file (1)" in printed
+    assert "music/deep/bad.mid: no melody: not a MIDI file (1)" in printed
     assert "3 melodies" in printed
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from note_rnn import run_command
-from note_rnn.corpus import __main__, read_corpus
+from note_rnn.corpus import Corpus, __main__, read_corpus
 from note_rnn.extraction.pipeline import Extraction
 
 STEP = 24
@@ -124,16 +124,16 @@ def test_a_report_is_printed_again_with_what_became_of_some_files(run, song, tmp
     out = run("build", song, "--out", tmp_path / "mine", "--workers", 0)
     again = run("report", tmp_path / "mine.json")
     assert again == out[: out.index("Saved ")]
-    for reason, files, times in (("truncated", 1, 1), ("shorter than 7 bars", 1, 3)):
+    for reason, files, parts in (("truncated", "1", ""), ("shorter than 7 bars", "", "3")):
         (row,) = (line.split("│")[1:4] for line in out.splitlines() if reason in line)
-        assert [cell.strip() for cell in row] == [reason, str(files), str(times)]
+        assert [cell.strip() for cell in row] == [reason, files, parts]
     of_some = run("report", tmp_path / "mine.json", "--file", "torn").splitlines()
-    assert of_some[0] == "music/torn.mid: dropped: truncated (1)"
+    assert of_some[0] == "music/torn.mid: no melody: truncated (1)"
     assert not any("song.mid" in line for line in of_some)
     of_all = run("report", tmp_path / "mine.json", "--file", ".mid")
-    assert "music/song.mid: cut: " in of_all
+    assert "music/song.mid: melodies kept, left out: " in of_all
     assert "shorter than 7 bars (3)" in of_all
-    assert "music/torn.mid: dropped: " in of_all
+    assert "music/torn.mid: no melody: " in of_all
 
 
 def test_there_is_a_table_where_something_was_dropped_or_cut(run, midi, tmp_path):
@@ -147,6 +147,17 @@ def test_there_is_a_table_where_something_was_dropped_or_cut(run, midi, tmp_path
         midi.file(midi.track(*midi.scale()), midi.track(*midi.scale(number=9)))
     )
     assert "│ shorter than 7 bars" in run("build", tmp_path / "music", "--out", tmp_path / "mine", "--workers", 0)
+
+
+def test_tune_books_are_read_once_and_counted(run, monkeypatch):
+    """Of the tunes of each collection; without music21 they cannot be read."""
+    names = ["oneills1850/1.abc#1", "ryansMammoth/1.abc#1", "ryansMammoth/2.abc#1"]
+    books = Corpus([np.zeros(1_200, int), np.zeros(20, int), np.zeros(7, int)], np.arange(3), [""] * 3, names)
+    monkeypatch.setattr(__main__, "load_corpus", lambda: books)
+    assert run("tune-books").splitlines() == [
+        "oneills1850: 1 tunes (1,200 sixteenths)",
+        "ryansMammoth: 2 tunes (27 sixteenths)",
+    ]
 
 
 def test_folders_that_could_not_be_read_are_printed(run, song, tmp_path):

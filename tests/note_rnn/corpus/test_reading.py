@@ -84,7 +84,7 @@ def test_what_of_a_book_was_dropped_or_cut_is_counted_by_reason(read):
     assert result.reasons == {
         "no notes": 2,
         "no run of 32 sixteenths on the grid": 1,
-        "cut where notes leave the grid or the key changes": 2,
+        "divided, but kept, where notes leave the grid or the key changes": 2,
     }
 
 

@@ -92,11 +92,13 @@ def test_a_summary_is_all_but_single_files():
     }
 
 
-def test_the_table_has_a_row_for_each_reason():
-    names, files, times = (list(column.cells) for column in report_of(**FIRST, **SECOND).table().columns)
-    assert dict(zip(names, zip(files, times, strict=True), strict=True)) == {
-        "wide": ("3", "4"),
-        "truncated": ("1", "1"),
-        "no melody": ("1", "1"),
-        "chords": ("1", "7"),
+def test_the_table_tells_whole_files_from_parts_of_kept_ones():
+    table = report_of(**FIRST, **SECOND).table()
+    assert [column.header for column in table.columns] == ["Left out", "whole files", "parts of kept files"]
+    names, files, parts = (list(column.cells) for column in table.columns)
+    assert dict(zip(names, zip(files, parts, strict=True), strict=True)) == {
+        "wide": ("1", "3"),
+        "truncated": ("1", ""),
+        "no melody": ("1", ""),
+        "chords": ("1", ""),
     }
