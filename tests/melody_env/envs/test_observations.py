@@ -14,7 +14,7 @@ from agents.composing.pieces import compose_pieces
 from agents.composing.players import agent_player
 from melody_env import EnvironmentSpec, MelodyEngine, MelodyVecEnv
 from melody_env.envs.observations import OBSERVATIONS, kind_of, observed_position, space_of
-from note_rnn import InputError
+from note_rnn import InputError, one_hot
 
 NONE = 38
 TUNE = [14, 1, 16, 0, 12, 1, 1, 16, 21]
@@ -117,10 +117,11 @@ def test_every_number_of_an_observation_has_its_one_in_its_own_block(small_prior
     engine.reset()
     for t in range(length + 1):
         observations = engine.observations()
-        blocks = network._features(torch.from_numpy(observations)[None])[0].split(sizes, dim=-1)
-        ones = [block.argmax(-1).tolist() for block in blocks]
+        ones = network._features(torch.from_numpy(observations)[None])[0]
+        blocks = one_hot(ones, sum(sizes), torch.float32).split(sizes, dim=-1)
+        places = [block.argmax(-1).tolist() for block in blocks]
         assert all((block.sum(-1) == 1).all() for block in blocks)
-        assert np.array(ones).T.reshape(observations.shape).tolist() == observations.tolist()
+        assert np.array(places).T.reshape(observations.shape).tolist() == observations.tolist()
         if t < length:
             engine.step([t % 38, 37 - t % 38, 1])
 
