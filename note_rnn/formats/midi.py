@@ -4,18 +4,20 @@ Two things leave no trace in notes, and are text events: the end of the melody, 
 silence. So `note_rnn.read_midi` returns the tokens that were written.
 """
 
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from mido import Message, MetaMessage, MidiFile, MidiTrack, bpm2tempo
+import pretty_midi
+from mido import MetaMessage, MidiFile, MidiTrack, bpm2tempo
 
 from note_rnn.common.atomic_files import replacing
 from note_rnn.common.errors import InputError
 from note_rnn.formats.notation import Staff
 from note_rnn.notes import tokens_to_notes, without_redundant_note_offs
-from note_rnn.vocabulary import STEPS_PER_QUARTER, check_tokens
+from note_rnn.vocabulary import STEPS_PER_QUARTER, Tokens, check_tokens
 
 TICKS_PER_STEP = 120
 MIN_BPM, MAX_BPM = 4.0, 1000.0
@@ -27,7 +29,7 @@ _MAJOR_KEYS = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E",
 _MINOR_KEYS = ("Abm", "Ebm", "Bbm", "Fm", "Cm", "Gm", "Dm", "Am", "Em", "Bm", "F#m", "C#m", "G#m", "D#m", "A#m")
 """Names of the key signatures of -7 to 7 sharps."""
 
-Events = list[tuple[int, Message | MetaMessage]]
+Events = list[tuple[int, MetaMessage]]
 """Events and their steps."""
 
 
@@ -60,15 +62,18 @@ def write_midi(
     check_bpm(bpm)
     _check_range("velocity", velocity, 1, 127)
     _check_range("program", program, 0, 127)
-    length = np.size(check_tokens(tokens, ndim=1))
+    tokens = check_tokens(tokens, ndim=1)
+    content = BytesIO()
+    midi = pretty_midi.PrettyMIDI(resolution=TICKS_PER_STEP * STEPS_PER_QUARTER, initial_tempo=float(bpm))
+    midi.instruments.append(_instrument(tokens, bpm, int(velocity), int(program)))
+    midi.write(content)
+    content.seek(0)
+    file = MidiFile(file=content, charset="utf-8")
     head: Events = [(0, MetaMessage("track_name", name=title)), (0, MetaMessage("set_tempo", tempo=bpm2tempo(bpm)))]
-    midi = MidiFile(type=1, ticks_per_beat=TICKS_PER_STEP * STEPS_PER_QUARTER, charset="utf-8")
-    midi.tracks = [
-        _track(head + ([] if staff is None else _signatures(staff)), length),
-        _track(_melody(tokens, int(velocity), int(program)), length),
-    ]
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        midi.save(file=file)
+    file.tracks[0] = _track([*head, *([] if staff is None else _signatures(staff)), *_note_offs(tokens)], len(tokens))
+    _extend(file.tracks[1], len(tokens))
+    with replacing(path) as temporary:
+        file.save(temporary)
 
 
 def check_bpm(bpm: float) -> None:
@@ -97,20 +102,37 @@ def _meter(count: int, unit: int, staff: Staff) -> MetaMessage:
     return MetaMessage("time_signature", numerator=count, denominator=unit, clocks_per_click=clocks)
 
 
-def _melody(tokens: npt.ArrayLike, velocity: int, program: int) -> Events:
-    events: Events = [(0, MetaMessage("track_name", name="Melody")), (0, Message("program_change", program=program))]
-    for start, end, pitch in zip(*(column.tolist() for column in tokens_to_notes(tokens)), strict=True):
-        events.append((start, Message("note_on", note=pitch, velocity=velocity)))
-        events.append((end, Message("note_off", note=pitch)))
-    redundant = np.flatnonzero(np.asarray(tokens) != without_redundant_note_offs(tokens))
-    events += [(int(step), MetaMessage("text", text=NOTE_OFF_TEXT)) for step in redundant]
-    return [*events, (np.size(tokens), MetaMessage("text", text=END_TEXT))]
+def _instrument(tokens: Tokens, bpm: float, velocity: int, program: int) -> pretty_midi.Instrument:
+    """Return the instrument that plays the notes of `tokens`."""
+    seconds = 60 / bpm / STEPS_PER_QUARTER
+    instrument = pretty_midi.Instrument(program, name="Melody")
+    instrument.notes = [
+        pretty_midi.Note(velocity, int(pitch), start * seconds, end * seconds)
+        for start, end, pitch in zip(*tokens_to_notes(tokens), strict=True)
+    ]
+    return instrument
+
+
+def _note_offs(tokens: Tokens) -> Events:
+    """Return the text events of note offs in silence."""
+    redundant = np.flatnonzero(tokens != without_redundant_note_offs(tokens))
+    return [(int(step), MetaMessage("text", text=NOTE_OFF_TEXT)) for step in redundant]
+
+
+def _extend(track: MidiTrack, length: int) -> None:
+    """Let the `track` of the melody last `length` steps, where it says that the melody ends."""
+    last_note = sum(event.time for event in track[:-1])
+    end = MetaMessage("text", text=END_TEXT, time=length * TICKS_PER_STEP - last_note)
+    track[-1:] = [end, MetaMessage("end_of_track")]
 
 
 def _track(events: Events, length: int) -> MidiTrack:
-    """Return the track of `events`, which lasts `length` steps; at each step notes end before others start."""
-    ordered = sorted(events, key=lambda event: (event[0], event[1].type == "note_on"))
-    ordered.append((length, MetaMessage("end_of_track")))
+    """Return the track of `events`, which lasts `length` steps.
+
+    It replaces the first track of `pretty_midi`, which has no clicks of a metronome, names of the sequence, nor
+    signatures of more than six sharps or flats.
+    """
+    ordered = [*sorted(events, key=lambda event: event[0]), (length, MetaMessage("end_of_track"))]
     steps = pairwise([0, *(step for step, _ in ordered)])
     pairs = zip(steps, ordered, strict=True)
     return MidiTrack([event.copy(time=(now - before) * TICKS_PER_STEP) for (before, now), (_, event) in pairs])
