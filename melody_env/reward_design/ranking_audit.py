@@ -26,9 +26,10 @@ from melody_env.setting import Setting, SettingOptions
 from note_rnn.common.errors import InputError, check_count, check_seed
 from note_rnn.common.progress import Progress
 from note_rnn.corpus import DEFAULT_COLLECTIONS, Corpus, load_corpus, read_corpus, split
+from note_rnn.corpus.windows import first_steps
 from note_rnn.extraction.tunes import Bars
 from note_rnn.network.checkpoint import load_note_rnn
-from note_rnn.vocabulary import Tokens
+from note_rnn.vocabulary import Tokens, transposed
 
 TOTAL = "sum"
 ORDER = ((MARKOV3, MARKOV1), (MARKOV1, RANDOM))
@@ -142,12 +143,21 @@ def rank(populations: Mapping[str, Tokens], profile: RewardProfile, rng: np.rand
 def _human_tunes(config: AuditConfig, setting: Setting) -> tuple[Tokens, Corpus]:
     """Return the human tunes [N, T] to rank, and the tunes that Markov chains are fitted to."""
     if len(config.corpus) == 1 and config.corpus[0].endswith(".npz"):
-        corpus = read_corpus(config.corpus[0])
-        if not any(bars.meter for bars in corpus.bars):
-            corpus = replace(corpus, bars=[Bars(setting.meter, 0)] * len(corpus.segments))
-        return human_melodies(corpus, setting), corpus
+        return _tunes_of_file(read_corpus(config.corpus[0]), setting)
     corpus = load_corpus(config.corpus)
     if config.all_tunes:
         return human_melodies(corpus, setting), split(load_corpus()).train
     parts = split(corpus)
     return held_out_windows(parts, setting), parts.train
+
+
+def _tunes_of_file(corpus: Corpus, setting: Setting) -> tuple[Tokens, Corpus]:
+    """Return the tunes [N, T] of a corpus file in the key and range of `setting`, and the `corpus` with its meters.
+
+    If it says none, its tunes are taken for such in the meter of `setting` from their first step on.
+    """
+    if any(bars.meter for bars in corpus.bars):
+        return human_melodies(corpus, setting), corpus
+    tunes = transposed(first_steps(corpus, setting.steps), setting.transposition)
+    barred = replace(corpus, bars=[Bars(setting.meter, 0)] * len(corpus.segments))
+    return np.unique(tunes[setting.in_range[tunes].all(axis=1)], axis=0), barred

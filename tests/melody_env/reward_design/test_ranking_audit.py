@@ -230,7 +230,7 @@ def test_of_a_corpus_file_that_says_meters_only_tunes_in_the_meter_are_ranked(tu
     mine = Corpus(segments, np.arange(18), [""] * 18, [""] * 18, [], bars)
     write_corpus(mine, tmp_path / "mine.npz")
     found = {
-        meter: ranking_audit._tunes_of_file(read_corpus(tmp_path / "mine.npz"), Setting(meter=meter, length=24))
+        meter: ranking_audit._tunes_of_file(read_corpus(tmp_path / "mine.npz"), Setting(meter=meter, length=24))[0]
         for meter in ("6/8", "4/4", "3/4")
     }
     assert {meter: len(each) for meter, each in found.items()} == {"6/8": 6, "4/4": 12, "3/4": 0}
