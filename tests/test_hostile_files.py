@@ -320,7 +320,7 @@ def no_training(monkeypatch):
     monkeypatch.setattr(frontier_agents, "search", lambda config: {"music_theory": 1.0})
     monkeypatch.setattr(frontier_agents, "compose_pieces", lambda *arguments, **more: None)
     monkeypatch.setattr(frontier_agents, "table_metrics", lambda pieces: {"kl": 0.0})
-    monkeypatch.setattr(frontier_agents, "ProcessPoolExecutor", NoPool)
+    monkeypatch.setattr(frontier_agents, "WorkerPool", NoPool)
 
 
 class NoPool:

@@ -400,7 +400,7 @@ def test_a_failing_rule_is_reported_and_the_saved_run_resumes_once_it_is_correct
         (["--key", "H"], "key must be a letter A..G"),
         (
             ["--length", "no bars"],
-            "length must be a whole number above 0, of at most 100,000 steps, or of bars ('4 bars'), not 'no bars'",
+            "length must be a whole number above 0, of at most 65,536 steps, or of bars ('4 bars'), not 'no bars'",
         ),
     ],
 )

@@ -158,7 +158,9 @@ class PlugIn:
         if not valid.all():
             melody = int(np.flatnonzero(~valid)[0])
             expected = f"finite numbers of at most {LARGEST:.0e}"
-            raise self._error(composition, f"returned {values[melody]} for melody {melody}: values must be {expected}")
+            raise self._error(
+                composition, f"returned {values[melody]:g} for melody {melody}: values must be {expected}"
+            )
         return values
 
     def _evaluate(

@@ -250,4 +250,4 @@ def _required_kind(value: object, default: object) -> str | None:
     lowest = 1 if default > 0 else -MAX_WHOLE
     if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= MAX_WHOLE:
         return None
-    return f"a whole number above 0, at most {MAX_WHOLE:,}" if default > 0 else "a whole number"
+    return f"a whole number from 1 to {MAX_WHOLE:,}" if default > 0 else "a whole number"

@@ -120,7 +120,7 @@ def test_the_model_of_a_record_composes_only_with_the_weights_of_the_record(smal
         (lambda record: record["config"].update(n=2**40), "--n times --best-of must be at most 10,000,000"),
         (lambda record: record["config"].update(temperature=1e-300), "--temperature must be within"),
         (lambda record: record["config"].update(strength=1e300), "--strength must be at most 1000"),
-        (lambda record: record["config"].update(length=10**12), "at most 100,000 steps"),
+        (lambda record: record["config"].update(length=10**12), "at most 65,536 steps"),
         (lambda record: record["config"].update(model="a\0b"), "contains the character NUL"),
         (lambda record: record["config"].update(model="~nobody_of_that_name"), "home folder of an unknown user"),
     ],

@@ -200,7 +200,9 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_starts_again_as_it_wa
     found = read_curves(tmp_path / "killed")
     assert all(found[tag] == curve for tag, curve in expected.items() if tag != "time/fps")
     assert sorted(path.name for path in (tmp_path / "killed" / "checkpoints").iterdir()) == [
+        "model_000000000128.safetensors",
         "model_000000000128.zip",
+        "model_000000000256.safetensors",
         "model_000000000256.zip",
         "state_000000000256.pkl",
     ]

@@ -87,10 +87,16 @@ def test_without_rules_there_is_no_music_theory(tmp_path):
         ("rules: {key: {wait: 3}}", "unknown key 'wait' under 'key'; valid keys: weight"),
         ("rules: {key: {weight: heavy}}", "the weight of 'key' must be a number, not 'heavy'"),
         ("rules: {key: {weight: .inf}}", "the weight of 'key' must be a number, not inf"),
-        ("rules: {motif: {min_pitches: 0}}", "'min_pitches' under 'motif' must be a whole number above 0, not 0"),
+        (
+            "rules: {motif: {min_pitches: 0}}",
+            "'min_pitches' under 'motif' must be a whole number from 1 to 1,000,000, not 0",
+        ),
         ("rules: {onset: {worth: 1}}", "'worth' under 'onset' must be a list of numbers, not 1"),
         ("rules: {onset: {worth: [1, high]}}", r"'worth' under 'onset' must be a list of numbers, not \[1, 'high'\]"),
-        ("rules: {motif: {min_pitches: 2.5}}", "'min_pitches' under 'motif' must be a whole number above 0, not 2.5"),
+        (
+            "rules: {motif: {min_pitches: 2.5}}",
+            "'min_pitches' under 'motif' must be a whole number from 1 to 1,000,000, not 2.5",
+        ),
         ("rules: {autocorrelation: {threshold: x}}", "'threshold' under 'autocorrelation' must be a number, not 'x'"),
         ("rules: {stepwise: {most: 3}}", "'most' under 'stepwise' is now called 'cap': rename it."),
         ("rules: {key: {most: 3}}", "unknown key 'most' under 'key'; valid keys: weight"),

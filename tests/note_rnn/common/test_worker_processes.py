@@ -23,7 +23,8 @@ def square(number):
 print(list(results_of(square, range(7), 2, lambda number: -number)), flush=True)
 """
 INTERRUPTED = """
-import os, time
+import os, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits that it ignores Ctrl-C
 from note_rnn.common.worker_processes import results_of
 
 def wait(number):

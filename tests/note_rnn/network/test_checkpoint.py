@@ -15,7 +15,9 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
     with torch.no_grad():
         model.head.bias[0] = float("inf")
     path = save_note_rnn(model, tmp_path / "diverged", {"metrics": {"nats": float("nan")}})
-    with pytest.raises(CheckpointError, match=r"diverged\.safetensors has weights that are not finite numbers"):
+    with pytest.raises(
+        CheckpointError, match=r"diverged\.safetensors cannot be used: its weights are not finite 32-bit floats"
+    ):
         load_note_rnn(path)
     assert read_model_card(path)["metrics"] == {"nats": None}
 
