@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from note_rnn.common.data_files import is_file, user_path
 from note_rnn.common.errors import InputError
 from note_rnn.corpus import load_corpus
 from note_rnn.corpus.reading import ALL_SUFFIXES, read_melody
@@ -103,7 +104,7 @@ def _read(source: str | Path | npt.ArrayLike) -> tuple[Tokens, bool]:
     """Return the tokens of `source`, and whether it is a tune in C major or A minor."""
     if not isinstance(source, str | Path):
         return check_tokens(source, ndim=1), False
-    text, path = str(source), Path(source).expanduser()
+    text, path = str(source), user_path(source)
     if text.startswith(_CORPUS):
         return _tune_of_corpus(text.removeprefix(_CORPUS)), True
     if path.suffix.lower() in ALL_SUFFIXES:
@@ -118,7 +119,7 @@ def _read(source: str | Path | npt.ArrayLike) -> tuple[Tokens, bool]:
 
 def _melody_of_file(path: Path) -> tuple[Tokens, bool]:
     """Return the melody of a file, and whether it is a tune in C major or A minor."""
-    if not path.is_file():
+    if not is_file(path):
         raise PrimerError(f"There is no file {path} to start from.")
     try:
         return read_melody(path)

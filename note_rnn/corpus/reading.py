@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from note_rnn.common.errors import InputError
-from note_rnn.common.file_limits import refusal
 from note_rnn.corpus.collections import SUFFIXES
+from note_rnn.extraction.contents import read_content
 from note_rnn.extraction.midi_melody import read_midi
 from note_rnn.extraction.pipeline import Extraction, read_melodies
 from note_rnn.extraction.tune_files import Tune, read_tunes
@@ -55,8 +55,6 @@ def read_melody(path: Path) -> tuple[Tokens, bool]:
     with reasons_for_errors(SECONDS_PER_FILE), time_limit(SECONDS_PER_FILE), memory_limit(BYTES_PER_PROCESS):
         if path.suffix.lower() in MIDI_SUFFIXES:
             return read_midi(path), False
-        if reason := refusal(path):
-            raise TuneError(reason)
         tune = next(iter(read_tunes(path, min_steps=1, seconds=SECONDS_PER_FILE)), None)
         if tune is None or not tune.segments:
             raise TuneError(tune.dropped if tune else "no tunes")
@@ -134,10 +132,8 @@ def limit_process() -> None:
 
 
 def _read(path: str, name: str, extraction: Extraction, seconds: float) -> FileResult:
-    if reason := refusal(path):
-        raise TuneError(reason)
     if Path(path).suffix.lower() in MIDI_SUFFIXES:
-        melodies, reasons = read_melodies(Path(path).read_bytes(), extraction)
+        melodies, reasons = read_melodies(read_content(path), extraction)
         tune = Tune("", f"{name}#1", [each.tokens for each in melodies], "", [each.bars for each in melodies])
         return FileResult([tune] if melodies else [], dict(+reasons))
     read = read_tunes(Path(path), seconds=seconds)

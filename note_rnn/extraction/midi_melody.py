@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from note_rnn.common.file_limits import refusal
+from note_rnn.common.data_files import is_file
+from note_rnn.extraction.contents import read_content
 from note_rnn.extraction.midi_score import Score, Track, parse_midi
 from note_rnn.extraction.monophony import monophonic
 from note_rnn.extraction.sections import grid_shift, to_steps
@@ -40,12 +41,10 @@ def read_midi(path: str | Path) -> Tokens:
 
 def _read_score(path: str | Path) -> Score:
     """Return the score in a MIDI file."""
-    if not Path(path).is_file():
+    if not is_file(Path(path)):
         raise MelodyFileError(f"There is no file {path}.")
     try:
-        if reason := refusal(path):
-            raise TuneError(reason)
-        return parse_midi(Path(path).read_bytes())
+        return parse_midi(read_content(path))
     except TuneError as error:
         raise MelodyFileError(f"{path} is not a readable MIDI file ({error}).") from error
 

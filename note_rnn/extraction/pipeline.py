@@ -12,8 +12,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from note_rnn.common.data_files import is_file
 from note_rnn.common.errors import check_above_zero, check_count
-from note_rnn.common.file_limits import refusal
+from note_rnn.extraction.contents import read_content
 from note_rnn.extraction.keys import folded, transposition
 from note_rnn.extraction.meter import find_bars
 from note_rnn.extraction.midi_score import Score, Track, parse_midi
@@ -99,12 +100,10 @@ def extract_melodies(path: str | Path, extraction: Extraction | None = None) -> 
 
     Raises MelodyFileError, with the reason, for a file that is missing or cannot be read.
     """
-    if not Path(path).is_file():
+    if not is_file(Path(path)):
         raise MelodyFileError(f"There is no file {path}.")
     try:
-        if reason := refusal(path):
-            raise TuneError(reason)
-        return [melody.tokens for melody in read_melodies(Path(path).read_bytes(), extraction or Extraction())[0]]
+        return [melody.tokens for melody in read_melodies(read_content(path), extraction or Extraction())[0]]
     except TuneError as error:
         raise MelodyFileError(f"{path} has no readable melody: {error}.") from error
 

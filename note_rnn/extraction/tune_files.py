@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from note_rnn.extraction.contents import read_content
 from note_rnn.extraction.scores.abc_book import abc_text, abc_tunes
 from note_rnn.extraction.scores.abc_music import abc_part
 from note_rnn.extraction.scores.kern import kern_part
 from note_rnn.extraction.scores.musicxml import musicxml_part
 from note_rnn.extraction.scores.mxl import unpacked
-from note_rnn.extraction.scores.parts import MAX_BYTES, Part, once_through
+from note_rnn.extraction.scores.parts import Part, once_through
 from note_rnn.extraction.tunes import MIN_SEGMENT_STEPS, Bars, TuneError, barred_segments
 from note_rnn.vocabulary import Tokens
 
@@ -31,8 +32,8 @@ def read_tunes(path: Path, min_steps: int = MIN_SEGMENT_STEPS, seconds: float = 
     """Return all tunes of a file, with segments of at least `min_steps`; one that cannot be used has a reason instead.
 
     The suffix names the format: .abc, .mxl, .krn, and MusicXML otherwise. Once reading takes more than `seconds`, the
-    remaining tunes are dropped, in any thread; the time of a single tune is bounded by its length. A file that is too
-    large, or no text, is one dropped tune. Raises OSError if the file cannot be read.
+    remaining tunes are dropped, in any thread; the time of a single tune is bounded by its length. A file that is
+    empty, too large, or no text is one dropped tune. Raises OSError if the file cannot be read.
     """
     deadline = time.monotonic() + seconds
     result = []
@@ -47,13 +48,10 @@ def read_tunes(path: Path, min_steps: int = MIN_SEGMENT_STEPS, seconds: float = 
 def _readings(path: Path) -> list[tuple[str, Callable[[], Part]]]:
     """Return the title of each tune in a file, where it is at hand, and what reads the tune."""
     suffix = path.suffix.lower()
-    with path.open("rb") as file:
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        return [("", partial(_refuse, f"larger than {MAX_BYTES >> 20} MiB"))]
-    if suffix != ".abc":
-        return [("", partial(_READERS.get(suffix, musicxml_part), content))]
     try:
+        content = read_content(path)
+        if suffix != ".abc":
+            return [("", partial(_READERS.get(suffix, musicxml_part), content))]
         return [(abc.title, partial(abc_part, abc)) for abc in abc_tunes(abc_text(content))]
     except TuneError as error:
         return [("", partial(_refuse, str(error)))]

@@ -18,7 +18,7 @@ FIFTHS = "FCGDAEB"
 SIGNATURE_MODES = ("lydian", "major", "mixolydian", "dorian", "minor", "phrygian")
 """The modes of one key signature, ordered by their tonics on the line of fifths: from F to E without sharps.
 
-Locrian is left out: music21's ABC reader takes it for major."""
+Locrian is left out: some programs, such as music21, read it in ABC as major."""
 _PRINTABLE = {1, 2, 3, 4, 6, 8, 12, 16, 24}
 """Steps of the values that a single note can have: sixteenth, eighth, dotted eighth ... dotted whole."""
 _QUARTER = 4

@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from melody_env import melody_text
 from note_rnn import PrimerError, VocabularyError, parse_token, read_primer, transposed, write_midi
 from note_rnn import primers as primers_module
+from note_rnn.common.errors import InputError
 from note_rnn.corpus import Corpus, reading
 from note_rnn.notes import without_redundant_note_offs
 from note_rnn.primers import PHRASE, parse_notes
@@ -126,12 +127,18 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
         read_primer("tune.txt")
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
+@pytest.mark.parametrize("path", ["~nobody_of_that_name/tune.mid", "a\0.abc", f"{'x' * 300}.xml"])
+def test_a_path_that_no_file_can_have_is_one_sentence(path):
+    with pytest.raises(InputError, match=r"unknown user|character NUL|There is no file x"):
+        read_primer(path)
+
+
+def test_a_bomb_is_unpacked_no_further_than_the_limit(tmp_path):
     """A few kilobytes that unpack to 17 MiB."""
     with zipfile.ZipFile(tmp_path / "bomb.mxl", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("score.xml", bytes(17 << 20))
     assert (tmp_path / "bomb.mxl").stat().st_size < 1 << 16
-    with pytest.raises(PrimerError, match=r"bomb\.mxl has no tune to start from: larger than 16 MiB when unpacked"):
+    with pytest.raises(PrimerError, match=r"bomb\.mxl has no tune to start from: unpacks to more than 16 MiB"):
         read_primer(tmp_path / "bomb.mxl")
 
 

@@ -8,8 +8,8 @@ import io
 import zipfile
 import zlib
 
+from note_rnn.extraction.contents import MAX_BYTES
 from note_rnn.extraction.scores.musicxml import parse_xml
-from note_rnn.extraction.scores.parts import MAX_BYTES
 from note_rnn.extraction.tunes import TuneError
 
 _CONTAINER = "META-INF/container.xml"

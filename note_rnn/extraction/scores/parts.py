@@ -14,8 +14,6 @@ MAX_STEPS = 1 << 20
 """Sixteenths of a part at most."""
 MAX_CHARACTERS = 1 << 16
 """Characters of a tune in ABC at most."""
-MAX_BYTES = 1 << 24
-"""Bytes of a file at most, and of what is unpacked from it."""
 
 
 class Ending(NamedTuple):

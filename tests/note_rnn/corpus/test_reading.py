@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from note_rnn.common import file_limits
 from note_rnn.corpus import reading
 from note_rnn.corpus.reading import OutOfTime, memory_limit, read_file, time_limit
+from note_rnn.extraction import contents
 from note_rnn.extraction.pipeline import Extraction
 from note_rnn.extraction.tunes import Bars
 
@@ -168,7 +168,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 def test_large_files_are_left_alone(midi, read, monkeypatch):
     assert read(bytes((16 << 20) + 1)).reasons == {"larger than 16 MiB": 1}
     assert read(bytes(4 << 20)).reasons == {"not a MIDI file": 1}
-    monkeypatch.setattr(file_limits, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(contents, "MAX_BYTES", 1 << 20)
     content = midi.file(bytes(1 << 20))
     assert read(content).reasons == {"larger than 1 MiB": 1}
     allowed = midi.file(midi.track(*midi.scale()))

@@ -5,10 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from note_rnn.extraction import tune_files
+from note_rnn.extraction.contents import MAX_BYTES
 from note_rnn.extraction.scores.abc_book import abc_text, abc_tunes
 from note_rnn.extraction.scores.abc_music import abc_part
 from note_rnn.extraction.scores.musicxml import musicxml_part
-from note_rnn.extraction.scores.parts import MAX_BYTES, MAX_CHARACTERS, once_through
+from note_rnn.extraction.scores.parts import MAX_CHARACTERS, once_through
 from note_rnn.extraction.tune_files import read_tunes
 from note_rnn.extraction.tunes import TuneError, barred_segments
 

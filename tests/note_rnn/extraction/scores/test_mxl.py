@@ -5,8 +5,8 @@ import zipfile
 
 import pytest
 
+from note_rnn.extraction.contents import MAX_BYTES
 from note_rnn.extraction.scores.mxl import unpacked
-from note_rnn.extraction.scores.parts import MAX_BYTES
 from note_rnn.extraction.tunes import TuneError
 
 SCORE = "application/vnd.recordare.musicxml+xml"
