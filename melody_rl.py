@@ -31,7 +31,7 @@ COMMANDS = {
     "search": Command("melody_env.search", "search for the melodies with the highest reward of a profile"),
     "pretrain": Command("note_rnn.pretrain", "train a Note RNN on tunes"),
     "sample": Command("note_rnn.sample", "compose melodies with a Note RNN"),
-    "corpus": Command("note_rnn.corpus.__main__", "make a corpus of your own music"),
+    "corpus": Command("note_rnn.corpus.__main__", "make a corpus of your own music, or read the tune books"),
     "import-magenta": Command("note_rnn.import_magenta", "convert a Magenta checkpoint to a Note RNN"),
 }
 
@@ -68,10 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(name: str, arguments: Sequence[str]) -> None:
     try:
-        from note_rnn import run_command  # imports PyTorch, which takes seconds
         from note_rnn.common.command_line import named
+        from note_rnn.common.errors import run_command
 
-        command = import_module(COMMANDS[name].module).main
+        command = import_module(COMMANDS[name].module).main  # may import PyTorch, which takes seconds
     except KeyboardInterrupt:
         sys.exit(130)
     with named(f"melody-rl {name}"):

@@ -21,6 +21,7 @@ from time import process_time
 from typing import Any
 
 import torch
+from timing import cpu_time
 from torch import nn
 
 from agents.runs.config import TrainConfig
@@ -66,10 +67,7 @@ def lstm_alone(size: int) -> Callable[[], object]:
 
 def speed(run: Callable[[], object], transitions: int, repeats: int) -> float:
     """Return the transitions per CPU-second of `run`, which processes `transitions`, over `repeats` repetitions."""
-    started = process_time()
-    for _ in range(repeats):
-        run()
-    return repeats * transitions / (process_time() - started)
+    return repeats * transitions / cpu_time(run, repeats)
 
 
 def agent(algo: Algorithm, size: int, prior: NoteRNN, **changes: Any) -> Any:

@@ -27,9 +27,9 @@ from melody_env import Setting
 from melody_env.envs.observations import POSITION, Observation, kind_of, space_of
 from note_rnn import VOCABULARY_SIZE, Cell, CheckpointError
 from note_rnn.common.data_files import DataError, converted, is_file, parse_json, user_path
+from note_rnn.network.checkpoint import MAX_LAYERS
 from note_rnn.network.weights_file import read_weights, with_weights, write_weights
 
-_MAX_LAYERS = 64
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"ReLU": nn.ReLU, "Tanh": nn.Tanh}
 _SB3: dict[str, Any] = {"ortho_init": False, "features_extractor_class": Flatten}
 _CLASSES: dict[str, tuple[type[BasePolicy], dict[str, Any]]] = {
@@ -78,8 +78,8 @@ class Architecture:
         prior_widths, prior_layers, _ = self.prior_size or ([], 1, "lstm")
         arches = self.net_arch.values() if isinstance(self.net_arch, dict) else [self.net_arch or []]
         widths = self.lstm_hidden_size if isinstance(self.lstm_hidden_size, list) else []
-        if max(self.n_lstm_layers or 1, prior_layers, *map(len, (widths, prior_widths, *arches))) > _MAX_LAYERS:
-            raise DataError(f"it has more than {_MAX_LAYERS} layers")
+        if max(self.n_lstm_layers or 1, prior_layers, *map(len, (widths, prior_widths, *arches))) > MAX_LAYERS:
+            raise DataError(f"it has more than {MAX_LAYERS} layers")
         if self.activation is not None:
             given["activation_fn"] = _ACTIVATIONS[given.pop("activation")]
         return given

@@ -9,14 +9,13 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 
 from agents.algorithms.saved_policies import SavedPolicy, is_saved_policy
-from agents.composing.players import NoteRNNPlayer, Player, agent_player
+from agents.composing.players import NoteRNNPlayer, Player, agent_player, check_strength
 from agents.runs.config import run_environment
 from agents.runs.run_directory import RunDirectory
 from melody_env import EnvironmentSpec, Setting
 from melody_env.envs.observations import POSITION, kind_of
 from note_rnn import CheckpointError, InputError, NoteRNN, load_note_rnn, weights_checksum
 from note_rnn.common.data_files import is_folder, user_path
-from note_rnn.common.errors import is_number
 
 
 class Composer(Protocol):
@@ -62,8 +61,7 @@ class Agent:
 
         Raises InputError for an environment with other observations than the agent was trained on.
         """
-        if not is_number(strength) or strength < 0:
-            raise InputError(f"strength must be a number of at least 0, not {strength!r}.")
+        check_strength("strength", strength)
         environment = environment or self.environment
         if environment.observation_space != self.policy.observation_space:
             raise InputError(

@@ -15,14 +15,14 @@ from agents.composing.composers import Composer, load_composer
 from agents.composing.melodies import choose
 from agents.composing.melody_writers import SUFFIXES, piece_record, writable_suffixes, write_melody
 from agents.composing.pieces import Pieces, compose_pieces
+from agents.composing.players import check_strength
 from melody_env import SettingOptions, melody_text
 from note_rnn import InputError, Progress, Tokens, parse_token, read_primer, replacing, write_json
 from note_rnn.common.data_files import DataError, converted, read_json
-from note_rnn.common.errors import check_above_zero, check_count, check_out_file, check_seed
+from note_rnn.common.errors import check_count, check_out_file, check_seed, check_temperature
 from note_rnn.primers import check_primer_options
 
 MAX_CANDIDATES = 10_000_000
-MAX_STRENGTH = 1_000
 _NOT_RECORDED = ("out", "sidecar", "tokens", "trust_code")
 
 
@@ -79,13 +79,8 @@ class ComposeConfig(SettingOptions):
         check_count("--best-of", self.best_of)
         if self.n * self.best_of > MAX_CANDIDATES:
             raise InputError(f"--n times --best-of must be at most {MAX_CANDIDATES:,}: compose in several parts.")
-        check_above_zero("--temperature", self.temperature)
-        if not 1e-6 <= self.temperature <= 1e6:
-            raise InputError(f"--temperature must be within 0.000001..1000000, not {self.temperature}.")
-        if not self.strength >= 0:
-            raise InputError(f"--strength must be a number of at least 0, not {self.strength}.")
-        if self.strength > MAX_STRENGTH:
-            raise InputError(f"--strength must be at most {MAX_STRENGTH}, not {self.strength}.")
+        check_temperature("--temperature", self.temperature)
+        check_strength("--strength", self.strength)
         if self.tokens is not None and self.tokens.suffix != ".npy":
             raise InputError(f"--tokens must end in .npy, not {self.tokens.suffix!r}.")
         if self.diverse and self.best_of == 1:

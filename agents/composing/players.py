@@ -17,9 +17,11 @@ from torch import Tensor
 
 from agents.algorithms.policies import RecurrentPolicy
 from melody_env.envs.observations import NOTHING, POSITION
-from note_rnn import VOCABULARY_SIZE, transposed
+from note_rnn import VOCABULARY_SIZE, InputError, transposed
 from note_rnn.common.categorical import log_softmax
+from note_rnn.common.errors import is_number
 
+MAX_STRENGTH = 1_000
 Floats32 = npt.NDArray[np.float32]
 
 
@@ -42,6 +44,13 @@ class NoteRNNPlayer:
     def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
         """Return log p [N, A]."""
         return prior_log_probs
+
+
+def check_strength(argument: str, value: float) -> float:
+    """Return `value` if an agent can play with that strength; raises InputError naming the argument."""
+    if not is_number(value) or not 0 <= value <= MAX_STRENGTH:
+        raise InputError(f"{argument} must be a number from 0 to {MAX_STRENGTH:,}, not {value!r}.")
+    return value
 
 
 def agent_player(policy: BasePolicy, semitones: int = 0, strength: float = 1.0) -> Player:

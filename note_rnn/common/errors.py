@@ -14,6 +14,7 @@ from note_rnn.common.plain_text import Printable, sentence, shown
 
 MAX_THREADS = 1024
 """More threads than any machine has use for."""
+MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-6, 1e6
 
 
 class InputError(ValueError):
@@ -46,6 +47,14 @@ def check_above_zero(argument: str, value: float) -> float:
     """Return `value` if it is a finite number above 0; raises InputError naming the argument."""
     if not is_number(value) or value <= 0:
         raise InputError(f"{argument} must be a number above 0, not {shown(value)}.")
+    return value
+
+
+def check_temperature(argument: str, value: float) -> float:
+    """Return `value` if scores can be divided by it without loss; raises InputError naming the argument."""
+    if not is_number(value) or not MIN_TEMPERATURE <= value <= MAX_TEMPERATURE:
+        limits = f"{MIN_TEMPERATURE:f} to {MAX_TEMPERATURE:,.0f}"
+        raise InputError(f"{argument} must be a number from {limits}, not {shown(value)}.")
     return value
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy.typing as npt
 
 from note_rnn.common.atomic_files import write_text
-from note_rnn.formats.notation import C_MAJOR, Spelling, Staff, Value, bars_of, beamed, note_values, spelled
+from note_rnn.formats.notation import C_MAJOR, Spelling, Staff, Value, bars_of, beamed, note_values, one_line, spelled
 
 _BARS_PER_LINE = 4
 _ACCIDENTALS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
@@ -28,7 +28,7 @@ def abc_text(tokens: npt.ArrayLike, staff: Staff = C_MAJOR, title: str = "Melody
     bars = [_bar(bar, staff) for bar in bars_of(note_values(tokens, staff), staff)]
     lines = [" | ".join(bars[first : first + _BARS_PER_LINE]) for first in range(0, len(bars), _BARS_PER_LINE)]
     tempo = f"{Fraction(staff.steps_per_beat, 16)}={staff.beats_per_minute:g}"
-    head = f"X:1\nT:{title}\nM:{staff.meter}\nL:1/16\nQ:{tempo}\nK:{staff.tonic}{staff.mode[:3]}\n"
+    head = f"X:1\nT:{one_line(title)}\nM:{staff.meter}\nL:1/16\nQ:{tempo}\nK:{staff.tonic}{staff.mode[:3]}\n"
     return head + " |\n".join(lines) + " |]\n"
 
 

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 import numpy.typing as npt
 
 from note_rnn.common.atomic_files import write_text
-from note_rnn.formats.notation import C_MAJOR, Staff, Value, bars_of, beamed, note_values, spelled
+from note_rnn.formats.notation import C_MAJOR, Staff, Value, bars_of, beamed, note_values, one_line, spelled
 from note_rnn.vocabulary import STEPS_PER_QUARTER
 
 _HEAD = (
@@ -35,7 +35,7 @@ def musicxml_text(tokens: npt.ArrayLike, staff: Staff = C_MAJOR, title: str = "M
     """Return `tokens` [T] as MusicXML: one part of one voice, beamed, with every accidental that a reader needs."""
     values = note_values(tokens, staff)
     score = Element("score-partwise", version="4.0")
-    SubElement(SubElement(score, "work"), "work-title").text = printable(title)
+    SubElement(SubElement(score, "work"), "work-title").text = one_line(title)
     SubElement(SubElement(SubElement(score, "identification"), "encoding"), "software").text = "melody-rl"
     listed = SubElement(SubElement(score, "part-list"), "score-part", id="P1")
     SubElement(listed, "part-name", {"print-object": "no"}).text = "Melody"
@@ -54,11 +54,6 @@ def musicxml_text(tokens: npt.ArrayLike, staff: Staff = C_MAJOR, title: str = "M
     SubElement(barline, "bar-style").text = "light-heavy"
     indent(score)
     return f"{_HEAD}{tostring(score, 'unicode')}\n"
-
-
-def printable(title: str) -> str:
-    """Return `title` with blanks for the characters that XML cannot hold."""
-    return "".join(letter if letter.isprintable() else " " for letter in title)
 
 
 def _clef(values: list[Value]) -> tuple[str, int]:

@@ -102,6 +102,11 @@ def spelled(pitch: int, sharps: int) -> Spelling:
     return Spelling(letter, alteration, (pitch - LETTERS[letter] - alteration) // 12 - 1)
 
 
+def one_line(title: str) -> str:
+    """Return `title` with blanks for line breaks and whatever else neither XML nor a field of ABC can hold."""
+    return "".join(letter if letter.isprintable() else " " for letter in title)
+
+
 def note_values(tokens: npt.ArrayLike, staff: Staff) -> list[Value]:
     """Return the notes and rests written for `tokens` [T], in order, without gaps; none crosses a bar line.
 

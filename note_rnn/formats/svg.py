@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from note_rnn.common.atomic_files import write_text
 from note_rnn.common.errors import InputError
-from note_rnn.formats.musicxml import musicxml_text, printable
-from note_rnn.formats.notation import C_MAJOR, Staff
+from note_rnn.formats.musicxml import musicxml_text
+from note_rnn.formats.notation import C_MAJOR, Staff, one_line
 
 PAGE_WIDTH = 2100
 """Width at which lines are broken: so many units are 840 pixels."""
@@ -64,7 +64,7 @@ def svg_text(
     size = dict(zip(("width", "height"), (f"{int(side) * _SCALE:g}" for side in box.split()[2:]), strict=True))
     colours = {"fill": "currentColor", "stroke": "currentColor"}
     svg = Element("svg", {"xmlns": _SVG[1:-1], "viewBox": box, **size, "role": "img", **colours})
-    SubElement(svg, "title").text = printable(title)
+    SubElement(svg, "title").text = one_line(title)
     signs = _Signs(SubElement(svg, "defs"), prefix)
     for part in page:
         _add_simplified(svg, part, signs)

@@ -54,6 +54,12 @@ def test_a_note_rnn_plays_as_it_is_in_any_environment_and_refuses_a_strength(env
             composer.player(strength=strength)
 
 
+@pytest.mark.parametrize("strength", [-0.1, 1000.1, float("nan"), True])
+def test_an_agent_refuses_a_strength_that_nothing_can_have(agent, strength):
+    with pytest.raises(InputError, match="strength must be a number from 0 to 1,000, not"):
+        agent.player(strength=strength)
+
+
 def test_an_agent_plays_in_its_own_environment_unless_another_is_given(agent, environment):
     own = melodies_of(agent.player(), environment)
     np.testing.assert_array_equal(own, melodies_of(agent_player(agent.policy), environment))

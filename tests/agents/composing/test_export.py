@@ -273,11 +273,11 @@ def test_a_melody_that_would_come_out_otherwise_is_not_written(small_prior_file,
     [
         ([], "Give a model to compose with, such as the folder of a run"),
         (["default", "--strength", "0.5"], "strength is for agents"),
-        (["default", "--strength", "-1"], "--strength must be a number of at least 0, not -1.0."),
+        (["default", "--strength", "-1"], "--strength must be a number from 0 to 1,000, not -1.0."),
         (["default", "--diverse"], "--diverse needs candidates to select from"),
         (["default", "--best-of", "0"], "--best-of must be at least 1, not 0."),
         (["default", "--n", "0"], "--n must be at least 1, not 0."),
-        (["default", "--temperature", "0"], "--temperature must be a number above 0"),
+        (["default", "--temperature", "0"], "--temperature must be a number from 0.000001 to 1,000,000, not 0.0."),
         (
             ["default", "--out", "melody.mp3"],
             "--out must end in .mid, .musicxml, .svg, .abc, .wav, .png or have",

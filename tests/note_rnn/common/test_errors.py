@@ -16,6 +16,7 @@ from note_rnn.common.errors import (
     check_out_file,
     check_out_folder,
     check_seed,
+    check_temperature,
     run_command,
 )
 
@@ -130,6 +131,13 @@ def test_a_number_above_zero_is_finite_and_no_truth_value():
     for value in (0, -0.5, math.nan, math.inf, True, "1"):
         with pytest.raises(InputError, match=f"^c must be a number above 0, not {value!r}.$"):
             check_above_zero("c", value)
+
+
+def test_a_temperature_is_one_that_scores_can_be_divided_by():
+    assert [check_temperature("temperature", value) for value in (1e-6, 1e6)] == [1e-6, 1e6]
+    for value in (9e-7, 1.1e6, float("nan"), True):
+        with pytest.raises(InputError, match=r"^temperature must be a number from 0\.000001 to 1,000,000, not "):
+            check_temperature("temperature", value)
 
 
 def test_a_choice_is_one_of_those_given():

@@ -222,6 +222,10 @@ def test_a_file_holds_the_text_with_its_title_on_its_staff(tmp_path, write, text
     assert written == text(MELODY, staff, "Caf\u00e9 Air") != text(MELODY)
 
 
+def test_a_title_in_abc_is_one_line_so_that_no_field_follows_it():
+    assert abc_text([14, 1], title="Air\nK:G").startswith("X:1\nT:Air K:G\nM:4/4\n")
+
+
 @pytest.mark.parametrize("suffix", ["abc", "musicxml"])
 def test_what_is_written_can_be_a_primer(tmp_path, suffix):
     melody = np.array([14, 1, 18, 1, 21, 1, 18, 16] * 5)

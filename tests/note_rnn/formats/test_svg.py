@@ -7,7 +7,6 @@ import pytest
 
 from melody_env import Setting
 from note_rnn import InputError, VocabularyError, write_svg
-from note_rnn.formats.musicxml import printable
 from note_rnn.formats.notation import C_MAJOR
 from note_rnn.formats.svg import svg_text
 
@@ -87,4 +86,3 @@ def test_without_verovio_the_error_says_what_brings_it(monkeypatch, tmp_path):
 def test_no_melody_is_refused(tmp_path):
     with pytest.raises(VocabularyError):
         write_svg([38], tmp_path / "bad.svg")
-    assert printable("a\tb") == "a b"
