@@ -107,7 +107,7 @@ tonic: `[0, 2, 4, 7, 9]` |
     | `pitch_range` | pair of int | `(48, 83)` | the lowest and the highest MIDI pitch |
     | `tempo` | float | `120` | quarter notes per minute of written and rendered pieces |
     | `primer` | tokens, str or path | `None` | music that precedes the piece, in place of a priming token: tokens, \
-notes as text (`"C4 - D4 -"`), a MIDI or ABC file, or `"corpus:TITLE"` |
+notes as text (`"C4 - D4 -"`), a file of MIDI or notation, or `"corpus:TITLE"` |
     | `fixed` | dict | `None` | given tokens, by step: `{0: 14, 16: 21}` |
     | `trained_length` | int | `None` | the length of the pieces that an agent was trained for, to play longer ones: \
 their positions are observed as those of such a piece, the middle of which is repeated |

@@ -60,9 +60,9 @@ def cached_corpus(
 
 
 def tune_books_command() -> str:
-    """Return the commands that make the tune books available on this machine, in words."""
+    """Return, in words, the commands that make the tune books available, in the form of the one that was typed."""
     install = "" if importlib.util.find_spec("music21") else 'pip install "melody-rl[corpus]", then '
-    return f"{install}python -m note_rnn.corpus tune-books (once, some minutes)."
+    return f"{install}{other_command('corpus')} tune-books (once, some minutes)."
 
 
 def held_out_openings(length: int, cache_dir: str | Path | None = None) -> Tokens | None:

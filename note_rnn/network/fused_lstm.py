@@ -14,8 +14,6 @@ from torch.autograd.function import once_differentiable
 
 _VERSION = 3
 """Version of the signatures of the library's functions."""
-
-
 _NAMES = {16: "_fused_lstm_avx512", 8: "_fused_lstm"}
 """The libraries, by the number of floats in a vector."""
 

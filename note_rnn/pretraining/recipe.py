@@ -33,7 +33,8 @@ RECIPES = {"strong": trainer.Recipe(), "paper": trainer.PAPER, "finetune": train
 class PretrainConfig:
     """Train a Note RNN to predict the next token of real melodies, and print its scores compared with n-grams.
 
-    The defaults reproduce the network that ships with the package. Then tune your own:
+    The defaults are those of the network that ships with the package, which learned from an earlier
+    tokenisation of the same tune books. Then tune your own:
     melody-rl train --prior PATH.
     """
 

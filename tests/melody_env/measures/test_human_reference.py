@@ -18,6 +18,7 @@ from melody_env.measures.human_statistics import (
     write_statistics,
 )
 from note_rnn import load_note_rnn, transposed, weights_checksum
+from note_rnn.common.command_line import named
 from note_rnn.corpus import DEFAULT_COLLECTIONS, EXTRACTION_VERSION, collections, tune_books_command
 
 IN_D = Setting(key="D", meter="3/4", length=24)
@@ -123,3 +124,5 @@ def test_the_command_installs_music21_where_it_is_missing(monkeypatch):
     assert tune_books_command().startswith("python -m note_rnn.corpus tune-books")
     monkeypatch.setattr(collections.importlib.util, "find_spec", lambda name: None)
     assert tune_books_command().startswith('pip install "melody-rl[corpus]", then python -m note_rnn.corpus')
+    with named("melody-rl train"):
+        assert "then melody-rl corpus tune-books" in tune_books_command()
