@@ -15,7 +15,14 @@ import torch
 
 from note_rnn.common.atomic_files import write_json
 from note_rnn.common.command_line import parse
-from note_rnn.common.errors import InputError, check_above_zero, check_count, check_out_folder, check_seed, run_command
+from note_rnn.common.errors import (
+    InputError,
+    check_count,
+    check_out_folder,
+    check_seed,
+    check_temperature,
+    run_command,
+)
 from note_rnn.formats.midi import check_bpm, write_midi
 from note_rnn.network.checkpoint import load_note_rnn, read_model_card
 from note_rnn.network.generation import sample_melodies
@@ -60,7 +67,7 @@ class SampleConfig:
         check_count("--n", self.n)
         check_seed("--seed", self.seed)
         check_count("--length", self.length)
-        check_above_zero("--temperature", self.temperature)
+        check_temperature("--temperature", self.temperature)
         if not 0 < self.top_p <= 1:
             raise InputError(f"--top-p must be above 0 and at most 1, not {self.top_p}.")
         check_bpm(self.bpm)

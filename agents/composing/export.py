@@ -18,7 +18,7 @@ from agents.composing.pieces import Pieces, compose_pieces
 from melody_env import SettingOptions, melody_text
 from note_rnn import InputError, Progress, Tokens, parse_token, read_primer, replacing, write_json
 from note_rnn.common.data_files import DataError, converted, read_json
-from note_rnn.common.errors import check_above_zero, check_count, check_out_file, check_seed
+from note_rnn.common.errors import check_count, check_out_file, check_seed, check_temperature
 from note_rnn.primers import check_primer_options
 
 MAX_CANDIDATES = 10_000_000
@@ -79,9 +79,7 @@ class ComposeConfig(SettingOptions):
         check_count("--best-of", self.best_of)
         if self.n * self.best_of > MAX_CANDIDATES:
             raise InputError(f"--n times --best-of must be at most {MAX_CANDIDATES:,}: compose in several parts.")
-        check_above_zero("--temperature", self.temperature)
-        if not 1e-6 <= self.temperature <= 1e6:
-            raise InputError(f"--temperature must be within 0.000001..1000000, not {self.temperature}.")
+        check_temperature("--temperature", self.temperature)
         if not self.strength >= 0:
             raise InputError(f"--strength must be a number of at least 0, not {self.strength}.")
         if self.strength > MAX_STRENGTH:

@@ -15,7 +15,7 @@ from agents.composing.players import Player
 from melody_env import EnvironmentSpec, FinishedPieces, MelodyEngine, Setting
 from note_rnn import Tokens
 from note_rnn.common.categorical import draw, log_softmax
-from note_rnn.common.errors import check_above_zero, check_count
+from note_rnn.common.errors import check_count, check_temperature
 
 Floats = npt.NDArray[np.floating]
 
@@ -85,7 +85,7 @@ def compose_pieces(
     """
     check_count("n", n)
     check_count("seed", seed, minimum=0)
-    check_above_zero("temperature", temperature)
+    check_temperature("temperature", temperature)
     rng = np.random.default_rng(seed)
     parts = []
     for first in range(0, n, _BATCH):

@@ -49,6 +49,14 @@ def check_above_zero(argument: str, value: float) -> float:
     return value
 
 
+def check_temperature(argument: str, value: float) -> float:
+    """Return `value` if scores can be divided by it: 0.000001 to 1,000,000; raises InputError naming the argument."""
+    check_above_zero(argument, value)
+    if not 1e-6 <= value <= 1e6:
+        raise InputError(f"{argument} must be within 0.000001..1000000, not {shown(value)}.")
+    return value
+
+
 def check_choice(argument: str, value: str, choices: Sequence[str]) -> str:
     """Return `value` if it is one of `choices`; raises InputError naming the argument and the choices."""
     if value not in choices:

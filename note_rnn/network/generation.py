@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 
 from note_rnn.common.categorical import draw, nucleus
-from note_rnn.common.errors import InputError, check_above_zero, check_count, is_number
+from note_rnn.common.errors import InputError, check_count, check_temperature, is_number
 from note_rnn.network.model import NoteRNN
 from note_rnn.vocabulary import NO_EVENT, Tokens, check_tokens
 
@@ -30,7 +30,7 @@ def sample_melodies(
     """
     for name, value, minimum in (("n", n, 1), ("length", length, 1), ("seed", seed, 0)):
         check_count(name, value, minimum)
-    check_above_zero("temperature", temperature)
+    check_temperature("temperature", temperature)
     if not is_number(top_p) or not 0 < top_p <= 1:
         raise InputError(f"top_p must be above 0 and at most 1, not {top_p!r}.")
     rng = np.random.default_rng(seed)

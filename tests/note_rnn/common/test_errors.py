@@ -3,6 +3,7 @@
 import errno
 import io
 import math
+import re
 import sys
 
 import numpy as np
@@ -16,6 +17,7 @@ from note_rnn.common.errors import (
     check_out_file,
     check_out_folder,
     check_seed,
+    check_temperature,
     run_command,
 )
 
@@ -130,6 +132,18 @@ def test_a_number_above_zero_is_finite_and_no_truth_value():
     for value in (0, -0.5, math.nan, math.inf, True, "1"):
         with pytest.raises(InputError, match=f"^c must be a number above 0, not {value!r}.$"):
             check_above_zero("c", value)
+
+
+def test_a_temperature_is_within_a_million_both_ways():
+    assert [check_temperature("t", value) for value in (1e-6, 0.5, 1e6)] == [1e-6, 0.5, 1e6]
+    for value in (9.9e-7, 1e-300, 1.01e6):
+        with pytest.raises(
+            InputError, match=rf"^t must be within 0\.000001\.\.1000000, not {re.escape(repr(value))}\.$"
+        ):
+            check_temperature("t", value)
+    for value in (0, -1.0, math.nan, math.inf, True, "1"):
+        with pytest.raises(InputError, match=f"^t must be a number above 0, not {value!r}.$"):
+            check_temperature("t", value)
 
 
 def test_a_choice_is_one_of_those_given():
