@@ -14,7 +14,7 @@ from agents.evaluation.published import is_comparable
 from agents.evaluation.table import metrics_table
 from agents.runs.config import TrainConfig
 from agents.runs.run_directory import RunDirectory
-from melody_env.measures.human_reference import missing_tunes
+from melody_env.measures.human_reference import WHOSE_TUNES, missing_tunes
 from note_rnn import InputError, Progress, run_command
 from note_rnn.common.command_line import parse
 from note_rnn.common.console import print_table
@@ -68,8 +68,7 @@ def _evaluate_run(path: Path, config: EvaluateConfig) -> list[dict[str, Any]]:
     run.write_json("evaluation.json", {"compositions": config.compositions, "seed": config.seed, **columns})
     title = f"{path}: {config.compositions:,} compositions each"
     print_table(metrics_table(columns, title, is_comparable(agent.environment)))
-    if missing := missing_tunes(agent.environment.setting):
-        print(missing)
+    print(missing_tunes(agent.environment.setting) or WHOSE_TUNES)
     described = {
         "run": path.name,
         "algorithm": train.algo,

@@ -14,7 +14,7 @@ from agents.runs.config import TrainConfig
 from agents.runs.run_directory import RunDirectory
 from agents.training.trainer import TrainingResult, resumable, train_run
 from melody_env import piano_roll_figure
-from melody_env.measures.human_reference import missing_tunes
+from melody_env.measures.human_reference import WHOSE_TUNES, missing_tunes
 from note_rnn import replacing, write_midi, write_wav
 from note_rnn.common.command_line import train_command
 from note_rnn.common.console import print_table
@@ -48,8 +48,7 @@ def _finish(trained: TrainingResult) -> None:
     run.write_json("metrics.json", {"compositions": config.compositions, "seed": config.seed, **columns})
     title = f"{config.compositions:,} compositions each"
     print_table(metrics_table(columns, title, is_comparable(agent.environment)))
-    if missing := missing_tunes(agent.environment.setting):
-        print(missing)
+    print(missing_tunes(agent.environment.setting) or WHOSE_TUNES)
     if config.melodies:
         print(
             f"Listen: {run.melodies}/agent_1.wav (or .mid); note_rnn_1.wav is the Note RNN after the same priming token"

@@ -27,7 +27,7 @@ from melody_env import EnvironmentSpec, load_profile
 from note_rnn import Progress, weights_checksum, write_json
 from note_rnn.common.command_line import parse
 from note_rnn.common.csv_tables import write_csv
-from note_rnn.common.errors import InputError, check_above_zero, check_count, run_command
+from note_rnn.common.errors import InputError, check_count, check_temperature, run_command
 
 COLUMNS = {
     "log_prob": ("log p", ".3f"),
@@ -82,7 +82,7 @@ def compare(config: LikenessConfig) -> Rows:
     if not config.temperatures:
         raise InputError("--temperatures needs at least one number.")
     for temperature in config.temperatures:
-        check_above_zero("--temperatures", temperature)
+        check_temperature("--temperatures", temperature)
     runs = [_labelled(run) for run in config.runs]
     agents = [load_run(path) for _, path, _ in runs]
     environment = _common_environment([agent.environment for agent in agents], config.steps)

@@ -3,6 +3,7 @@
 Shapes: T steps, A = 38 tokens.
 """
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -48,18 +49,22 @@ def pitch_name(pitch: int) -> str:
     return f"{_PITCH_CLASSES[pitch % 12]}{pitch // 12 - 1}"
 
 
-def melody_text(melody: npt.ArrayLike, setting: Setting = PAPER_SETTING) -> str:
-    """Return `melody` [T] as text, one bar per line: the name of a note, `-` while it sounds, `.` for silence."""
+def melody_text(melody: npt.ArrayLike, setting: Setting = PAPER_SETTING, pickup: int = 0) -> str:
+    """Return `melody` [T] as text, one bar per line: the name of a note, `-` while it sounds, `.` for silence.
+
+    A `pickup`, steps before the first bar line, is bar 0.
+    """
     tokens = check_tokens(melody, ndim=1)
     cells = ["."] * len(tokens)
     for start, end, pitch in zip(*tokens_to_notes(tokens), strict=True):
         cells[start:end] = [pitch_name(pitch), *["-"] * (end - start - 1)]
     lines = []
     per_bar, per_beat = setting.steps_per_bar, setting.steps_per_beat
-    for start in range(0, len(cells), per_bar):
-        bar = [cell.ljust(3) for cell in cells[start : start + per_bar]]
-        beats = ["".join(bar[i : i + per_beat]) for i in range(0, len(bar), per_beat)]
-        lines.append(f"{start // per_bar + 1:3d} | {'| '.join(beats)}|")
+    for start in range(pickup - per_bar if pickup else 0, len(cells), per_bar):
+        bar = range(max(start, 0), min(start + per_bar, len(cells)))
+        beats = itertools.groupby(bar, lambda step: (step - pickup) // per_beat)
+        text = "| ".join("".join(cells[step].ljust(3) for step in steps) for _, steps in beats)
+        lines.append(f"{(start - pickup) // per_bar + 1:3d} | {text}|")
     return "\n".join(lines)
 
 
@@ -88,13 +93,14 @@ def piano_roll_figure(
     rewards: npt.ArrayLike | None = None,
     title: str = "",
     setting: Setting = PAPER_SETTING,
+    pickup: int = 0,
 ) -> Figure:
     """Draw `melody` [T] as a piano roll, with note probabilities [T, A] and rewards [T] below it if given.
 
-    The roll covers the range of the melody and highlights the tonic of the `setting`. Row t of `probabilities` is the
-    distribution that token t was drawn from; the tokens of the melody are outlined in it. The figure is not displayed:
-    save it, or pass it to TensorBoard. Raises VocabularyError for invalid tokens, ValueError for probabilities or
-    rewards of another shape.
+    The roll covers the range of the melody and highlights the tonic of the `setting`; bars are counted after `pickup`
+    steps. Row t of `probabilities` is the distribution that token t was drawn from; the tokens of the melody are
+    outlined in it. The figure is not displayed: save it, or pass it to TensorBoard. Raises VocabularyError for invalid
+    tokens, ValueError for probabilities or rewards of another shape.
     """
     tokens = check_tokens(melody, ndim=1)
     pitches = _shown_pitches([tokens], setting)
@@ -107,7 +113,7 @@ def piano_roll_figure(
         _draw_probabilities(panels[1], tokens, _checked("probabilities", probabilities, shape), setting)
     if rewards is not None:
         _draw_rewards(panels[-1], _checked("rewards", rewards, (len(tokens),)))
-    _draw_bars(panels, len(tokens), setting)
+    _draw_bars(panels, len(tokens), setting, pickup)
     return panels[0].get_figure(root=True)  # type: ignore[return-value]
 
 
@@ -227,17 +233,17 @@ def _spelled_name(pitch: int, setting: Setting) -> str:
     return f"{letter}{'♯' * alteration}{'♭' * -alteration}{octave}"
 
 
-def _draw_bars(panels: list[Axes], length: int, setting: Setting) -> None:
-    """Mark beats and bars, counted from 1."""
+def _draw_bars(panels: list[Axes], length: int, setting: Setting, pickup: int = 0) -> None:
+    """Mark beats and bars, counted from 1 after the `pickup`."""
     for axes in panels:
-        for start in range(0, length + 1, setting.steps_per_beat):
-            is_bar = start % setting.steps_per_bar == 0
+        for start in range(pickup % setting.steps_per_beat, length + 1, setting.steps_per_beat):
+            is_bar = (start - pickup) % setting.steps_per_bar == 0
             axes.axvline(start, color=_BAR if is_bar else _LINE, lw=1.0 if is_bar else 0.5, zorder=1)
         for side in ("top", "right", "left", "bottom"):
             axes.spines[side].set_visible(False)
         axes.tick_params(axis="x", length=0, labelsize=10)
     panels[-1].set_xlim(0, length)
-    bars = range(0, length, setting.steps_per_bar)
+    bars = range(pickup, length, setting.steps_per_bar)
     panels[-1].set_xticks(list(bars), [f"bar {number}" for number in range(1, len(bars) + 1)], ha="left")
 
 

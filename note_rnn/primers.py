@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from note_rnn.common.data_files import is_file, user_path
 from note_rnn.common.errors import InputError
+from note_rnn.common.plain_text import shown
 from note_rnn.corpus import load_corpus
 from note_rnn.corpus.reading import ALL_SUFFIXES, read_melody
 from note_rnn.extraction.tunes import TuneError
@@ -49,7 +50,8 @@ def read_primer(source: str | Path | npt.ArrayLike, length: int | None = None, s
 
     Files are read as those of a corpus, within the same limits of size, time and memory, but however short.
 
-    Raises PrimerError, MelodyFileError or CorpusError if there is no melody, VocabularyError for an invalid token.
+    Raises PrimerError, MelodyFileError or CorpusError if there is no melody, VocabularyError for an invalid token,
+    InputError for a path that no file can have.
     """
     if length is not None and length < 1:
         raise PrimerError(f"The length of a primer must be at least 1 step, not {length}.")
@@ -58,9 +60,9 @@ def read_primer(source: str | Path | npt.ArrayLike, length: int | None = None, s
         tokens = transposed(tokens, semitones)
         length = min(PHRASE, len(tokens)) if length is None else length
     if not len(tokens):
-        raise PrimerError(f"Primer {source!r} is empty: give at least one token, or leave it out.")
+        raise PrimerError(f"Primer {shown(source)} is empty: give at least one token, or leave it out.")
     if length is not None and length > len(tokens):
-        raise PrimerError(f"Primer {source!r} has {len(tokens)} steps: it cannot give {length}.")
+        raise PrimerError(f"Primer {shown(source)} has {len(tokens)} steps: it cannot give {length}.")
     return tokens[:length]
 
 
@@ -95,7 +97,9 @@ def parse_token(word: str) -> int:
         return int(check_tokens([int(word)])[0])
     note = _NOTE.fullmatch(word)
     if note is None:
-        raise VocabularyError(f"{word!r} is not a token: give a number 0..37, a note such as C4 or F#4, - or a dot.")
+        raise VocabularyError(
+            f"{shown(word)} is not a token: give a number 0..37, a note such as C4 or F#4, - or a dot."
+        )
     letter, accidental, octave = note.groups()
     return pitch_to_token(12 * (int(octave) + 1) + LETTERS[letter] + ACCIDENTALS[accidental])
 
@@ -104,16 +108,17 @@ def _read(source: str | Path | npt.ArrayLike) -> tuple[Tokens, bool]:
     """Return the tokens of `source`, and whether it is a tune in C major or A minor."""
     if not isinstance(source, str | Path):
         return check_tokens(source, ndim=1), False
-    text, path = str(source), user_path(source)
+    text = str(source)
     if text.startswith(_CORPUS):
         return _tune_of_corpus(text.removeprefix(_CORPUS)), True
+    path = user_path(source)
     if path.suffix.lower() in ALL_SUFFIXES:
         return _melody_of_file(path)
     if re.search(r"\.[A-Za-z]\w*$", text):
         known = ", ".join(sorted(ALL_SUFFIXES))
         raise PrimerError(f"{path} is not a file of music that can be read: it must end in one of {known}.")
-    if re.fullmatch(r"[\d\s,]+", text):
-        return check_tokens([int(number) for number in re.findall(r"\d+", text)]), False
+    if re.fullmatch(r"[0-9\s,]+", text):
+        return np.array([parse_token(number) for number in re.findall("[0-9]+", text)], np.int64), False
     return parse_notes(text), False
 
 

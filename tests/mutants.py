@@ -90,7 +90,7 @@ def copy_checkout(to: Path) -> None:
     """Copy what git knows of the checkout, changes included, and what was compiled there."""
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
-    compiled = [str(path.relative_to(ROOT)) for path in ROOT.glob("note_rnn/*.so")]
+    compiled = [str(path.relative_to(ROOT)) for path in ROOT.glob("note_rnn/network/*.so")]
     for name in filter(None, names + compiled):
         if (ROOT / name).exists():
             (to / name).parent.mkdir(parents=True, exist_ok=True)

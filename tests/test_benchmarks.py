@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -96,6 +97,36 @@ def test_the_speed_of_one_piece_stands_beside_plain_numpy(monkeypatch, capsys):
         ("4000.0", "250", "0.25"),
         ("5000.0", "200", "0.2"),
     ]
+
+
+def test_imports_stand_beside_numpy_by_the_medians_of_all_rounds_but_the_first(monkeypatch, capsys, tmp_path):
+    import bench_imports
+
+    subjects = {"import numpy": ["-c", "1"], "import melody_env": ["-c", "2"]}
+    times = iter([9.0, 9.0, 0.25, 0.5, 0.5, 0.75, 0.1, 1.0])
+    asked = []
+    monkeypatch.setattr(bench_imports, "SUBJECTS", subjects)
+    monkeypatch.setattr(bench_imports, "process_time_of", lambda subject: (asked.append(subject), next(times))[1])
+    output = output_of(bench_imports, ["--rounds", 3, "--csv", tmp_path / "imports.csv"], monkeypatch, capsys)
+    assert re.findall(r"^(import \w+) +([\d.]+) +([\d.]+)x$", output, re.MULTILINE) == [
+        ("import numpy", "0.250", "1.00"),
+        ("import melody_env", "0.750", "2.00"),  # of 2, 1.5 and 10
+    ]
+    assert asked == [*subjects.values()] * 4
+    assert "import melody_env,0.75,2.0," in (tmp_path / "imports.csv").read_text()
+
+
+def test_the_time_of_a_process_is_that_of_its_processor(monkeypatch):
+    """Half a second of sleep counts nothing, half a second of work does; a failure is no time."""
+    import bench_imports
+
+    working = "import time\nwhile time.process_time() < 0.5: pass"
+    assert bench_imports.process_time_of(["-c", working]) >= 0.5
+    monkeypatch.setattr(bench_imports, "children_time", iter([3.0, 4.5]).__next__)
+    assert bench_imports.process_time_of(["-c", "pass"]) == 1.5
+    monkeypatch.setattr(bench_imports, "children_time", lambda: 0.0)
+    with pytest.raises(subprocess.CalledProcessError):
+        bench_imports.process_time_of(["-c", "raise SystemExit(1)"])
 
 
 def test_the_note_rnn_in_plain_numpy_is_the_note_rnn(monkeypatch):

@@ -74,3 +74,9 @@ def test_what_the_tests_let_through_is_reported(tmp_path):
         in finished.stdout
     )
     assert "the key that fits worst" not in finished.stdout
+
+
+def test_what_was_compiled_is_in_the_copy(tmp_path):
+    compiled = {path.name for path in mutants.ROOT.glob("note_rnn/**/*.so")}
+    mutants.copy_checkout(tmp_path)
+    assert {path.name for path in tmp_path.glob("note_rnn/**/*.so")} == compiled

@@ -13,7 +13,7 @@ import tyro
 
 from agents.composing.composers import Composer, load_composer
 from agents.composing.melodies import choose
-from agents.composing.melody_writers import SUFFIXES, piece_record, writable_suffixes, write_melody
+from agents.composing.melody_writers import SUFFIXES, pickup_after, piece_record, writable_suffixes, write_melody
 from agents.composing.pieces import Pieces, compose_pieces
 from agents.composing.players import check_strength
 from melody_env import SettingOptions, melody_text
@@ -242,9 +242,11 @@ def _write(record: dict[str, Any], stem: Path, pieces: Pieces, row: int) -> list
     is_primed = record["config"]["keep_primer"]
     melody = (pieces.with_primer() if is_primed else pieces.melodies)[row]
     files = [stem.with_name(stem.name + suffix) for suffix in record["suffixes"]]
+    primer_steps = len(pieces.primer) if is_primed else 0
     for path in files:
-        write_melody(melody, path, pieces.setting, record["title"], len(pieces.primer) if is_primed else 0)
+        write_melody(melody, path, pieces.setting, record["title"], primer_steps)
     sidecar = stem.with_name(f"{stem.name}.json")
     write_json(sidecar, record)
-    print(f"{', '.join(map(str, [*files, sidecar]))}\n{melody_text(melody, pieces.setting)}")
+    text = melody_text(melody, pieces.setting, pickup_after(primer_steps, pieces.setting))
+    print(f"{', '.join(map(str, [*files, sidecar]))}\n{text}")
     return [*files, sidecar]

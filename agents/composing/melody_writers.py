@@ -12,9 +12,9 @@ from note_rnn import Tokens, replacing, transposed, write_abc, write_midi, write
 from note_rnn.formats.notation import Staff
 
 
-def _write_png(melody: Tokens, path: Path, setting: Setting) -> None:
+def _write_png(melody: Tokens, path: Path, setting: Setting, staff: Staff) -> None:
     with replacing(path) as temporary:
-        piano_roll_figure(melody, setting=setting).savefig(temporary, dpi=100)
+        piano_roll_figure(melody, setting=setting, pickup=staff.pickup).savefig(temporary, dpi=100)
 
 
 _WRITERS: dict[str, Callable[[Tokens, Path, Setting, Staff, str], None]] = {
@@ -23,7 +23,7 @@ _WRITERS: dict[str, Callable[[Tokens, Path, Setting, Staff, str], None]] = {
     ".svg": lambda melody, path, setting, staff, title: write_svg(melody, path, staff, title),
     ".abc": lambda melody, path, setting, staff, title: write_abc(melody, path, staff, title),
     ".wav": lambda melody, path, setting, staff, title: write_wav(melody, path, setting.tempo),
-    ".png": lambda melody, path, setting, staff, title: _write_png(melody, path, setting),
+    ".png": lambda melody, path, setting, staff, title: _write_png(melody, path, setting, staff),
 }
 
 SUFFIXES = tuple(_WRITERS)
@@ -36,13 +36,18 @@ def writable_suffixes() -> tuple[str, ...]:
     return tuple(suffix for suffix in SUFFIXES if suffix not in without)
 
 
+def pickup_after(primer_steps: int, setting: Setting) -> int:
+    """Return the steps before the first bar line of a piece with its primer: the piece begins on a bar line."""
+    return primer_steps % setting.steps_per_bar
+
+
 def write_melody(melody: Tokens, path: Path, setting: Setting, title: str, primer_steps: int = 0) -> None:
     """Write `melody` [T] to the file `path` in the format of its suffix.
 
     The piece begins on a bar line, after a primer of `primer_steps`. Raises InputError if the format needs a package
     that is not installed, OSError if the file cannot be written.
     """
-    staff = setting.staff._replace(pickup=primer_steps % setting.steps_per_bar)
+    staff = setting.staff._replace(pickup=pickup_after(primer_steps, setting))
     _WRITERS[path.suffix](melody, path, setting, staff, title)
 
 

@@ -147,7 +147,7 @@ def _results(runs: Sequence[Run]) -> Results:
     counts = " or ".join(f"{count:,}" for count in sorted({run.metrics.compositions for run in runs}))
     with_paper = all(is_comparable(run.environment) for run in runs)
     table = _table(runs, with_paper)
-    beside = ", beside held-out human tunes" if HUMAN in table.header else ""
+    beside = ", beside held-out human tunes of the default collections" if HUMAN in table.header else ""
     sentences = [
         f"The statistics of the paper's Table 1, and others, over {counts} compositions of each model{beside}.",
         CAVEAT if with_paper else "",

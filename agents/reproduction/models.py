@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from agents.runs.config import TrainConfig
 from agents.runs.presets import Algorithm, PresetName
-from note_rnn.common.errors import InputError, check_choice, check_count
+from note_rnn.common.errors import InputError, check_choice, check_count, check_out_folder
 
 
 class Model(NamedTuple):
@@ -122,6 +122,7 @@ class ReproduceConfig:
                 check_count(name, value)
         if not self.models:
             raise InputError("--models names no agent: leave it out to train all of them.")
+        check_out_folder(self.folder)
         choices = [model.name for model in MODELS]
         for name in self.models:
             check_choice("--models", name, choices)

@@ -47,8 +47,15 @@ class Part(NamedTuple):
         return config.folder / self.name.lower().replace(" ", "_")
 
 
-def make(part: Part, config: ReproduceConfig) -> str:
-    """Make what is missing of `part` and return its label; its output goes to a log in its folder.
+class Made(NamedTuple):
+    """A finished part: its label, and whether any of it was missing before."""
+
+    label: str
+    is_new: bool
+
+
+def make(part: Part, config: ReproduceConfig) -> Made:
+    """Make what is missing of `part`; its output goes to a log in its folder.
 
     Raises RunError for a folder of another run, or if training was stopped.
     """
@@ -57,10 +64,10 @@ def make(part: Part, config: ReproduceConfig) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "log.txt").open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
         if part.model is None:
-            _make_reference(part, config)
+            is_new = _make_reference(part, config)
         else:
-            _make_agent(part, config.training(part.model, part.seed), config)
-    return f"{part.name}, seed {part.seed}" if part.model else part.name
+            is_new = _make_agent(part, config.training(part.model, part.seed), config)
+    return Made(f"{part.name}, seed {part.seed}" if part.model else part.name, is_new)
 
 
 def read_sample(part: Part, config: ReproduceConfig) -> Sample:
@@ -80,7 +87,8 @@ def read_curve(part: Part, config: ReproduceConfig) -> list[dict[str, float]]:
         raise RunError(f"{path} cannot be read ({error}): delete it, and run the same command again.") from error
 
 
-def _make_agent(part: Part, train: TrainConfig[Any], config: ReproduceConfig) -> None:
+def _make_agent(part: Part, train: TrainConfig[Any], config: ReproduceConfig) -> bool:
+    """Make what is missing of an agent; return whether its pieces were."""
     folder = part.folder(config)
     _train(train, folder)
     agent = load_run(folder)
@@ -89,11 +97,13 @@ def _make_agent(part: Part, train: TrainConfig[Any], config: ReproduceConfig) ->
         write_json(curve, list(_curve(RunDirectory.open(folder), train, agent.environment)))
     human = HumanReference.held_out(agent.environment.setting)
     request = _request(part, config, agent, human)
-    if Sample.load(folder / "pieces.npz", request) is None:
-        started = time.process_time()
-        sample = composed_sample(agent, config.size.compositions, part.seed, human, request)
-        sample.save(folder / "pieces.npz")
-        print(f"Composed and counted in {time.process_time() - started:.0f} CPU-seconds.")
+    if Sample.load(folder / "pieces.npz", request) is not None:
+        return False
+    started = time.process_time()
+    sample = composed_sample(agent, config.size.compositions, part.seed, human, request)
+    sample.save(folder / "pieces.npz")
+    print(f"Composed and counted in {time.process_time() - started:.0f} CPU-seconds.")
+    return True
 
 
 def _train(train: TrainConfig[Any], folder: Path) -> None:
@@ -146,7 +156,8 @@ def _curve(run: RunDirectory, train: TrainConfig[Any], environment: EnvironmentS
         }
 
 
-def _make_reference(part: Part, config: ReproduceConfig) -> None:
+def _make_reference(part: Part, config: ReproduceConfig) -> bool:
+    """Make the pieces of a reference if they are missing; return whether they were."""
     environment = config.training(MODELS[0], 0).environment()
     note_rnn = NoteRNNComposer(environment)
     path = part.folder(config) / "pieces.npz"
@@ -154,7 +165,7 @@ def _make_reference(part: Part, config: ReproduceConfig) -> None:
     human = HumanReference.held_out(setting)
     request = _request(part, config, note_rnn, human)
     if Sample.load(path, request) is not None:
-        return
+        return False
     n = config.size.compositions
     if part.name == NOTE_RNN:
         sample = composed_sample(note_rnn, n, part.seed, human, request)
@@ -164,6 +175,7 @@ def _make_reference(part: Part, config: ReproduceConfig) -> None:
     else:
         sample = given_sample(_machine_melodies(part, setting, n), setting, prior, human, part.seed, request)
     sample.save(path)
+    return True
 
 
 def _machine_melodies(part: Part, setting: Setting, n: int) -> Tokens:

@@ -44,8 +44,12 @@ def reproduce(config: ReproduceConfig) -> list[Path]:
         WorkerPool(config.workers) as pool,
     ):
         for future in as_completed([pool.submit(make, part, config) for part in parts]):
-            progress.note(f"{future.result()} is done")
-            progress.advance()
+            made = future.result()
+            progress.note(f"{made.label} is done")
+            if made.is_new:
+                progress.advance()
+            else:
+                progress.skip()
     return _write_results(config, parts)
 
 

@@ -16,6 +16,7 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.algorithms.saved_policies import SavedPolicy
+from agents.runs.divergence import check_finite
 from agents.runs.run_record import RunRecord
 from note_rnn import InputError
 from note_rnn.common.atomic_files import remove_leftovers, write_bytes, write_json
@@ -99,8 +100,10 @@ class RunDirectory:
 
         The state is the environment, the replay buffer and the random generators: a resumed run is bit for bit the
         run that was never interrupted. Checkpoint and state are pickled, and so they are code; the weights, from which
-        agents compose, are not. All files survive power loss.
+        agents compose, are not. All files survive power loss. Raises InputError, and saves nothing, if a weight
+        is not a finite number.
         """
+        check_finite(model)
         state = self._state(model.num_timesteps)
         buffers = {name: getattr(model, name) for name in _BUFFERS if hasattr(model, name)}
         write_bytes(state, pickle.dumps((model.get_env(), buffers, _random_state(model))), durable=True)

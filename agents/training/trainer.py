@@ -16,6 +16,7 @@ from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
 from agents.runs.config import TrainConfig, run_environment
+from agents.runs.divergence import divergence_in_words
 from agents.runs.presets import algorithm_class
 from agents.runs.run_directory import RunDirectory, RunError
 from agents.runs.run_lock import locked
@@ -137,7 +138,7 @@ def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, en
         ]
         remaining = max(config.total_timesteps - model.num_timesteps, 0)
         try:
-            with resumable(run):
+            with resumable(run), divergence_in_words(model):
                 model.learn(remaining, callbacks, log_interval=None, reset_num_timesteps=False)  # type: ignore[arg-type]
         except RuleError as error:
             model._last_obs = None  # so that a resumed run starts new pieces

@@ -15,6 +15,9 @@ from melody_env.setting import Setting
 from note_rnn.corpus import cached_corpus, tune_books_command
 from note_rnn.vocabulary import Tokens
 
+WHOSE_TUNES = "Human tunes: held-out ones of the default collections, whatever the Note RNN was trained on."
+"""What is said of human tunes where none are missing."""
+
 
 @dataclass(frozen=True, eq=False)
 class HumanReference:
@@ -61,8 +64,9 @@ def missing_tunes(setting: Setting) -> str:
     shipped = shipped_statistics(setting)
     if shipped is not None:
         return (
-            f"Human tunes: the shipped statistics of {shipped.tunes} held-out ones. For the tunes themselves (to hear, "
-            f"to look for copies and for differences with a classifier): {tune_books_command()}"
+            f"Human tunes: the shipped statistics of {shipped.tunes} held-out ones of the default collections. For the "
+            "tunes themselves (to hear, to look for copies and for differences with a classifier): "
+            f"{tune_books_command()}"
         )
     meters = ", ".join(dict.fromkeys(each.setting.meter for each in all_shipped()))
     return (

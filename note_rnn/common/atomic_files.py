@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from note_rnn.common.errors import check_path
+
 _TEMPORARY = "partial"
 """Last part but the suffix of the names of temporary files, so that those of a dead process are recognised."""
 
@@ -19,8 +21,9 @@ def replacing(path: str | Path, durable: bool = False) -> Iterator[Path]:
 
     A `durable` file survives a power failure from then on: file and folder are written through to the disk. The mode of
     the file is that of any new file, by the umask. On an exception the temporary file is removed and `path` stays as it
-    was. Raises OSError, which names `path`, if it cannot be written.
+    was. Raises InputError for a path that no file can have, OSError, which names `path`, if it cannot be written.
     """
+    check_path(path)
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     name = f".{target.stem}-{secrets.token_hex(4)}.{_TEMPORARY}{target.suffix}"

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from note_rnn.common.errors import InputError
+from note_rnn.common.errors import InputError, check_path
 from note_rnn.common.plain_text import shown
 
 MAX_BYTES = 64 * 2**20
@@ -33,8 +33,7 @@ class DataError(InputError):
 
 def user_path(path: str | Path) -> Path:
     """Return `path` with the home folder in place of `~`; raises InputError for a path that no file can have."""
-    if "\0" in str(path):
-        raise InputError(f"{shown(str(path))} cannot be a path: it contains the character NUL.")
+    check_path(path)
     try:
         return Path(path).expanduser()
     except RuntimeError as error:

@@ -65,8 +65,15 @@ def check_choice(argument: str, value: str, choices: Sequence[str]) -> str:
     return value
 
 
+def check_path(path: str | Path) -> None:
+    """Raise InputError for a path that no file can have, since it contains the character NUL."""
+    if "\0" in str(path):
+        raise InputError(f"{shown(str(path))} cannot be a path: it contains the character NUL.")
+
+
 def check_out_file(out: Path, option: str = "--out") -> None:
     """Raise InputError, which names the `option`, if the file `out` cannot be written: before the work, not after."""
+    check_path(out)
     if out.is_dir():
         raise InputError(f"{out} is a folder: {option} must be a file.")
     _check_writable(out.parent, out, option)
@@ -74,6 +81,7 @@ def check_out_file(out: Path, option: str = "--out") -> None:
 
 def check_out_folder(out: Path, option: str = "--out") -> None:
     """Raise InputError, which names the `option`, if files cannot be written to the folder `out`, new or not."""
+    check_path(out)
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is not a folder: choose another {option}.")
     _check_writable(out, out, option)

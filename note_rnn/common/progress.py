@@ -49,6 +49,16 @@ class Progress:
         elif time.monotonic() - self._last_printed > _SECONDS_BETWEEN_LINES:
             self._print()
 
+    def skip(self, units: int = 1) -> None:
+        """Count `units` more as done before, which says nothing about the speed."""
+        self.done += units
+        self._first += units
+        if self._bar is not None:
+            self._bar.initial += units
+            self._bar.last_print_n += units
+            self._bar.n += units
+            self._bar.refresh()
+
     def note(self, text: str) -> None:
         """Show `text` beside the figures from now on."""
         self._note = text

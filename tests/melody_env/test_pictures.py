@@ -32,6 +32,23 @@ def test_text_has_the_bars_and_beats_of_its_meter():
     ]
 
 
+def test_text_begins_with_the_pickup_as_bar_0():
+    """In 6/8, seven steps and a beat of six before the first bar line."""
+    assert melody_text(MELODY, JIG, pickup=7).splitlines() == [
+        "  0 | C4 | -  -  .  E4 G4 -  |",
+        "  1 | .  .  .  C4 -  -  | -  -  -  C3 B5 |",
+    ]
+    assert melody_text(MELODY[:2], JIG, pickup=7).splitlines() == ["  0 | C4 | -  |"]
+
+
+def test_figure_counts_bars_after_the_pickup():
+    axes = piano_roll_figure(MELODY, setting=JIG, pickup=5).axes[0]
+    starts = [(line.get_xdata()[0], line.get_linewidth()) for line in axes.lines]
+    assert starts == [(5, 1.0), (11, 0.5), (17, 1.0)]
+    assert axes.get_xticks().tolist() == [5, 17]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["bar 1", "bar 2"]
+
+
 def test_middle_c_is_c4():
     assert [pitch_name(pitch) for pitch in (59, 60, 61, 72)] == ["B3", "C4", "C#4", "C5"]
 

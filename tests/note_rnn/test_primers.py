@@ -94,6 +94,10 @@ def test_a_tune_of_the_corpus_is_found_by_a_part_of_its_title(monkeypatch):
         ("C4 X", None, VocabularyError, "'X' is not a token: give a number 0..37, a note such as C4"),
         ("C9", None, VocabularyError, "MIDI pitch 120 is outside 48..83"),
         ("nowhere.mid", None, PrimerError, "There is no file nowhere.mid to start from"),
+        ("9" * 5000, None, VocabularyError, "^'9+[.9]+' is not a token: give a number 0..37"),
+        ("14 " + "9" * 5000, None, VocabularyError, "is not a token: give a number 0..37"),
+        ("a\0b.mid", None, InputError, "cannot be a path: it contains the character NUL"),
+        ("~nobody_of_that_name/a.mid", None, InputError, "names the home folder of an unknown user"),
         ("nowhere.abc", None, PrimerError, "There is no file nowhere.abc to start from"),
     ],
 )

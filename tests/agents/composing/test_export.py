@@ -216,6 +216,14 @@ def test_a_tune_is_gone_on_from_in_the_key_that_is_asked_for(small_prior_file, i
     assert read_midi("new.mid")[:32].tolist() == primer
 
 
+def test_the_text_of_a_melody_with_its_primer_has_the_bars_of_its_files(small_prior_file, in_folder, capsys):
+    config = ComposeConfig(str(small_prior_file), Path("new.abc"), length=16, primer="C4 - D4 E4 -", keep_primer=True)
+    compose_files(config)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "  0 | C4 | -  D4 E4 -  |"
+    assert [line[:6] for line in lines[2:]] == ["  1 | "]
+
+
 def test_a_run_composes_with_its_rewards_and_in_its_setting(small_runs, in_folder):
     """The policy gradient's: profile "varied", c 1.1, and a tempo of its own."""
     record = json.loads(compose_files(ComposeConfig(str(small_runs[1]), Path("new.mid"), best_of=2))[1].read_text())

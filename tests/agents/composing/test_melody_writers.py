@@ -14,7 +14,7 @@ from agents import PPOKL, compose_pieces
 from agents.composing import melody_writers as melody_files
 from agents.composing.melody_writers import longest_shared_run, piece_record, writable_suffixes, write_melody
 from agents.composing.players import agent_player
-from melody_env import EnvironmentSpec, MelodyVecEnv, Setting, melody_text, score_melodies
+from melody_env import EnvironmentSpec, MelodyVecEnv, Setting, melody_text, piano_roll_figure, score_melodies
 from note_rnn import InputError, read_midi
 
 T = 24
@@ -94,6 +94,9 @@ def test_bar_lines_are_those_of_the_piece_also_after_a_primer(tmp_path):
     write_melody(tokens, tmp_path / "melody.mid", SLOW_WALTZ_IN_D, "A waltz", primer_steps=14)
     changes = pretty_midi.PrettyMIDI(str(tmp_path / "melody.mid")).time_signature_changes
     assert [(meter.numerator, meter.denominator) for meter in changes] == [(2, 16), (3, 4)]
+    write_melody(tokens, tmp_path / "melody.png", SLOW_WALTZ_IN_D, "A waltz", primer_steps=14)
+    piano_roll_figure(tokens, setting=SLOW_WALTZ_IN_D, pickup=2).savefig(tmp_path / "expected.png", dpi=100)
+    assert (tmp_path / "melody.png").read_bytes() == (tmp_path / "expected.png").read_bytes()
 
 
 def test_runs_are_shared_with_tunes_in_the_key_of_the_melody(monkeypatch):

@@ -15,7 +15,8 @@ from agents.composing.selection import good_and_diverse
 from agents.evaluation.metrics import learning_metrics, table_metrics
 from agents.evaluation.table import metrics_table
 from melody_env import EnvironmentSpec, MelodyVecEnv, NamedMask, load_profile, score_melodies
-from note_rnn import NO_EVENT, CheckpointError, read_primer, transposed
+from note_rnn import NO_EVENT, CheckpointError, InputError, read_primer, transposed
+from note_rnn.network.generation import sample_melodies
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +261,14 @@ def test_every_argument_of_compose_counts(changes, agents_in_d, small_prior):
     melodies = compose(model, 8, **{"seed": 3, **changes})
     np.testing.assert_array_equal(melodies, pieces.melodies)
     assert not np.array_equal(melodies, compose(model, 8, seed=3))
+
+
+@pytest.mark.parametrize("temperature", [1e-300, 1e7])
+def test_a_temperature_that_scores_cannot_be_divided_by_is_refused(temperature, small_prior):
+    with pytest.raises(InputError, match=r"^temperature must be within 0\.000001\.\.1000000"):
+        compose(small_prior, 1, temperature=temperature)
+    with pytest.raises(InputError, match=r"^temperature must be within 0\.000001\.\.1000000"):
+        sample_melodies(small_prior, 1, 4, temperature=temperature)
 
 
 def test_the_kept_pieces_have_the_highest_rewards(small_prior, environment):

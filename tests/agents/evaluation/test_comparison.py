@@ -69,6 +69,7 @@ def test_its_figures_are_those_of_the_note_rnn_the_agent_and_human_tunes(run, mo
     column = expected["Human"]
     assert (column["notes_not_in_key"], column["compositions_starting_with_tonic"]) == (0, 0.5)
     output = capsys.readouterr().out
+    assert "Human tunes: held-out ones of the default collections, whatever" in output
     assert "run: 30 compositions each" in output
     assert output.index("Note RNN ┃") < output.index("agent ┃") < output.index("Human ┃")
     (row,) = [line.split("│")[2:5] for line in output.splitlines() if "Compositions starting with tonic" in line]

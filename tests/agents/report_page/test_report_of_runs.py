@@ -126,7 +126,9 @@ def test_the_title_names_the_agents(text):
 
 
 def test_text_above_the_table_counts_the_compositions(text):
-    assert "over 20 or 1,020 compositions of each model, beside held-out human tunes." in text
+    assert (
+        "over 20 or 1,020 compositions of each model, beside held-out human tunes of the default collections." in text
+    )
 
 
 def test_each_chart_ends_where_its_run_did(text, runs):

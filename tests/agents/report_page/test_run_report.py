@@ -136,7 +136,7 @@ def test_table_has_the_metrics_of_the_runs(page, config):
 
 def test_without_tunes_the_page_says_what_brings_them(text):
     tunes = shipped_statistics(Setting()).tunes
-    assert f"Human tunes: the shipped statistics of {tunes} held-out ones. For the tunes themselves" in text
+    assert f"Human tunes: the shipped statistics of {tunes} held-out ones of the default collections." in text
     assert "python -m note_rnn.corpus tune-books" in text
 
 

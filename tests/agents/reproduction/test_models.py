@@ -78,6 +78,14 @@ def test_a_pretrained_note_rnn_is_in_the_folder(tmp_path):
     assert ReproduceConfig(out=tmp_path, prior="bars").prior_file == "bars"
 
 
+def test_a_folder_that_cannot_be_is_refused_before_the_work(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file is not a folder: choose another --out\.$"):
+        ReproduceConfig(out=tmp_path / "file").check()
+    with pytest.raises(InputError, match=r"runs cannot be written, since .*file is a file: choose another --out\.$"):
+        ReproduceConfig(out=tmp_path / "file" / "runs").check()
+
+
 @pytest.mark.parametrize("name", ["seeds", "compositions", "total_timesteps", "workers"])
 def test_counts_are_at_least_one(name):
     ReproduceConfig(**{name: 1}).check()

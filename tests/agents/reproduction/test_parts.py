@@ -36,7 +36,7 @@ def config(small_prior_file, tmp_path, monkeypatch) -> ReproduceConfig:
 
 def made(name: str, config: ReproduceConfig):
     part = Part(name, None, 0)
-    assert make(part, config) == name
+    assert make(part, config).label == name
     return read_sample(part, config)
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 import signal
 import sys
@@ -21,7 +22,7 @@ from agents.reproduction import parts as reproduction_parts
 from agents.reproduction import results
 from agents.reproduction.models import MODELS, ReproduceConfig
 from agents.reproduction.page import MORE, PAIRS
-from agents.reproduction.parts import Part, read_sample
+from agents.reproduction.parts import Made, Part, read_sample
 from agents.reproduction.results import reproduce
 from agents.runs.run_directory import RunDirectory, RunError
 from agents.training import callbacks
@@ -141,7 +142,7 @@ def test_in_a_browser_the_page_plays_and_figure_3_is_drawn(config, files, visit)
 
 def test_every_agent_is_made_of_every_seed_and_every_reference_once(config, tmp_path, monkeypatch):
     made = []
-    monkeypatch.setattr(results, "make", lambda part, config: made.append(part) or part.name)
+    monkeypatch.setattr(results, "make", lambda part, config: made.append(part) or Made(part.name, True))
     monkeypatch.setattr(results, "_write_results", lambda config, parts: [config.folder, *parts])
     folder, *parts = reproduce(replace(config, out=tmp_path, seeds=2))
     assert folder == tmp_path
@@ -188,6 +189,19 @@ def test_what_is_finished_is_not_made_again(config, files, monkeypatch):
     before = [path.read_bytes() for path in files]
     assert reproduce(config) == files
     assert [path.read_bytes() for path in files] == before
+
+
+def test_what_is_finished_says_nothing_about_the_time_left(config, files, tmp_path, monkeypatch, capsys):
+    parts = [Part("Note RNN", None, 0), Part("Q", MODELS[0], 0)]
+    assert [reproduction_parts.make(part, config) for part in parts] == [
+        Made("Note RNN", False),
+        Made("Q, seed 0", False),
+    ]
+    assert reproduction_parts.make(Part("random in key", None, 0), replace(config, out=tmp_path)).is_new
+    monkeypatch.setattr(results, "_write_results", lambda config, parts: [])
+    capsys.readouterr()
+    reproduce(config)
+    assert re.search(r"\(100%\), [\d:]+ elapsed \S", capsys.readouterr().err)  # and no speed
 
 
 def test_a_moved_folder_is_still_finished(config, files, tmp_path, monkeypatch):

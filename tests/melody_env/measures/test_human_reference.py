@@ -111,7 +111,7 @@ def test_what_is_missing_is_said_with_the_command_that_brings_it(requested, monk
     monkeypatch.setattr(human_reference, "held_out_melodies", lambda setting: None)
     tunes = shipped_statistics(Setting()).tunes
     told = missing_tunes(Setting())
-    assert told.startswith(f"Human tunes: the shipped statistics of {tunes} held-out ones. For the tunes themselves")
+    assert told.startswith(f"Human tunes: the shipped statistics of {tunes} held-out ones of the default collections.")
     assert "python -m note_rnn.corpus tune-books" in told
     told = missing_tunes(IN_D)
     assert "not for D major, 3/4, 24 sixteenths. To compare" in told

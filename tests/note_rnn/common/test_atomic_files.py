@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from note_rnn import InputError, write_abc, write_midi, write_musicxml, write_svg, write_wav
 from note_rnn.common.atomic_files import remove_leftovers, replacing, write_bytes, write_json, write_text
 
 
@@ -95,6 +96,21 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError), replacing(tmp_path / "file" / "model.json"):  # noqa: PT011
         pass
+
+
+def test_a_path_that_no_file_can_have_is_refused_in_a_sentence(tmp_path):
+    with pytest.raises(InputError, match=r"^.*a\\x00b\.json' cannot be a path: it contains the character NUL\.$"):
+        write_json(tmp_path / "a\0b.json", {})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("write", [write_midi, write_musicxml, write_abc, write_wav, write_svg])
+def test_every_writer_refuses_a_path_that_no_file_can_have(write, tmp_path):
+    if write is write_svg:
+        pytest.importorskip("verovio")
+    with pytest.raises(InputError, match=r"cannot be a path: it contains the character NUL\.$"):
+        write([14, 1], tmp_path / "a\0b")
+    assert not list(tmp_path.iterdir())
 
 
 def test_json_is_indented_and_has_as_text_whatever_json_has_no_form_for(tmp_path):

@@ -4,6 +4,7 @@ import errno
 import io
 import math
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from note_rnn.common.errors import (
     check_count,
     check_out_file,
     check_out_folder,
+    check_path,
     check_seed,
     check_temperature,
     run_command,
@@ -91,6 +93,12 @@ def test_where_nothing_can_be_written_is_known_before_the_work(tmp_path):
         check_out_file(tmp_path, "--csv")
     with pytest.raises(InputError, match=r"file is not a folder: choose another --out\.$"):
         check_out_folder(tmp_path / "file")
+
+
+def test_an_output_that_no_file_can_have_is_refused():
+    for check in (check_path, check_out_file, check_out_folder):
+        with pytest.raises(InputError, match=r"^.*a\\x00b' cannot be a path: it contains the character NUL\.$"):
+            check(Path("a\0b"))
 
 
 def test_a_seed_is_one_that_every_generator_takes():

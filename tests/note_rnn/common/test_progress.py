@@ -34,6 +34,15 @@ def test_what_was_done_before_does_not_make_it_faster(clock, capsys):
     assert capsys.readouterr().err == "training: 900 of 1,000 steps (90%), 0:50 elapsed, 0:50 left, 2 steps/s\n"
 
 
+def test_what_turns_out_to_be_done_does_not_make_it_faster(clock, capsys):
+    job = Progress(10, "reproduce", "models")
+    job.skip(4)
+    assert capsys.readouterr().err == ""
+    clock[0] += 50
+    job.advance(1)
+    assert capsys.readouterr().err == "reproduce: 5 of 10 models (50%), 0:50 elapsed, 4:10 left, 1.2 models/min\n"
+
+
 def test_lines_come_every_fifteen_seconds_and_at_the_end(clock, capsys):
     with Progress(10, "reading", "files") as job:
         for _ in range(10):
@@ -102,6 +111,14 @@ def test_a_terminal_has_a_bar(monkeypatch):
         job.advance(20)
     last = terminal.getvalue().rpartition("\r")[2]
     assert re.match(r"training:\s+75%.* 30/40 .*steps/s, loss 1\.5", last)
+
+
+def test_a_bar_skips_what_is_done_already(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(progress.sys, "stderr", terminal)
+    with Progress(40, "reproduce", "models") as job:
+        job.skip(30)
+        assert re.match(r"reproduce:\s+75%.* 30/40 .*\?.*models/s", terminal.getvalue().rpartition("\r")[2])
 
 
 def test_a_bar_ends_at_its_end(monkeypatch):
