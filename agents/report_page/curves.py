@@ -3,7 +3,9 @@
 Shapes: K points.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.util.tb_logging import get_logger
 
 WIDTH, HEIGHT = 320, 180
 """Size of a chart, in its own units."""
@@ -55,9 +58,22 @@ def read_curves(run: str | Path) -> dict[str, Curve]:
         return {}
     unlimited, minimum = 0, 1
     guidance = {"scalars": unlimited, **dict.fromkeys(("images", "audio", "tensors", "histograms"), minimum)}
-    events = EventAccumulator(str(run), size_guidance=guidance).Reload()
+    with _without_warnings():
+        events = EventAccumulator(str(run), size_guidance=guidance).Reload()
     points = {tag: events.Scalars(tag) for tag in events.Tags()["scalars"]}
     return {tag: Curve([p.step for p in those], [p.value for p in those]) for tag, those in points.items()}
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Keep TensorBoard from warning, within the context, of what a run that went on has replaced."""
+    logger = get_logger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def chart(title: str, curves: Mapping[str, Curve]) -> Chart:

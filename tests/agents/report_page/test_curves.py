@@ -41,12 +41,13 @@ def test_curves_of_a_run_that_was_stopped_are_joined(tmp_path):
     assert read_curves(tmp_path) == {"melody/kl": Curve([0, 10, 20, 30, 40], [0, 1, 2, 3, 4])}
 
 
-def test_what_a_killed_run_logged_after_its_checkpoint_is_replaced(tmp_path):
+def test_what_a_killed_run_logged_after_its_checkpoint_is_replaced_without_a_warning(tmp_path, caplog):
     logged(tmp_path, 0, {0: 0.0, 10: 1.0, 20: 2.0, 30: 3.0}, "0000000001")
     logged(tmp_path, 10, {20: -2.0}, "0000000002")
     assert read_curves(tmp_path) == {"melody/kl": Curve([0, 10, 20], [0, 1, -2])}
     logged(tmp_path, 10, {20: 7.0, 30: 8.0})
     assert read_curves(tmp_path) == {"melody/kl": Curve([0, 10, 20, 30], [0, 1, 7, 8])}
+    assert not caplog.records
 
 
 def test_points_lie_where_their_numbers_are_between_the_outer_ticks():
