@@ -17,7 +17,7 @@ from agents.runs.run_directory import RunDirectory
 from melody_env.measures.human_reference import WHOSE_TUNES, missing_tunes
 from note_rnn import InputError, Progress, run_command
 from note_rnn.common.command_line import parse
-from note_rnn.common.console import print_table
+from note_rnn.common.console import print_line, print_table
 from note_rnn.common.csv_tables import write_csv
 from note_rnn.common.errors import check_count, check_out_file, check_seed
 
@@ -68,7 +68,7 @@ def _evaluate_run(path: Path, config: EvaluateConfig) -> list[dict[str, Any]]:
     run.write_json("evaluation.json", {"compositions": config.compositions, "seed": config.seed, **columns})
     title = f"{path}: {config.compositions:,} compositions each"
     print_table(metrics_table(columns, title, is_comparable(agent.environment)))
-    print(missing_tunes(agent.environment.setting) or WHOSE_TUNES)
+    print_line(missing_tunes(agent.environment.setting) or WHOSE_TUNES)
     described = {
         "run": path.name,
         "algorithm": train.algo,
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = parse(EvaluateConfig, arguments)
     evaluate_runs(config)
     if config.csv is not None:
-        print(f"Saved {config.csv}")
+        print_line(f"Saved {config.csv}")
 
 
 if __name__ == "__main__":

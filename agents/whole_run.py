@@ -17,7 +17,7 @@ from melody_env import piano_roll_figure
 from melody_env.measures.human_reference import WHOSE_TUNES, missing_tunes
 from note_rnn import replacing, write_midi, write_wav
 from note_rnn.common.command_line import train_command
-from note_rnn.common.console import print_table
+from note_rnn.common.console import print_line, print_table
 
 
 def whole_run(config: TrainConfig[Any]) -> Path:
@@ -48,12 +48,12 @@ def _finish(trained: TrainingResult) -> None:
     run.write_json("metrics.json", {"compositions": config.compositions, "seed": config.seed, **columns})
     title = f"{config.compositions:,} compositions each"
     print_table(metrics_table(columns, title, is_comparable(agent.environment)))
-    print(missing_tunes(agent.environment.setting) or WHOSE_TUNES)
+    print_line(missing_tunes(agent.environment.setting) or WHOSE_TUNES)
     if config.melodies:
-        print(
+        print_line(
             f"Listen: {run.melodies}/agent_1.wav (or .mid); note_rnn_1.wav is the Note RNN after the same priming token"
         )
-    print(f"See and hear everything in a browser: {write_report(ReportConfig((run.path,), trust_code=True))}")
+    print_line(f"See and hear everything in a browser: {write_report(ReportConfig((run.path,), trust_code=True))}")
 
 
 def _write_pieces(run: RunDirectory, name: str, pieces: Pieces) -> None:

@@ -110,7 +110,8 @@ def _text(tokens: Tokens) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     config = parse(SampleConfig, arguments)
-    print(f"Wrote {len(sample(config))} melodies and samples.json to {config.out}")
+    number = len(sample(config))
+    print(f"Wrote {number} {'melody' if number == 1 else 'melodies'} and samples.json to {config.out}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from melody_env import EnvironmentSpec, Setting
 from melody_env.envs.observations import POSITION, kind_of
 from note_rnn import CheckpointError, InputError, NoteRNN, load_note_rnn, weights_checksum
 from note_rnn.common.data_files import is_folder, user_path
+from note_rnn.common.plain_text import shown
 
 
 class Composer(Protocol):
@@ -81,12 +82,14 @@ def load_composer(model: BaseAlgorithm | NoteRNN | str | Path, trust_code: bool 
     """Return the composer of `model`: an agent, a run's folder, an agent's weights or a Note RNN.
 
     Of a file, nothing is executed, except with `trust_code` the rule files that a run names. Raises RunError or
-    CheckpointError if it cannot be loaded.
+    CheckpointError if it cannot be loaded, InputError for what is none of these.
     """
     if isinstance(model, NoteRNN):
         return NoteRNNComposer(EnvironmentSpec.of(prior=model))
     if isinstance(model, BaseAlgorithm):
         return Agent(model.policy, _environment_of(model.policy, getattr(model, "setting", None)))
+    if not isinstance(model, str | Path):
+        raise InputError(f"A model is an agent, a Note RNN, or the path of one, not {shown(model)}.")
     path = user_path(model)
     if path.suffix == ".zip" or is_saved_policy(path):
         saved = SavedPolicy.read(path)

@@ -18,8 +18,9 @@ from agents.composing.pieces import Pieces, compose_pieces
 from agents.composing.players import check_strength
 from melody_env import SettingOptions, melody_text
 from note_rnn import InputError, Progress, Tokens, parse_token, read_primer, replacing, write_json
+from note_rnn.common.console import print_line
 from note_rnn.common.data_files import DataError, converted, read_json
-from note_rnn.common.errors import check_count, check_out_file, check_seed, check_temperature
+from note_rnn.common.errors import check_count, check_out_file, check_seed, check_temperature, reason
 from note_rnn.primers import check_primer_options
 
 MAX_CANDIDATES = 10_000_000
@@ -129,10 +130,10 @@ class Sidecar:
                 raise DataError(f"number must be one of the {sidecar.config.n} melodies, not {sidecar.number}")
             if not {*sidecar.suffixes} <= {*SUFFIXES}:
                 raise DataError(f"suffixes must be among {', '.join(SUFFIXES)}")
-            if not re.fullmatch(r"[\d\s]*", sidecar.config.primer or ""):
+            if not re.fullmatch(r"[0-9\s]*", sidecar.config.primer or ""):
                 raise DataError("primer must be tokens")
         except (OSError, InputError) as error:
-            raise InputError(f"{path} is not the record of a composed melody: {error}") from error
+            raise InputError(f"{path} is not the record of a composed melody: {reason(error)}") from error
         return sidecar
 
 
@@ -167,7 +168,7 @@ def compose_files(config: ComposeConfig) -> list[Path]:
 def _write_tokens(path: Path, melodies: Tokens) -> Path:
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.save(file, melodies)
-    print(path)
+    print_line(str(path))
     return path
 
 
@@ -248,5 +249,5 @@ def _write(record: dict[str, Any], stem: Path, pieces: Pieces, row: int) -> list
     sidecar = stem.with_name(f"{stem.name}.json")
     write_json(sidecar, record)
     text = melody_text(melody, pieces.setting, pickup_after(primer_steps, pieces.setting))
-    print(f"{', '.join(map(str, [*files, sidecar]))}\n{text}")
+    print_line(f"{', '.join(map(str, [*files, sidecar]))}\n{text}")
     return [*files, sidecar]

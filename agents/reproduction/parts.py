@@ -26,6 +26,7 @@ from agents.training.trainer import train_run
 from melody_env import EnvironmentSpec, HumanReference, Setting, score_melodies
 from melody_env.measures.populations import training_tunes
 from note_rnn import Tokens, transposed, write_json
+from note_rnn.common.console import print_line
 from note_rnn.common.data_files import DataError, read_json
 from note_rnn.markov import markov_melodies
 
@@ -102,7 +103,7 @@ def _make_agent(part: Part, train: TrainConfig[Any], config: ReproduceConfig) ->
     started = time.process_time()
     sample = composed_sample(agent, config.size.compositions, part.seed, human, request)
     sample.save(folder / "pieces.npz")
-    print(f"Composed and counted in {time.process_time() - started:.0f} CPU-seconds.")
+    print_line(f"Composed and counted in {time.process_time() - started:.0f} CPU-seconds.")
     return True
 
 
@@ -123,7 +124,7 @@ def _train(train: TrainConfig[Any], folder: Path) -> None:
             config.unlink()
     started = time.process_time()
     trained = train_run(train)
-    print(f"Trained to step {trained.model.num_timesteps:,} in {time.process_time() - started:.0f} CPU-seconds.")
+    print_line(f"Trained to step {trained.model.num_timesteps:,} in {time.process_time() - started:.0f} CPU-seconds.")
     if not trained.completed:
         raise RunError(f"The training in {folder} was stopped and saved: run the same command again to resume.")
 

@@ -23,6 +23,7 @@ from melody_env import HumanReference, Setting
 from melody_env.measures.human_reference import missing_tunes
 from melody_env.measures.populations import training_tunes
 from note_rnn import Progress, load_note_rnn, replacing, write_json, write_text
+from note_rnn.common.console import print_line
 from note_rnn.common.csv_tables import csv_text
 from note_rnn.common.worker_pool import WorkerPool
 from note_rnn.corpus import CorpusError, load_corpus
@@ -67,7 +68,7 @@ def _available_references(setting: Setting) -> list[str]:
     try:
         load_corpus()
     except CorpusError:
-        print(f"Without Markov chains. {missing_tunes(setting)}")
+        print_line(f"Without Markov chains. {missing_tunes(setting)}")
     return [
         *([HUMAN] if HumanReference.held_out(setting) is not None else []),
         *([MARKOV] if training_tunes() is not None else []),
@@ -89,7 +90,7 @@ def _write_results(config: ReproduceConfig, parts: Sequence[Part]) -> list[Path]
     record = {"config": asdict(config), "size": config.size._asdict(), "table": table, "curves": reproduced.curves}
     write_json(config.folder / "reproduce.json", record)
     write_report_page(config.folder / "report.html", reproduction_report(config, reproduced))
-    print(texts["table1.md"], texts["table2.md"], sep="\n")
+    print_line(f"{texts['table1.md']}\n{texts['table2.md']}")
     return [config.folder / name for name in (*texts, *figures, "reproduce.json", "report.html")]
 
 

@@ -26,6 +26,7 @@ from agents.training.kl_control import kl_control_callbacks
 from melody_env import EnvironmentSpec, MelodyVecEnv, RuleError, Setting
 from note_rnn import Progress, Tokens, held_out_openings, transposed, weights_checksum
 from note_rnn.common.command_line import train_command
+from note_rnn.common.console import print_line
 from note_rnn.common.errors import is_disk_full, reason
 
 LOGGED_PIECES = 2
@@ -60,7 +61,7 @@ def train_run(config: TrainConfig[Any]) -> TrainingResult:
     path = config.run_dir or Path("runs") / f"{config.algo}-{time.strftime('%Y%m%d-%H%M%S')}"
     with locked(path):
         run = _create_run(path, config, environment)
-        print(f"Training in {run.path}")
+        print_line(f"Training in {run.path}")
         return TrainingResult(model, config, run, environment, _learn(model, config, run, environment))
 
 
@@ -73,10 +74,10 @@ def _resume(run: RunDirectory) -> TrainingResult:
         if run.saved():
             torch.set_num_threads(config.threads)
             model = run.restore(partial(algorithm_class(config.algo).load, device=config.device))
-            print(f"Resuming {run.path}")
+            print_line(f"Resuming {run.path}")
         else:
             model = _new_model(config, environment)
-            print(f"Training in {run.path}, from the start: it has no checkpoint yet")
+            print_line(f"Training in {run.path}, from the start: it has no checkpoint yet")
         return TrainingResult(model, config, run, environment, _learn(model, config, run, environment))
 
 

@@ -1,7 +1,6 @@
 """Input errors, which a command reports in one sentence without a traceback, and checks of single arguments."""
 
 import errno
-import io
 import math
 import os
 import sys
@@ -119,9 +118,6 @@ def run_command(main: Callable[[], None]) -> None:
     What it prints is `Printable`: no name in a file sends control characters to the terminal, and characters that the
     console does not have are escapes.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     try:
         with redirect_stdout(Printable(sys.stdout)), redirect_stderr(Printable(sys.stderr)):
             main()
@@ -144,5 +140,5 @@ def run_command(main: Callable[[], None]) -> None:
 
 
 def _print_error(message: str) -> int:
-    print(f"error: {sentence(message)}", file=sys.stderr)
+    print(f"error: {sentence(message)}", file=Printable(sys.stderr))
     return 2

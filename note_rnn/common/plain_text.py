@@ -38,7 +38,8 @@ def shown(value: object) -> str:
 class Printable:
     """A text stream that writes `printable` text to `stream`; line breaks and, in a terminal, colours stay.
 
-    What libraries write is their own: a progress bar's return to the start of its line stays too.
+    Characters that the encoding of `stream` does not have are escapes too. What libraries write is their own: a
+    progress bar's return to the start of its line stays.
     """
 
     def __init__(self, stream: TextIO):
@@ -46,6 +47,8 @@ class Printable:
 
     def write(self, text: str) -> int:
         """Write `text`; return its length."""
+        encoding = self._stream.encoding or "utf-8"
+        text = text.encode(encoding, "backslashreplace").decode(encoding)
         parts = [text]
         if self._stream.isatty() and "\x1b" in text:
             parts = re.split(f"({_COLOUR.pattern})", text)

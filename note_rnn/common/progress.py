@@ -7,6 +7,8 @@ from typing import Any, Self
 
 from tqdm import tqdm
 
+from note_rnn.common.plain_text import Printable
+
 _SECONDS_BETWEEN_LINES = 15.0
 _SCALED_FROM = 10_000
 """Totals from which a bar abbreviates counts, as in 30.0k."""
@@ -85,7 +87,7 @@ class Progress:
         print(
             f"{self.description}: {self.done:,} of {self.total:,} {self.unit} ({self.done / max(self.total, 1):.0%}), "
             f"{_clock(seconds)} elapsed{left}{speed} {self._note}".rstrip(),
-            file=sys.stderr,
+            file=Printable(sys.stderr),
             flush=True,
         )
 

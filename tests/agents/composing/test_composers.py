@@ -169,3 +169,9 @@ def test_a_run_keeps_its_environment_whatever_becomes_of_the_profiles_file(small
     assert (environment.profile.c, environment.setting.steps) == (0.25, 8)
     profile.unlink()
     assert load_run(run).environment.as_record() == environment.as_record()
+
+
+@pytest.mark.parametrize("model", [None, 3, b"run"])
+def test_what_is_no_model_is_refused(model):
+    with pytest.raises(InputError, match=r"^A model is an agent, a Note RNN, or the path of one, not "):
+        load_composer(model)
