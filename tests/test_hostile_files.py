@@ -173,7 +173,7 @@ def metrics_kind(run: Path) -> Kind:
         metrics = SavedMetrics.read(path)
         columns = list(metrics.columns.values())
         claims_by_heading([Measured("it", columns[0], columns[1], metrics.columns.get("Human"))])
-        metrics_table(metrics.columns, f"{metrics.compositions:,}")
+        metrics_table(metrics.columns, f"{metrics.compositions:,}", with_paper=True)
 
     content = json.loads((run / "metrics.json").read_text())
     return Kind(run / "metrics.json", {**content, "Human": content["agent"]}, read)
@@ -192,7 +192,9 @@ def sidecar_kind(run: Path, folder: Path) -> Kind:
 
 
 def report_kind(folder: Path) -> Kind:
-    report = Report({"a": 1}, 3, 2, 2, 4, 99, {".txt": 1}, {"x": "gone"}, {"one": {"short": 2}}, {"two": {"wide": 1}})
+    meters, others, unread = {"6/8": {"declared": 3, "estimated": 1}}, {".txt": 1}, {"x": "gone"}
+    dropped, cut = {"one": {"short": 2}}, {"two": {"wide": 1}}
+    report = Report({"a": 1}, 3, 2, 2, 4, 99, meters, others, unread, dropped, cut)
     return Kind(
         folder / "report.json", report.as_dict(), lambda path: print_saved_report(CorpusReportConfig(path, "o"))
     )

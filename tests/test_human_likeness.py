@@ -76,7 +76,7 @@ def test_seeds_are_reported_by_mean_and_deviation():
     [
         (["--compositions", "2"], "--compositions must be at least 10, not 2."),
         (["--judged", "2"], "--judged must be at least 10, not 2."),
-        (["--temperatures", "0"], "--temperatures must be a number above 0, not 0.0."),
+        (["--temperatures", "0"], "--temperatures must be a number from 0.000001 to 1,000,000, not 0.0."),
         (["--temperatures"], "--temperatures needs at least one number."),
         (["nowhere"], "nowhere holds no run"),
         (["Psi=nowhere"], "nowhere holds no run"),

@@ -188,7 +188,7 @@ def test_a_batched_rule_of_the_wrong_shape_is_reported(write):
         (
             "rules: {notes: {FILE, at_least: x}}",
             ProfileError,
-            "'at_least' under 'notes' must be a whole number above 0",
+            "'at_least' under 'notes' must be a whole number from 1 to 1,000,000",
         ),
         ("rules: {notes: {}}", ProfileError, "unknown key 'notes' under 'rules'; valid keys: key"),
         ("masks: {key: {}}", ProfileError, "unknown key 'key' under 'masks'; valid keys: in_scale"),
