@@ -7,8 +7,8 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from note_rnn.common.errors import InputError
 
-_INVALID_DISTRIBUTION = "to satisfy the constraint"
-"""In PyTorch's ValueError for the parameters of a distribution, such as logits that are not numbers."""
+_INVALID_DISTRIBUTION = ("to satisfy the constraint", "probability tensor contains")
+"""In PyTorch's errors for a distribution whose logits are not numbers, with and without its check of arguments."""
 
 
 def check_finite(model: BaseAlgorithm) -> None:
@@ -19,11 +19,11 @@ def check_finite(model: BaseAlgorithm) -> None:
 
 @contextmanager
 def divergence_in_words(model: BaseAlgorithm) -> Iterator[None]:
-    """Raise InputError in place of PyTorch's ValueError for a policy of the `model` that is no distribution."""
+    """Raise InputError in place of PyTorch's error for a policy of the `model` that is no distribution."""
     try:
         yield
-    except ValueError as error:
-        if isinstance(error, InputError) or _INVALID_DISTRIBUTION not in str(error):
+    except (ValueError, RuntimeError) as error:
+        if isinstance(error, InputError) or not any(words in str(error) for words in _INVALID_DISTRIBUTION):
             raise
         raise _diverged(model, "a probability") from error
 

@@ -50,5 +50,9 @@ def test_other_errors_stay_what_they_are():
 
 
 def test_pytorch_still_says_it_in_the_words_that_are_known():
+    """Libraries switch its check of arguments off, for the whole process."""
+    logits = torch.full((2,), torch.nan)
     with pytest.raises(ValueError, match="to satisfy the constraint"):
-        torch.distributions.Categorical(logits=torch.full((2,), torch.nan))
+        torch.distributions.Categorical(logits=logits, validate_args=True)
+    with pytest.raises(RuntimeError, match="probability tensor contains"):
+        torch.distributions.Categorical(logits=logits, validate_args=False).sample()
