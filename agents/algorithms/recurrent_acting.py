@@ -6,7 +6,8 @@ Shapes: N environments, A actions.
 import json
 import zipfile
 from collections.abc import Container, Iterable, Sequence
-from io import BufferedIOBase, BytesIO
+from contextlib import nullcontext
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -42,14 +43,11 @@ def prior_arguments(prior: NoteRNN | None, adds_log_p: bool, policy_kwargs: dict
 def _saved_names(path: str | Path | BufferedIOBase) -> Container[str]:
     """Return the names of the attributes in a saved agent; nothing in the file is executed. Raises CheckpointError."""
     try:
-        if isinstance(path, BufferedIOBase):
-            content = path.read()
-            path.seek(0)
-        else:
-            with open_path(path, "r", suffix="zip") as file:
-                content = file.read()
-        with zipfile.ZipFile(BytesIO(content)) as archive:
-            names: Container[str] = json.loads(archive.read("data"))
+        opened: Any = nullcontext(path) if isinstance(path, BufferedIOBase) else open_path(path, "r", suffix="zip")
+        with opened as file:
+            with zipfile.ZipFile(file) as archive:
+                names: Container[str] = json.loads(archive.read("data"))
+            file.seek(0)  # where `load` begins to read a file that is open
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be loaded as an agent: {reason(error)}.") from error
     return names

@@ -24,11 +24,11 @@ from torch import Tensor, nn
 from agents.algorithms.networks import Flatten
 from agents.algorithms.policies import RecurrentDQNPolicy, RecurrentPolicy
 from melody_env import Setting
-from melody_env.envs.observations import POSITION, Observation, kind_of, space_of
+from melody_env.envs.observations import Observation, kind_of, length_of, space_of
 from note_rnn import VOCABULARY_SIZE, Cell, CheckpointError
 from note_rnn.common.data_files import DataError, converted, is_file, parse_json, user_path
 from note_rnn.network.checkpoint import MAX_LAYERS
-from note_rnn.network.weights_file import read_weights, with_weights, write_weights
+from note_rnn.network.weights_file import read_descriptions, read_weights, with_weights, write_weights
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"ReLU": nn.ReLU, "Tanh": nn.Tanh}
 _SB3: dict[str, Any] = {"ortho_init": False, "features_extractor_class": Flatten}
@@ -112,7 +112,7 @@ class SavedPolicy:
         setting: Setting | None = getattr(model, "setting", None)
         if model.env is not None and model.env.has_attr("setting"):
             setting = model.env.get_attr("setting")[0]
-        length = _length(space) or (setting or Setting()).steps
+        length = length_of(space) or (setting or Setting()).steps
         if space != space_of(kind_of(space), length):
             raise CheckpointError(f"A policy with observations {space} does not compose and has no weights file.")
         card = PolicyCard(kind_of(space), length, Architecture.of(model.policy), setting)
@@ -155,7 +155,7 @@ class SavedPolicy:
 def is_saved_policy(path: Path) -> bool:
     """Return whether the file `path` is a weights file of a policy, and not of a Note RNN."""
     try:
-        return "policy" in read_weights(path)[0]
+        return "policy" in read_descriptions(path)
     except DataError:
         return False
 
@@ -203,17 +203,12 @@ def _card_of_zip(data: Any) -> PolicyCard:
     recorded = _object(data, "setting")
     named = {each.name: recorded[each.name] for each in fields(Setting) if each.name in recorded}
     setting = converted(named, Setting) if named else None
-    length = _length(discrete) or (setting or Setting()).steps
+    length = length_of(discrete) or (setting or Setting()).steps
     return PolicyCard(kind_of(discrete), length, architecture, setting)
 
 
 def _object(data: dict[str, Any], name: str) -> dict[str, Any]:
     return converted(data.get(name) or {}, dict[str, Any])
-
-
-def _length(space: spaces.Space[Any]) -> int:
-    """Return the steps of a piece, by the `space` of its observations; 0 where that does not tell."""
-    return int(space.nvec[POSITION]) - 1 if isinstance(space, spaces.MultiDiscrete) and len(space.nvec) > 1 else 0
 
 
 def _class_of(weights: Mapping[str, Tensor]) -> tuple[type[BasePolicy], dict[str, Any]]:

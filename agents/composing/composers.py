@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 
@@ -13,7 +12,7 @@ from agents.composing.players import NoteRNNPlayer, Player, agent_player, check_
 from agents.runs.config import run_environment
 from agents.runs.run_directory import RunDirectory
 from melody_env import EnvironmentSpec, Setting
-from melody_env.envs.observations import POSITION, kind_of
+from melody_env.envs.observations import kind_of, length_of
 from note_rnn import CheckpointError, InputError, NoteRNN, load_note_rnn, weights_checksum
 from note_rnn.common.data_files import is_folder, user_path
 from note_rnn.common.plain_text import shown
@@ -123,8 +122,8 @@ def _environment_of(policy: BasePolicy, setting: Setting | None) -> EnvironmentS
     prior = load_note_rnn() if own_prior is None else own_prior.transposed(-setting.transposition)
     space = policy.observation_space
     arguments = {**setting.as_dict(), "prior": prior, "observation": kind_of(space)}
-    if isinstance(space, spaces.MultiDiscrete):
-        arguments["length"] = int(space.nvec[POSITION]) - 1
+    if (length := length_of(space)) is not None:
+        arguments["length"] = length
     return EnvironmentSpec.of(**arguments)
 
 

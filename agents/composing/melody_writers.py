@@ -1,6 +1,5 @@
 """Writers of melodies by suffix: MIDI, MusicXML, sheet music, ABC, sound and picture; and the record of a piece."""
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from melody_env import Setting, longest_shared_runs, melody_text, piano_roll_fig
 from melody_env.measures.populations import training_tunes
 from note_rnn import Tokens, replacing, transposed, write_abc, write_midi, write_musicxml, write_svg, write_wav
 from note_rnn.formats.notation import Staff
+from note_rnn.formats.svg import can_engrave
 
 
 def _write_png(melody: Tokens, path: Path, setting: Setting, staff: Staff) -> None:
@@ -32,7 +32,7 @@ SUFFIXES = tuple(_WRITERS)
 
 def writable_suffixes() -> tuple[str, ...]:
     """Return `SUFFIXES`, without that of sheet music if Verovio, which engraves it, is not installed."""
-    without = () if importlib.util.find_spec("verovio") else (".svg",)
+    without = () if can_engrave() else (".svg",)
     return tuple(suffix for suffix in SUFFIXES if suffix not in without)
 
 
@@ -57,9 +57,9 @@ def longest_shared_run(melody: Tokens, setting: Setting) -> int | None:
     None where these are not available.
     """
     tunes = training_tunes()
-    return (
-        None if tunes is None else int(longest_shared_runs(transposed(melody[None], -setting.transposition), tunes)[0])
-    )
+    if tunes is None:
+        return None
+    return int(longest_shared_runs(transposed(melody[None], -setting.transposition), tunes)[0])
 
 
 def piece_record(pieces: Pieces, row: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from agents.evaluation.published import TABLE_1
 from agents.runs.labels import AGENT, HUMAN, NOTE_RNN
 from agents.runs.run_directory import RunError
 from note_rnn.common.data_files import DataError, converted, read_json
+from note_rnn.common.errors import reason
 
 _NAMES_OF_0_1 = {"people": HUMAN}
 _COMPARED = (*TABLE_1, *(f"absolute_{name}" for name in TABLE_1), "paper_music_theory", "human_auc")
@@ -34,7 +35,7 @@ class SavedMetrics:
             given = {name: value for name, value in content.items() if name in _COLUMNS}
             columns: dict[str, dict[str, float | None]] = converted(given, dict[str, dict[str, float | None]])
         except (OSError, DataError) as error:
-            raise RunError(f"{path} cannot be read: {error}.") from error
+            raise RunError(f"{path} cannot be read: {reason(error)}.") from error
         if not {NOTE_RNN, AGENT} <= columns.keys():
             raise RunError(f"{path} lacks the metrics of {NOTE_RNN} and {AGENT}: evaluate the run again.")
         return cls(compositions, {name: _complete(column) for name, column in columns.items()})

@@ -9,7 +9,7 @@ import numpy as np
 
 from agents.evaluation.preference import Votes
 from note_rnn import InputError
-from note_rnn.common.data_files import DataError, converted, parse_json, read_text
+from note_rnn.common.data_files import DataError, converted, read_json
 from note_rnn.common.errors import reason
 
 MAX_MODELS = 100
@@ -64,7 +64,7 @@ def read_votes(paths: Sequence[Path]) -> Votes:
 
 def _read(path: Path) -> _Session:
     try:
-        data = parse_json(read_text(path))
+        data = read_json(path)
     except (OSError, DataError) as error:
         raise VotesError(f"{path} cannot be read: {reason(error)}.") from error
     try:

@@ -3,7 +3,6 @@
 Shapes: T steps, A = 38 tokens.
 """
 
-import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ from agents.report_page.facts import Facts
 from agents.report_page.rendering import write_page
 from agents.report_page.result_table import ResultTable
 from agents.runs.labels import NOTE_RNN
-from note_rnn.formats.svg import svg_text
+from note_rnn.formats.svg import can_engrave, svg_text
 from note_rnn.notes import tokens_to_notes
 
 HELD_OUT = "A held-out human tune"
@@ -184,7 +183,7 @@ def _card_data(card: Card) -> dict[str, Any]:
 
 def _score(card: Card, name: str, number: int) -> Markup | None:
     """Return the sheet music of the `card` with this `number` on the page; None without Verovio."""
-    if importlib.util.find_spec("verovio") is None:
+    if not can_engrave():
         return None
     return Markup(svg_text(card.tokens, card.staff, f"Sheet music of {name}", f"sign{number}-", _SCORE_WIDTH))
 

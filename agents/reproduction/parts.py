@@ -28,6 +28,7 @@ from melody_env.measures.populations import training_tunes
 from note_rnn import Tokens, transposed, write_json
 from note_rnn.common.console import print_line
 from note_rnn.common.data_files import DataError, read_json
+from note_rnn.common.errors import reason
 from note_rnn.markov import markov_melodies
 
 PIECES = 256
@@ -85,7 +86,9 @@ def read_curve(part: Part, config: ReproduceConfig) -> list[dict[str, float]]:
     try:
         return read_json(path, list[dict[str, int | float]])
     except (OSError, DataError) as error:
-        raise RunError(f"{path} cannot be read ({error}): delete it, and run the same command again.") from error
+        raise RunError(
+            f"{path} cannot be read ({reason(error)}): delete it, and run the same command again."
+        ) from error
 
 
 def _make_agent(part: Part, train: TrainConfig[Any], config: ReproduceConfig) -> bool:

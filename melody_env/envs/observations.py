@@ -41,6 +41,13 @@ def kind_of(space: Space[Any]) -> Observation:
     return "token"
 
 
+def length_of(space: Space[Any]) -> int | None:
+    """Return the steps of the pieces that an agent with this `space` was trained for, None if that does not tell."""
+    if isinstance(space, spaces.MultiDiscrete) and len(space.nvec) > POSITION:
+        return int(space.nvec[POSITION]) - 1
+    return None
+
+
 def observed_position(position: int, length: int, trained_length: int, bar: int) -> int:
     """Return what is observed as the position 0..L after `position` of `length` steps, of which a bar has `bar`.
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from note_rnn.corpus import Corpus
+from note_rnn.extraction.tunes import bar_length
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, Tokens
 
 
@@ -45,8 +46,7 @@ def first_steps(corpus: Corpus, steps: int) -> Tokens:
 
 def steps_of_bar(meter: str) -> int:
     """Return the sixteenths per bar of `meter`, such as "6/8"."""
-    count, unit = map(int, meter.split("/"))
-    return 16 * count // unit
+    return int(bar_length(meter))
 
 
 def meter_kind(meter: str) -> str:

@@ -4,6 +4,7 @@ Verovio's drawing is rewritten in a tenth of its size: without the identifiers a
 colour of the text around it, and with all signs as shapes, so that no font is needed.
 """
 
+import importlib.util
 from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
@@ -38,6 +39,11 @@ _OPTIONS = {
     "svgRemoveXlink": True,
     "svgViewBox": True,
 }
+
+
+def can_engrave() -> bool:
+    """Return whether Verovio is installed."""
+    return importlib.util.find_spec("verovio") is not None
 
 
 def write_svg(tokens: npt.ArrayLike, path: str | Path, staff: Staff = C_MAJOR, title: str = "Melody") -> None:

@@ -1,6 +1,7 @@
 """Weights files: named tensors and a description in safetensors, a format in which nothing is executed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,17 +32,30 @@ def read_weights(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
 
     Raises DataError if it is missing or damaged, or has other numbers.
     """
+    with _opened(path) as file:
+        metadata = file.metadata() or {}
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
+    if any(tensor.dtype != torch.float32 or not tensor.isfinite().all() for tensor in weights.values()):
+        raise DataError("its weights are not finite 32-bit floats")
+    return metadata, weights
+
+
+def read_descriptions(path: Path) -> dict[str, str]:
+    """Return the descriptions, still as JSON, in the file `path`, whose weights are not read; raises DataError."""
+    with _opened(path) as file:
+        return file.metadata() or {}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Yield the open file `path`; raises DataError if it is missing or damaged."""
     if not is_file(path):
         raise DataError("there is no such file")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
+            yield file
     except (SafetensorError, OSError, ValueError) as error:
         raise DataError(f"it is not a readable safetensors file: {error}") from error
-    if any(tensor.dtype != torch.float32 or not tensor.isfinite().all() for tensor in weights.values()):
-        raise DataError("its weights are not finite 32-bit floats")
-    return metadata, weights
 
 
 def with_weights(weights: Weights, build: Callable[[], Module]) -> Module:
