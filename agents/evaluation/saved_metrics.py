@@ -12,8 +12,8 @@ from note_rnn.common.data_files import DataError, converted, read_json
 from note_rnn.common.errors import reason
 
 _NAMES_OF_0_1 = {"people": HUMAN}
-_COMPARED = (*TABLE_1, *(f"absolute_{name}" for name in TABLE_1), "paper_music_theory", "human_auc")
-"""Metrics that the claims of a report compare."""
+_COMPARED = (*TABLE_1, *(f"absolute_{name}" for name in TABLE_1), "paper_music_theory")
+"""Metrics that the claims of a report always compare."""
 _COLUMNS = (NOTE_RNN, AGENT, HUMAN)
 
 
@@ -24,7 +24,8 @@ class SavedMetrics:
     compositions: int
     """Number of pieces that they are of."""
     columns: dict[str, dict[str, float]]
-    """`table_metrics` by name of the composer; nan where a metric is missing."""
+    """`table_metrics` by name of the composer, as far as they are known; nan where one is missing that is always
+    compared."""
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -42,5 +43,5 @@ class SavedMetrics:
 
 
 def _complete(column: dict[str, float | None]) -> dict[str, float]:
-    known = {name: math.nan if value is None else value for name, value in column.items()}
+    known = {name: value for name, value in column.items() if value is not None}
     return {**dict.fromkeys(_COMPARED, math.nan), **known}
