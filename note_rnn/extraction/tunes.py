@@ -83,6 +83,12 @@ def bar_length(meter: str) -> Fraction:
     return Fraction(16 * count, unit)
 
 
+def bar_steps(meter: str) -> int | None:
+    """Return the whole number of sixteenths in a bar of `meter`; None if it is unknown or has no whole number."""
+    length = bar_length(meter) if meter else Fraction(1, 2)
+    return int(length) if length.denominator == 1 else None
+
+
 def bars_of(run: Sequence[Event], bar_lines: Sequence[Fraction], meters: frozenset[str]) -> Bars:
     """Return the bars of a `run`, by the place that most of its bar lines have; unknown if there are several meters."""
     if len(meters) != 1 or "" in meters:

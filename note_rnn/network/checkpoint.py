@@ -14,6 +14,7 @@ from torch import Tensor
 from note_rnn.common.atomic_files import write_json
 from note_rnn.common.data_files import DataError, converted, is_file, parse_json, user_path
 from note_rnn.common.errors import InputError
+from note_rnn.network.lookback import Lookback
 from note_rnn.network.model import NoteRNN
 from note_rnn.network.recurrent_layers import Cell, layer_widths
 from note_rnn.network.weights_file import read_weights, with_weights, write_weights
@@ -37,6 +38,7 @@ class Architecture:
     hidden_size: int | list[int]
     num_layers: int = 1
     cell: Cell = "lstm"
+    lookback: Lookback | None = None
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -86,7 +88,7 @@ def load_note_rnn(source: str | Path = DEFAULT) -> NoteRNN:
         architecture: Architecture = converted(card.get("architecture"), Architecture)
         if not 1 <= len(architecture.widths) <= MAX_LAYERS:
             raise DataError(f"it names none, or more than {MAX_LAYERS} layers")
-        return with_weights(weights, lambda: NoteRNN(architecture.widths, cell=architecture.cell))
+        return with_weights(weights, lambda: NoteRNN(architecture.widths, 1, architecture.cell, architecture.lookback))
     except DataError as error:
         raise CheckpointError(
             f"{path} holds no Note RNN: its weights do not fit the architecture it names ({error})."

@@ -1,11 +1,12 @@
-"""The Note RNN: an LSTM or GRU that models log p(next token | tokens so far).
+"""The Note RNN: an LSTM or GRU that models log p(next token | tokens so far), with or without lookback.
 
-Shapes: B melodies, T steps, A = 38 tokens, L layers of H_1 .. H_L units.
+Shapes: B melodies, T steps, A = 38 tokens, H_1 .. H_N units of N layers.
 """
 
 import copy
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Self, cast
 
 import numpy as np
@@ -14,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from note_rnn.extraction.tunes import Bars
+from note_rnn.network.lookback import Lookback, Past, begin, look_back, with_bonuses
 from note_rnn.network.readout import Readout
 from note_rnn.network.recurrent_layers import Cell, RecurrentLayers, State, layer_widths
 from note_rnn.vocabulary import VOCABULARY_SIZE, check_tokens, transposed
@@ -31,13 +34,31 @@ class NoteRNN(nn.Module):
     :param hidden_size: units of every layer, or one number per layer.
     :param num_layers: number of layers, if `hidden_size` is one number.
     :param cell: "lstm" or "gru".
+    :param lookback: what it is conditioned on besides the last token; None for the paper's network.
     """
 
-    def __init__(self, hidden_size: int | Sequence[int] = 100, num_layers: int = 1, cell: Cell = "lstm"):
+    bars = Bars("4/4", 0)
+    """Meter, and the tokens after the priming token and before the first bar line, of melodies whose bars are not given;
+    only a network with lookback depends on them."""
+
+    def __init__(
+        self,
+        hidden_size: int | Sequence[int] = 100,
+        num_layers: int = 1,
+        cell: Cell = "lstm",
+        lookback: Lookback | None = None,
+    ):
         super().__init__()
         self.cell: Cell = cell
-        self.add_module(cell, RecurrentLayers(VOCABULARY_SIZE, layer_widths(hidden_size, num_layers), cell))
-        self.head = nn.Linear(self.widths[-1], VOCABULARY_SIZE)
+        self.lookback = lookback
+        num_inputs, num_bonuses = (lookback.num_inputs, lookback.num_bonuses) if lookback else (VOCABULARY_SIZE, 0)
+        self.add_module(cell, RecurrentLayers(num_inputs, layer_widths(hidden_size, num_layers), cell))
+        self.head = nn.Linear(self.widths[-1], VOCABULARY_SIZE + num_bonuses)
+        self.skip = nn.Linear(num_inputs, VOCABULARY_SIZE + num_bonuses, bias=False) if lookback else None
+        for weights in (self.head.weight[VOCABULARY_SIZE:], self.head.bias[VOCABULARY_SIZE:]):
+            nn.init.zeros_(weights)
+        if self.skip is not None:
+            nn.init.zeros_(self.skip.weight)
 
     @property
     def layers(self) -> RecurrentLayers:
@@ -51,8 +72,9 @@ class NoteRNN(nn.Module):
 
     @property
     def architecture(self) -> dict[str, Any]:
-        """The arguments that construct a network of the same shape."""
-        return {"hidden_size": list(self.widths), "cell": self.cell}
+        """The arguments that construct a network of the same shape, as plain data."""
+        lookback = {} if self.lookback is None else {"lookback": asdict(self.lookback)}
+        return {"hidden_size": list(self.widths), "cell": self.cell, **lookback}
 
     @property
     def is_finite(self) -> bool:
@@ -64,12 +86,31 @@ class NoteRNN(nn.Module):
 
         `state` None is the zero state.
         """
-        logits, state = self.layers(tokens[..., None], state or self.zero_state(tokens.shape[1]), Readout(self.head))
-        return logits, state
+        state, readout = state or self.zero_state(tokens.shape[1]), Readout(self.head, self.skip)
+        if self.lookback is None:
+            return self.layers(tokens[..., None], state, readout)
+        of_layers, past = state[: self.layers.num_parts], Past(*state[self.layers.num_parts :])
+        features = look_back(self.lookback, tokens, past)
+        outputs, of_layers = self.layers(features.ones, of_layers, readout)
+        logits = with_bonuses(outputs, features.seen) if self.lookback.num_bonuses else outputs
+        return logits, (*of_layers, *features.past)
 
-    def zero_state(self, batch_size: int) -> State:
-        """Return the initial state of `batch_size` melodies."""
-        return self.layers.zero_state(batch_size)
+    def zero_state(self, batch_size: int, bars: Sequence[Bars] | None = None) -> State:
+        """Return the state of `batch_size` melodies before their first input, the priming token.
+
+        `bars` [B] are their meters, and how many tokens after the priming token come before the first bar line; by
+        default those of this network. With lookback the state ends with a `Past`.
+        """
+        of_layers = self.layers.zero_state(batch_size)
+        if self.lookback is None:
+            return of_layers
+        return (*of_layers, *begin(self.lookback, bars or [self.bars] * batch_size, self.head.weight.device))
+
+    def in_meter(self, meter: str, pickup: int = 0) -> Self:
+        """Return the network, with the same weights, for melodies in `meter` after `pickup` tokens of an upbeat."""
+        other = copy.copy(self)
+        other.bars = Bars(meter, pickup)
+        return other
 
     @torch.no_grad()
     def transposed(self, semitones: int) -> Self:
@@ -81,10 +122,16 @@ class NoteRNN(nn.Module):
         if semitones == 0:
             return self
         source = torch.from_numpy(transposed(np.arange(VOCABULARY_SIZE), -semitones))
+        inputs = torch.arange(self.layers.num_inputs)
+        for place in self.lookback.token_places if self.lookback else [0]:
+            inputs[place : place + VOCABULARY_SIZE] = place + source
+        outputs = torch.cat([source, torch.arange(VOCABULARY_SIZE, self.head.out_features)])
         moved = copy.deepcopy(self)
-        moved.layers.input_weights.copy_(self.layers.input_weights[:, source])
-        moved.head.weight.copy_(self.head.weight[source])
-        moved.head.bias.copy_(self.head.bias[source])
+        moved.layers.input_weights.copy_(self.layers.input_weights[:, inputs])
+        moved.head.weight.copy_(self.head.weight[outputs])
+        moved.head.bias.copy_(self.head.bias[outputs])
+        if self.skip is not None and moved.skip is not None:
+            moved.skip.weight.copy_(self.skip.weight[outputs][:, inputs])
         return moved
 
     @torch.no_grad()

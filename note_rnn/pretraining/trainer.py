@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
+from note_rnn.extraction.tunes import Bars, bar_steps
 from note_rnn.network.model import NoteRNN
 from note_rnn.pretraining.ngram import UNSCORED
 from note_rnn.vocabulary import NO_EVENT, VOCABULARY_SIZE, Tokens
@@ -80,6 +80,17 @@ class Update(NamedTuple):
     learning_rate: float
 
 
+class Crops(NamedTuple):
+    """A batch of B crops of tunes."""
+
+    inputs: Tensor
+    """[T, B]; the first is the priming token."""
+    targets: Tensor
+    """[T, B], the token after each input; IGNORED after the end of a tune."""
+    bars: Sequence[Bars] | None
+    """Their bars [B], if known: at the first target, without the priming token."""
+
+
 class HeldOut(NamedTuple):
     """Score on held-out tunes without their first 8 tokens: nats per token, accuracy (0..1), number of tokens."""
 
@@ -96,8 +107,8 @@ class HeldOut(NamedTuple):
 class Training:
     """Training of `model` on crops of `tunes` by `recipe`; each step of an iteration over it is an update.
 
-    Crops begin on bar lines if the steps per bar are given for each tune, `bars` [N] (see `crop_batches`). A training
-    can be interrupted after any update and resumed, also in another process, with the same result.
+    Crops begin on bar lines if the `bars` [N] of the tunes are given (see `crop_batches`). A training can be
+    interrupted after any update and resumed, also in another process, with the same result.
     """
 
     def __init__(
@@ -106,11 +117,11 @@ class Training:
         tunes: Sequence[Tokens],
         recipe: Recipe,
         rng: np.random.Generator,
-        bars: Sequence[int] | None = None,
+        bars: Sequence[Bars] | None = None,
     ):
         self.model = model
         self.tunes = tunes
-        self.bars = None if bars is None else np.array(bars)
+        self.bars = bars
         self.recipe = recipe
         self.rng = rng
         self.number = 0
@@ -120,7 +131,7 @@ class Training:
     def __iter__(self) -> Iterator[Update]:
         crops = crop_batches(self.tunes, self.recipe.batch_size, self.recipe.crop_length, self.rng, self.bars)
         while self.number < self.recipe.updates:
-            yield self._update(*next(crops))
+            yield self._update(next(crops))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the complete state, including the random number generators."""
@@ -140,17 +151,17 @@ class Training:
         self.rng.bit_generator.state = state["rng"]
         torch.set_rng_state(state["torch_rng"])
 
-    def _update(self, inputs: Tensor, targets: Tensor) -> Update:
-        """Take a gradient step on the loss of a batch of crops, `inputs` and `targets` [T, B]."""
+    def _update(self, crops: Crops) -> Update:
+        """Take a gradient step on the loss of a batch of crops."""
         self.number += 1
         rate = learning_rate(self.recipe, self.number)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         device = self.model.head.weight.device
-        inputs, targets = inputs.to(device), targets.to(device)
+        inputs, targets = crops.inputs.to(device), crops.targets.to(device)
         targets[: self.recipe.unscored] = IGNORED
         self.model.train()
-        logits, _ = self.model(inputs)
+        logits, _ = self.model(inputs, self.model.zero_state(inputs.shape[1], crops.bars))
         loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
         self.optimizer.zero_grad()
         loss.backward()
@@ -174,40 +185,48 @@ def crop_batches(
     batch_size: int,
     length: int,
     rng: np.random.Generator,
-    bars: npt.NDArray[np.integer] | None = None,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield batches (inputs [T, B], targets [T, B]) of random crops without end; targets after a tune are IGNORED.
+    bars: Sequence[Bars] | None = None,
+) -> Iterator[Crops]:
+    """Yield batches of B random crops of at most `length` steps without end; targets after a tune are IGNORED.
 
     Tunes are drawn in proportion to their lengths. Half of the crops start with the tune (after NO_EVENT), half
-    anywhere in it, so that every token occurs as the first input. If `bars` [N] gives the steps per bar of each tune,
-    which starts on a bar line, all crops start on bar lines, after a random token as composed pieces do.
+    anywhere in it, so that every token occurs as the first input. If the `bars` [N] of the tunes are given, the latter
+    start on bar lines, and all crops after a random token as composed pieces do.
     """
     lengths = np.array([len(tune) for tune in tunes])
     starts = np.concatenate([[0], np.cumsum(lengths + 1)[:-1]])
     inputs = np.concatenate([np.concatenate([[NO_EVENT], tune]) for tune in tunes] + [np.full(length + 1, NO_EVENT)])
     steps = np.arange(length + 1)[:, None]
+    pickups = np.array([each.pickup for each in bars]) if bars else np.zeros(len(tunes), np.int64)
+    steps_of_bar = np.array([bar_steps(each.meter) or 1 for each in bars]) if bars else np.ones(len(tunes), np.int64)
     while True:
         tune = rng.choice(len(tunes), size=batch_size, p=lengths / lengths.sum())
         inside = rng.integers(0, np.maximum(lengths[tune] - length // 2, 1))
-        if bars is not None:
-            inside -= inside % bars[tune]
-        first = np.where(rng.random(batch_size) < 0.5, 0, inside)
+        inside -= (inside - pickups[tune]) % steps_of_bar[tune]
+        first = np.where((rng.random(batch_size) < 0.5) | (inside < 0), 0, inside)
         windows = inputs[starts[tune] + first + steps]
         if bars is not None:
             windows[0] = rng.integers(VOCABULARY_SIZE, size=batch_size)
         targets = np.where(first + steps[1:] <= lengths[tune], windows[1:], IGNORED)
-        yield torch.from_numpy(windows[:-1]), torch.from_numpy(targets)
+        of_crops = [bars[i]._replace(pickup=int(i_first == 0) * bars[i].pickup) for i, i_first in zip(tune, first)] if bars else None
+        yield Crops(torch.from_numpy(windows[:-1]), torch.from_numpy(targets), of_crops)
 
 
 @torch.no_grad()
-def evaluate(model: NoteRNN, tunes: Sequence[Tokens], batch_size: int = 64) -> HeldOut:
-    """Return the score of `model` on whole `tunes`, each from the zero state; leaves `model` in evaluation mode."""
+def evaluate(
+    model: NoteRNN, tunes: Sequence[Tokens], bars: Sequence[Bars] | None = None, batch_size: int = 64
+) -> HeldOut:
+    """Return the score of `model` on whole `tunes` [N], each from the zero state; leaves `model` in evaluation mode.
+
+    A network with lookback needs their `bars` [N].
+    """
     model.eval()
     nats = correct = count = 0.0
-    ordered = sorted(tunes, key=len)
-    for first in range(0, len(ordered), batch_size):
-        inputs, targets = (array.to(model.head.weight.device) for array in _padded(ordered[first : first + batch_size]))
-        logits, _ = model(inputs)
+    order = np.argsort([len(tune) for tune in tunes], kind="stable")
+    for first in range(0, len(order), batch_size):
+        batch = order[first : first + batch_size]
+        inputs, targets = (array.to(model.head.weight.device) for array in _padded([tunes[i] for i in batch]))
+        logits, _ = model(inputs, model.zero_state(len(batch), [bars[i] for i in batch] if bars else None))
         scored = targets != IGNORED
         nats += functional.cross_entropy(logits[scored], targets[scored], reduction="sum").item()
         correct += (logits[scored].argmax(-1) == targets[scored]).sum().item()
