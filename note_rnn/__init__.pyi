@@ -5,12 +5,14 @@ from .common.progress import Progress
 from .corpus import held_out_openings
 from .extraction.midi_melody import read_midi
 from .extraction.pipeline import Extraction, extract_melodies
+from .extraction.tunes import Bars
 from .formats.abc import write_abc
 from .formats.midi import MelodyFileError, write_midi
 from .formats.musicxml import write_musicxml
 from .formats.svg import write_svg
 from .formats.wav import SAMPLE_RATE, synthesize, write_wav
 from .network.checkpoint import CheckpointError, load_note_rnn, read_model_card, save_note_rnn, weights_checksum
+from .network.lookback import Lookback
 from .network.model import NoteRNN
 from .network.one_hot_lstm import LSTMState, one_hot_lstm
 from .network.readout import Readout, one_hot
@@ -23,11 +25,13 @@ __all__ = [
     "NO_EVENT",
     "SAMPLE_RATE",
     "VOCABULARY_SIZE",
+    "Bars",
     "Cell",
     "CheckpointError",
     "Extraction",
     "InputError",
     "LSTMState",
+    "Lookback",
     "MelodyFileError",
     "NoteRNN",
     "PrimerError",

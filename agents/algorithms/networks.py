@@ -1,7 +1,7 @@
 """Recurrent network that scores actions, with a plain or a dueling head.
 
-Shapes: T steps, B environments or episodes, A actions, F features of an observation, K of them one where they are
-one-hot.
+Shapes: T steps, B environments or episodes, A actions, F inputs of the network, K of them one where they are one-hot; L
+bonuses of a network that copies.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,19 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, Flatten
 from torch import Tensor, nn
 
 from agents.algorithms.objectives import DuelingScores, policy_logits
-from note_rnn import Cell, InputError, NoteRNN, Readout, RecurrentLayers, State, layer_widths
+from note_rnn import (
+    VOCABULARY_SIZE,
+    Bars,
+    Cell,
+    InputError,
+    Lookback,
+    NoteRNN,
+    Readout,
+    RecurrentLayers,
+    State,
+    layer_widths,
+)
+from note_rnn.network.lookback import COMMON_TIME, Past, begin, look_back, with_bonuses
 
 
 class PlainHead(nn.Module):
@@ -25,35 +37,35 @@ class PlainHead(nn.Module):
     that repeating a lookback token need not go through the recurrent layers.
     """
 
-    def __init__(self, width: int, features_dim: int, num_actions: int, skip_connection: bool):
+    def __init__(self, width: int, num_inputs: int, num_actions: int, num_bonuses: int, skip_connection: bool):
         super().__init__()
-        self.logits = nn.Linear(width, num_actions)
-        self.skip = nn.Linear(features_dim, num_actions, bias=False) if skip_connection else None
+        self.logits = nn.Linear(width, num_actions + num_bonuses)
+        self.skip = nn.Linear(num_inputs, num_actions + num_bonuses, bias=False) if skip_connection else None
         if self.skip is not None:
             nn.init.zeros_(self.skip.weight)
 
     @property
     def readout(self) -> Readout:
-        """The linear layers, whose A outputs are the scores."""
+        """The linear layers, whose outputs are A scores and L bonuses."""
         return Readout(self.logits, self.skip)
 
     def forward(self, outputs: Tensor, log_base: Tensor) -> Tensor:
-        """Return scores [T, B, A], given the `outputs` [T, B, A] of the readout."""
+        """Return scores [T, B, A], given the `outputs` [T, B, A] of the readout with their bonuses."""
         return outputs
 
     def policy_logits(self, outputs: Tensor, log_base: Tensor) -> Tensor:
         """Return the logits [T, B, A] of the policy, up to a constant, given the `outputs` [T, B, A] of the readout."""
         return policy_logits(outputs, log_base)
 
-    def start_from(self, layer: nn.Linear, scores_from_zero: bool) -> None:
-        """Copy `layer`, which gives the prior's logits, or start from zero."""
-        if self.skip is not None:
-            nn.init.zeros_(self.skip.weight)
+    def start_from(self, prior: NoteRNN, scores_from_zero: bool) -> None:
+        """Copy the readout of `prior`, which gives its logits, or start from zero."""
+        for weight in self.parameters():
+            nn.init.zeros_(weight)
         if scores_from_zero:
-            nn.init.zeros_(self.logits.weight)
-            nn.init.zeros_(self.logits.bias)
-        else:
-            self.logits.load_state_dict(layer.state_dict())
+            return
+        self.logits.load_state_dict(prior.head.state_dict())
+        if self.skip is not None and prior.skip is not None:
+            self.skip.weight[:, : prior.skip.in_features] = prior.skip.weight
 
 
 class DuelingHead(nn.Module):
@@ -62,17 +74,18 @@ class DuelingHead(nn.Module):
     So the value can follow the position in the piece at once, before the recurrent layers have learned to pass it on.
     """
 
-    def __init__(self, width: int, features_dim: int, num_actions: int, value_scale: float):
+    def __init__(self, width: int, num_inputs: int, num_actions: int, num_bonuses: int, value_scale: float):
         super().__init__()
         self.value_scale = value_scale
-        self.from_memory = nn.Linear(width, num_actions + 1)
-        self.from_features = nn.Linear(features_dim, num_actions + 1, bias=False)
+        self.num_actions = num_actions
+        self.from_memory = nn.Linear(width, num_actions + 1 + num_bonuses)
+        self.from_features = nn.Linear(num_inputs, num_actions + 1 + num_bonuses, bias=False)
         for weight in self.parameters():
-            nn.init.zeros_(weight[-1])  # the row of the value
+            nn.init.zeros_(weight[num_actions])  # the row of the value
 
     @property
     def readout(self) -> Readout:
-        """The linear layers, whose A + 1 outputs are the logits of the policy without its base, and the value."""
+        """The linear layers, whose outputs are A logits of the policy without its base, the value, and L bonuses."""
         return Readout(self.from_memory, self.from_features)
 
     def forward(self, outputs: Tensor, log_base: Tensor) -> Tensor:
@@ -84,13 +97,17 @@ class DuelingHead(nn.Module):
         """Return the logits [T, B, A] of the policy, up to a constant, given the `outputs` [T, B, A + 1]."""
         return policy_logits(outputs[..., :-1], log_base)
 
-    def start_from(self, layer: nn.Linear, scores_from_zero: bool) -> None:
-        """Copy `layer`, the prior's logits, to the policy, or start it from zero; values start from zero."""
+    def start_from(self, prior: NoteRNN, scores_from_zero: bool) -> None:
+        """Copy the readout of `prior`, its logits, to the policy, or start it from zero; values start from zero."""
         for weight in self.parameters():
             nn.init.zeros_(weight)
-        if not scores_from_zero:
-            self.from_memory.weight[:-1] = layer.weight
-            self.from_memory.bias[:-1] = layer.bias
+        if scores_from_zero:
+            return
+        rows = [row for row in range(self.from_memory.out_features) if row != self.num_actions]
+        self.from_memory.weight[rows] = prior.head.weight
+        self.from_memory.bias[rows] = prior.head.bias
+        if prior.skip is not None:
+            self.from_features.weight[rows, : prior.skip.in_features] = prior.skip.weight
 
 
 class Flatten(FlattenExtractor):
@@ -102,7 +119,11 @@ class Flatten(FlattenExtractor):
 
 
 class RecurrentNetwork(BaseModel):
-    """Features of each observation -> LSTM or GRU -> optional fully connected layers -> a score for each action."""
+    """Features of each observation -> LSTM or GRU -> optional fully connected layers -> a score for each action.
+
+    With `lookback` the first number of an observation is the last token, and the features of lookback precede the
+    others; `bars` are those that they are counted by.
+    """
 
     action_space: spaces.Discrete
 
@@ -121,6 +142,8 @@ class RecurrentNetwork(BaseModel):
         net_arch: list[int],
         activation_fn: type[nn.Module],
         normalize_images: bool,
+        lookback: Lookback | None = None,
+        bars: Bars = COMMON_TIME,
     ):
         super().__init__(
             observation_space,
@@ -129,11 +152,16 @@ class RecurrentNetwork(BaseModel):
             normalize_images=normalize_images,
         )
         widths = layer_widths(hidden_size, num_layers)
-        self.cell = RecurrentLayers(int(features_dim), widths, cell)
+        self.lookback, self.bars = lookback, bars
+        num_inputs, num_bonuses = int(features_dim), 0
+        if lookback is not None:
+            num_inputs, num_bonuses = num_inputs - VOCABULARY_SIZE + lookback.num_inputs, lookback.num_bonuses
+        self.cell = RecurrentLayers(num_inputs, widths, cell)
         self.trunk = nn.Sequential(*create_mlp(widths[-1], -1, net_arch, activation_fn))
         width = net_arch[-1] if net_arch else widths[-1]
-        sizes = (width, int(features_dim), int(action_space.n))
-        self.head = DuelingHead(*sizes, value_scale) if dueling else PlainHead(*sizes, skip_connection)
+        sizes = (width, num_inputs, int(action_space.n), num_bonuses)
+        has_skip = skip_connection or lookback is not None
+        self.head = DuelingHead(*sizes, value_scale) if dueling else PlainHead(*sizes, has_skip)
         offsets = _one_hot_offsets(observation_space) if type(features_extractor) is FlattenExtractor else None
         self.offsets: Tensor
         self.register_buffer("offsets", offsets, persistent=False)
@@ -153,12 +181,24 @@ class RecurrentNetwork(BaseModel):
         return self.head.policy_logits(outputs[0], log_base), state
 
     def _read_out(self, observations: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Return the outputs of the head's readout after each of `observations` [T, B, ...], and the last state."""
-        features, state = self._features(observations), state or self.zero_state(observations.shape[1])
+        """Return the outputs of the head's readout, with their bonuses, after each of `observations` [T, B, ...], and
+        the last state."""
+        state = state or self.zero_state(observations.shape[1])
+        of_cell, past = state[: self.cell.num_parts], state[self.cell.num_parts :]
+        inputs = self._features(observations)
+        if self.lookback is None:
+            return self._layers(inputs, of_cell)
+        seen = look_back(self.lookback, inputs[..., 0], Past(*past))
+        others = inputs[..., 1:] + (self.lookback.num_inputs - VOCABULARY_SIZE)
+        outputs, of_cell = self._layers(torch.cat([seen.ones, others], -1), of_cell)
+        return with_bonuses(outputs, seen.copied), (*of_cell, *seen.past)
+
+    def _layers(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the outputs of the head's readout and the last state, given the network's `inputs`."""
         if not len(self.trunk):
-            return self.cell(features, state, self.head.readout)
-        outputs, state = self.cell(features, state)
-        return self.head.readout(self.trunk(outputs), features), state
+            return self.cell(inputs, state, self.head.readout)
+        outputs, state = self.cell(inputs, state)
+        return self.head.readout(self.trunk(outputs), inputs), state
 
     def _features(self, observations: Tensor) -> Tensor:
         """Return the features of `observations` [T, B, ...]: [T, B, F], or the indices of their ones [T, B, K]."""
@@ -171,9 +211,17 @@ class RecurrentNetwork(BaseModel):
             observations = observations[..., None]
         return observations.long() + self.offsets
 
-    def zero_state(self, batch_size: int) -> State:
-        """Return the initial state of `batch_size` episodes."""
-        return self.cell.zero_state(batch_size)
+    @property
+    def num_parts(self) -> int:
+        """Number of tensors in a state."""
+        return self.cell.num_parts + (0 if self.lookback is None else len(Past._fields))
+
+    def zero_state(self, batch_size: int, bars: Bars | None = None) -> State:
+        """Return the state of `batch_size` episodes before their first observation; `bars` None: the network's."""
+        of_cell = self.cell.zero_state(batch_size)
+        if self.lookback is None:
+            return of_cell
+        return (*of_cell, *begin(self.lookback, [bars or self.bars] * batch_size, of_cell[0].device))
 
     @torch.no_grad()
     def start_from(self, prior: NoteRNN, scores_from_zero: bool) -> None:
@@ -188,21 +236,22 @@ class RecurrentNetwork(BaseModel):
         inputs = torch.zeros_like(self.cell.input_weights)
         inputs[:, : prior.layers.num_inputs] = prior.layers.input_weights
         self.cell.load_state_dict({**prior.layers.state_dict(), "weight_ih_l0": inputs})
-        self.head.start_from(prior.head, scores_from_zero)
+        self.head.start_from(prior, scores_from_zero)
 
     def _check_fits(self, prior: NoteRNN) -> None:
-        tokens = prior.layers.num_inputs
         first = self.observation_space.nvec[0] if isinstance(self.observation_space, spaces.MultiDiscrete) else None
+        tokens = VOCABULARY_SIZE
         if tokens not in (first, getattr(self.observation_space, "n", None)) or self.action_space.n != tokens:
             raise InputError(
                 f"A Note RNN reads and predicts {tokens} tokens, but the environment has observations "
                 f"{self.observation_space} and actions {self.action_space}: leave out the prior for this environment."
             )
-        if len(self.trunk) or (self.cell.kind, self.cell.widths) != (prior.cell, prior.widths):
+        own = self.cell.kind, self.cell.widths, self.lookback
+        if len(self.trunk) or own != (prior.cell, prior.widths, prior.lookback):
             raise InputError(
                 f"The prior has {prior.cell.upper()} layers of {', '.join(map(str, prior.widths))} units and a linear "
-                f"output: set lstm_hidden_size to {prior.widths}, n_lstm_layers=1, cell={prior.cell!r} and an empty "
-                "net_arch, or leave all of them out."
+                f"output: set lstm_hidden_size to {prior.widths}, n_lstm_layers=1, cell={prior.cell!r}, "
+                f"lookback={prior.lookback} and an empty net_arch, or leave all of them out."
             )
 
 

@@ -18,7 +18,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from agents.algorithms.networks import RecurrentNetwork
 from agents.algorithms.objectives import MASKED_LOGIT
-from note_rnn import Cell, NoteRNN, State
+from note_rnn import Bars, Cell, Lookback, NoteRNN, State
 
 Observation = npt.NDArray[Any] | dict[str, npt.NDArray[Any]]
 
@@ -29,14 +29,16 @@ class RecurrentPolicy(BasePolicy):
     :param lstm_hidden_size: units of all recurrent layers, or a number for each.
     :param n_lstm_layers: recurrent layers, where `lstm_hidden_size` is one number.
     :param cell: "lstm" or "gru".
+    :param lookback: what the network is conditioned on besides the observation, whose first number is the last token.
+    :param meter: (lookback) meter of the melodies, whose first bar begins after the first observation.
     :param skip_connection: connect the observation directly to the scores, beside the recurrent layers; with `dueling`
         it always is.
     :param dueling: separate outputs for value and policy, which the observation is also connected to.
     :param value_scale: (dueling) factor of the value output: with returns in the hundreds and logits in the tens, it
         lets the value keep up with the policy at the same learning rate.
     :param net_arch: widths of fully connected layers between the recurrent layers and the scores; none by default.
-    :param prior_size: `hidden_size`, `num_layers` and `cell` of a fixed Note RNN whose log p the policy adds to the
-        scores (G); None for none.
+    :param prior_size: `hidden_size`, `num_layers` and `cell` of a fixed Note RNN, with the same lookback, whose log p
+        the policy adds to the scores (G); None for none.
 
     The other parameters are those of SB3's DQNPolicy.
     """
@@ -51,6 +53,8 @@ class RecurrentPolicy(BasePolicy):
         lstm_hidden_size: int | Sequence[int] = 100,
         n_lstm_layers: int = 1,
         cell: Cell = "lstm",
+        lookback: Lookback | None = None,
+        meter: str = "4/4",
         skip_connection: bool = False,
         dueling: bool = False,
         value_scale: float = 1.0,
@@ -78,6 +82,8 @@ class RecurrentPolicy(BasePolicy):
             "hidden_size": lstm_hidden_size,
             "num_layers": n_lstm_layers,
             "cell": cell,
+            "lookback": lookback,
+            "bars": Bars(meter, 0),
             "skip_connection": skip_connection,
             "dueling": dueling,
             "value_scale": value_scale,
@@ -86,7 +92,14 @@ class RecurrentPolicy(BasePolicy):
         }
         self.network = self._make_network()
         self._prior_size = prior_size
-        self.prior = NoteRNN(*prior_size).eval().requires_grad_(False) if prior_size else None
+        self.prior = None
+        if prior_size:
+            self.prior = (
+                NoteRNN(prior_size[0], prior_size[1], prior_size[2], lookback)
+                .in_meter(meter)
+                .eval()
+                .requires_grad_(False)
+            )
         self.optimizer = self.optimizer_class(
             self.network.parameters(),
             lr=lr_schedule(1),  # type: ignore[call-arg]
@@ -116,7 +129,8 @@ class RecurrentPolicy(BasePolicy):
             **super()._get_constructor_parameters(),
             "lstm_hidden_size": network["hidden_size"],
             "n_lstm_layers": network["num_layers"],
-            **{name: value for name, value in network.items() if name not in ("hidden_size", "num_layers")},
+            "meter": network["bars"].meter,
+            **{name: value for name, value in network.items() if name not in ("hidden_size", "num_layers", "bars")},
             "prior_size": self._prior_size,
             "lr_schedule": self._dummy_schedule,
             "optimizer_class": self.optimizer_class,
@@ -130,10 +144,15 @@ class RecurrentPolicy(BasePolicy):
         self.network.set_training_mode(mode)
         self.training = mode
 
-    def zero_state(self, batch_size: int) -> State:
-        """Return the initial state of `batch_size` episodes: the network's, then the prior's."""
-        of_prior = () if self.prior is None else self.prior.zero_state(batch_size)
-        return (*self.network.zero_state(batch_size), *of_prior)
+    def zero_state(self, batch_size: int, bars: Bars | None = None) -> State:
+        """Return the initial state of `batch_size` episodes: the network's, then the prior's.
+
+        `bars` are those of the melodies, their pickup counted from the second observation on; by default they are in
+        the policy's meter, and the first bar begins after the first observation.
+        """
+        bars = bars or self.network.bars
+        of_prior = () if self.prior is None else self.prior.zero_state(batch_size, [bars] * batch_size)
+        return (*self.network.zero_state(batch_size, bars), *of_prior)
 
     @torch.no_grad()
     def step(
@@ -151,9 +170,10 @@ class RecurrentPolicy(BasePolicy):
         prior uses it. `penalty` [B, A] is added to the log_base.
         """
         if episode_start.any():
-            continues = (~episode_start).to(state[0].dtype)[None, :, None]
-            state = tuple(part * continues for part in state)
-        own, of_prior = state[: self.network.cell.num_parts], state[self.network.cell.num_parts :]
+            first = self.zero_state(len(episode_start))
+            begins = episode_start[None, :, None]
+            state = tuple(torch.where(begins, new, old) for new, old in zip(first, state, strict=True))
+        own, of_prior = state[: self.network.num_parts], state[self.network.num_parts :]
         if self.prior is None:
             log_base = state[0].new_zeros(())
         elif log_base is None:

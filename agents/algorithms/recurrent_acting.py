@@ -35,6 +35,8 @@ def prior_arguments(prior: NoteRNN | None, adds_log_p: bool, policy_kwargs: dict
     if prior is None:
         return policy_kwargs or {}
     size: dict[str, Any] = {"lstm_hidden_size": prior.widths, "n_lstm_layers": 1, "cell": prior.cell}
+    if prior.lookback is not None:
+        size |= {"lookback": prior.lookback, "meter": prior.bars.meter}
     if adds_log_p:
         size["prior_size"] = (prior.widths, 1, prior.cell)
     return {**size, **(policy_kwargs or {})}

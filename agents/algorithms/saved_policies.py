@@ -25,7 +25,7 @@ from agents.algorithms.networks import Flatten
 from agents.algorithms.policies import RecurrentDQNPolicy, RecurrentPolicy
 from melody_env import Setting
 from melody_env.envs.observations import Observation, kind_of, length_of, space_of
-from note_rnn import VOCABULARY_SIZE, Cell, CheckpointError
+from note_rnn import VOCABULARY_SIZE, Cell, CheckpointError, Lookback
 from note_rnn.common.data_files import DataError, converted, is_file, parse_json, user_path
 from note_rnn.network.checkpoint import MAX_LAYERS
 from note_rnn.network.weights_file import read_descriptions, read_weights, with_weights, write_weights
@@ -49,6 +49,8 @@ class Architecture:
     lstm_hidden_size: int | list[int] | None = None
     n_lstm_layers: int | None = None
     cell: Cell | None = None
+    lookback: Lookback | None = None
+    meter: str | None = None
     skip_connection: bool | None = None
     dueling: bool | None = None
     value_scale: float | None = None
@@ -74,7 +76,7 @@ class Architecture:
 
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments; raises DataError for too many layers."""
-        given = {name: value for name, value in asdict(self).items() if value is not None}
+        given = {each.name: value for each in fields(self) if (value := getattr(self, each.name)) is not None}
         prior_widths, prior_layers, _ = self.prior_size or ([], 1, "lstm")
         arches = self.net_arch.values() if isinstance(self.net_arch, dict) else [self.net_arch or []]
         widths = self.lstm_hidden_size if isinstance(self.lstm_hidden_size, list) else []

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from agents.algorithms.policies import RecurrentPolicy
 from melody_env.envs.observations import NOTHING, POSITION
-from note_rnn import VOCABULARY_SIZE, InputError, transposed
+from note_rnn import VOCABULARY_SIZE, Bars, InputError, transposed
 from note_rnn.common.categorical import log_softmax
 from note_rnn.common.errors import is_number
 
@@ -53,17 +53,18 @@ def check_strength(argument: str, value: float) -> float:
     return value
 
 
-def agent_player(policy: BasePolicy, semitones: int = 0, strength: float = 1.0) -> Player:
+def agent_player(policy: BasePolicy, semitones: int = 0, strength: float = 1.0, bars: Bars | None = None) -> Player:
     """Return the player of an agent's `policy`: one of ours, of SB3's or of sb3-contrib's.
 
     It plays `semitones` higher than the agent was trained to. Q-networks play softmax(Q), as in the original RL Tuner.
+    `bars` are those of the pieces, the pickup counted without the first observation; None: those of the policy.
     `strength` scales what the agent has learned, log policy - log p: 0 is the Note RNN, 1 the agent, more goes beyond
     it. Raises TypeError for a policy of another kind.
     """
     for kind, player_type in _PLAYERS.items():
         if isinstance(policy, kind):
             policy.set_training_mode(False)
-            player: Player = player_type(policy)
+            player: Player = player_type(policy, bars)
             player = _TransposedPlayer(player, semitones) if semitones else player
             return player if strength == 1 else _ScaledPlayer(player, strength)
     raise TypeError(f"Policies of type {type(policy).__name__} cannot compose.")
@@ -106,8 +107,9 @@ class _ScaledPlayer:
 class _PolicyPlayer:
     """Base class of players with a policy; `scored` returns its Q-values or logits."""
 
-    def __init__(self, policy: Any):
+    def __init__(self, policy: Any, bars: Bars | None):
         self.policy = policy
+        self.bars = bars
 
     def begin(self, num_pieces: int) -> None:
         self.start = torch.ones(num_pieces, dtype=torch.bool, device=self.policy.device)
@@ -147,7 +149,8 @@ class _RecurrentActorPlayer(_PolicyPlayer):
 class _RecurrentPlayer(_PolicyPlayer):
     def begin(self, num_pieces: int) -> None:
         super().begin(num_pieces)
-        self.state = self.policy.zero_state(num_pieces)
+        self.state = self.policy.zero_state(num_pieces, self.bars)
+        self.start = torch.zeros_like(self.start)
 
     def scored(self, observations: Tensor, prior_log_probs: Floats32) -> Tensor:
         log_base = torch.as_tensor(prior_log_probs, device=self.policy.device)

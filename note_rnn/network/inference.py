@@ -28,7 +28,10 @@ class Inference(Protocol):
     """A Note RNN for B melodies in lockstep. A state is of the kind that its methods return, and never changed."""
 
     def state_after(self, tokens: Tokens) -> Any:
-        """Return the state of B melodies after the same `tokens` [P], from the zero state."""
+        """Return the state of B melodies after the same `tokens` [P], from the zero state.
+
+        They and the next token, which is a priming token or the last of a primer, come before the first bar line.
+        """
 
     def step(self, tokens: Tokens, state: Any) -> tuple[Floats32, Any]:
         """Return log p [B, A] of the token after `tokens` [B] (unchecked), given `state`, and the next state."""
@@ -36,7 +39,7 @@ class Inference(Protocol):
 
 def inference(model: NoteRNN, num_melodies: int) -> Inference:
     """Return `model` for `num_melodies` in lockstep. Its weights must not change from now on."""
-    kind = _InNumPy if num_melodies <= _FEW else _InPyTorch
+    kind = _InNumPy if num_melodies <= _FEW and model.lookback is None else _InPyTorch
     return kind(model, num_melodies)
 
 
@@ -46,7 +49,7 @@ class _InPyTorch:
 
     @torch.inference_mode()
     def state_after(self, tokens: Tokens) -> tuple[Tensor, ...]:
-        state = self._model.zero_state(1)
+        state = self._model.zero_state(1, [self._model.bars._replace(pickup=len(tokens))])
         if len(tokens):
             _, state = self._model(torch.from_numpy(tokens[:, None]).to(state[0].device), state)
         return tuple(part.repeat(1, self._num_melodies, 1) for part in state)

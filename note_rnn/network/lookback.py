@@ -24,6 +24,8 @@ from note_rnn.vocabulary import VOCABULARY_SIZE
 
 NOTHING = VOCABULARY_SIZE
 """Stands for the token before the first."""
+COMMON_TIME = Bars("4/4", 0)
+"""Bars that begin after the priming token."""
 MAX_LAGS = 64
 MAX_BARS = 64
 """The longest lag."""
@@ -101,13 +103,13 @@ class Past(NamedTuple):
     """[1, B, 3], int32: steps from the first bar line to the token to come, steps per bar, and the kind of meter."""
 
 
-class Features(NamedTuple):
-    """Features of the tokens to come in B melodies."""
+class Seen(NamedTuple):
+    """What the tokens to come in B melodies are conditioned on."""
 
     ones: Tensor
     """[T, B, K], int64: the class of each feature, counted through all."""
-    seen: Tensor
-    """[T, B, L], int64: the token at each lag before the token to come, or NOTHING."""
+    copied: Tensor
+    """[T, B, L], int64: the token at each lag before the token to come, or NOTHING; L = 0 without copying."""
     past: Past
     """What is remembered after the last step."""
 
@@ -123,7 +125,7 @@ def begin(lookback: Lookback, bars: Sequence[Bars], device: torch.device) -> Pas
     return Past(tokens, matches, clock[None])
 
 
-def look_back(lookback: Lookback, tokens: Tensor, past: Past) -> Features:
+def look_back(lookback: Lookback, tokens: Tensor, past: Past) -> Seen:
     """Return the features of the token after each of `tokens` [T, B] (int64, unchecked), which come after `past`."""
     (steps, batch), width = tokens.shape, past.tokens.shape[-1]
     clock = past.clock[0]
@@ -140,14 +142,17 @@ def look_back(lookback: Lookback, tokens: Tensor, past: Past) -> Features:
         features.append(_places_in_bar(clock, steps))
     ones = torch.cat(features, -1) + lookback.offsets.to(tokens.device)
     clock = clock + torch.tensor([steps, 0, 0], dtype=torch.int32, device=tokens.device)
-    return Features(ones, seen, Past(timeline[steps:].T[None], matches[-1:].to(torch.uint8), clock[None]))
+    past = Past(timeline[steps:].T[None], matches[-1:].to(torch.uint8), clock[None])
+    return Seen(ones, seen[..., : lookback.num_bonuses], past)
 
 
-def with_bonuses(outputs: Tensor, seen: Tensor) -> Tensor:
-    """Return `outputs` [T, B, M + L] without the last L, each of which is added at the token in `seen` [T, B, L]."""
-    lags = seen.shape[-1]
-    bonuses = outputs[..., -lags:].masked_fill(seen == NOTHING, 0.0)
-    return outputs[..., :-lags].scatter_add(-1, seen % NOTHING, bonuses)
+def with_bonuses(outputs: Tensor, copied: Tensor) -> Tensor:
+    """Return `outputs` [T, B, M + L] without the last L, each of which is added at the token in `copied` [T, B, L]."""
+    lags = copied.shape[-1]
+    if not lags:
+        return outputs
+    bonuses = outputs[..., -lags:].masked_fill(copied == NOTHING, 0.0)
+    return outputs[..., :-lags].scatter_add(-1, copied % NOTHING, bonuses)
 
 
 def _bar(meter: str) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from note_rnn.extraction.tunes import Bars
-from note_rnn.network.lookback import Lookback, Past, begin, look_back, with_bonuses
+from note_rnn.network.lookback import COMMON_TIME, Lookback, Past, begin, look_back, with_bonuses
 from note_rnn.network.readout import Readout
 from note_rnn.network.recurrent_layers import Cell, RecurrentLayers, State, layer_widths
 from note_rnn.vocabulary import VOCABULARY_SIZE, check_tokens, transposed
@@ -37,9 +37,9 @@ class NoteRNN(nn.Module):
     :param lookback: what it is conditioned on besides the last token; None for the paper's network.
     """
 
-    bars = Bars("4/4", 0)
-    """Meter, and the tokens after the priming token and before the first bar line, of melodies whose bars are not given;
-    only a network with lookback depends on them."""
+    bars = COMMON_TIME
+    """Meter, and tokens between the priming token and the first bar line, of melodies whose bars are not given; only a
+    network with lookback depends on them."""
 
     def __init__(
         self,
@@ -90,10 +90,9 @@ class NoteRNN(nn.Module):
         if self.lookback is None:
             return self.layers(tokens[..., None], state, readout)
         of_layers, past = state[: self.layers.num_parts], Past(*state[self.layers.num_parts :])
-        features = look_back(self.lookback, tokens, past)
-        outputs, of_layers = self.layers(features.ones, of_layers, readout)
-        logits = with_bonuses(outputs, features.seen) if self.lookback.num_bonuses else outputs
-        return logits, (*of_layers, *features.past)
+        seen = look_back(self.lookback, tokens, past)
+        outputs, of_layers = self.layers(seen.ones, of_layers, readout)
+        return with_bonuses(outputs, seen.copied), (*of_layers, *seen.past)
 
     def zero_state(self, batch_size: int, bars: Sequence[Bars] | None = None) -> State:
         """Return the state of `batch_size` melodies before their first input, the priming token.

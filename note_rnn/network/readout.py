@@ -26,9 +26,10 @@ class Readout(NamedTuple):
         result: Tensor = self.linear(outputs)
         if self.skip is None:
             return result
-        if not inputs.is_floating_point():
-            inputs = one_hot(inputs, self.skip.in_features, result.dtype)
-        return result + functional.linear(inputs, self.skip.weight)
+        if inputs.is_floating_point():
+            return result + functional.linear(inputs, self.skip.weight)
+        sums = functional.embedding_bag(inputs.flatten(0, 1), self.skip.weight.T, mode="sum")
+        return result + sums.view(result.shape)
 
 
 def one_hot(ones: Tensor, size: int, dtype: torch.dtype) -> Tensor:

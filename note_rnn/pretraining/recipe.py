@@ -17,7 +17,7 @@ from note_rnn.common.errors import MAX_THREADS, InputError, check_count, check_o
 from note_rnn.common.progress import Progress
 from note_rnn.corpus import DEFAULT_COLLECTIONS, CorpusError, Split, load_corpus, split
 from note_rnn.corpus.terms import terms_of
-from note_rnn.corpus.windows import from_first_bar, steps_of_bar
+from note_rnn.corpus.windows import from_first_bar
 from note_rnn.network.checkpoint import CheckpointError, load_note_rnn, path_of_weights, save_note_rnn, weights_checksum
 from note_rnn.network.model import NoteRNN
 from note_rnn.network.recurrent_layers import Cell
@@ -122,11 +122,10 @@ def pretrain(config: PretrainConfig) -> Path:
     torch.manual_seed(config.seed)
     parts = _parts(config)
     recipe, rng = config.training_recipe(), np.random.default_rng(config.seed)
-    bars = [steps_of_bar(bars.meter) for bars in parts.train.bars] if config.meter else None
     model = _initial_model(config)
     started_from = None if config.start_from is None else weights_checksum(model.state_dict())
     scored = ScoredTraining(
-        trainer.Training(model, parts.train.segments, recipe, rng, bars),
+        trainer.Training(model, parts.train.segments, recipe, rng, parts.train.bars if config.meter else None),
         parts.validation.segments,
         max(recipe.updates // EVALUATIONS, 1),
         config.patience,

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
-from note_rnn.extraction.tunes import Bars, bar_steps
+from note_rnn.extraction.tunes import UNKNOWN_BARS, Bars, bar_steps
 from note_rnn.network.model import NoteRNN
 from note_rnn.pretraining.ngram import UNSCORED
 from note_rnn.vocabulary import NO_EVENT, VOCABULARY_SIZE, Tokens
@@ -197,18 +197,21 @@ def crop_batches(
     starts = np.concatenate([[0], np.cumsum(lengths + 1)[:-1]])
     inputs = np.concatenate([np.concatenate([[NO_EVENT], tune]) for tune in tunes] + [np.full(length + 1, NO_EVENT)])
     steps = np.arange(length + 1)[:, None]
-    pickups = np.array([each.pickup for each in bars]) if bars else np.zeros(len(tunes), np.int64)
-    steps_of_bar = np.array([bar_steps(each.meter) or 1 for each in bars]) if bars else np.ones(len(tunes), np.int64)
+    pickups = np.array([each.pickup for each in bars or [UNKNOWN_BARS] * len(tunes)])
+    steps_of_bar = np.array([bar_steps(each.meter) or 1 for each in bars or [UNKNOWN_BARS] * len(tunes)])
     while True:
         tune = rng.choice(len(tunes), size=batch_size, p=lengths / lengths.sum())
         inside = rng.integers(0, np.maximum(lengths[tune] - length // 2, 1))
         inside -= (inside - pickups[tune]) % steps_of_bar[tune]
         first = np.where((rng.random(batch_size) < 0.5) | (inside < 0), 0, inside)
         windows = inputs[starts[tune] + first + steps]
+        targets = np.where(first + steps[1:] <= lengths[tune], windows[1:], IGNORED)
+        of_crops = None
         if bars is not None:
             windows[0] = rng.integers(VOCABULARY_SIZE, size=batch_size)
-        targets = np.where(first + steps[1:] <= lengths[tune], windows[1:], IGNORED)
-        of_crops = [bars[i]._replace(pickup=int(i_first == 0) * bars[i].pickup) for i, i_first in zip(tune, first)] if bars else None
+            of_crops = [
+                bars[i] if start == 0 else bars[i]._replace(pickup=0) for i, start in zip(tune, first, strict=True)
+            ]
         yield Crops(torch.from_numpy(windows[:-1]), torch.from_numpy(targets), of_crops)
 
 
