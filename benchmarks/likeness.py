@@ -13,7 +13,7 @@ import numpy as np
 from agents.composing.pieces import compose_pieces, log_likelihood
 from agents.composing.players import Player
 from melody_env import EnvironmentSpec, RewardProfile, Setting, discriminator_auc, melody_statistics, score_melodies
-from melody_env.measures.copying import longest_shared_runs
+from note_rnn.corpus.copying import longest_shared_runs
 from melody_env.measures.discriminator import LOGISTIC, TREES, Classifier
 from melody_env.measures.features import overlaps
 from melody_env.measures.gru_discriminator import GRU

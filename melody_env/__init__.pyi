@@ -3,7 +3,7 @@ from .envs.gym_env import MelodyCompositionEnv
 from .envs.gym_vector_env import MelodyCompositionVectorEnv
 from .envs.sb3_vec_env import MelodyVecEnv
 from .envs.specification import EnvironmentSpec
-from .measures.copying import longest_shared_runs
+from note_rnn.corpus.copying import longest_shared_runs
 from .measures.discriminator import discriminator_auc
 from .measures.diversity import largest_bar_share, mean_hamming_distance
 from .measures.human_reference import HumanReference

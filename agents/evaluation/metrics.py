@@ -16,7 +16,7 @@ from melody_env import (
     melody_statistics,
     score_melodies,
 )
-from melody_env.measures.copying import longest_shared_runs
+from note_rnn.corpus.copying import longest_shared_runs
 from melody_env.measures.discriminator import discriminator_auc
 from melody_env.measures.features import overlaps
 from melody_env.measures.statistics import MelodyStatistics, count_distinct

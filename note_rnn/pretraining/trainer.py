@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -215,34 +216,43 @@ def crop_batches(
         yield Crops(torch.from_numpy(windows[:-1]), torch.from_numpy(targets), of_crops)
 
 
-@torch.no_grad()
 def evaluate(
     model: NoteRNN, tunes: Sequence[Tokens], bars: Sequence[Bars] | None = None, batch_size: int = 64
 ) -> HeldOut:
     """Return the score of `model` on whole `tunes` [N], each from the zero state; leaves `model` in evaluation mode.
 
-    A network with lookback needs their `bars` [N].
+    `bars` [N] are those of the tunes, on which only a network with lookback depends.
+    """
+    scores = [score[UNSCORED:] for score in token_scores(model, tunes, bars, batch_size)]
+    nats, correct = np.concatenate(scores, dtype=np.float64).T if scores else np.zeros((2, 0))
+    return HeldOut(float(nats.mean()), float(correct.mean()), len(nats))
+
+
+@torch.no_grad()
+def token_scores(
+    model: NoteRNN, tunes: Sequence[Tokens], bars: Sequence[Bars] | None = None, batch_size: int = 64
+) -> list[npt.NDArray[np.float32]]:
+    """Return for each of `tunes` [N] the nats of its tokens and whether each was the likeliest (0 or 1), [T, 2].
+
+    Each tune is scored from the zero state; leaves `model` in evaluation mode. `bars` as in `evaluate`.
     """
     model.eval()
-    nats = correct = count = 0.0
     order = np.argsort([len(tune) for tune in tunes], kind="stable")
+    scores: dict[int, npt.NDArray[np.float32]] = {}
     for first in range(0, len(order), batch_size):
         batch = order[first : first + batch_size]
         inputs, targets = (array.to(model.head.weight.device) for array in _padded([tunes[i] for i in batch]))
         logits, _ = model(inputs, model.zero_state(len(batch), [bars[i] for i in batch] if bars else None))
-        scored = targets != IGNORED
-        nats += functional.cross_entropy(logits[scored], targets[scored], reduction="sum").item()
-        correct += (logits[scored].argmax(-1) == targets[scored]).sum().item()
-        count += scored.sum().item()
-    return HeldOut(nats / count, correct / count, int(count))
+        nats = functional.cross_entropy(logits.permute(0, 2, 1), targets, reduction="none")
+        both = torch.stack([nats, (logits.argmax(-1) == targets).float()], -1).cpu().numpy()
+        scores.update({i: both[: len(tunes[i]), column] for column, i in enumerate(batch)})
+    return [scores[i] for i in range(len(tunes))]
 
 
 def _padded(tunes: Sequence[Tokens]) -> tuple[Tensor, Tensor]:
-    """Return inputs and targets [T, B] of whole tunes; targets that are not scored are IGNORED."""
+    """Return inputs and targets [T, B] of whole tunes; those after the end of a tune are NO_EVENT."""
     longest = max(len(tune) for tune in tunes)
-    inputs = np.full((longest + 1, len(tunes)), NO_EVENT)
-    targets = np.full((longest, len(tunes)), IGNORED)
+    tokens = np.full((longest + 1, len(tunes)), NO_EVENT)
     for column, tune in enumerate(tunes):
-        inputs[1 : len(tune) + 1, column] = tune
-        targets[UNSCORED : len(tune), column] = tune[UNSCORED:]
-    return torch.from_numpy(inputs[:-1]), torch.from_numpy(targets)
+        tokens[1 : len(tune) + 1, column] = tune
+    return torch.from_numpy(tokens[:-1]), torch.from_numpy(tokens[1:])
