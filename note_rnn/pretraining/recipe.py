@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+import tyro
 from torch.utils.tensorboard import SummaryWriter
 
 from note_rnn.common.atomic_files import remove_leftovers
@@ -18,6 +19,7 @@ from note_rnn.common.progress import Progress
 from note_rnn.corpus import DEFAULT_COLLECTIONS, CorpusError, Split, load_corpus, split
 from note_rnn.corpus.terms import terms_of
 from note_rnn.corpus.windows import from_first_bar
+from note_rnn.extraction.tune_files import DEFAULT_READING, Reading
 from note_rnn.network.checkpoint import CheckpointError, load_note_rnn, path_of_weights, save_note_rnn, weights_checksum
 from note_rnn.network.model import NoteRNN
 from note_rnn.network.recurrent_layers import Cell
@@ -52,6 +54,8 @@ class PretrainConfig:
     collections: tuple[str, ...] = DEFAULT_COLLECTIONS
     """Training data: collections of music21's corpus, such as airdsAirs miscFolk essenFolksong, and corpora of your own
     music, built by melody-rl corpus build (.npz)."""
+    reading: tyro.conf.OmitArgPrefixes[Reading] = DEFAULT_READING
+    """How tunes of music21's collections are read; corpora of your own stay as they were built."""
     hidden_size: tuple[int, ...] = (100,)
     """Units of every layer, or one number per layer, the first layer's first; ignored with --start-from."""
     num_layers: int = 1
@@ -140,7 +144,7 @@ def pretrain(config: PretrainConfig) -> Path:
 
 
 def _parts(config: PretrainConfig) -> Split:
-    parts = split(load_corpus(config.collections))
+    parts = split(load_corpus(config.collections, reading=config.reading))
     if not config.meter:
         return parts
     barred = Split(*(from_first_bar(part, config.meter) for part in parts))
