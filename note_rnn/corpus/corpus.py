@@ -47,6 +47,11 @@ class Corpus:
         """Number of tokens in all segments."""
         return sum(map(len, self.segments))
 
+    @property
+    def all_bars(self) -> list[Bars]:
+        """The bars of each segment [S], `UNKNOWN_BARS` if they are unknown."""
+        return self.bars or [UNKNOWN_BARS] * len(self.segments)
+
     def by_collection(self) -> "dict[str, Corpus]":
         """Return the tunes of each collection, the first part of their `sources`."""
         names = np.array([source.partition("/")[0] for source in self.sources])
@@ -77,7 +82,7 @@ def joined(corpora: Sequence[Corpus]) -> Corpus:
         [title for corpus in corpora for title in corpus.titles],
         [source for corpus in corpora for source in corpus.sources],
         [entry for corpus in corpora for entry in corpus.provenance],
-        [bars for corpus in corpora for bars in corpus.bars or [UNKNOWN_BARS] * len(corpus.segments)],
+        [bars for corpus in corpora for bars in corpus.all_bars],
         [sections for corpus in corpora for sections in corpus.sections or [()] * len(corpus.segments)],
         [origin for corpus in corpora for origin in corpus.origins or [None] * len(corpus.titles)],
     )

@@ -3,8 +3,6 @@
 Shapes: B melodies, T steps.
 """
 
-import numpy as np
-
 from note_rnn.vocabulary import Tokens
 
 

@@ -14,7 +14,7 @@ def from_first_bar(corpus: Corpus, meter: str) -> Corpus:
     """Return the segments of `corpus` in a meter of the kind of `meter`, each from its first bar line on."""
     fitting = [
         i
-        for i, (segment, bars) in enumerate(zip(corpus.segments, corpus.bars, strict=True))
+        for i, (segment, bars) in enumerate(zip(corpus.segments, corpus.all_bars, strict=True))
         if meter_kind(bars.meter) == meter_kind(meter) and len(segment) > bars.pickup
     ]
     tunes, tune_of_segment = np.unique(corpus.tune_of_segment[fitting], return_inverse=True)

@@ -69,6 +69,9 @@ PAPER = Recipe(
     unscored=8,
 )
 
+LOOKBACK = Recipe(updates=1600, crop_length=320, learning_rate=4e-3, dropout=0.4)
+"""For a network with lookback, on whole tunes with their bars: it overfits where one without does not."""
+
 FINE_TUNING = Recipe(updates=2000, crop_length=64, learning_rate=3e-3, warmup=50)
 """For a pretrained network."""
 
@@ -223,8 +226,8 @@ def evaluate(
 
     `bars` [N] are those of the tunes, on which only a network with lookback depends.
     """
-    scores = [score[UNSCORED:] for score in token_scores(model, tunes, bars, batch_size)]
-    nats, correct = np.concatenate(scores, dtype=np.float64).T if scores else np.zeros((2, 0))
+    scored = [scores[UNSCORED:] for scores in token_scores(model, tunes, bars, batch_size)]
+    nats, correct = np.concatenate(scored, dtype=np.float64).T
     return HeldOut(float(nats.mean()), float(correct.mean()), len(nats))
 
 
