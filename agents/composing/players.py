@@ -58,7 +58,8 @@ def agent_player(policy: BasePolicy, semitones: int = 0, strength: float = 1.0, 
 
     It plays `semitones` higher than the agent was trained to. Q-networks play softmax(Q), as in the original RL Tuner.
     `meter` is that of the pieces; None: that of its training. `strength` scales what the agent has learned,
-    log policy - log p: 0 is the Note RNN, 1 the agent, more goes beyond it. Raises TypeError for a policy of another kind.
+    log policy - log p: 0 is the Note RNN, 1 the agent, more goes beyond it. Raises TypeError for a policy of another
+    kind.
     """
     for kind, player_type in _PLAYERS.items():
         if isinstance(policy, kind):
