@@ -98,7 +98,7 @@ class Likeness:
         rng = np.random.default_rng(self.seed)
         held_out, train = self.human.held_out, self.human.train[rng.permutation(len(self.human.train))]
         primers = rng.integers(VOCABULARY_SIZE, size=len(held_out))
-        prior = prior.transposed(self.human.setting.transposition)
+        prior = self.human.setting.adapted(prior)
         return {
             **self._music_theory(held_out),
             "log_prob": prior.log_prob(held_out, primers).mean().item(),

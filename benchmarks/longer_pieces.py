@@ -50,9 +50,9 @@ class Counting:
     def __init__(self, player: Player, count: Count, setting: Setting, trained: int):
         self._player, self._count, self._setting, self._trained = player, count, setting, trained
 
-    def begin(self, num_pieces: int) -> None:
+    def begin(self, num_pieces: int, pickup: int = 0) -> None:
         """Return to the first step."""
-        self._player.begin(num_pieces)
+        self._player.begin(num_pieces, pickup)
         self._position = 0
 
     def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:

@@ -21,7 +21,7 @@ class ColderPrior:
     def __init__(self, temperature: float):
         self.temperature = temperature
 
-    def begin(self, num_pieces: int) -> None:
+    def begin(self, num_pieces: int, pickup: int = 0) -> None:
         """Do nothing: the state is that of the engine's Note RNN."""
 
     def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
@@ -35,7 +35,7 @@ class PositionedPrior:
     def __init__(self, bias: Floats32):
         self.bias = bias
 
-    def begin(self, num_pieces: int) -> None:
+    def begin(self, num_pieces: int, pickup: int = 0) -> None:
         """Return to the first step."""
         self._step = 0
 

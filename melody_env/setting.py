@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from note_rnn.common.plain_text import shown
 from note_rnn.formats.notation import FIFTHS, SIGNATURE_MODES, Staff
 from note_rnn.notes import ACCIDENTALS, LETTERS
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MAX_PITCH, MIN_PITCH, VOCABULARY_SIZE, pitch_to_token
+
+if TYPE_CHECKING:  # importing it takes seconds, which a setting does without
+    from note_rnn.network.model import NoteRNN
 
 Flags = npt.NDArray[np.bool_]
 
@@ -90,6 +93,10 @@ class Setting:
         """Return whether tonic, scale, bars, length and range are those of `other`, however they are named."""
         names = ("tonic", "scale", "steps", "steps_per_bar", "steps_per_beat", "pitch_range")
         return all(getattr(self, name) == getattr(other, name) for name in names)
+
+    def adapted(self, prior: "NoteRNN") -> "NoteRNN":
+        """Return `prior`, a Note RNN of C major, for pieces in this setting: transposed to its key, in its meter."""
+        return prior.transposed(self.transposition).in_meter(self.staff.meter)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as keyword arguments of the environment."""

@@ -3,7 +3,7 @@
 Shapes: B environments, A actions, H units of a layer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from agents.algorithms.networks import RecurrentNetwork
 from agents.algorithms.objectives import MASKED_LOGIT
 from note_rnn import Bars, Cell, Lookback, NoteRNN, State
+from note_rnn.network.lookback import check_meter
 
 Observation = npt.NDArray[Any] | dict[str, npt.NDArray[Any]]
 
@@ -29,7 +30,8 @@ class RecurrentPolicy(BasePolicy):
     :param lstm_hidden_size: units of all recurrent layers, or a number for each.
     :param n_lstm_layers: recurrent layers, where `lstm_hidden_size` is one number.
     :param cell: "lstm" or "gru".
-    :param lookback: what the network is conditioned on besides the observation, whose first number is the last token.
+    :param lookback: what the network is conditioned on besides the observation, whose first number is the last token: a
+        `Lookback`, or its fields.
     :param meter: (lookback) meter of the melodies, whose first bar begins after the first observation.
     :param skip_connection: connect the observation directly to the scores, beside the recurrent layers; with `dueling`
         it always is.
@@ -53,7 +55,7 @@ class RecurrentPolicy(BasePolicy):
         lstm_hidden_size: int | Sequence[int] = 100,
         n_lstm_layers: int = 1,
         cell: Cell = "lstm",
-        lookback: Lookback | None = None,
+        lookback: Lookback | Mapping[str, Any] | None = None,
         meter: str = "4/4",
         skip_connection: bool = False,
         dueling: bool = False,
@@ -78,12 +80,14 @@ class RecurrentPolicy(BasePolicy):
             optimizer_kwargs=optimizer_kwargs,
             normalize_images=normalize_images,
         )
+        if isinstance(lookback, Mapping):
+            lookback = Lookback(**lookback)
         self._network_kwargs: dict[str, Any] = {
             "hidden_size": lstm_hidden_size,
             "num_layers": n_lstm_layers,
             "cell": cell,
             "lookback": lookback,
-            "bars": Bars(meter, 0),
+            "bars": Bars(check_meter(meter), 0),
             "skip_connection": skip_connection,
             "dueling": dueling,
             "value_scale": value_scale,

@@ -46,8 +46,8 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
     :param kl_weight: weight of -log policy(a|s) beside the reward.
     :param clip_range: clip range of the probability ratio.
     :param history: steps of each environment that are stored; a longer episode is not trained on.
-    :param prior: Note RNN to start from; `policy_kwargs` take its size. It is not saved; the weights trained from it
-        are.
+    :param prior: Note RNN to start from, in the key and meter of the environment (`env.engine.prior`); `policy_kwargs`
+        take its size. It is not saved; the weights trained from it are.
 
     The other parameters are those of SB3's PPO. Raises InputError for an argument out of its range.
     """

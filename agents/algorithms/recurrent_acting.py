@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Container, Iterable, Sequence
 from contextlib import nullcontext
+from dataclasses import asdict
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -31,12 +32,12 @@ from note_rnn.common.errors import reason
 
 
 def prior_arguments(prior: NoteRNN | None, adds_log_p: bool, policy_kwargs: dict[str, Any] | None) -> dict[str, Any]:
-    """Return `policy_kwargs`, completed by the sizes of a network that starts as `prior`."""
+    """Return `policy_kwargs`, completed by what a network needs that starts as `prior`: plain data, as SB3 saves it."""
     if prior is None:
         return policy_kwargs or {}
     size: dict[str, Any] = {"lstm_hidden_size": prior.widths, "n_lstm_layers": 1, "cell": prior.cell}
     if prior.lookback is not None:
-        size |= {"lookback": prior.lookback, "meter": prior.bars.meter}
+        size |= {"lookback": asdict(prior.lookback), "meter": prior.bars.meter}
     if adds_log_p:
         size["prior_size"] = (prior.widths, 1, prior.cell)
     return {**size, **(policy_kwargs or {})}

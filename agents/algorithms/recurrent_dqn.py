@@ -64,8 +64,8 @@ class RecurrentDQN(ActsWithMemory, OffPolicyAlgorithm):
     :param double_q: (Q) the online network chooses the next action, the target network scores it; else the target
         network does both.
     :param huber_delta: error beyond which the loss is linear (Huber); None: squared everywhere, as in the paper.
-    :param prior: Note RNN to start from; `policy_kwargs` take its size. It is not saved; the weights trained from it
-        are, and for G its log p.
+    :param prior: Note RNN to start from, in the key and meter of the environment (`env.engine.prior`); `policy_kwargs`
+        take its size. It is not saved; the weights trained from it are, and for G its log p.
 
     The other parameters are those of SB3's DQN. Raises InputError for an argument out of its range.
     """

@@ -13,7 +13,7 @@ from agents.runs.config import run_environment
 from agents.runs.run_directory import RunDirectory
 from melody_env import EnvironmentSpec, Setting
 from melody_env.envs.observations import kind_of, length_of
-from note_rnn import Bars, CheckpointError, InputError, NoteRNN, load_note_rnn, weights_checksum
+from note_rnn import CheckpointError, InputError, NoteRNN, load_note_rnn, weights_checksum
 from note_rnn.common.data_files import is_folder, user_path
 from note_rnn.common.plain_text import shown
 
@@ -69,8 +69,7 @@ class Agent:
                 f"{environment.observation_space}: leave out observation and trained_length, or train another agent."
             )
         semitones = environment.setting.transposition - self.environment.setting.transposition
-        pickup = 0 if environment.primer is None else len(environment.primer) - 1
-        return agent_player(self.policy, semitones, strength, Bars(environment.setting.staff.meter, pickup))
+        return agent_player(self.policy, semitones, strength, environment.setting.staff.meter)
 
     def checksum(self) -> str:
         """Return the checksum of the policy and of the Note RNN."""

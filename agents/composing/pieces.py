@@ -101,10 +101,11 @@ def _compose_batch(
     player: Player, engine: MelodyEngine, rng: np.random.Generator, temperature: float, retained: int
 ) -> Pieces:
     engine.reset()
-    player.begin(engine.num_pieces)
-    for token in () if engine.primer is None else engine.primer[:-1]:
-        player.scores(engine.observations_of(token), engine.prior_log_probs)  # only to advance its state
     primer = np.zeros(0, np.int64) if engine.primer is None else engine.primer
+    before = primer[:-1]
+    player.begin(engine.num_pieces, len(before))
+    for token in before:
+        player.scores(engine.observations_of(token), engine.prior_log_probs)  # only to advance its state
     priming_tokens = engine.last_tokens
     entropy, kl = np.zeros((2, engine.num_pieces))
     steps: list[tuple[Floats, ...]] = []

@@ -28,8 +28,8 @@ Floats32 = npt.NDArray[np.float32]
 class Player(Protocol):
     """A model that composes by drawing from softmax(scores)."""
 
-    def begin(self, num_pieces: int) -> None:
-        """Reset the state for `num_pieces` new pieces."""
+    def begin(self, num_pieces: int, pickup: int = 0) -> None:
+        """Reset the state for `num_pieces` new pieces, whose first bar begins after `pickup` + 1 observations."""
 
     def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
         """Return the scores [N, A] of the next tokens, given the observations and the Note RNN's log p [N, A]."""
@@ -38,7 +38,7 @@ class Player(Protocol):
 class NoteRNNPlayer:
     """The Note RNN of the environment."""
 
-    def begin(self, num_pieces: int) -> None:
+    def begin(self, num_pieces: int, pickup: int = 0) -> None:
         """Do nothing: the environment evaluates the Note RNN."""
 
     def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
@@ -53,18 +53,18 @@ def check_strength(argument: str, value: float) -> float:
     return value
 
 
-def agent_player(policy: BasePolicy, semitones: int = 0, strength: float = 1.0, bars: Bars | None = None) -> Player:
+def agent_player(policy: BasePolicy, semitones: int = 0, strength: float = 1.0, meter: str | None = None) -> Player:
     """Return the player of an agent's `policy`: one of ours, of SB3's or of sb3-contrib's.
 
     It plays `semitones` higher than the agent was trained to. Q-networks play softmax(Q), as in the original RL Tuner.
-    `bars` are those of the pieces, the pickup counted without the first observation; None: those of the policy.
-    `strength` scales what the agent has learned, log policy - log p: 0 is the Note RNN, 1 the agent, more goes beyond
-    it. Raises TypeError for a policy of another kind.
+    `meter` is that of the pieces; None: that of its training. `strength` scales what the agent has learned,
+    log policy - log p: 0 is the Note RNN, 1 the agent, more goes beyond it. Raises TypeError for a policy of another
+    kind.
     """
     for kind, player_type in _PLAYERS.items():
         if isinstance(policy, kind):
             policy.set_training_mode(False)
-            player: Player = player_type(policy, bars)
+            player: Player = player_type(policy, meter)
             player = _TransposedPlayer(player, semitones) if semitones else player
             return player if strength == 1 else _ScaledPlayer(player, strength)
     raise TypeError(f"Policies of type {type(policy).__name__} cannot compose.")
@@ -79,8 +79,8 @@ class _TransposedPlayer:
         self._below, self._above = transposed(tokens, -semitones), transposed(tokens, semitones)
         self._below_or_nothing = np.append(self._below, NOTHING)
 
-    def begin(self, num_pieces: int) -> None:
-        self.player.begin(num_pieces)
+    def begin(self, num_pieces: int, pickup: int = 0) -> None:
+        self.player.begin(num_pieces, pickup)
 
     def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
         moved = observations.copy()
@@ -96,8 +96,8 @@ class _ScaledPlayer:
         self.player = player
         self.strength = strength
 
-    def begin(self, num_pieces: int) -> None:
-        self.player.begin(num_pieces)
+    def begin(self, num_pieces: int, pickup: int = 0) -> None:
+        self.player.begin(num_pieces, pickup)
 
     def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
         log_policy = log_softmax(self.player.scores(observations, prior_log_probs))
@@ -107,11 +107,11 @@ class _ScaledPlayer:
 class _PolicyPlayer:
     """Base class of players with a policy; `scored` returns its Q-values or logits."""
 
-    def __init__(self, policy: Any, bars: Bars | None):
+    def __init__(self, policy: Any, meter: str | None):
         self.policy = policy
-        self.bars = bars
+        self.meter = meter
 
-    def begin(self, num_pieces: int) -> None:
+    def begin(self, num_pieces: int, pickup: int = 0) -> None:
         self.start = torch.ones(num_pieces, dtype=torch.bool, device=self.policy.device)
 
     @torch.no_grad()
@@ -135,8 +135,8 @@ class _ActorPlayer(_PolicyPlayer):
 
 
 class _RecurrentActorPlayer(_PolicyPlayer):
-    def begin(self, num_pieces: int) -> None:
-        super().begin(num_pieces)
+    def begin(self, num_pieces: int, pickup: int = 0) -> None:
+        super().begin(num_pieces, pickup)
         lstm = self.policy.lstm_actor
         zeros = torch.zeros(lstm.num_layers, num_pieces, lstm.hidden_size, device=self.policy.device)
         self.state: RNNStates | tuple[Tensor, ...] = (zeros, zeros)
@@ -147,9 +147,10 @@ class _RecurrentActorPlayer(_PolicyPlayer):
 
 
 class _RecurrentPlayer(_PolicyPlayer):
-    def begin(self, num_pieces: int) -> None:
-        super().begin(num_pieces)
-        self.state = self.policy.zero_state(num_pieces, self.bars)
+    def begin(self, num_pieces: int, pickup: int = 0) -> None:
+        super().begin(num_pieces, pickup)
+        meter = self.policy.network.bars.meter if self.meter is None else self.meter
+        self.state = self.policy.zero_state(num_pieces, Bars(meter, pickup))
         self.start = torch.zeros_like(self.start)
 
     def scored(self, observations: Tensor, prior_log_probs: Floats32) -> Tensor:

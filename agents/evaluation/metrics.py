@@ -117,7 +117,7 @@ def human_metrics(human: HumanReference, prior: NoteRNN) -> dict[str, float]:
 def human_log_prob(tunes: Tokens, setting: Setting, prior: NoteRNN) -> float:
     """Return the mean log p per step of human `tunes` [M, T] by `prior`, a Note RNN of C major, in nats."""
     primers = np.full(len(tunes), NO_EVENT)
-    return prior.transposed(setting.transposition).log_prob(tunes, primers).mean().item()
+    return setting.adapted(prior).log_prob(tunes, primers).mean().item()
 
 
 def split_half_likeness(human: HumanReference) -> dict[str, float]:

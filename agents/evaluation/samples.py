@@ -133,7 +133,7 @@ def given_sample(
     Their log p is that of `prior`, a Note RNN of C major, conditioned on nothing before them.
     """
     count, length = melodies.shape
-    prior = prior.transposed(setting.transposition)
+    prior = setting.adapted(prior)
     blocks = [melodies[first : first + _BLOCK] for first in range(0, count, _BLOCK)]
     log_prob = np.concatenate([prior.log_prob(each, np.full(len(each), NO_EVENT)).sum(1).numpy() for each in blocks])
     columns = {"log_prob": (log_prob, np.full(count, length))}

@@ -155,8 +155,8 @@ class EnvironmentSpec:
 
     @cached_property
     def prior_in_key(self) -> NoteRNN:
-        """The Note RNN transposed to the key of the setting, in its meter."""
-        return self.prior.transposed(self.setting.transposition).in_meter(self.setting.staff.meter)
+        """The Note RNN in the key and meter of the setting."""
+        return self.setting.adapted(self.prior)
 
     def as_record(self) -> dict[str, Any]:
         """Return the specification as a JSON object, without the weights of the Note RNN."""

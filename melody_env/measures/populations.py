@@ -69,7 +69,7 @@ def machine_melodies(
     rhythms = human[np.arange(size) % len(human)]
     notes = rng.choice(allowed[allowed >= FIRST_PITCH_TOKEN], rhythms.shape)
     return {
-        PRIOR: prior_melodies(prior.transposed(setting.transposition), size, setting.steps, rng),
+        PRIOR: prior_melodies(setting.adapted(prior), size, setting.steps, rng),
         MARKOV3: markov_melodies(segments, 3, size, setting.steps, rng),
         MARKOV1: markov_melodies(segments, 1, size, setting.steps, rng),
         RANDOM_PITCHES: np.where(rhythms >= FIRST_PITCH_TOKEN, notes, rhythms),

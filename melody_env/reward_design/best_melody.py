@@ -60,7 +60,7 @@ def search(config: SearchConfig) -> dict[str, Any]:
     check_seed("--seed", config.seed)
     torch.set_num_threads(1)
     profile = config.profile()
-    prior = load_note_rnn(config.prior).transposed(profile.setting.transposition) if config.log_prob else None
+    prior = profile.setting.adapted(load_note_rnn(config.prior)) if config.log_prob else None
     value = Value(profile, profile.setting.steps, prior)
     with Progress(config.evaluations, config.method, "melodies") as progress:
         for state in METHODS[config.method](value, config.evaluations, np.random.default_rng(config.seed)):

@@ -54,7 +54,7 @@ def match(config: MatchConfig) -> RewardProfile:
     torch.set_num_threads(1)
     setting = PAPER_SETTING.changed(**config.setting_changes())
     human = training_windows(split(load_corpus(config.collections)).train, setting)
-    prior = load_note_rnn(config.prior).transposed(setting.transposition)
+    prior = setting.adapted(load_note_rnn(config.prior))
     machine = prior_melodies(prior, config.melodies, setting.steps, np.random.default_rng(config.seed))
     rules = capped_rules(MATCHED, human, setting)
     weights = fit_means(counts(human, rules, setting), counts(machine, rules, setting), config.penalty)

@@ -9,6 +9,7 @@ Shapes: T steps, B melodies, L lags, K features of which each is one of several 
 the past.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor
 
 from note_rnn.common.errors import InputError, is_number
+from note_rnn.common.plain_text import shown
 from note_rnn.extraction.tunes import Bars, bar_steps
 from note_rnn.vocabulary import VOCABULARY_SIZE
 
@@ -29,6 +31,8 @@ COMMON_TIME = Bars("4/4", 0)
 MAX_LAGS = 64
 MAX_BARS = 64
 """The longest lag."""
+MAX_BAR_STEPS = 128
+"""The longest bar, of 8/1 or 16/2; longer ones count as unknown."""
 
 _MATCH_LENGTHS = (0, 1, 4, 8, 16, 32)
 """The least match length of each class."""
@@ -114,6 +118,13 @@ class Seen(NamedTuple):
     """What is remembered after the last step."""
 
 
+def check_meter(meter: str) -> str:
+    """Return `meter`, a time signature such as "6/8" or "" if unknown; raises InputError for anything else."""
+    if not re.fullmatch(r"([1-9]\d{0,2}/(1|2|4|8|16|32|64))?", meter):
+        raise InputError(f"A meter must be a time signature such as 4/4, 3/4 or 6/8, not {shown(meter)}.")
+    return meter
+
+
 def begin(lookback: Lookback, bars: Sequence[Bars], device: torch.device) -> Past:
     """Return the past of B melodies before their first input, a priming token that `bars` [B] do not count."""
     clock = torch.tensor([(-1 - each.pickup, *_bar(each.meter)) for each in bars], dtype=torch.int32, device=device)
@@ -158,7 +169,7 @@ def with_bonuses(outputs: Tensor, copied: Tensor) -> Tensor:
 def _bar(meter: str) -> tuple[int, int]:
     """Return the steps per bar of `meter`, "" if unknown, and the class of its kind."""
     steps = bar_steps(meter)
-    if steps is None:
+    if steps is None or steps > MAX_BAR_STEPS:
         return _UNKNOWN_BAR, _UNKNOWN
     count, unit = map(int, meter.split("/"))
     kind = steps, unit >= 8 and count % 3 == 0

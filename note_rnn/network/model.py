@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from note_rnn.extraction.tunes import Bars
-from note_rnn.network.lookback import COMMON_TIME, Lookback, Past, begin, look_back, with_bonuses
+from note_rnn.network.lookback import COMMON_TIME, Lookback, Past, begin, check_meter, look_back, with_bonuses
 from note_rnn.network.readout import Readout
 from note_rnn.network.recurrent_layers import Cell, RecurrentLayers, State, layer_widths
 from note_rnn.vocabulary import VOCABULARY_SIZE, check_tokens, transposed
@@ -106,9 +106,15 @@ class NoteRNN(nn.Module):
         return (*of_layers, *begin(self.lookback, bars or [self.bars] * batch_size, self.head.weight.device))
 
     def in_meter(self, meter: str, pickup: int = 0) -> Self:
-        """Return the network, with the same weights, for melodies in `meter` after `pickup` tokens of an upbeat."""
+        """Return the network, with the same weights, for melodies in `meter` after `pickup` tokens of an upbeat.
+
+        Without lookback it is the network itself, in any meter. Raises InputError for what is no time signature, nor ""
+        for an unknown one.
+        """
+        if self.lookback is None:
+            return self
         other = copy.copy(self)
-        other.bars = Bars(meter, pickup)
+        other.bars = Bars(check_meter(meter), pickup)
         return other
 
     @torch.no_grad()

@@ -85,7 +85,7 @@ class Fixed:
     def __init__(self, logits):
         self.logits = logits
 
-    def begin(self, num_pieces):
+    def begin(self, num_pieces, pickup=0):
         pass
 
     def scores(self, observations, prior_log_probs):

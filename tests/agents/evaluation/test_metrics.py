@@ -240,7 +240,7 @@ class FixedPlayer:
     def __init__(self, melodies):
         self.melodies = np.array(melodies)
 
-    def begin(self, num_pieces):
+    def begin(self, num_pieces, pickup=0):
         self.step = -1
 
     def scores(self, observations, prior_log_probs):

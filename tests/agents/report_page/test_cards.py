@@ -41,7 +41,7 @@ def waltz(prior, tmp_path_factory) -> EnvironmentSpec:
 class Surer:
     """Composes with twice the Note RNN's log p."""
 
-    def begin(self, num_pieces: int) -> None:
+    def begin(self, num_pieces: int, pickup: int = 0) -> None:
         pass
 
     def scores(self, observations, prior_log_probs):
