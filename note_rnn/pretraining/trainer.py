@@ -21,6 +21,7 @@ from note_rnn.pretraining.ngram import UNSCORED
 from note_rnn.vocabulary import NO_EVENT, VOCABULARY_SIZE, Tokens
 
 IGNORED = -100
+_OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,11 @@ class Recipe:
     """Decay of the rate: half a cosine down to zero, or a factor `decay` every 1000 updates."""
     decay: float = 1.0
     """Factor per 1000 updates of the exponential schedule."""
+    optimizer: Literal["adam", "adamw"] = "adam"
+    """AdamW keeps weight decay apart from the gradient (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101)."""
     weight_decay: float = 0.0
-    """Factor beta of the penalty beta/2 * |weights|^2 added to the loss."""
+    """Factor beta of the penalty beta/2 * |weights|^2 added to the loss; with AdamW, weights shrink by the factor
+    1 - beta * learning rate in each update."""
     max_grad_norm: float = 1.0
     """Gradients are clipped to this L2 norm."""
     dropout: float = 0.0
@@ -69,7 +73,7 @@ PAPER = Recipe(
     unscored=8,
 )
 
-LOOKBACK = Recipe(updates=1600, crop_length=320, learning_rate=4e-3, dropout=0.4)
+LOOKBACK = Recipe(updates=1600, crop_length=320, learning_rate=4e-3, dropout=0.4, optimizer="adamw", weight_decay=0.05)
 """For a network with lookback, on whole tunes with their bars: it overfits where one without does not."""
 
 FINE_TUNING = Recipe(updates=2000, crop_length=64, learning_rate=3e-3, warmup=50)
@@ -129,7 +133,7 @@ class Training:
         self.recipe = recipe
         self.rng = rng
         self.number = 0
-        self.optimizer = torch.optim.Adam(model.parameters(), weight_decay=recipe.weight_decay)
+        self.optimizer = _OPTIMIZERS[recipe.optimizer](model.parameters(), weight_decay=recipe.weight_decay)
         model.layers.dropout = recipe.dropout
 
     def __iter__(self) -> Iterator[Update]:

@@ -272,6 +272,17 @@ def test_weight_decay_pulls_weights_towards_zero():
         torch.testing.assert_close(new, old - 0.01 * old.sign(), rtol=1e-3, atol=1e-6)
 
 
+def test_adamw_shrinks_weights_apart_from_the_gradient():
+    """By 1 - beta * rate, before Adam's own step."""
+    recipe = Recipe(updates=1, batch_size=5, crop_length=9, warmup=0, learning_rate=0.01, max_grad_norm=100.0)
+    plain, decayed = training_of(recipe), training_of(replace(recipe, optimizer="adamw", weight_decay=0.5))
+    before = [parameter.detach().clone() for parameter in plain.model.parameters()]
+    rate = next(iter(plain)).learning_rate
+    list(decayed)
+    for old, one, other in zip(before, plain.model.parameters(), decayed.model.parameters(), strict=True):
+        torch.testing.assert_close(other, one - 0.5 * rate * old, rtol=1e-5, atol=1e-7)
+
+
 def test_a_recipe_gives_batches_of_its_size_and_crops_of_its_length():
     training = training_of(Recipe(updates=3, batch_size=5, crop_length=9), bars=[Bars("3/8", 0)] * 3)
     calls = []
