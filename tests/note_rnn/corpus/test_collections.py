@@ -12,7 +12,12 @@ from note_rnn.extraction.tunes import Bars
 
 pytest.importorskip("music21")
 
-MADE_BY = {"music21": version("music21"), "extraction": corpora.EXTRACTION_VERSION}
+MADE_BY = {
+    "music21": version("music21"),
+    "extraction": corpora.EXTRACTION_VERSION,
+    "off_grid": "round",
+    "repeats": "once",
+}
 
 
 def abc(title):
@@ -75,7 +80,7 @@ def test_without_a_folder_that_of_the_variable_or_of_the_user_is_taken(variable,
 
 
 def test_a_cache_made_by_other_versions_counts_as_none(tmp_path):
-    for change in ({"music21": "0.0"}, {"extraction": -1}, {}):
+    for change in ({"music21": "0.0"}, {"extraction": -1}, {"off_grid": "cut"}, {"repeats": "unfold"}, {}):
         cache(tmp_path, "book", tunes(3, 1, 32, provenance=MADE_BY | change))
         assert (cached_corpus(["book"], tmp_path) is None) == bool(change)
 

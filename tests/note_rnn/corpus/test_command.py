@@ -10,6 +10,7 @@ import pytest
 from note_rnn import run_command
 from note_rnn.corpus import Corpus, __main__, read_corpus
 from note_rnn.extraction.pipeline import Extraction
+from note_rnn.extraction.tune_files import Reading
 
 STEP = 24
 """Ticks of a sixteenth."""
@@ -97,7 +98,7 @@ def test_a_song_beside_the_grid_is_moved_unless_it_is_to_stay(run, midi, tmp_pat
 def test_the_report_has_the_settings_and_the_defaults_are_the_fields(run, song, tmp_path):
     run("build", song, "--out", tmp_path / "mine", "--workers", 0, "--min-bars", 2, "--wide", "fold")
     report = json.loads((tmp_path / "mine.json").read_text())
-    assert report["extraction"] == {**asdict(Extraction()), "min_bars": 2, "wide": "fold"}
+    assert report["extraction"] == {**asdict(Extraction()), **asdict(Reading()), "min_bars": 2, "wide": "fold"}
     (provenance,) = read_corpus(tmp_path / "mine.npz").provenance
     assert provenance["extraction"] == report["extraction"]
 
@@ -153,7 +154,7 @@ def test_tune_books_are_read_once_and_counted(run, monkeypatch):
     """Of the tunes of each collection; without music21 they cannot be read."""
     names = ["oneills1850/1.abc#1", "ryansMammoth/1.abc#1", "ryansMammoth/2.abc#1"]
     books = Corpus([np.zeros(1_200, int), np.zeros(20, int), np.zeros(7, int)], np.arange(3), [""] * 3, names)
-    monkeypatch.setattr(__main__, "load_corpus", lambda: books)
+    monkeypatch.setattr(__main__, "load_corpus", lambda reading: books)
     assert run("tune-books").splitlines() == [
         "oneills1850: 1 tunes (1,200 sixteenths)",
         "ryansMammoth: 2 tunes (27 sixteenths)",

@@ -32,7 +32,7 @@ def scales(first: int, number: int) -> Corpus:
 
 @pytest.fixture
 def small_corpus(monkeypatch):
-    monkeypatch.setattr(recipe, "load_corpus", lambda collections: scales(0, 12))
+    monkeypatch.setattr(recipe, "load_corpus", lambda collections, reading: scales(0, 12))
     monkeypatch.setattr(recipe, "split", lambda corpus: Split(corpus, scales(3, 2), scales(7, 2)))
 
 
@@ -148,7 +148,7 @@ def test_a_meter_is_learned_from_its_tunes_and_bar_lines_alone(config, monkeypat
         return replace(corpus, bars=[Bars("4/4", 3) if i % 2 else Bars("6/8", 0) for i in range(len(corpus.titles))])
 
     parts = Split(*map(with_meters, (scales(0, 12), scales(3, 2), scales(7, 2))))
-    monkeypatch.setattr(recipe, "load_corpus", lambda collections: parts.train)
+    monkeypatch.setattr(recipe, "load_corpus", lambda collections, reading: parts.train)
     monkeypatch.setattr(recipe, "split", lambda corpus: parts)
     learned = []
     monkeypatch.setattr(recipe.trainer, "Training", lambda *given: learned.append(given) or Training(*given))
