@@ -1,6 +1,5 @@
 """Collections: files in order, the cache, and the openings of held-out tunes."""
 
-from dataclasses import asdict
 from importlib.metadata import version
 
 import numpy as np
