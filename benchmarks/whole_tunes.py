@@ -52,9 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("|" + " --- |" * 9)
     for reading, corpus in zip(READINGS, corpora, strict=True):
         print(f"| {reading.off_grid} | {reading.repeats} | {row_of(corpus)} |")
-    once, cut, unfolded = corpora
+    once, _, unfolded = corpora
     print(lengths(once, unfolded))
-    print("Repeats not played out:", Counter(origin.folded for origin in unfolded.origins if origin and origin.folded))
+    for reason, tunes in Counter(
+        origin.folded for origin in unfolded.origins if origin and origin.folded
+    ).most_common():
+        print(f"not played out, {tunes}: {reason}")
     first, *others = map(part_of_each, corpora)
     for reading, parts in zip(READINGS[1:], others, strict=True):
         moved = sum(first[source] != part for source, part in parts.items())
