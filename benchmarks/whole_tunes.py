@@ -54,10 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"| {reading.off_grid} | {reading.repeats} | {row_of(corpus)} |")
     once, _, unfolded = corpora
     print(lengths(once, unfolded))
-    for reason, tunes in Counter(
-        origin.folded for origin in unfolded.origins if origin and origin.folded
-    ).most_common():
-        print(f"not played out, {tunes}: {reason}")
+    folded = Counter(origin.folded for origin in unfolded.origins if origin and origin.folded)
+    for reason, tunes in folded.most_common():
+        print(f"{tunes:,} tunes: {reason}")
     first, *others = map(part_of_each, corpora)
     for reading, parts in zip(READINGS[1:], others, strict=True):
         moved = sum(first[source] != part for source, part in parts.items())

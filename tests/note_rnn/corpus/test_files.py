@@ -53,7 +53,7 @@ def arrays_of(corpus, path):
         return dict(file)
 
 
-def test_a_corpus_of_version_0_2_has_neither_sections_nor_origins(tmp_path):
+def test_an_older_corpus_has_neither_sections_nor_origins(tmp_path):
     arrays = arrays_of(CORPUS, tmp_path / "mine.npz")
     assert set(NEW_ARRAYS) <= arrays.keys()
     np.savez(tmp_path / "old.npz", **{name: array for name, array in arrays.items() if name not in NEW_ARRAYS})
