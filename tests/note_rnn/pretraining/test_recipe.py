@@ -15,6 +15,7 @@ from note_rnn import CheckpointError, load_note_rnn, pretrain, read_model_card, 
 from note_rnn.common.command_line import named
 from note_rnn.common.errors import InputError
 from note_rnn.corpus import Corpus, CorpusError, Split, read_corpus, split, write_corpus
+from note_rnn.extraction.tune_files import Reading
 from note_rnn.extraction.tunes import Bars
 from note_rnn.pretraining import early_stopping, recipe
 from note_rnn.pretraining.config import RECIPES, NetworkRecipe, PretrainConfig
@@ -142,6 +143,15 @@ def test_goes_on_from_a_network_with_its_sizes(small_corpus, config, tmp_path):
     assert card["architecture"]["hidden_size"] == [8]
     assert card["started_from"] == read_model_card(first)["checksum"] != card["checksum"]
     assert card["metrics"]["validation"]["nats"] < 1.2 * read_model_card(first)["metrics"]["validation"]["nats"]
+
+
+def test_tunes_are_read_as_the_options_say(small_corpus, config, monkeypatch, capsys):
+    readings = []
+    monkeypatch.setattr(recipe, "load_corpus", lambda collections, reading: readings.append(reading) or scales(0, 12))
+    options = ["--updates", "1", "--hidden-size", "8", "--log-dir", str(config.log_dir), "--out"]
+    pretrain.main([*options, str(config.out)])
+    pretrain.main([*options, str(config.out.with_name("other")), "--off-grid", "cut", "--repeats", "unfold"])
+    assert readings == [Reading(), Reading("cut", "unfold")]
 
 
 def test_a_meter_is_learned_from_its_tunes_and_bar_lines_alone(config, monkeypatch):
