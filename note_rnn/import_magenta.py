@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 
 import tyro
 
+from note_rnn.common.atomic_files import check_out_file
 from note_rnn.common.command_line import parse
 from note_rnn.common.errors import run_command
 from note_rnn.magenta.networks import TokenOrder, build_note_rnn, token_order
 from note_rnn.magenta.sources import read_source
-from note_rnn.network.checkpoint import save_note_rnn
+from note_rnn.network.checkpoint import path_of_weights, save_note_rnn
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,9 @@ class ImportConfig:
 def import_magenta(config: ImportConfig) -> Path:
     """Convert the source as configured; return the path of the weights.
 
-    Raises MagentaFileError for a file that cannot be used, OSError if the weights cannot be written.
+    Raises MagentaFileError for a file that cannot be used, InputError if the weights cannot be written.
     """
+    check_out_file(path_of_weights(config.out))
     source = read_source(config.source)
     order: TokenOrder = token_order(source) if config.token_order == "auto" else config.token_order
     model = build_note_rnn(source, order)

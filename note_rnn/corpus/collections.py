@@ -11,6 +11,7 @@ import numpy as np
 from joblib import cpu_count
 from platformdirs import user_cache_dir
 
+from note_rnn.common.atomic_files import check_out_file
 from note_rnn.common.command_line import other_command
 from note_rnn.common.errors import check_count
 from note_rnn.common.progress import Progress
@@ -41,8 +42,8 @@ def load_corpus(
     :param cache_dir: by default the folder in the environment variable MELODY_RL_CACHE, else the user's cache folder.
     :param num_workers: number of parsing processes, by default one per core.
 
-    Raises CorpusError for an unknown name, an invalid file, or if music21 is not installed, OSError if the cache cannot
-    be written.
+    Raises CorpusError for an unknown name, an invalid file, or if music21 is not installed, InputError if the cache
+    cannot be written.
     """
     if not collections:
         raise CorpusError(f"Name at least one collection, such as {DEFAULT_COLLECTIONS[0]}.")
@@ -140,6 +141,7 @@ def _load_collection(name: str, folder: Path, num_workers: int | None) -> Corpus
     cache = folder / _cache_name(name)
     corpus = _read_cache(cache)
     if corpus is None:
+        check_out_file(cache, CACHE_VARIABLE)
         corpus = parse_collection(name, num_workers)
         write_corpus(corpus, cache)
     return corpus

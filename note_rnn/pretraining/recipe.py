@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
-from note_rnn.common.atomic_files import remove_leftovers
+from note_rnn.common.atomic_files import check_out_file, check_out_folder, remove_leftovers
 from note_rnn.common.data_files import DataError, converted
-from note_rnn.common.errors import MAX_THREADS, InputError, check_count, check_out_file, check_seed
+from note_rnn.common.errors import MAX_THREADS, InputError, check_count, check_seed
 from note_rnn.common.progress import Progress
 from note_rnn.corpus import DEFAULT_COLLECTIONS, CorpusError, Split, load_corpus, split
 from note_rnn.corpus.terms import terms_of
@@ -90,8 +90,6 @@ class PretrainConfig:
             check_count("--updates", self.updates)
         if not 0 <= (self.dropout or 0) < 1:
             raise InputError(f"--dropout must be at least 0 and below 1, not {self.dropout}.")
-        if self.resume is None:
-            check_out_file(path_of_weights(self.out))
         if self.resume is None and self.state_path.exists():
             raise InputError(
                 f"{self.state_path} belongs to an interrupted training: resume it with --resume {self.out}, or delete "
@@ -109,7 +107,7 @@ def pretrain(config: PretrainConfig) -> Path:
     """Train, score and save a Note RNN as configured; return the path of the weights.
 
     Raises CorpusError for an unknown collection, CheckpointError if there is nothing to resume, InputError for settings
-    out of range, OSError if the files cannot be written.
+    out of range, or if the files cannot be written.
     """
     config.check()
     state: dict[str, Any] = {}
@@ -118,6 +116,8 @@ def pretrain(config: PretrainConfig) -> Path:
         remove_leftovers(path.parent, path.stem)
         state = read_state(path)
         config = _config_of(state, config.resume)
+    check_out_file(path_of_weights(config.out))
+    check_out_folder(config.log_dir, "--log-dir")
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     parts = _parts(config)
