@@ -17,7 +17,7 @@ from note_rnn.common.errors import MAX_THREADS, InputError, check_count, check_s
 from note_rnn.common.progress import Progress
 from note_rnn.corpus import DEFAULT_COLLECTIONS, CorpusError, Split, load_corpus, split
 from note_rnn.corpus.terms import terms_of
-from note_rnn.corpus.windows import from_first_bar, steps_of_bar
+from note_rnn.corpus.windows import from_first_bar, steps_of_bar, tunes_in_meter
 from note_rnn.network.checkpoint import CheckpointError, load_note_rnn, path_of_weights, save_note_rnn, weights_checksum
 from note_rnn.network.model import NoteRNN
 from note_rnn.network.recurrent_layers import Cell
@@ -141,13 +141,15 @@ def pretrain(config: PretrainConfig) -> Path:
 
 
 def _parts(config: PretrainConfig) -> Split:
-    parts = split(load_corpus(config.collections))
+    """Return the three parts of the collections, or of their tunes in the meter; raises CorpusError for too few."""
+    corpus = load_corpus(config.collections)
     if not config.meter:
-        return parts
-    barred = Split(*(from_first_bar(part, config.meter) for part in parts))
-    if not all(part.segments for part in barred):
-        raise CorpusError(f"Too few tunes are in a meter like {config.meter}: add a collection, or omit --meter.")
-    return barred
+        return split(corpus)
+    try:
+        parts = split(corpus, among=tunes_in_meter(corpus, config.meter))
+    except CorpusError as error:
+        raise CorpusError(f"Too few tunes are in a meter like {config.meter}. {error}") from error
+    return Split(*(from_first_bar(part, config.meter) for part in parts))
 
 
 def _initial_model(config: PretrainConfig) -> NoteRNN:
