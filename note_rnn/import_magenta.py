@@ -29,9 +29,8 @@ class ImportConfig:
     out: Path = Path("priors/magenta.safetensors")
     """File for the weights; the model card is written beside it as .json."""
     token_order: Literal["auto", "rl_tuner", "magenta"] = "auto"
-    """Meaning of tokens 0 and 1 in the network: note off and no event (rl_tuner), or no event and note off (magenta).
-    By default magenta for a basic_rnn, and rl_tuner for the RL Tuner's own network. If its melodies hold notes where
-    they should be silent, and are silent where they should hold them, choose the other."""
+    """Tokens 0 and 1: note off and no event (rl_tuner), or the reverse (magenta). auto: magenta for a basic_rnn,
+    else rl_tuner. Where notes are held instead of silence, and the reverse, choose the other."""
 
 
 def import_magenta(config: ImportConfig) -> Path:

@@ -5,6 +5,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -37,10 +38,29 @@ COMMANDS = (
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.fixture(autouse=True)
+def columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+
+
 def check_help(text: str, command: str) -> None:
     assert text.startswith(f"usage: {command} [-h]")
     assert "None" not in text
     assert "(default: )" not in text
+    assert not list(too_long(text))
+
+
+def too_long(text: str) -> Iterator[str]:
+    """Yield the options whose help takes more than three lines."""
+    lines: list[str] = []
+    for line in text.replace("│", " ").splitlines():
+        if line[:4].strip():  # not the rest of an option's help
+            lines = [line.strip()] if line.strip()[:1] in "-[" or line.strip()[:2].isupper() else []
+        elif lines and line.strip():
+            lines.append(line)
+            is_beside = "  " in lines[0]  # whether help begins in the line of the option
+            if len(lines) + is_beside == 5:
+                yield lines[0]
 
 
 @pytest.mark.filterwarnings("ignore:.* found in sys.modules:RuntimeWarning")

@@ -30,10 +30,9 @@ _NOT_RECORDED = ("out", "sidecar", "tokens", "trust_code")
 
 @dataclass(frozen=True)
 class ComposeConfig(SettingOptions):
-    """Compose melodies and write each as MIDI, MusicXML, sheet music (SVG, with Verovio), ABC, sound (WAV) and picture
-    (PNG), with a record (JSON).
+    """Compose melodies and write each as MIDI, MusicXML, sheet music (SVG, with Verovio), ABC, sound and picture.
 
-    The record holds all that is needed to compose the same melody again: --from melody.json.
+    A record (JSON) beside them holds all that is needed to compose the same melody again: --from melody.json.
     """
 
     model: Annotated[str | None, tyro.conf.Positional] = None
