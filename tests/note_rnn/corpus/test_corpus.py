@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from note_rnn.corpus import Corpus, Origin, split
+from note_rnn.corpus import Corpus, CorpusError, Origin, split
 from note_rnn.corpus.corpus import joined
 from note_rnn.extraction.tunes import UNKNOWN_BARS, Bars
 
@@ -117,6 +117,63 @@ def test_tunes_with_and_without_an_origin_are_compared():
     parts = split(joined([known, corpus_of(*melodies)]), 0.2, 0.2)
     for part in parts:
         assert all(part.sources.count(source) == 2 for source in part.sources)
+
+
+@pytest.mark.parametrize("count", [3, 4, 12, 30])
+def test_in_a_small_corpus_no_part_is_empty(count):
+    """The tune of the lowest hash is held out for the test, the next one for validation, the last one learned from."""
+    for seed in range(20):
+        melodies = random_melodies(count, seed)
+        places = [place(melody) for melody in melodies]
+        parts = split(corpus_of(*melodies))
+        number = {
+            part: [int(source.split("/")[1]) for source in getattr(parts, part).sources] for part in parts._fields
+        }
+        test, validation, train = ([places[i] for i in number[part]] for part in ("test", "validation", "train"))
+        assert max(test) < min(validation) <= max(validation) < min(train)
+        assert max(test) < 0.05 or len(test) == 1
+        assert min(validation) >= 0.05 or len(train) == 1
+        assert max(validation) < 0.1 or len(validation) == 1
+        assert min(train) >= 0.1 or len(train) == 1
+
+
+def test_only_what_an_empty_part_needs_is_moved():
+    melodies = sorted(
+        (melody for seed in range(40) for melody in random_melodies(10, seed)), key=lambda each: place(each)
+    )
+    low, middle, high = (
+        [melody for melody in melodies if first <= place(melody) < last]
+        for first, last in ((0, 0.05), (0.05, 0.1), (0.1, 1))
+    )
+
+    def sizes(*tunes):
+        return [len(part.titles) for part in split(corpus_of(*tunes))]
+
+    assert sizes(*low[:4], *middle[:5], *high[:6]) == [6, 5, 4]  # as the hashes say
+    assert sizes(*low[:4], *high[:6]) == [5, 1, 4]
+    assert sizes(*middle[:5], *high[:6]) == [6, 4, 1]
+    assert sizes(*high[:6]) == [4, 1, 1]
+    assert sizes(*low[:4]) == [1, 1, 2]
+    assert sizes(*low[:4], *middle[:5]) == [1, 4, 4]
+
+
+def test_each_part_has_some_of_the_tunes_that_are_asked_for():
+    melodies = random_melodies(200)
+    corpus = corpus_of(*melodies)
+    plain = split(corpus)
+    learned = np.isin(corpus.sources, plain.train.sources)
+    chosen = learned & (np.cumsum(learned) <= 5)
+    for part in split(corpus, among=chosen):
+        assert {*part.sources} & {*np.array(corpus.sources)[chosen]}
+    everywhere = np.isin(corpus.sources, [part.sources[0] for part in plain])
+    assert [part.sources for part in split(corpus, among=everywhere)] == [part.sources for part in plain]
+
+
+@pytest.mark.parametrize(("number", "told"), [(1, "is 1"), (2, "are 2")])
+def test_fewer_than_three_tunes_cannot_be_split(number, told):
+    melodies = [melody for tune in random_melodies(number) for melody in (tune, tune)]  # each with a copy
+    with pytest.raises(CorpusError, match=rf"need a tune each, .* there {told}: add a collection\.$"):
+        split(corpus_of(*melodies))
 
 
 def test_a_group_of_variants_goes_where_all_of_them_together_lie_in_any_order():

@@ -160,7 +160,7 @@ def test_a_meter_is_learned_from_its_tunes_and_bar_lines_alone(config, monkeypat
 
     parts = Split(*map(with_meters, (scales(0, 12), scales(3, 2), scales(7, 2))))
     monkeypatch.setattr(recipe, "load_corpus", lambda collections, reading: parts.train)
-    monkeypatch.setattr(recipe, "split", lambda corpus: parts)
+    monkeypatch.setattr(recipe, "split", lambda corpus, among: parts)
     learned = []
     monkeypatch.setattr(recipe.trainer, "Training", lambda *given: learned.append(given) or Training(*given))
     card = read_model_card(recipe.pretrain(replace(config, meter="2/4", updates=1)))
@@ -170,7 +170,22 @@ def test_a_meter_is_learned_from_its_tunes_and_bar_lines_alone(config, monkeypat
     assert learned[0][4] == [Bars("4/4", 0)] * 6
     assert card["corpus"]["meter"] == "2/4"
     assert card["corpus"]["split"]["test"] == {"tunes": 1, "segments": 1, "tokens": 21}
-    with pytest.raises(CorpusError, match="Too few tunes are in a meter like 5/4"):
+
+
+def test_three_tunes_in_the_meter_are_enough_and_two_are_told(config, monkeypatch):
+    rng = np.random.default_rng(0)
+    tunes = [rng.integers(2, 38, 40).astype(np.int8) for _ in range(30)]
+    names = [f"book/{number}" for number in range(30)]
+    meters = [Bars("6/8" if number < 3 else "5/4" if number < 5 else "4/4", 1) for number in range(30)]
+    corpus = Corpus(tunes, np.arange(30), [""] * 30, names, [{"collection": "book"}], meters)
+    monkeypatch.setattr(recipe, "load_corpus", lambda collections, reading: corpus)
+    card = read_model_card(recipe.pretrain(replace(config, meter="6/8", updates=1)))
+    assert [part["tokens"] for part in card["corpus"]["split"].values()] == [39, 39, 39]
+    sentence = (
+        r"^Too few tunes are in a meter like 5/4\. Training, validation and test need a tune each, of which none is a "
+        r"variant of another; there are 2: add a collection\.$"
+    )
+    with pytest.raises(CorpusError, match=sentence):
         recipe.pretrain(replace(config, meter="5/4"))
 
 
