@@ -103,8 +103,8 @@ def split(
 
     A hash of its melodies assigns a group to its part, so neither the order of the tunes nor the other groups matter,
     except where a part would have none of the tunes in the mask `among` [N], by default all: then the groups next to it
-    by their hashes are moved there. The `Reading` of a score does not matter: its tunes are compared and hashed by their
-    origins. Raises CorpusError if these tunes are of fewer than three groups.
+    by their hashes are moved there. The `Reading` of a score does not matter: its tunes are compared by their origins.
+    Raises CorpusError if these tunes are of fewer than three groups.
     """
     named = zip(corpus.titles, corpus.sources, strict=True)
     titles = ["" if source.endswith(f"/{title}") else title for title, source in named]  # a file name is not a title
