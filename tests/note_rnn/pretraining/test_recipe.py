@@ -298,6 +298,8 @@ def test_each_field_of_a_recipe_decides_the_weights(small_corpus, config, tmp_pa
         change = {} if name == "nothing" else {name: value}
         if name == "decay":
             change["schedule"] = "exponential"
+        if name == "optimizer":
+            change["weight_decay"] = 0.1
         monkeypatch.setitem(RECIPES, "strong", NetworkRecipe(replace(quick, **change)))
         found[name] = trained(config, tmp_path / name, updates=None, patience=30).numpy().tobytes()
     assert len(set(found.values())) == len(found)
