@@ -1,7 +1,7 @@
 """A Note RNN step by step, for melodies in lockstep, with the same result by three ways.
 
-A single LSTM runs in the compiled code; other networks in PyTorch, or for few melodies in NumPy: for one, a step is less
-than 50,000 multiplications, and the calls of PyTorch take ten times as long.
+A single LSTM runs in the compiled code; other networks in PyTorch, or for few melodies in NumPy: for one, a step is
+less than 50,000 multiplications, and the calls of PyTorch take ten times as long.
 Shapes: B melodies, A = 38 tokens, P steps of a primer; H units of a layer, G gates, 4 of an LSTM and 3 of a GRU.
 """
 
@@ -56,7 +56,7 @@ class _Compiled:
 
     def state_after(self, tokens: Tokens) -> Floats32:
         state = self._lstm.zero_state(self._num_melodies)
-        for token in tokens:
+        for token in tokens.tolist():
             _, state = self.step(np.full(self._num_melodies, token), state)
         return state
 
