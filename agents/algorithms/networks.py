@@ -215,8 +215,8 @@ def _check_within(space: spaces.Space[Any], observations: Tensor) -> None:
         numbers = numbers.reshape(-1, *(space.shape or ()))
         least, most = numbers.min(0).tolist(), numbers.max(0).tolist()
         raise InputError(
-            f"Observations between {least} and {most} are outside {space}: give the environment the observation and the "
-            "length that the agent was trained with, or this length as its trained_length."
+            f"Observations between {least} and {most} are outside {space}: give the environment the observation and "
+            "the length that the agent was trained with, or this length as its trained_length."
         )
 
 

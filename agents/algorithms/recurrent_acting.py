@@ -22,7 +22,6 @@ from stable_baselines3.common.type_aliases import MaybeCallback
 from torch import Tensor, nn
 
 from agents.algorithms.episode_buffer import EpisodeBuffer
-from agents.algorithms.objectives import action_scores
 from agents.algorithms.policies import Observation, RecurrentPolicy
 from agents.algorithms.ranges import RENAMED
 from melody_env import Setting
@@ -127,11 +126,6 @@ class ActsWithMemory(BaseAlgorithm):
             return None
         log_probs = getattr(self.env.unwrapped, "prior_log_probs", None)
         return None if log_probs is None else torch.as_tensor(log_probs, device=self.device)
-
-    def _record_actions(self, logits: Tensor, actions: npt.NDArray[np.int64]) -> None:
-        """Record `log_policy` of `actions` [N] under the policy with `logits` [N, A]."""
-        taken = action_scores(logits.log_softmax(-1), torch.as_tensor(actions, device=self.device))
-        self.log_policy = taken.cpu().numpy()
 
     def _descend(self, loss: Tensor) -> float:
         """Take one optimizer step along the clipped gradient of `loss`; return the loss."""
