@@ -24,8 +24,8 @@ _SIZES: list[Any] = [ctypes.c_int] * 7
 _ADDRESSES: list[Any] = [ctypes.c_void_p] * 15
 
 
-_Memory = ctypes.c_char * 0
-"""The memory of an array, by `from_buffer`; in a fraction of the time that `ndarray.ctypes` takes."""
+_memory: Any = (ctypes.c_char * 0).from_buffer
+"""The memory of an array, from a byte of it on; in a fraction of the time that `ndarray.ctypes` takes."""
 
 
 def _load_width(width: int) -> ctypes.CDLL | None:
@@ -178,16 +178,12 @@ class FixedLSTM:
         """
         batch, num_ones = ones.shape
         after, outputs = np.empty(state.shape, np.float32), np.empty((batch, self._num_outputs), np.float32)
-        memory, cell = _Memory.from_buffer, state.nbytes // 2
-        before, to, of_outputs = (
-            (memory(state), memory(state, cell)),
-            (memory(after), memory(after, cell)),
-            memory(outputs),
-        )
+        cell = state.nbytes // 2
+        before, to = (_memory(state), _memory(state, cell)), (_memory(after), _memory(after, cell))
         sizes = 1, batch, self._size, num_ones, self._num_inputs, self._num_outputs, self._has_skip
-        _forward(sizes, memory(np.array(ones, np.int64)), self._address, *before, *to, None, of_outputs)
+        _forward(sizes, _memory(np.array(ones, np.int64)), self._address, *before, *to, None, _memory(outputs))
         assert _LIBRARY is not None
-        _LIBRARY.log_softmax(batch, self._num_outputs, of_outputs)
+        _LIBRARY.log_softmax(batch, self._num_outputs, _memory(outputs))
         return outputs, after
 
 
