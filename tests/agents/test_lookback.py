@@ -129,7 +129,7 @@ LEARNING = {
         "batch_size": 2,
         "buffer_size": 10 * N * T,
         "learning_rate": 0.01,
-        "train_freq": 9,
+        "train_freq": 3,
     },
     "ppo_kl": {"n_steps": T, "learning_rate": 0.01},
 }
