@@ -26,7 +26,8 @@ import yaml
 from note_rnn.extraction.scores.abc_book import abc_tunes
 from note_rnn.extraction.scores.abc_music import abc_part
 from note_rnn.extraction.scores.musicxml import musicxml_part
-from note_rnn.extraction.scores.parts import Ending, Part, PartBuilder, ending_numbers, once_through
+from note_rnn.extraction.scores.parts import Ending, Part, PartBuilder, ending_numbers
+from note_rnn.extraction.scores.playing import once_through
 from note_rnn.extraction.tunes import Event
 
 CONSTRUCTS = Path(__file__).parents[1] / "tests" / "note_rnn" / "extraction" / "scores" / "abc_constructs.yaml"
@@ -137,7 +138,7 @@ def construct_text(construct: dict[str, str]) -> str:
 
 def melody(part: Part) -> list[tuple[Fraction, Fraction, int | None]]:
     """Return start, duration and pitch of the notes of `part`, once through."""
-    return [event[:3] for event in once_through(part)[0]]
+    return [event[:3] for event in once_through(part).notes]
 
 
 def outcome(read: Reader, text: str, right: list[tuple[Fraction, Fraction, int | None]] | None) -> str:

@@ -13,7 +13,6 @@ import numpy as np
 from agents.composing.pieces import compose_pieces, log_likelihood
 from agents.composing.players import Player
 from melody_env import EnvironmentSpec, RewardProfile, Setting, discriminator_auc, melody_statistics, score_melodies
-from melody_env.measures.copying import longest_shared_runs
 from melody_env.measures.discriminator import LOGISTIC, TREES, Classifier
 from melody_env.measures.features import overlaps
 from melody_env.measures.gru_discriminator import GRU
@@ -22,6 +21,7 @@ from melody_env.measures.statistics import count_distinct
 from melody_env.reward.composition import Floats
 from note_rnn import VOCABULARY_SIZE, InputError, NoteRNN, Tokens, transposed
 from note_rnn.corpus import load_corpus, split
+from note_rnn.corpus.copying import longest_shared_runs
 
 CLASSIFIERS: Mapping[str, Classifier] = {"logistic": LOGISTIC, "trees": TREES, "gru": GRU}
 HALVES = 2

@@ -3,7 +3,6 @@ from .envs.gym_env import MelodyCompositionEnv
 from .envs.gym_vector_env import MelodyCompositionVectorEnv
 from .envs.sb3_vec_env import MelodyVecEnv
 from .envs.specification import EnvironmentSpec
-from .measures.copying import longest_shared_runs
 from .measures.discriminator import discriminator_auc
 from .measures.diversity import largest_bar_share, mean_hamming_distance
 from .measures.human_reference import HumanReference
@@ -40,7 +39,6 @@ __all__ = [
     "discriminator_auc",
     "largest_bar_share",
     "load_profile",
-    "longest_shared_runs",
     "mask",
     "mean_hamming_distance",
     "melody_statistics",

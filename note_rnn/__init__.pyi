@@ -3,6 +3,7 @@ from .common.atomic_files import replacing, write_json, write_text
 from .common.errors import InputError, run_command
 from .common.progress import Progress
 from .corpus import held_out_openings
+from .corpus.copying import longest_shared_runs
 from .extraction.midi_melody import read_midi
 from .extraction.pipeline import Extraction, extract_melodies
 from .extraction.tunes import Bars
@@ -47,6 +48,7 @@ __all__ = [
     "held_out_openings",
     "layer_widths",
     "load_note_rnn",
+    "longest_shared_runs",
     "one_hot",
     "one_hot_lstm",
     "parse_token",

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from note_rnn.common.command_line import command_name, parse
 from note_rnn.common.errors import run_command
-from note_rnn.pretraining.recipe import PretrainConfig, pretrain
+from note_rnn.pretraining.config import PretrainConfig
+from note_rnn.pretraining.recipe import pretrain
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

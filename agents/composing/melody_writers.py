@@ -5,9 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from agents.composing.pieces import Pieces
-from melody_env import Setting, longest_shared_runs, melody_text, piano_roll_figure
+from melody_env import Setting, melody_text, piano_roll_figure
 from melody_env.measures.populations import training_tunes
-from note_rnn import Tokens, replacing, transposed, write_abc, write_midi, write_musicxml, write_svg, write_wav
+from note_rnn import (
+    Tokens,
+    longest_shared_runs,
+    replacing,
+    transposed,
+    write_abc,
+    write_midi,
+    write_musicxml,
+    write_svg,
+    write_wav,
+)
 from note_rnn.formats.notation import Staff
 from note_rnn.formats.svg import can_engrave
 

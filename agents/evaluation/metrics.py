@@ -16,11 +16,11 @@ from melody_env import (
     melody_statistics,
     score_melodies,
 )
-from melody_env.measures.copying import longest_shared_runs
 from melody_env.measures.discriminator import discriminator_auc
 from melody_env.measures.features import overlaps
 from melody_env.measures.statistics import MelodyStatistics, count_distinct
 from note_rnn import NO_EVENT, NoteRNN, Tokens, transposed, weights_checksum
+from note_rnn.corpus.copying import longest_shared_runs
 
 RULE, PIECE_RULE, PIECE_RULE_SHARE = "rule/", "piece_rule/", "piece_rule_share/"
 """What the names of metrics of rules begin with."""

@@ -27,7 +27,8 @@ from note_rnn.common.console import print_line
 from note_rnn.common.csv_tables import csv_text
 from note_rnn.common.worker_pool import WorkerPool
 from note_rnn.corpus import CorpusError, load_corpus
-from note_rnn.pretraining.recipe import PretrainConfig, pretrain
+from note_rnn.pretraining.config import PretrainConfig
+from note_rnn.pretraining.recipe import pretrain
 
 
 def reproduce(config: ReproduceConfig) -> list[Path]:

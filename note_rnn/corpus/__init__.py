@@ -12,12 +12,15 @@ from note_rnn.corpus.collections import (
 )
 from note_rnn.corpus.corpus import Corpus, CorpusError, Split, split
 from note_rnn.corpus.corpus_files import read_corpus, write_corpus
+from note_rnn.extraction.tune_files import Origin, Reading
 
 __all__ = [
     "DEFAULT_COLLECTIONS",
     "EXTRACTION_VERSION",
     "Corpus",
     "CorpusError",
+    "Origin",
+    "Reading",
     "Split",
     "cached_corpus",
     "held_out_openings",

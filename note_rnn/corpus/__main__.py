@@ -16,6 +16,7 @@ from note_rnn.corpus.collections import load_corpus
 from note_rnn.corpus.corpus import CorpusError
 from note_rnn.corpus.report import Report
 from note_rnn.extraction.pipeline import Extraction
+from note_rnn.extraction.tune_files import DEFAULT_READING, Reading
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class BuildConfig:
     """Folders of files, searched recursively."""
     extraction: tyro.conf.OmitArgPrefixes[Extraction]
     """Which passages of a MIDI file are melodies."""
+    reading: tyro.conf.OmitArgPrefixes[Reading] = DEFAULT_READING
+    """What becomes of a tune in ABC, MusicXML or kern."""
     out: Path = Path("corpus")
     """The corpus is OUT.npz, its report OUT.json."""
     workers: int | None = None
@@ -50,12 +53,15 @@ class CorpusReportConfig:
 class TuneBooksConfig:
     """Read the tune books that come with music21, once: human tunes to compare with, to hear and to learn from."""
 
+    reading: tyro.conf.OmitArgPrefixes[Reading] = DEFAULT_READING
+    """What becomes of a tune; comparisons with human tunes use the defaults."""
+
 
 def build(config: BuildConfig) -> None:
     """Build the corpus as configured, and print its report."""
     if config.workers is not None:
         check_count("--workers", config.workers, minimum=0)
-    print_report(build_corpus(config.folders, config.out, config.extraction, config.workers))
+    print_report(build_corpus(config.folders, config.out, config.extraction, config.workers, config.reading))
     corpus, report = corpus_paths(config.out)
     print(f"Saved {corpus}, and a report on each file in {report}")
 
@@ -94,12 +100,12 @@ def print_saved_report(config: CorpusReportConfig) -> None:
     print_report(report)
 
 
-def read_tune_books() -> None:
+def read_tune_books(reading: Reading) -> None:
     """Read the default collections, or find them in the cache, and print how many tunes they have.
 
     Raises CorpusError if music21, which brings them, is not installed.
     """
-    corpus = load_corpus()
+    corpus = load_corpus(reading=reading)
     for name, tunes in corpus.by_collection().items():
         print(f"{name}: {len(tunes.titles):,} tunes ({tunes.num_tokens:,} sixteenths)")
 
@@ -118,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif isinstance(config, CorpusReportConfig):
         print_saved_report(config)
     else:
-        read_tune_books()
+        read_tune_books(config.reading)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from note_rnn.corpus.reading import FileResult
 from note_rnn.corpus.report import Report
 from note_rnn.corpus.workers import read_files
 from note_rnn.extraction.pipeline import Extraction
+from note_rnn.extraction.tune_files import DEFAULT_READING, Reading
 
 MIDI_VERSION = 2
 """Incremented with every change in the output of `extraction`, so that older batches are read again."""
@@ -35,11 +36,17 @@ FILES_PER_BATCH = 256
 
 
 def build_corpus(
-    folders: Sequence[str | Path], out: str | Path, extraction: Extraction | None = None, num_workers: int | None = None
+    folders: Sequence[str | Path],
+    out: str | Path,
+    extraction: Extraction | None = None,
+    num_workers: int | None = None,
+    reading: Reading = DEFAULT_READING,
 ) -> Report:
     """Read all melody files in `folders`, write `out`.npz and the report `out`.json, and return the report.
 
+    :param extraction: how MIDI files are read.
     :param num_workers: number of reading processes, by default one per core; 0 to read in this process.
+    :param reading: how files in ABC, MusicXML and kern are read.
 
     An interrupted build resumes with the same call. Raises CorpusError if a folder is missing, or if there are no
     melodies (only the report is written then), OSError if the files cannot be written.
@@ -53,7 +60,7 @@ def build_corpus(
     workers = cpu_count() if num_workers is None else num_workers
     parts = target.with_suffix(".parts")
     remove_leftovers(parts)
-    corpus, report = _gathered(found, extraction, parts, workers)
+    corpus, report = _gathered(found, extraction, reading, parts, workers)
     write_json(report_file, report.as_dict())
     if not corpus.segments:
         raise CorpusError(f"No melodies in {report.files:,} files: see {report_file} for the reasons.")
@@ -68,21 +75,24 @@ def corpus_paths(out: str | Path) -> tuple[Path, Path]:
     return Path(out).with_name(f"{name}.npz"), Path(out).with_name(f"{name}.json")
 
 
-def _gathered(found: Files, extraction: Extraction, parts: Path, workers: int) -> tuple[Corpus, Report]:
+def _gathered(
+    found: Files, extraction: Extraction, reading: Reading, parts: Path, workers: int
+) -> tuple[Corpus, Report]:
     """Return the corpus and the report of all batches, read from the folder `parts` or from their files."""
     files = found.files
     batches = [files[first : first + FILES_PER_BATCH] for first in range(0, len(files), FILES_PER_BATCH)]
-    paths = [parts / f"{_fingerprint(batch, extraction)}.npz" for batch in batches]
+    paths = [parts / f"{_fingerprint(batch, extraction, reading)}.npz" for batch in batches]
     finished = {path: part for path in paths if (part := _read_part(path))}
     pending = [file for batch, path in zip(batches, paths, strict=True) if path not in finished for file in batch]
     with Progress(len(files), "Reading", "files", len(files) - len(pending)) as progress:
-        results = _counted(read_files(pending, extraction, workers), progress)
+        results = _counted(read_files(pending, extraction, reading, workers), progress)
         for batch, path in zip(batches, paths, strict=True):
             if path not in finished:
                 finished[path] = _corpus_of(batch, list(islice(results, len(batch))))
                 write_corpus(finished[path], path)
     corpora = [finished[path] for path in paths]
-    report = Report(asdict(extraction), others=dict(found.others.most_common()), unread_folders=found.unread)
+    settings = {**asdict(extraction), **asdict(reading)}
+    report = Report(settings, others=dict(found.others.most_common()), unread_folders=found.unread)
     for corpus in corpora:
         report.add(corpus.provenance[0])
     whole = joined([*corpora, Corpus([], np.zeros(0, np.int64), [], [])])
@@ -111,6 +121,8 @@ def _corpus_of(files: Sequence[File], results: Sequence[FileResult]) -> Corpus:
         [tune.source for tune in tunes],
         [report.as_dict()],
         [bars for tune in tunes for bars in tune.bars],
+        [sections for tune in tunes for sections in tune.sections],
+        [tune.origin for tune in tunes],
     )
 
 
@@ -121,9 +133,9 @@ def _read_part(path: Path) -> Corpus | None:
         return None
 
 
-def _fingerprint(files: Sequence[File], extraction: Extraction) -> str:
+def _fingerprint(files: Sequence[File], extraction: Extraction, reading: Reading) -> str:
     """Return a hash of `files` and the settings."""
-    content: list[Any] = [EXTRACTION_VERSION, MIDI_VERSION, asdict(extraction)]
+    content: list[Any] = [EXTRACTION_VERSION, MIDI_VERSION, asdict(extraction), asdict(reading)]
     content += [(file.name, *_size_and_time(file.path)) for file in files]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]
 

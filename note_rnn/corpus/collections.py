@@ -5,7 +5,10 @@ import importlib.util
 import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from joblib import cpu_count
@@ -17,13 +20,13 @@ from note_rnn.common.progress import Progress
 from note_rnn.common.worker_processes import results_of
 from note_rnn.corpus.corpus import Corpus, CorpusError, joined, split
 from note_rnn.corpus.corpus_files import read_corpus, write_corpus
-from note_rnn.extraction.tune_files import Tune, read_tunes
+from note_rnn.extraction.tune_files import DEFAULT_READING, Reading, Tune, read_tunes
 from note_rnn.vocabulary import Tokens
 
 CACHE_VARIABLE = "MELODY_RL_CACHE"
 """The environment variable for a cache folder other than the user's."""
 DEFAULT_COLLECTIONS = ("oneills1850", "ryansMammoth")
-EXTRACTION_VERSION = 3
+EXTRACTION_VERSION = 4
 """Incremented with every change in the output of `tune_files`, so that older caches are rebuilt."""
 
 SUFFIXES = {".abc", ".xml", ".mxl", ".musicxml", ".krn"}
@@ -34,12 +37,14 @@ def load_corpus(
     collections: Sequence[str] = DEFAULT_COLLECTIONS,
     cache_dir: str | Path | None = None,
     num_workers: int | None = None,
+    reading: Reading = DEFAULT_READING,
 ) -> Corpus:
     """Return the tunes of music21 `collections`, from the cache or else parsed and cached, and of corpus files.
 
     :param collections: folders of music21's corpus, as listed by `known_collections`, or corpus files (`.npz`).
     :param cache_dir: by default the folder in the environment variable MELODY_RL_CACHE, else the user's cache folder.
     :param num_workers: number of parsing processes, by default one per core.
+    :param reading: how tunes of music21 are read; corpus files stay as they were built.
 
     Raises CorpusError for an unknown name, an invalid file, or if music21 is not installed, OSError if the cache cannot
     be written.
@@ -47,15 +52,15 @@ def load_corpus(
     if not collections:
         raise CorpusError(f"Name at least one collection, such as {DEFAULT_COLLECTIONS[0]}.")
     folder = _cache_folder(cache_dir)
-    return joined([_load_collection(name, folder, num_workers) for name in dict.fromkeys(collections)])
+    return joined([_load_collection(name, folder, num_workers, reading) for name in dict.fromkeys(collections)])
 
 
 def cached_corpus(
     collections: Sequence[str] = DEFAULT_COLLECTIONS, cache_dir: str | Path | None = None
 ) -> Corpus | None:
-    """Return the corpus of `load_corpus` if it is completely cached, else None."""
+    """Return the corpus of `load_corpus` with its default reading if it is completely cached, else None."""
     folder = _cache_folder(cache_dir)
-    corpora = [_read_cache(folder / _cache_name(name)) for name in collections]
+    corpora = [_read_cache(folder / _cache_name(name), DEFAULT_READING) for name in collections]
     return None if None in corpora else joined([corpus for corpus in corpora if corpus is not None])
 
 
@@ -87,7 +92,7 @@ def known_collections() -> list[str]:
     )
 
 
-def parse_collection(name: str, num_workers: int | None = None) -> Corpus:
+def parse_collection(name: str, num_workers: int | None = None, reading: Reading = DEFAULT_READING) -> Corpus:
     """Return the tunes of a music21 collection, parsed without the cache.
 
     Raises CorpusError if none of them can be used.
@@ -97,7 +102,7 @@ def parse_collection(name: str, num_workers: int | None = None) -> Corpus:
     tunes: list[Tune] = []
     with Progress(len(files), f"Parsing {name} (once)", "files") as progress:
         alone = workers == 1 or len(files) < 2
-        for tunes_of_file in results_of(read_tunes, files, 0 if alone else workers, _crashed):
+        for tunes_of_file in results_of(partial(read_tunes, reading=reading), files, 0 if alone else workers, _crashed):
             tunes += tunes_of_file
             progress.note(f"{len(tunes)} tunes")
             progress.advance()
@@ -108,10 +113,12 @@ def parse_collection(name: str, num_workers: int | None = None) -> Corpus:
         "collection": name,
         "music21": importlib.metadata.version("music21"),
         "extraction": EXTRACTION_VERSION,
+        **asdict(reading),
         "files": len(files),
         "tunes_read": len(tunes),
         "tunes_kept": len(usable),
         "tunes_cut": sum(len(tune.segments) > 1 for tune in usable),
+        **_changes(usable),
         "tunes_dropped": dict(Counter(tune.dropped for tune in tunes if not tune.segments).most_common()),
     }
     return Corpus(
@@ -121,14 +128,27 @@ def parse_collection(name: str, num_workers: int | None = None) -> Corpus:
         [f"{name}/{tune.source}" for tune in usable],
         [provenance],
         [bars for tune in usable for bars in tune.bars],
+        [sections for tune in usable for sections in tune.sections],
+        [tune.origin for tune in usable],
     )
+
+
+def _changes(tunes: Sequence[Tune]) -> dict[str, Any]:
+    """Return what reading changed in `tunes` altogether."""
+    origins = [tune.origin for tune in tunes if tune.origin]
+    return {
+        "tunes_rounded": sum(origin.moved + origin.dropped > 0 for origin in origins),
+        "notes_moved": sum(origin.moved for origin in origins),
+        "notes_dropped": sum(origin.dropped for origin in origins),
+        "tunes_folded": dict(Counter(origin.folded for origin in origins if origin.folded).most_common()),
+    }
 
 
 def _crashed(file: Path) -> list[Tune]:
     return [Tune(file.stem, f"{file.name}#1", [], "crashed the process that read it, perhaps out of memory", [])]
 
 
-def _load_collection(name: str, folder: Path, num_workers: int | None) -> Corpus:
+def _load_collection(name: str, folder: Path, num_workers: int | None, reading: Reading) -> Corpus:
     if name.endswith(".npz"):
         return read_corpus(name)
     available = known_collections()
@@ -137,10 +157,10 @@ def _load_collection(name: str, folder: Path, num_workers: int | None) -> Corpus
             f"music21 has no collection {name!r}; it has {', '.join(available)}. For your own music, build a corpus "
             f"first: {other_command('corpus')} build FOLDER"
         )
-    cache = folder / _cache_name(name)
-    corpus = _read_cache(cache)
+    cache = folder / _cache_name(name, reading)
+    corpus = _read_cache(cache, reading)
     if corpus is None:
-        corpus = parse_collection(name, num_workers)
+        corpus = parse_collection(name, num_workers, reading)
         write_corpus(corpus, cache)
     return corpus
 
@@ -149,19 +169,21 @@ def _cache_folder(cache_dir: str | Path | None) -> Path:
     return Path(cache_dir or os.environ.get(CACHE_VARIABLE) or user_cache_dir("melody-rl")) / "corpus"
 
 
-def _cache_name(collection: str) -> str:
-    """Return the file name, which contains the version, so that two versions on one machine do not conflict."""
-    return f"{collection}-{EXTRACTION_VERSION}.npz"
+def _cache_name(collection: str, reading: Reading = DEFAULT_READING) -> str:
+    """Return the file name. It contains the version and what is not the default, so that caches do not conflict."""
+    choices = zip(asdict(reading).values(), asdict(DEFAULT_READING).values(), strict=True)
+    others = [value for value, default in choices if value != default]
+    return "-".join([collection, str(EXTRACTION_VERSION), *others]) + ".npz"
 
 
-def _read_cache(path: Path) -> Corpus | None:
-    """Return the corpus cached at `path`; None if it is missing, damaged, or from another version."""
+def _read_cache(path: Path, reading: Reading) -> Corpus | None:
+    """Return the corpus cached at `path`; None if it is missing, damaged, from another version or another `reading`."""
     try:
         corpus = read_corpus(path)
         (provenance,) = corpus.provenance
-        current = (importlib.metadata.version("music21"), EXTRACTION_VERSION)
-        return corpus if (provenance["music21"], provenance["extraction"]) == current else None
-    except (OSError, ValueError, KeyError, importlib.metadata.PackageNotFoundError):
+        current = {"music21": importlib.metadata.version("music21"), "extraction": EXTRACTION_VERSION}
+        return corpus if {**current, **asdict(reading)}.items() <= provenance.items() else None
+    except (OSError, ValueError, importlib.metadata.PackageNotFoundError):
         return None
 
 

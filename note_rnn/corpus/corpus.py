@@ -3,7 +3,6 @@
 A corpus has S segments (token arrays [T], see `tunes`) of N tunes.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from note_rnn.common.errors import InputError
 from note_rnn.corpus.variants import variant_groups
+from note_rnn.extraction.tune_files import Origin, melody_hash
 from note_rnn.extraction.tunes import UNKNOWN_BARS, Bars
 from note_rnn.vocabulary import Tokens
 
@@ -37,11 +37,20 @@ class Corpus:
     """For each collection its name, versions, and how many tunes were read, kept, cut, and dropped by reason."""
     bars: list[Bars] = field(default_factory=list)
     """Meter and pickup of each segment [S]; empty if unknown."""
+    sections: list[tuple[int, ...]] = field(default_factory=list)
+    """The steps of each segment [S] at which sections start, in order; empty if unknown."""
+    origins: list[Origin | None] = field(default_factory=list)
+    """What each tune [N] of a score was, and what reading changed; None for other tunes, empty if unknown."""
 
     @property
     def num_tokens(self) -> int:
         """Number of tokens in all segments."""
         return sum(map(len, self.segments))
+
+    @property
+    def all_bars(self) -> list[Bars]:
+        """The bars of each segment [S], `UNKNOWN_BARS` if they are unknown."""
+        return self.bars or [UNKNOWN_BARS] * len(self.segments)
 
     def by_collection(self) -> "dict[str, Corpus]":
         """Return the tunes of each collection, the first part of their `sources`."""
@@ -59,6 +68,8 @@ class Corpus:
             [self.sources[i] for i in tunes],
             self.provenance,
             [self.bars[i] for i in segments] if self.bars else [],
+            [self.sections[i] for i in segments] if self.sections else [],
+            [self.origins[i] for i in tunes] if self.origins else [],
         )
 
 
@@ -71,7 +82,9 @@ def joined(corpora: Sequence[Corpus]) -> Corpus:
         [title for corpus in corpora for title in corpus.titles],
         [source for corpus in corpora for source in corpus.sources],
         [entry for corpus in corpora for entry in corpus.provenance],
-        [bars for corpus in corpora for bars in corpus.bars or [UNKNOWN_BARS] * len(corpus.segments)],
+        [bars for corpus in corpora for bars in corpus.all_bars],
+        [sections for corpus in corpora for sections in corpus.sections or [()] * len(corpus.segments)],
+        [origin for corpus in corpora for origin in corpus.origins or [None] * len(corpus.titles)],
     )
 
 
@@ -86,12 +99,14 @@ class Split(NamedTuple):
 def split(corpus: Corpus, validation: float = 0.05, test: float = 0.05) -> Split:
     """Return `corpus` split by groups of variants; `validation` and `test` are the shares of groups held out.
 
-    A hash of its melodies assigns a group to its part, so neither the order of the tunes nor the other groups matter.
+    A hash of its melodies assigns a group to its part, so neither the order of the tunes nor the other groups matter;
+    nor does the `Reading` of a score, since its tunes are compared and hashed by their origins.
     Raises CorpusError if a part would be empty.
     """
     named = zip(corpus.titles, corpus.sources, strict=True)
     titles = ["" if source.endswith(f"/{title}") else title for title, source in named]  # a file name is not a title
-    groups = variant_groups(corpus.segments, corpus.tune_of_segment, titles)
+    melodies, tune_of_melody = _melodies(corpus)
+    groups = variant_groups(melodies, tune_of_melody, titles)
     hashes = np.zeros(len(groups), np.uint64)
     np.add.at(hashes, groups, _melody_hashes(corpus))  # modulo 2^64: uniform, and independent of the order
     position = hashes[groups] / 2.0**64
@@ -102,9 +117,20 @@ def split(corpus: Corpus, validation: float = 0.05, test: float = 0.05) -> Split
     return parts
 
 
+def _melodies(corpus: Corpus) -> tuple[list[Tokens], npt.NDArray[np.int64]]:
+    """Return the melodies by which tunes are compared, notes as written or else segments, and the tune of each."""
+    origins = corpus.origins or [None] * len(corpus.titles)
+    written = [(np.array(origin.notes), tune) for tune, origin in enumerate(origins) if origin]
+    others = zip(corpus.segments, corpus.tune_of_segment.tolist(), strict=True)
+    pairs = [*written, *(pair for pair in others if origins[pair[1]] is None)]
+    return [melody for melody, _ in pairs], np.array([tune for _, tune in pairs], np.int64)
+
+
 def _melody_hashes(corpus: Corpus) -> npt.NDArray[np.uint64]:
     """Return a hash 0..2^64 - 1 of each tune's melody."""
-    digests = [hashlib.sha256() for _ in corpus.titles]
+    segments: list[list[Tokens]] = [[] for _ in corpus.titles]
     for segment, tune in zip(corpus.segments, corpus.tune_of_segment, strict=True):
-        digests[tune].update(segment.astype(np.int8).tobytes() + b"\xff")
-    return np.array([int.from_bytes(digest.digest()[:8], "big") for digest in digests], np.uint64)
+        segments[tune].append(segment)
+    origins = corpus.origins or [None] * len(segments)
+    codes = [origin.code if origin else melody_hash(own) for origin, own in zip(origins, segments, strict=True)]
+    return np.array(codes, np.uint64)

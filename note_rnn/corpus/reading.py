@@ -13,7 +13,7 @@ from note_rnn.corpus.collections import SUFFIXES
 from note_rnn.extraction.contents import read_content
 from note_rnn.extraction.midi_melody import read_midi
 from note_rnn.extraction.pipeline import Extraction, read_melodies
-from note_rnn.extraction.tune_files import Tune, read_tunes
+from note_rnn.extraction.tune_files import DEFAULT_READING, Reading, Tune, read_tunes
 from note_rnn.extraction.tunes import TuneError
 from note_rnn.vocabulary import Tokens
 
@@ -34,14 +34,20 @@ class OutOfTime(BaseException):
     """A file takes too long; not an Exception, so that no `except Exception` catches it."""
 
 
-def read_file(path: str, name: str, extraction: Extraction, seconds: float = SECONDS_PER_FILE) -> FileResult:
+def read_file(
+    path: str,
+    name: str,
+    extraction: Extraction,
+    reading: Reading = DEFAULT_READING,
+    seconds: float = SECONDS_PER_FILE,
+) -> FileResult:
     """Return the tunes in the file `path`, with `name` in their sources. Never raises.
 
     A MIDI file is a tune without a title, its melodies are the segments; other files are read as tune books are.
     """
     try:
         with reasons_for_errors(seconds), time_limit(seconds):
-            return _read(path, name, extraction, seconds)
+            return _read(path, name, extraction, reading, seconds)
     except TuneError as error:
         return FileResult([], {str(error): 1})
 
@@ -131,12 +137,13 @@ def limit_process() -> None:
         pass
 
 
-def _read(path: str, name: str, extraction: Extraction, seconds: float) -> FileResult:
+def _read(path: str, name: str, extraction: Extraction, reading: Reading, seconds: float) -> FileResult:
     if Path(path).suffix.lower() in MIDI_SUFFIXES:
         melodies, reasons = read_melodies(read_content(path), extraction)
-        tune = Tune("", f"{name}#1", [each.tokens for each in melodies], "", [each.bars for each in melodies])
+        bars = [each.bars for each in melodies]
+        tune = Tune("", f"{name}#1", [each.tokens for each in melodies], "", bars, [()] * len(melodies))
         return FileResult([tune] if melodies else [], dict(+reasons))
-    read = read_tunes(Path(path), seconds=seconds)
+    read = read_tunes(Path(path), seconds=seconds, reading=reading)
     tunes = [tune._replace(source=name + tune.source.removeprefix(Path(path).name)) for tune in read]
     reasons = Counter(tune.dropped for tune in tunes if not tune.segments)
     divided = sum(len(tune.segments) > 1 for tune in tunes)

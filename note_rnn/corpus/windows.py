@@ -14,7 +14,7 @@ def from_first_bar(corpus: Corpus, meter: str) -> Corpus:
     """Return the segments of `corpus` in a meter of the kind of `meter`, each from its first bar line on."""
     fitting = [
         i
-        for i, (segment, bars) in enumerate(zip(corpus.segments, corpus.bars, strict=True))
+        for i, (segment, bars) in enumerate(zip(corpus.segments, corpus.all_bars, strict=True))
         if meter_kind(bars.meter) == meter_kind(meter) and len(segment) > bars.pickup
     ]
     tunes, tune_of_segment = np.unique(corpus.tune_of_segment[fitting], return_inverse=True)
@@ -25,7 +25,14 @@ def from_first_bar(corpus: Corpus, meter: str) -> Corpus:
         titles=[corpus.titles[i] for i in tunes],
         sources=[corpus.sources[i] for i in tunes],
         bars=[corpus.bars[i]._replace(pickup=0) for i in fitting],
+        sections=[_later(corpus.sections[i], corpus.bars[i].pickup) for i in fitting] if corpus.sections else [],
+        origins=[corpus.origins[i] for i in tunes] if corpus.origins else [],
     )
+
+
+def _later(sections: tuple[int, ...], steps: int) -> tuple[int, ...]:
+    """Return the starts of `sections` counted from `steps` on, without those before."""
+    return tuple(step - steps for step in sections if step >= steps)
 
 
 def bar_windows(corpus: Corpus, steps: int, meter: str = "4/4") -> Tokens:

@@ -7,22 +7,30 @@ from note_rnn.common.worker_processes import results_of
 from note_rnn.corpus.folders import File
 from note_rnn.corpus.reading import FileResult, limit_process, read_file
 from note_rnn.extraction.pipeline import Extraction
+from note_rnn.extraction.tune_files import Reading
 
 _FILES_AT_ONCE = 8
 
 
-def read_files(files: Sequence[File], extraction: Extraction, num_workers: int) -> Iterator[FileResult]:
+def read_files(
+    files: Sequence[File], extraction: Extraction, reading: Reading, num_workers: int
+) -> Iterator[FileResult]:
     """Yield the result of each of `files`, in order; with 0 workers this process reads them.
 
     A file that crashes the process that reads it, twice, is dropped with that reason.
     """
     return results_of(
-        partial(_read, extraction=extraction), files, num_workers, _crashed, limit_process, items_at_once=_FILES_AT_ONCE
+        partial(_read, extraction=extraction, reading=reading),
+        files,
+        num_workers,
+        _crashed,
+        limit_process,
+        items_at_once=_FILES_AT_ONCE,
     )
 
 
-def _read(file: File, extraction: Extraction) -> FileResult:
-    return read_file(file.path, file.name, extraction)
+def _read(file: File, extraction: Extraction, reading: Reading) -> FileResult:
+    return read_file(file.path, file.name, extraction, reading)
 
 
 def _crashed(file: File) -> FileResult:

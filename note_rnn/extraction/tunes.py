@@ -1,10 +1,10 @@
 """Tokens of a part: the monophonic melody of a tune on a grid of sixteenths.
 
-A tune is read once through as written, without repeats; of endings that follow each other the last is used. Ties are
-merged, grace notes left out, of a chord the top note is used, and of voices on a staff the upper one. It is transposed
-by its key signature to the notes of C major (A minor, D dorian ... stay what they are), then by octaves into the
-vocabulary. Notes that do not last a whole number of sixteenths (triplets, thirty-seconds) and key changes cut the tune
-into segments, each a token array [T]. Times and durations are in sixteenths.
+Ties are merged, grace notes left out, of a chord the top note is used, and of voices on a staff the upper one. A tune
+is transposed by its key signature to the notes of C major (A minor, D dorian ... stay what they are), then by octaves
+into the vocabulary. Key changes, long rests, and notes that do not last a whole number of sixteenths cut it into
+segments, each a token array [T]; by default there are no such notes, since `grid` moves them first. Times and durations
+are in sixteenths.
 """
 
 from bisect import bisect_right
@@ -39,6 +39,14 @@ class Event(NamedTuple):
     """Tied to the next note."""
 
 
+class Melody(NamedTuple):
+    """The notes of one voice, and the times of bar lines and of the beginnings of sections, each in order."""
+
+    notes: list[Event]
+    bar_lines: list[Fraction]
+    sections: list[Fraction]
+
+
 class Bars(NamedTuple):
     """The bar lines of a segment: its `meter`, "" if unknown, and the steps before the first bar line, `pickup`.
 
@@ -53,25 +61,29 @@ class Bars(NamedTuple):
 UNKNOWN_BARS = Bars("", 0)
 
 
-def barred_segments(
-    notes: Sequence[Event],
-    bar_lines: Sequence[Fraction],
-    meters: frozenset[str],
-    min_steps: int = MIN_SEGMENT_STEPS,
-) -> list[tuple[Tokens, Bars]]:
-    """Return a melody as token arrays of at least `min_steps`, each starting with a note, with their bars.
+class Segment(NamedTuple):
+    """A melody as tokens [T], its bars, and the steps at which sections start, in order."""
 
-    :param notes: in order of their starts; one that lasts beyond the next is cut.
-    :param bar_lines: in order.
+    tokens: Tokens
+    bars: Bars
+    sections: tuple[int, ...]
+
+
+def segments_of(melody: Melody, meters: frozenset[str], min_steps: int = MIN_SEGMENT_STEPS) -> list[Segment]:
+    """Return the segments of a `melody`, those of at least `min_steps`, each starting with a note.
+
     :param meters: all meters of the tune, "" for an unknown one.
 
-    Raises TuneError, with the reason, if no segment is left.
+    A note that lasts beyond the next is cut. Raises TuneError, with the reason, if no segment is left.
     """
-    if not notes:
+    if not melody.notes:
         raise TuneError("no notes")
-    runs = list(aligned_runs(transposed(without_gaps(notes))))
-    segments = [(run_tokens(run), bars_of(run, bar_lines, meters)) for run in runs]
-    segments = [(segment, bars) for segment, bars in segments if len(segment) >= min_steps]
+    runs = aligned_runs(transposed(without_gaps(melody.notes)))
+    segments = [
+        Segment(tokens, bars_of(run, melody.bar_lines, meters), sections_of(run[0].start, len(tokens), melody.sections))
+        for run in runs
+        if len(tokens := run_tokens(run)) >= min_steps
+    ]
     if not segments:
         raise TuneError(f"no run of {min_steps} sixteenths on the grid")
     return segments
@@ -101,12 +113,23 @@ def bars_of(run: Sequence[Event], bar_lines: Sequence[Fraction], meters: frozens
     return Bars(meter, int(pickup)) if pickup.denominator == 1 else UNKNOWN_BARS
 
 
+def sections_of(start: Fraction, length: int, sections: Sequence[Fraction]) -> tuple[int, ...]:
+    """Return the steps at which `sections` start in `length` steps from `start` on, without those beside the grid."""
+    places = [time - start for time in sections]
+    return tuple(int(place) for place in places if 0 <= place < length and place.denominator == 1)
+
+
 def without_gaps(notes: Sequence[Event]) -> list[Event]:
-    """Return `notes` in order of their starts, each cut where the next one starts, with rests in the gaps."""
+    """Return `notes` in order of their starts, each cut where the next one starts, with rests in the gaps.
+
+    Of notes that start together the last stays.
+    """
     events: list[Event] = []
     notes = sorted(notes, key=lambda event: event.start)
     for current, following in pairwise(notes):
         gap = following.start - current.start
+        if not gap:
+            continue
         events.append(current._replace(duration=min(current.duration, gap)))
         if current.duration < gap:
             rest = current.start + current.duration

@@ -8,7 +8,9 @@
 // not written again.
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -34,6 +36,7 @@ typedef int32_t Lanes __attribute__((vector_size(4 * WIDTH)));
 typedef float Unaligned __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
 
 static const int ROWS = WIDTH == 16 ? 8 : 4;  // of a product at a time; by three vectors of columns they fill the registers
+static const int CHUNK = 8;  // vectors of columns that are gathered or scattered together
 static const int SEQUENCES = 32;  // processed through all steps together, so that their states stay in the L1 and L2 cache
 
 INLINE Vector load(const float* from) { return *(const Unaligned*)from; }
@@ -43,19 +46,19 @@ INLINE Vector clamp(Vector x, float limit) {
     return x > limit ? Vector{} + limit : x;
 }
 
-// Cody and Waite's reduction and the polynomial of the Cephes library; relative error below 2e-7.
+// 2^n * 2^f, where n + f = x log2(e); a minimax polynomial on |f| <= 1/2, relative error below 2e-7.
 INLINE Vector exponential(Vector x) {
-    const float to_integer = 12582912.f;  // 1.5 * 2^23: adding it rounds to an integer
+    const float to_integer = 12582912.f;  // 1.5 * 2^23: adding it rounds to an integer, in the lowest bits
+    const float log2_e = 1.44269502f, rest_of_log2_e = 1.92596296e-08f;
     x = clamp(x, 87.f);
-    Vector n = (x * 1.44269504f + to_integer) - to_integer;
-    Vector r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    Vector p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * (r * r) + r + 1.f;
-    return (Vector)((Lanes)p + (__builtin_convertvector(n, Lanes) << 23));
+    Vector shifted = x * log2_e + to_integer;
+    Vector f = (x * log2_e - (shifted - to_integer)) + x * rest_of_log2_e;
+    Vector p = f * 1.32647271e-03f + 9.67151265e-03f;
+    p = p * f + 5.55073374e-02f;
+    p = p * f + 2.40222421e-01f;
+    p = p * f + 6.93146978e-01f;
+    p = p * f + 1.f;
+    return (Vector)((Lanes)p + ((Lanes)shifted << 23));
 }
 
 INLINE Vector sigmoid(Vector x) { return 1.f / (1.f + exponential(-x)); }
@@ -109,35 +112,44 @@ INLINE void product(int N, int M, Matrix left, const float* right, float* out, i
     }
 }
 
+// The product from column `first` on, C vectors of columns; those that would exceed the last overlap the ones before.
 template <int C, bool ADD>
-static void columns(int n, int N, int M, Matrix left, const float* right, float* out, int done = 0) {
-    int row = 0;
+static void columns(int first, int n, int N, int M, Matrix left, const float* right, float* out) {
+    int column = std::min(first, M - C * WIDTH), done = first - column, row = 0;
+    right += column, out += column;
     for (; row + ROWS <= n; row += ROWS, left.data += ROWS * left.row)
         product<ROWS, C, ADD>(N, M, left, right, out + row * M, done);
     for (; row < n; row++, left.data += left.row) product<1, C, ADD>(N, M, left, right, out + row * M, done);
 }
 
-// out [n, M] (+)= left [n, N] @ right [N, M], three vectors of columns at a time.
+// out [n, M] (+)= left [n, N] @ right [N, M], three vectors of columns at a time, the last two by two: a single one would
+// wait for its own sums.
 template <bool ADD>
 static void multiply(int n, int N, int M, Matrix left, const float* right, float* out) {
     int column = 0;
-    for (; column + 3 * WIDTH <= M; column += 3 * WIDTH) columns<3, ADD>(n, N, M, left, right + column, out + column);
-    for (; column < M; column += WIDTH) {
-        int first = std::min(column, M - WIDTH);
-        columns<1, ADD>(n, N, M, left, right + first, out + first, column - first);
+    for (; M - column > 4 * WIDTH || M - column == 3 * WIDTH; column += 3 * WIDTH)
+        columns<3, ADD>(column, n, N, M, left, right, out);
+    for (; column < M && M >= 2 * WIDTH; column += 2 * WIDTH) columns<2, ADD>(column, n, N, M, left, right, out);
+    for (; column < M; column += WIDTH) columns<1, ADD>(column, n, N, M, left, right, out);
+}
+
+// to [n] = F(from [n])
+template <Vector (*F)(Vector)>
+INLINE void map(int n, const float* from, float* to) {
+    for (int unit = 0; unit < n; unit += WIDTH) {
+        int at = std::min(unit, n - WIDTH);
+        store_rest(to + at, F(load(from + at)), unit - at);
     }
 }
 
 // Gates [4H] become their activations; cell and hidden [H] are the state after them.
 INLINE void activate(int H, const float* cell_before, float* gates, float* cell, float* hidden) {
+    float *f = gates + H, *g = f + H, *o = g + H;
+    map<sigmoid>(2 * H, gates, gates), map<hyperbolic_tangent>(H, g, g), map<sigmoid>(H, o, o);
     for (int unit = 0; unit < H; unit += WIDTH) {
-        int at = std::min(unit, H - WIDTH), done = unit - at;
-        float *to_i = gates + at, *to_f = to_i + H, *to_g = to_f + H, *to_o = to_g + H;
-        Vector i = sigmoid(load(to_i)), f = sigmoid(load(to_f)), o = sigmoid(load(to_o));
-        Vector g = hyperbolic_tangent(load(to_g));
-        Vector c = f * load(cell_before + at) + i * g;
-        store_rest(cell + at, c, done), store_rest(hidden + at, o * hyperbolic_tangent(c), done);
-        store_rest(to_i, i, done), store_rest(to_f, f, done), store_rest(to_g, g, done), store_rest(to_o, o, done);
+        int at = std::min(unit, H - WIDTH);
+        Vector c = load(f + at) * load(cell_before + at) + load(gates + at) * load(g + at);
+        store(cell + at, c), store(hidden + at, load(o + at) * hyperbolic_tangent(c));
     }
 }
 
@@ -196,7 +208,19 @@ static void transpose(int N, int M, const float* from, float* to) {
         }
 }
 
+// Weights with a row for each input: [F, 4H] and [H, 4H] of the layer and the sum of its biases [4H]; [H, M] and [F, M] of
+// the readout and its bias [M].
+struct Packed {
+    float *of_inputs, *of_hidden, *bias, *out_of_hidden, *out_of_inputs, *out_bias;
+    int64_t size;
+    Packed(float* memory, int H, int F, int M) : of_inputs(memory), size((4 * H + M) * (F + H + 1)) {
+        of_hidden = of_inputs + 4 * H * F, bias = of_hidden + 4 * H * H, out_of_hidden = bias + 4 * H;
+        out_of_inputs = out_of_hidden + M * H, out_bias = out_of_inputs + M * F;
+    }
+};
+
 // Memory for `size` floats until the next call; kept, since the system would clear new memory every time.
+template <int ID>
 static float* workspace(size_t size) {
     static thread_local std::vector<float> memory;
     if (memory.size() < size) memory.resize(size);
@@ -211,25 +235,58 @@ INLINE void add(int n, const float* from, float* to) {
     }
 }
 
-// to [n] = from [n] + the rows `ones` [K] of `table` [., n]
-INLINE void gather(int n, int K, const int64_t* ones, const float* table, const float* from, float* to) {
-    for (int unit = 0; unit < n; unit += WIDTH) {
-        int at = std::min(unit, n - WIDTH);
-        Vector sum = load(from + at);
-        for (int k = 0; k < K; k++) sum += load(table + ones[k] * n + at);
-        store_rest(to + at, sum, unit - at);
+// C vectors of the columns from `first` on of `gather`; those that would exceed the last overlap the ones before.
+template <int C>
+INLINE void gather_columns(int first, int rows, int n, int K, const int64_t* ones, const float* table, const float* from,
+                           float* to) {
+    int at = std::min(first, n - C * WIDTH);
+    for (int row = 0; row < rows; row++, ones += K, to += n) {
+        Vector sum[C];
+        UNROLL for (int c = 0; c < C; c++) sum[c] = load(from + at + c * WIDTH);
+        for (int k = 0; k < K; k++) {
+            const float* one = table + ones[k] * n + at;
+            UNROLL for (int c = 0; c < C; c++) sum[c] += load(one + c * WIDTH);
+        }
+        UNROLL for (int c = 0; c < C; c++) store(to + at + c * WIDTH, sum[c]);
     }
 }
 
-// The rows `ones` [K] of `table` [., n] += from [n]
-INLINE void scatter(int n, int K, const int64_t* ones, const float* from, float* table) {
-    for (int k = 0; k < K; k++) add(n, from, table + ones[k] * n);
+// to [rows, n] = from [n] + for each row the rows `ones` [rows, K] of `table` [., n]
+static void gather(int rows, int n, int K, const int64_t* ones, const float* table, const float* from, float* to) {
+    int column = 0;
+    for (; column + CHUNK * WIDTH <= n; column += CHUNK * WIDTH)
+        gather_columns<CHUNK>(column, rows, n, K, ones, table, from, to);
+    for (; column < n; column += WIDTH) gather_columns<1>(column, rows, n, K, ones, table, from, to);
+}
+
+// C vectors of the columns from `first` on of `scatter`.
+template <int C>
+INLINE void scatter_columns(int first, int rows, int n, int K, const int64_t* ones, const float* from, float* table,
+                            float* sum) {
+    int at = std::min(first, n - C * WIDTH), done = first - at;
+    for (int row = 0; row < rows; row++, ones += K, from += n) {
+        Vector value[C];
+        UNROLL for (int c = 0; c < C; c++) value[c] = load(from + at + c * WIDTH);
+        for (int k = 0; k <= K; k++) {
+            float* to = (k < K ? table + ones[k] * n : sum) + at;
+            UNROLL for (int c = 0; c < C; c++)
+                store_rest(to + c * WIDTH, load(to + c * WIDTH) + value[c], done - c * WIDTH);
+        }
+    }
+}
+
+// sum [n] and, of `table` [., n], the rows `ones` [rows, K] += the rows of from [rows, n]
+static void scatter(int rows, int n, int K, const int64_t* ones, const float* from, float* table, float* sum) {
+    int column = 0;
+    for (; column + CHUNK * WIDTH <= n; column += CHUNK * WIDTH)
+        scatter_columns<CHUNK>(column, rows, n, K, ones, from, table, sum);
+    for (; column < n; column += WIDTH) scatter_columns<1>(column, rows, n, K, ones, from, table, sum);
 }
 
 extern "C" {
 
 // Incremented with every change of the signatures below; `fused_lstm.py` requires the same number.
-int version() { return 3; }
+int version() { return 4; }
 
 // Whether this processor can run the functions below.
 int supported() {
@@ -244,23 +301,30 @@ int supported() {
 #endif
 }
 
-// Whether all indices `ones` [n] are within the F inputs; others would access foreign memory.
-int within(int64_t n, int F, const int64_t* ones) {
-    return std::all_of(ones, ones + n, [F](int64_t one) { return 0 <= one && one < F; });
+// Number of floats that `pack` writes.
+int64_t packed_size(int H, int F, int M) { return Packed(nullptr, H, F, M).size; }
+
+// Writes the weights as `forward` reads them, to `packed` or, where it is null, to memory that is valid until the next call;
+// returns where. Weights of the inputs [4H, F], of the hidden units [4H, H] and biases [4H] of both; of the readout [M, H],
+// bias [M] and skip connection [M, F] (null: none).
+float* pack(int H, int F, int M, const float* w_ih, const float* w_hh, const float* b_ih, const float* b_hh,
+            const float* w_out, const float* b_out, const float* w_skip, float* packed) {
+    Packed to(packed ? packed : workspace<0>(packed_size(H, F, M)), H, F, M);
+    transpose(4 * H, F, w_ih, to.of_inputs), transpose(4 * H, H, w_hh, to.of_hidden);
+    std::transform(b_ih, b_ih + 4 * H, b_hh, to.bias, std::plus<float>());
+    if (M) transpose(M, H, w_out, to.out_of_hidden), std::copy(b_out, b_out + M, to.out_bias);
+    if (w_skip) transpose(M, F, w_skip, to.out_of_inputs);
+    return to.of_inputs;
 }
 
-// ones [T, B, K]; weights of the inputs [4H, F], of the hidden units [4H, H] and bias [4H]; of the readout [M, H], bias [M]
-// and skip connection [M, F] (null: none); the first state [B, H]. hidden and cell [T, B, H] and outputs [T, B, M] are
-// results; gates [T, B, 4H], or null, receive what `backward` needs.
-void forward(int T, int B, int H, int K, int F, int M, const int64_t* ones, const float* w_ih, const float* w_hh,
-             const float* bias, const float* w_out, const float* b_out, const float* w_skip, const float* first_hidden,
-             const float* first_cell, float* hidden, float* cell, float* gates, float* outputs) {
-    float* of_inputs = workspace(4 * H * (F + H + SEQUENCES) + M * (F + H));
-    float *of_hidden = of_inputs + 4 * H * F, *out_of_hidden = of_hidden + 4 * H * H, *out_of_inputs = out_of_hidden + M * H;
-    float* scratch = out_of_inputs + M * F;
-    transpose(4 * H, F, w_ih, of_inputs), transpose(4 * H, H, w_hh, of_hidden);
-    transpose(M, H, w_out, out_of_hidden);
-    if (w_skip) transpose(M, F, w_skip, out_of_inputs);
+// ones [T, B, K]; weights `packed`, with a skip connection if `has_skip`; the first state [B, H]. hidden and cell [T, B, H]
+// and outputs [T, B, M] are results; gates [T, B, 4H], or null, receive what `backward` needs. Returns 0, with no result, if
+// a one is not among the inputs and would access foreign memory, else 1.
+int forward(int T, int B, int H, int K, int F, int M, int has_skip, const int64_t* ones, float* packed,
+            const float* first_hidden, const float* first_cell, float* hidden, float* cell, float* gates, float* outputs) {
+    if (!std::all_of(ones, ones + (int64_t)T * B * K, [F](int64_t one) { return 0 <= one && one < F; })) return 0;
+    Packed weights(packed, H, F, M);
+    float* scratch = workspace<1>(4 * H * SEQUENCES);
     for (int first = 0; first < B; first += SEQUENCES) {
         int n = std::min(B - first, SEQUENCES);
         for (int t = 0; t < T; t++) {
@@ -269,16 +333,17 @@ void forward(int T, int B, int H, int K, int F, int M, const int64_t* ones, cons
             const float* hidden_before = t ? hidden + (now - B) * H : first_hidden + first * H;
             const float* cell_before = t ? cell + (now - B) * H : first_cell + first * H;
             float* gate = gates ? gates + now * 4 * H : scratch;
-            for (int r = 0; r < n; r++) gather(4 * H, K, one + r * K, of_inputs, bias, gate + r * 4 * H);
-            multiply<true>(n, H, 4 * H, {hidden_before, H, 1}, of_hidden, gate);
+            gather(n, 4 * H, K, one, weights.of_inputs, weights.bias, gate);
+            multiply<true>(n, H, 4 * H, {hidden_before, H, 1}, weights.of_hidden, gate);
             for (int r = 0; r < n; r++)
                 activate(H, cell_before + r * H, gate + r * 4 * H, cell + (now + r) * H, hidden + (now + r) * H);
             if (!M) continue;
             float* output = outputs + now * M;
-            for (int r = 0; r < n; r++) gather(M, w_skip ? K : 0, one + r * K, out_of_inputs, b_out, output + r * M);
-            multiply<true>(n, H, M, {hidden + now * H, H, 1}, out_of_hidden, output);
+            gather(n, M, has_skip ? K : 0, one, weights.out_of_inputs, weights.out_bias, output);
+            multiply<true>(n, H, M, {hidden + now * H, H, 1}, weights.out_of_hidden, output);
         }
     }
+    return 1;
 }
 
 // d_outputs are the gradients of the outputs [T, B, M], or with M 0 of hidden [T, B, H]; the others, of the weights, are
@@ -287,7 +352,7 @@ void backward(int T, int B, int H, int K, int F, int M, const int64_t* ones, con
               const float* first_hidden, const float* first_cell, const float* hidden, const float* cell,
               const float* gates, const float* d_outputs, float* d_w_ih, float* d_w_hh, float* d_bias, float* d_w_out,
               float* d_b_out, float* d_w_skip) {
-    float* d_of_inputs = workspace(4 * H * F + M * F + SEQUENCES * 6 * H);
+    float* d_of_inputs = workspace<1>(4 * H * F + M * F + SEQUENCES * 6 * H);
     float *d_out_of_inputs = d_of_inputs + 4 * H * F, *d_hidden = d_out_of_inputs + M * F;
     float *d_cell = d_hidden + SEQUENCES * H, *d_gates = d_cell + SEQUENCES * H;
     std::fill(d_of_inputs, d_hidden, 0.f);
@@ -305,25 +370,40 @@ void backward(int T, int B, int H, int K, int F, int M, const int64_t* ones, con
                 const float* d_output = d_outputs + now * M;
                 multiply<true>(n, M, H, {d_output, M, 1}, w_out, d_hidden);
                 multiply<true>(M, n, H, {d_output, 1, M}, hidden + now * H, d_w_out);
-                for (int r = 0; r < n; r++, d_output += M) {
-                    add(M, d_output, d_b_out);
-                    if (d_w_skip) scatter(M, K, one + r * K, d_output, d_out_of_inputs);
-                }
+                scatter(n, M, d_w_skip ? K : 0, one, d_output, d_out_of_inputs, d_b_out);
             } else {
                 add(n * H, d_outputs + now * H, d_hidden);
             }
-            for (int r = 0; r < n; r++) {
-                float* d_gate = d_gates + r * 4 * H;
+            for (int r = 0; r < n; r++)
                 differentiate(H, cell_before + r * H, cell + (now + r) * H, gates + (now + r) * 4 * H, d_hidden + r * H,
-                              d_cell + r * H, d_gate);
-                scatter(4 * H, K, one + r * K, d_gate, d_of_inputs);
-                add(4 * H, d_gate, d_bias);
-            }
+                              d_cell + r * H, d_gates + r * 4 * H);
+            scatter(n, 4 * H, K, one, d_gates, d_of_inputs, d_bias);
             multiply<true>(4 * H, n, H, {d_gates, 1, 4 * H}, hidden_before, d_w_hh);
             multiply<false>(n, 4 * H, H, {d_gates, 4 * H, 1}, w_hh, d_hidden);
         }
     }
     transpose(F, 4 * H, d_of_inputs, d_w_ih);
     if (d_w_skip) transpose(F, M, d_out_of_inputs, d_w_skip);
+}
+
+// Each row of x [N, M] becomes its log softmax.
+void log_softmax(int64_t N, int M, float* x) {
+    Lanes lane;
+    UNROLL for (int i = 0; i < WIDTH; i++) lane[i] = i;
+    for (float* row = x; row < x + N * M; row += M) {
+        float most = *std::max_element(row, row + M);
+        Vector sum = {};
+        for (int unit = 0; unit < M; unit += WIDTH) {
+            int at = std::min(unit, M - WIDTH);
+            sum += lane >= unit - at ? exponential(load(row + at) - most) : Vector{};
+        }
+        float total = 0;
+        UNROLL for (int i = 0; i < WIDTH; i++) total += sum[i];
+        float shift = most + std::log(total);
+        for (int unit = 0; unit < M; unit += WIDTH) {
+            int at = std::min(unit, M - WIDTH);
+            store_rest(row + at, load(row + at) - shift, unit - at);
+        }
+    }
 }
 }

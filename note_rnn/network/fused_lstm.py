@@ -6,16 +6,22 @@ Shapes: T steps, B sequences, H hidden units, F inputs, K of them one at each st
 import ctypes
 import warnings
 from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-_VERSION = 3
+Floats32 = npt.NDArray[np.float32]
+
+_VERSION = 4
 """Version of the signatures of the library's functions."""
 _NAMES = {16: "_fused_lstm_avx512", 8: "_fused_lstm"}
 """The libraries, by the number of floats in a vector."""
+_SIZES: list[Any] = [ctypes.c_int] * 7
+_ADDRESSES: list[Any] = [ctypes.c_void_p] * 15
 
 
 def _load_width(width: int) -> ctypes.CDLL | None:
@@ -26,6 +32,11 @@ def _load_width(width: int) -> ctypes.CDLL | None:
     if getattr(library, "version", int)() != _VERSION:
         warnings.warn("The compiled LSTM has another version: install the package again.", stacklevel=2)
         return None
+    library.packed_size.argtypes, library.packed_size.restype = _SIZES[:3], ctypes.c_int64
+    library.pack.argtypes, library.pack.restype = _SIZES[:3] + _ADDRESSES[:8], ctypes.c_void_p
+    library.forward.argtypes = _SIZES + _ADDRESSES[:8]
+    library.backward.argtypes, library.backward.restype = _SIZES[:6] + _ADDRESSES, None
+    library.log_softmax.argtypes, library.log_softmax.restype = [ctypes.c_int64, ctypes.c_int, ctypes.c_void_p], None
     return library if library.supported() else None
 
 
@@ -41,10 +52,11 @@ def can_run(lstm: nn.LSTM, inputs: Tensor, num_outputs: int | None = None) -> bo
 
     It has to be one plain layer, float32, on the CPU, and the library must be there.
     """
-    weight = lstm.all_weights[0][0]
     plain = lstm.num_layers == 1 and lstm.bias and not (lstm.bidirectional or lstm.proj_size or lstm.batch_first)
-    fits = min(lstm.hidden_size, num_outputs or _MIN_WIDTH) >= _MIN_WIDTH and weight.dtype == torch.float32
-    return _LIBRARY is not None and bool(plain) and fits and weight.is_cpu and inputs.is_cpu
+    if _LIBRARY is None or not plain or min(lstm.hidden_size, num_outputs or _MIN_WIDTH) < _MIN_WIDTH:
+        return False
+    weight = cast(Tensor, lstm.weight_hh_l0)
+    return weight.dtype == torch.float32 and weight.is_cpu and inputs.is_cpu
 
 
 class Weights(NamedTuple):
@@ -54,14 +66,31 @@ class Weights(NamedTuple):
     """[4H, F]"""
     w_hh: Tensor
     """[4H, H]"""
-    bias: Tensor
-    """[4H], the sum of PyTorch's two biases."""
+    b_ih: Tensor
+    """[4H]"""
+    b_hh: Tensor
+    """[4H]"""
     w_out: Tensor | None = None
     """[M, H], of the readout."""
     b_out: Tensor | None = None
     """[M]"""
     w_skip: Tensor | None = None
     """[M, F], of the inputs in the readout."""
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """H, F and M, 0 without a readout."""
+        return self.w_hh.shape[1], self.w_ih.shape[1], 0 if self.w_out is None else len(self.w_out)
+
+    def pack(self, memory: int | None = None) -> int:
+        """Write the weights as `forward` of the library reads them, to the address `memory`; return where.
+
+        Without `memory`, they are valid until the next call.
+        """
+        rows = [None if weight is None else weight.contiguous() for weight in self]
+        assert _LIBRARY is not None
+        packed: int = _LIBRARY.pack(*self.sizes, *map(_address, rows), memory)
+        return packed
 
 
 class FusedLSTM(torch.autograd.Function):
@@ -99,37 +128,69 @@ class FusedLSTM(torch.autograd.Function):
         """Return the gradients of the weights, given that of the outputs."""
         ones, *activations = ctx.saved_tensors[:6]
         weights = Weights(*ctx.saved_tensors[6:])
-        d_weights = [None if weight is None else weight.new_empty(weight.shape) for weight in weights]
-        sizes = *ones.shape[:2], weights.w_hh.shape[1], ones.shape[-1], weights.w_ih.shape[1], _num_outputs(weights)
-        inputs = ones, _contiguous(weights.w_hh), _contiguous(weights.w_out), *activations, d_outputs.contiguous()
-        _call("backward", *sizes, *inputs, *d_weights)
-        return None, None, None, *d_weights
+        gradients = Weights(*(None if weight is None else weight.new_empty(weight.shape) for weight in weights))  # type: ignore[arg-type]
+        size, num_inputs, num_outputs = weights.sizes
+        w_out = None if weights.w_out is None else weights.w_out.contiguous()
+        arrays = ones, weights.w_hh.contiguous(), w_out, *activations, d_outputs.contiguous()
+        results = gradients.w_ih, gradients.w_hh, gradients.b_ih, *gradients[4:]
+        assert _LIBRARY is not None
+        _LIBRARY.backward(
+            *ones.shape[:2], size, ones.shape[2], num_inputs, num_outputs, *map(_address, (*arrays, *results))
+        )
+        return None, None, None, *gradients._replace(b_hh=gradients.b_ih.clone())
 
 
 def _unroll(
     ones: Tensor, first: tuple[Tensor, Tensor], weights: Weights, gates: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the outputs and the hidden and cell activations [T, B, H]; fill `gates` [T, B, 4H], if any."""
-    (steps, batch, num_ones), (size, num_inputs) = ones.shape, (weights.w_hh.shape[1], weights.w_ih.shape[1])
-    assert _LIBRARY is not None
-    if not _LIBRARY.within(ctypes.c_int64(ones.numel()), num_inputs, ctypes.c_void_p(ones.data_ptr())):
-        raise IndexError(f"An index of an input is outside 0..{num_inputs - 1}.")
-    num_outputs = _num_outputs(weights)
+    steps, batch, num_ones = ones.shape
+    size, num_inputs, num_outputs = weights.sizes
     hiddens, cells = (first[0].new_empty(steps, batch, size) for _ in range(2))
     outputs = first[0].new_empty(steps, batch, num_outputs) if num_outputs else hiddens
-    sizes = steps, batch, size, num_ones, num_inputs, num_outputs
-    _call("forward", *sizes, ones, *map(_contiguous, weights), *first, hiddens, cells, gates, outputs)
+    sizes = steps, batch, size, num_ones, num_inputs, num_outputs, weights.w_skip is not None
+    _forward(sizes, ones.data_ptr(), weights.pack(), *map(_address, (*first, hiddens, cells, gates, outputs)))
     return outputs, hiddens, cells
 
 
-def _num_outputs(weights: Weights) -> int:
-    return 0 if weights.w_out is None else len(weights.w_out)
+class FixedLSTM:
+    """The layer and its readout, step by step in NumPy, for weights that do not change: with few calls around it."""
+
+    def __init__(self, weights: Weights):
+        assert _LIBRARY is not None
+        self._packed = np.empty(_LIBRARY.packed_size(*weights.sizes), np.float32)
+        self._address = weights.pack(self._packed.ctypes.data)
+        self._size, self._num_inputs, self._num_outputs = weights.sizes
+        self._has_skip = weights.w_skip is not None
+
+    def zero_state(self, num_sequences: int) -> Floats32:
+        """Return the first hidden and cell activations [2, B, H]."""
+        return np.zeros((2, num_sequences, self._size), np.float32)
+
+    def step(self, ones: npt.NDArray[np.int64], state: Floats32) -> tuple[Floats32, Floats32]:
+        """Return the log softmax [B, M] of the outputs after inputs that are 1 at `ones` [B, K], and the next state.
+
+        Raises IndexError for an index out of range.
+        """
+        batch, num_ones = ones.shape
+        after, outputs = np.empty_like(state), np.empty((batch, self._num_outputs), np.float32)
+        sizes = 1, batch, self._size, num_ones, self._num_inputs, self._num_outputs, self._has_skip
+        of_ones, before, to, of_outputs = (
+            array.ctypes.data for array in (np.ascontiguousarray(ones), state, after, outputs)
+        )
+        cell = state.nbytes // 2
+        _forward(sizes, of_ones, self._address, before, before + cell, to, to + cell, None, of_outputs)
+        assert _LIBRARY is not None
+        _LIBRARY.log_softmax(batch, self._num_outputs, of_outputs)
+        return outputs, after
 
 
-def _contiguous(tensor: Tensor | None) -> Tensor | None:
-    return tensor if tensor is None else tensor.contiguous()
+def _forward(sizes: tuple[int, ...], *addresses: int | None) -> None:
+    """Call `forward` of the library; raises IndexError for an index out of range."""
+    assert _LIBRARY is not None
+    if not _LIBRARY.forward(*sizes, *addresses):
+        raise IndexError(f"An index of an input is outside 0..{sizes[4] - 1}.")
 
 
-def _call(function: str, *arguments: int | Tensor | None) -> None:
-    """Call a function of the library with sizes and the addresses of contiguous tensors."""
-    getattr(_LIBRARY, function)(*(ctypes.c_void_p(x.data_ptr()) if isinstance(x, Tensor) else x for x in arguments))
+def _address(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()

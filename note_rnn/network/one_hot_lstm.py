@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from note_rnn.network.fused_lstm import FusedLSTM, can_run
+from note_rnn.network.fused_lstm import FusedLSTM, Weights, can_run
 from note_rnn.network.readout import Readout, one_hot
 
 
@@ -28,12 +28,17 @@ def one_hot_lstm(
     [T, B, K] (int64, unchecked) and 0 elsewhere.
     """
     if can_run(lstm, ones, readout.linear.out_features if readout else None):
-        w_ih, w_hh, b_ih, b_hh = lstm.all_weights[0]
-        linear, skip = readout or (None, None)
-        of_readout = () if linear is None else (linear.weight, linear.bias, None if skip is None else skip.weight)
         run = FusedLSTM.apply if torch.is_grad_enabled() else FusedLSTM.evaluate
-        outputs, *last = run(ones, *state, w_ih, w_hh, b_ih + b_hh, *of_readout)
+        outputs, *last = run(ones, *state, *weights_of(lstm, readout))
     else:
         outputs, last = lstm(one_hot(ones, lstm.input_size, state.hidden.dtype), tuple(state))
         outputs = readout(outputs, ones) if readout else outputs
     return outputs, LSTMState(*last)
+
+
+def weights_of(lstm: nn.LSTM, readout: Readout | None) -> Weights:
+    """Return the weights of a layer and its readout, if any."""
+    linear, skip = readout or (None, None)
+    of_readout = () if linear is None else (linear.weight, linear.bias, None if skip is None else skip.weight)
+    of_lstm = lstm.weight_ih_l0, lstm.weight_hh_l0, lstm.bias_ih_l0, lstm.bias_hh_l0
+    return Weights(*of_lstm, *of_readout)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ The state needed to resume is a file, written at every score.
 """
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,18 @@ import torch
 from torch import Tensor
 
 from note_rnn.common.atomic_files import write_bytes
+from note_rnn.corpus import Corpus
 from note_rnn.network.checkpoint import CheckpointError
 from note_rnn.pretraining.trainer import HeldOut, Training, Update, evaluate
-from note_rnn.vocabulary import Tokens
 
 
 class ScoredTraining:
-    """A `training` that is scored on the tunes `validation` after every `interval` updates and after the last.
+    """A `training` that is scored on the tunes of `validation` after every `interval` updates and after the last.
 
     It ends early after `patience` scores in a row without a new best.
     """
 
-    def __init__(self, training: Training, validation: Sequence[Tokens], interval: int, patience: int):
+    def __init__(self, training: Training, validation: Corpus, interval: int, patience: int):
         self.training = training
         self.validation = validation
         self.interval = interval
@@ -64,7 +64,7 @@ class ScoredTraining:
 
     def _score(self) -> HeldOut:
         model = self.training.model
-        score = evaluate(model, self.validation)
+        score = evaluate(model, self.validation.segments, self.validation.all_bars)
         self._scores_since += 1
         if score.nats < self.best.nats:
             self.best, self.best_update, self._scores_since = score, self.training.number, 0

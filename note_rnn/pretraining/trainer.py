@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -20,6 +21,7 @@ from note_rnn.pretraining.ngram import UNSCORED
 from note_rnn.vocabulary import NO_EVENT, VOCABULARY_SIZE, Tokens
 
 IGNORED = -100
+_OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,11 @@ class Recipe:
     """Decay of the rate: half a cosine down to zero, or a factor `decay` every 1000 updates."""
     decay: float = 1.0
     """Factor per 1000 updates of the exponential schedule."""
+    optimizer: Literal["adam", "adamw"] = "adam"
+    """AdamW keeps weight decay apart from the gradient (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101)."""
     weight_decay: float = 0.0
-    """Factor beta of the penalty beta/2 * |weights|^2 added to the loss."""
+    """Factor beta of the penalty beta/2 * |weights|^2 added to the loss; with AdamW, weights shrink by the factor
+    1 - beta * learning rate in each update."""
     max_grad_norm: float = 1.0
     """Gradients are clipped to this L2 norm."""
     dropout: float = 0.0
@@ -67,6 +72,9 @@ PAPER = Recipe(
     max_grad_norm=5.0,
     unscored=8,
 )
+
+LOOKBACK = Recipe(updates=1600, crop_length=320, learning_rate=4e-3, dropout=0.4, optimizer="adamw", weight_decay=0.05)
+"""For a network with lookback, on whole tunes with their bars: it overfits where one without does not."""
 
 FINE_TUNING = Recipe(updates=2000, crop_length=64, learning_rate=3e-3, warmup=50)
 """For a pretrained network."""
@@ -125,7 +133,7 @@ class Training:
         self.recipe = recipe
         self.rng = rng
         self.number = 0
-        self.optimizer = torch.optim.Adam(model.parameters(), weight_decay=recipe.weight_decay)
+        self.optimizer = _OPTIMIZERS[recipe.optimizer](model.parameters(), weight_decay=recipe.weight_decay)
         model.layers.dropout = recipe.dropout
 
     def __iter__(self) -> Iterator[Update]:
@@ -215,34 +223,43 @@ def crop_batches(
         yield Crops(torch.from_numpy(windows[:-1]), torch.from_numpy(targets), of_crops)
 
 
-@torch.no_grad()
 def evaluate(
     model: NoteRNN, tunes: Sequence[Tokens], bars: Sequence[Bars] | None = None, batch_size: int = 64
 ) -> HeldOut:
     """Return the score of `model` on whole `tunes` [N], each from the zero state; leaves `model` in evaluation mode.
 
-    A network with lookback needs their `bars` [N].
+    `bars` [N] are those of the tunes, on which only a network with lookback depends.
+    """
+    scored = [scores[UNSCORED:] for scores in token_scores(model, tunes, bars, batch_size)]
+    nats, correct = np.concatenate(scored, dtype=np.float64).T
+    return HeldOut(float(nats.mean()), float(correct.mean()), len(nats))
+
+
+@torch.no_grad()
+def token_scores(
+    model: NoteRNN, tunes: Sequence[Tokens], bars: Sequence[Bars] | None = None, batch_size: int = 64
+) -> list[npt.NDArray[np.float32]]:
+    """Return for each of `tunes` [N] the nats of its tokens and whether each was the likeliest (0 or 1), [T, 2].
+
+    Each tune is scored from the zero state; leaves `model` in evaluation mode. `bars` as in `evaluate`.
     """
     model.eval()
-    nats = correct = count = 0.0
     order = np.argsort([len(tune) for tune in tunes], kind="stable")
+    scores: dict[int, npt.NDArray[np.float32]] = {}
     for first in range(0, len(order), batch_size):
         batch = order[first : first + batch_size]
         inputs, targets = (array.to(model.head.weight.device) for array in _padded([tunes[i] for i in batch]))
         logits, _ = model(inputs, model.zero_state(len(batch), [bars[i] for i in batch] if bars else None))
-        scored = targets != IGNORED
-        nats += functional.cross_entropy(logits[scored], targets[scored], reduction="sum").item()
-        correct += (logits[scored].argmax(-1) == targets[scored]).sum().item()
-        count += scored.sum().item()
-    return HeldOut(nats / count, correct / count, int(count))
+        nats = functional.cross_entropy(logits.permute(0, 2, 1), targets, reduction="none")
+        both = torch.stack([nats, (logits.argmax(-1) == targets).float()], -1).cpu().numpy()
+        scores.update({i: both[: len(tunes[i]), column] for column, i in enumerate(batch)})
+    return [scores[i] for i in range(len(tunes))]
 
 
 def _padded(tunes: Sequence[Tokens]) -> tuple[Tensor, Tensor]:
-    """Return inputs and targets [T, B] of whole tunes; targets that are not scored are IGNORED."""
+    """Return inputs and targets [T, B] of whole tunes; those after the end of a tune are NO_EVENT."""
     longest = max(len(tune) for tune in tunes)
-    inputs = np.full((longest + 1, len(tunes)), NO_EVENT)
-    targets = np.full((longest, len(tunes)), IGNORED)
+    tokens = np.full((longest + 1, len(tunes)), NO_EVENT)
     for column, tune in enumerate(tunes):
-        inputs[1 : len(tune) + 1, column] = tune
-        targets[UNSCORED : len(tune), column] = tune[UNSCORED:]
-    return torch.from_numpy(inputs[:-1]), torch.from_numpy(targets)
+        tokens[1 : len(tune) + 1, column] = tune
+    return torch.from_numpy(tokens[:-1]), torch.from_numpy(tokens[1:])

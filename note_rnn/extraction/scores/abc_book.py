@@ -16,8 +16,8 @@ _ENCODINGS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (
 _FIELD = re.compile(r"([A-Za-z+]):(.*)")
 _QUOTED_PRINTABLE = re.compile(r"=(3D|20|[ \t]*\r?\n)")
 """What mail made of `=`, of blanks at the end of a line, and of a long line; none of it can be ABC."""
-_NO_MUSIC = frozenset("+wWsrNRTPQHZ")
-"""Fields of the body that change no note."""
+_NO_MUSIC = frozenset("+wWsrNRTQHZ")
+"""Fields of the body that change no note, and mark no section."""
 _HOLDS_FOR_ALL = frozenset("MLUIm")
 """Fields of the file's header that change the notes of all its tunes."""
 
@@ -122,4 +122,4 @@ def _music(line: str) -> str:
     field = _field(line)
     if field is None or (field[0] in "ABCDEFGabcdefg" and re.match(r".::?\|?", line) and line[2:3] in "|:"):
         return line
-    return "" if field[0] in _NO_MUSIC else f"[{field[0]}:{field[1].replace(']', ' ')}]"
+    return "" if field[0] in _NO_MUSIC else f"[{field[0]}:{re.sub(r'[][]', ' ', field[1])}]"

@@ -1,4 +1,4 @@
-"""Values of the ABC fields that decide which notes sound: `K:`, `M:` and `L:`.
+"""Values of the ABC fields that decide which notes sound, and in which order: `K:`, `M:`, `L:` and `P:`.
 
 ABC 2.1, section 3.1 (https://abcnotation.com/wiki/abc:standard:v2.1).
 """
@@ -125,3 +125,13 @@ def parse_unit(text: str) -> Fraction:
     if unit is None or not int(unit[1]) or not int(unit[2] or 1):
         raise TuneError("unit note length not understood")
     return Fraction(16 * int(unit[1]), int(unit[2] or 1))
+
+
+def parse_order(text: str) -> list[str]:
+    """Return the labels of parts in a field `P:` of the header, in the order in which they are played.
+
+    What is not understood, such as brackets, is one label, that of no part.
+    """
+    if not re.fullmatch(r"(?:[A-Za-z]\d?[\s.]*)*", text.strip()):
+        return [text]
+    return [label for label, times in re.findall(r"([A-Za-z])(\d?)", text) for _ in range(int(times or 1))]

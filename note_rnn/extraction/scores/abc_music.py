@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 from note_rnn.extraction.scores.abc_accidentals import Accidentals, Name, midi_pitch, name_of
 from note_rnn.extraction.scores.abc_book import AbcTune
-from note_rnn.extraction.scores.abc_fields import NO_KEY, parse_key, parse_meter, parse_unit
+from note_rnn.extraction.scores.abc_fields import NO_KEY, parse_key, parse_meter, parse_order, parse_unit
 from note_rnn.extraction.scores.abc_rhythm import Rhythm, length_factor
-from note_rnn.extraction.scores.abc_tokens import Sign, signs
+from note_rnn.extraction.scores.abc_tokens import Sign, marks_of, signs
 from note_rnn.extraction.scores.abc_voices import first_voice
-from note_rnn.extraction.scores.parts import MAX_CHARACTERS, Part, PartBuilder
+from note_rnn.extraction.scores.parts import MAX_CHARACTERS, Mark, Part, PartBuilder, jump_of
 from note_rnn.extraction.tunes import Event, TuneError
 
-_IN_CHORDS = frozenset(("note", "rest", "tie", "skipped", "symbol", "decoration", "grace", "chord_end"))
+_IN_CHORDS = frozenset(("note", "rest", "tie", "annotation", "skipped", "symbol", "decoration", "grace", "chord_end"))
 
 
 def abc_part(tune: AbcTune) -> Part:
@@ -27,6 +27,7 @@ def abc_part(tune: AbcTune) -> Part:
     reader = _Reader()
     for name, value in tune.header:
         reader.obey(name, value)
+    reader.builder.order = parse_order(next((value for name, value in tune.header if name == "P"), ""))
     return reader.read(first_voice(tune), tune.title)
 
 
@@ -92,7 +93,15 @@ class _Reader:
             self.bang_breaks_lines = True
 
     def _field(self, sign: Sign) -> None:
+        if sign.groups[0] == "P":
+            self.builder.marks.append(Mark(self.now, "label", sign.groups[1].strip()))
         self.obey(sign.groups[0], sign.groups[1])
+
+    def _annotation(self, sign: Sign) -> None:
+        self.builder.mark_jump(self.now, jump_of(sign.groups[0]))
+
+    def _decoration(self, sign: Sign) -> None:
+        self.builder.mark_jump(self.now, jump_of(sign.groups[0] or sign.groups[1]))
 
     def _note(self, sign: Sign) -> None:
         accidental, letter, marks, *length = sign.groups
@@ -181,6 +190,7 @@ class _Reader:
         self._end_bar()
         if set(re.split(r"[\s\\]+", sign.groups[0])) != {"|"}:
             self.builder.end_ending(self.now)
+            self.builder.marks += marks_of(sign.groups[0], self.now)
         if sign.groups[1]:
             self.builder.begin_ending(self.now, sign.groups[1])
 

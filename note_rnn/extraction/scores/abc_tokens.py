@@ -1,12 +1,14 @@
-"""The signs of ABC music: notes, bar lines, decorations ..., found by one regular expression.
+"""The signs of ABC music: notes, bar lines, decorations ..., found by one regular expression; what bar lines mean.
 
 ABC 2.1, section 4 (https://abcnotation.com/wiki/abc:standard:v2.1). Also old line breaks, `!` and `*`.
 """
 
 import re
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import NamedTuple
 
+from note_rnn.extraction.scores.parts import Mark
 from note_rnn.extraction.tunes import TuneError
 
 LENGTH = r"(\d{0,4})(?:(/{1,5})(\d{0,4}))?(?!\d)"
@@ -15,7 +17,8 @@ NUMBERS = r"\d+(?:\s?[,-]\s?\d+)*"
 """Numbers of an ending."""
 _BAR = r"(?:[:|]|\[(?=\|)|(?<=[|:])\])"
 _PATTERNS = {
-    "skipped": r'[\s`\\*#;?@$]+|"[^"\n]*"|y[\d/]*|\.?\([,\']?(?![\d&])|\)',
+    "annotation": r'"([^"\n]*)"',
+    "skipped": r"[\s`\\*#;?@$]+|y[\d/]*|\.?\([,\']?(?![\d&])|\)",
     "note": rf"(\^\^|\^|__|_|=)?([A-Ga-g])([,']{{0,9}}){LENGTH}",
     "bar": rf"\.?({_BAR}(?:[\s\\]*{_BAR})*)(?:[\s\\]*({NUMBERS}))?",
     "field": r"\[([A-Za-z]):([^\[\]\n]*)\]",
@@ -74,3 +77,19 @@ def signs(music: str, bang_breaks_lines: bool = False) -> Iterator[Sign]:
             raise TuneError("notes between signs that may be decorations, line breaks or old chords")
         exact = _KINDS[kind].match(music, found.start())
         yield Sign(kind, found[0], exact.groups("") if exact else ())
+
+
+def marks_of(lines: str, place: Fraction) -> Iterator[Mark]:
+    """Yield the marks of the bar lines in a sign such as `:|`, `::`, `|:` or `||`; a colon more is a repeat more."""
+    pieces = re.split(r"[\s\\]+", lines)
+    for piece in ["".join(pieces)] if ":" in pieces else pieces:
+        found = re.fullmatch(r"(:*)([^:]+)(:*)", {"::": ":|:"}.get(piece, piece))
+        before, line, after = found.groups() if found else ("", "", "")
+        if found is None:
+            yield Mark(place, "other")
+        if before:
+            yield Mark(place, "end", times=len(before) + 1)
+        if len(line) > 1:
+            yield Mark(place, "double")
+        if after:
+            yield Mark(place, "start")

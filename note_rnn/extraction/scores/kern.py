@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from note_rnn.extraction.scores.parts import Part, PartBuilder, meter_name
+from note_rnn.extraction.scores.parts import Mark, Part, PartBuilder, meter_name
 from note_rnn.extraction.tunes import Event, TuneError
 from note_rnn.vocabulary import STEPS_PER_QUARTER
 
@@ -51,21 +51,40 @@ class _Reader:
             start = _sixteenths(measure.offset)
             voices = self._voices(measure, start)
             self.builder.end_bar(voices, start + _sixteenths(measure.duration.quarterLength))
+            self._mark(measure.leftBarline, start)
+            self._mark(measure.rightBarline, self.builder.bar_start)
         self._read_endings(part)
         return self.builder.part(title)
 
     def _read_endings(self, part: "Stream[Any]") -> None:
-        """Read the labels of sections; A1, A2 ... are endings in an expansion such as [A,A1,A,A2]."""
+        """Read the labels of sections, and their order in an expansion, which repeat signs only say again.
+
+        A1, A2 ... are endings in an expansion such as [A,A1,A,A2].
+        """
         from music21.humdrum.spineParser import MiscTandem
 
         labels = [(_sixteenths(each.getOffsetInHierarchy(part)), each.tandem) for each in part[MiscTandem]]
         expansions = [found[1].split(",") for _, text in labels if (found := re.fullmatch(r"\*>\[(.*)\]", text))]
         pairs = {pair for names in expansions for pair in pairwise(names)}
+        if expansions:
+            self.builder.order = [name for name in expansions[0] if name]
+            self.builder.marks = [mark for mark in self.builder.marks if mark.kind == "section"]
         for place, text in labels:
             if label := re.fullmatch(r"\*>(\w*?)(\d{0,2})", text):
+                self.builder.marks.append(Mark(place, "label", label[1] + label[2]))
                 self.builder.end_ending(place)
                 if (label[1], label[1] + label[2]) in pairs:
                     self.builder.begin_ending(place, label[2])
+
+    def _mark(self, line: Any, place: Fraction) -> None:
+        """Mark a bar line that is a repeat or begins a section."""
+        from music21 import bar
+
+        if isinstance(line, bar.Repeat):
+            times = line.times or 2
+            self.builder.marks.append(Mark(place, "end" if line.direction == "end" else "start", times=times))
+        elif line is not None and line.type in ("double", "final"):
+            self.builder.marks.append(Mark(place, "section"))
 
     def _voices(self, measure: "Measure", start: Fraction) -> list[list[Event]]:
         """Return the voices of a measure, each with the notes of the measure outside of voices."""

@@ -10,13 +10,17 @@ from fractions import Fraction
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from note_rnn.extraction.scores.parts import Part, PartBuilder, meter_name, sharps_within
+from note_rnn.extraction.scores.parts import Mark, MarkKind, Part, PartBuilder, jump_of, meter_name, sharps_within
 from note_rnn.extraction.tunes import Event, TuneError
 from note_rnn.notes import LETTERS
 from note_rnn.vocabulary import STEPS_PER_QUARTER
 
 _MAX_DEPTH = 100
 _STAFF = "1"
+_SOUNDS: dict[str, MarkKind] = {
+    "dacapo": "dc", "dalsegno": "ds", "fine": "fine", "segno": "segno", "coda": "coda", "tocoda": "to_coda"
+}  # fmt: skip
+"""The attributes of a sound that change the order in which measures are played."""
 
 
 def parse_xml(content: bytes) -> Element:
@@ -83,7 +87,8 @@ class _Reader:
         self.meter, self.sharps, self.divisions = "", 0, Fraction(1)
         self.now = self.end = Fraction(0)
         self.voices: dict[str, list[Event]] = {}
-        self.brackets: list[Element] = []
+        self.lines: list[tuple[Element, Fraction]] = []
+        """The bar lines in the measure, each with where it is."""
 
     def read(self, measures: Iterator[Element], title: str) -> Part:
         """Return the part that consists of `measures`."""
@@ -92,7 +97,9 @@ class _Reader:
             "note": self._note,
             "backup": lambda element: self._move(-self._duration(element)),
             "forward": lambda element: self._move(self._duration(element)),
-            "barline": self.brackets.append,
+            "barline": lambda element: self.lines.append((element, self.now)),
+            "direction": self._direction,
+            "sound": self._direction,
         }
         for measure in measures:
             for element in measure:
@@ -127,6 +134,17 @@ class _Reader:
         if not is_chord:
             self._move(duration)
 
+    def _direction(self, element: Element) -> None:
+        """Mark what a direction, or a sound alone, says of the order of music: by its sound, else in signs or words."""
+        for rehearsal in element.iter("rehearsal"):
+            self.builder.marks.append(Mark(self.now, "label", (rehearsal.text or "").strip()))
+        sounds = list(element.iter("sound"))
+        kinds = [kind for name, kind in _SOUNDS.items() if any(sound.get(name, "no") != "no" for sound in sounds)]
+        shown = [*element.iter("segno"), *element.iter("coda"), *element.iter("words")]
+        words = [each.text or "" if each.tag == "words" else each.tag for each in shown]
+        for kind in kinds or map(jump_of, words):
+            self.builder.mark_jump(self.builder.bar_start, kind)
+
     def _duration(self, element: Element) -> Fraction:
         return STEPS_PER_QUARTER * _number(element.findtext("duration")) / self.divisions
 
@@ -139,16 +157,27 @@ class _Reader:
     def _end_measure(self) -> None:
         start = self.builder.bar_start
         self.builder.end_bar(list(self.voices.values()), self.end)
-        for barline in self.brackets:
-            place = start if barline.get("location") == "left" else self.end
+        for barline, now in self.lines:
+            place = {"left": start, "middle": now}.get(barline.get("location", ""), self.end)
+            self.builder.marks += _mark(barline, place)
             for ending in barline.iter("ending"):
                 if ending.get("type") == "start":
                     self.builder.begin_ending(place, ending.get("number", ""))
                 else:
                     self.builder.end_ending(place)
         self.voices = {}
-        self.brackets.clear()
+        self.lines.clear()
         self.now = self.end
+
+
+def _mark(barline: Element, place: Fraction) -> Iterator[Mark]:
+    """Yield the mark of a bar line that is a repeat or begins a section."""
+    if (repeat := barline.find("repeat")) is not None:
+        is_end = repeat.get("direction") == "backward"
+        times = int(_number(repeat.get("times"), Fraction(2)))
+        yield Mark(place, "end" if is_end else "start", times=times)
+    elif barline.findtext("bar-style") in ("light-light", "light-heavy", "heavy-light", "heavy-heavy"):
+        yield Mark(place, "section")
 
 
 def _sharps(key: Element) -> int:

@@ -1,11 +1,9 @@
-"""The part of a score that the melody is in: its notes, bar lines, endings and meters, in sixteenths."""
+"""The part of a score that the melody is in: its notes, bar lines, endings, marks and meters, in sixteenths."""
 
 import re
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from itertools import accumulate, pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from note_rnn.extraction.tunes import Event, TuneError
 from note_rnn.formats.notation import FIFTHS
@@ -24,6 +22,24 @@ class Ending(NamedTuple):
     numbers: frozenset[int]
 
 
+MarkKind = Literal[
+    "end", "double", "section", "label", "start", "segno", "coda", "to_coda", "fine", "dc", "ds", "other"
+]
+
+
+class Mark(NamedTuple):
+    """A mark at `place` for the order in which music is played, or for where sections start.
+
+    start, end: of a repeat, played so many `times`; double: a double bar that repeats also go back to; section: one
+    that they do not; label: a section by its `name`; dc, ds: D.C., D.S.; other: a jump that is not understood.
+    """
+
+    place: Fraction
+    kind: MarkKind
+    name: str = ""
+    times: int = 2
+
+
 class Part(NamedTuple):
     """The first part of a score as written, without repeats: the notes of one voice, in order."""
 
@@ -33,6 +49,15 @@ class Part(NamedTuple):
     endings: list[Ending]
     meters: frozenset[str]
     """All meters, such as "6/8"; "" stands for free or unknown meter."""
+    marks: Sequence[Mark] = ()
+    order: Sequence[str] = ()
+    """The labels of sections in the order in which they are played, if the score says so."""
+
+    @property
+    def end(self) -> Fraction:
+        """Where the last bar or note ends."""
+        last = self.notes[-1].start + self.notes[-1].duration if self.notes else Fraction(0)
+        return max(last, *self.bar_lines[-1:], Fraction(0))
 
 
 class PartBuilder:
@@ -42,6 +67,9 @@ class PartBuilder:
         self.notes: list[Event] = []
         self.meters: set[str] = set()
         self.bar_start = Fraction(0)
+        self.marks: list[Mark] = []
+        self.order: Sequence[str] = ()
+        self._at_bar_end: list[MarkKind] = []
         self._bar_lines: list[Fraction] = []
         self._endings: list[Ending] = []
         self._open_ending: tuple[Fraction, frozenset[int]] | None = None
@@ -53,7 +81,16 @@ class PartBuilder:
         self.notes += sorted(event for event in upper_voice(voices) if event.pitch is not None)
         if end > self.bar_start:
             self._bar_lines.append(end)
+        self.marks += [Mark(end, kind) for kind in self._at_bar_end]
+        self._at_bar_end.clear()
         self.bar_start = end
+
+    def mark_jump(self, place: Fraction, kind: MarkKind | None) -> None:
+        """Mark a jump: at the end of the bar what leads away or ends, at `place` what is led to."""
+        if kind in ("segno", "coda"):
+            self.marks.append(Mark(place, kind))
+        elif kind:
+            self._at_bar_end.append(kind)
 
     def begin_ending(self, place: Fraction, numbers: str) -> None:
         """End what ending is open, and begin one at `place`."""
@@ -70,7 +107,8 @@ class PartBuilder:
     def part(self, title: str) -> Part:
         """Return what was read, all bars ended."""
         self.end_ending(self.bar_start)
-        return Part(title, self.notes, self._bar_lines, self._endings, frozenset(self.meters))
+        marks = list(dict.fromkeys(self.marks))
+        return Part(title, self.notes, self._bar_lines, self._endings, frozenset(self.meters), marks, tuple(self.order))
 
 
 def upper_voice(voices: Sequence[Sequence[Event]]) -> Sequence[Event]:
@@ -95,6 +133,25 @@ def ending_numbers(text: str) -> frozenset[int]:
     return frozenset(numbers)
 
 
+def jump_of(words: str) -> MarkKind | None:
+    """Return the mark that `words` above a staff stand for, "other" for another jump, None for anything else."""
+    text = words.strip(" \t^_<>@").rstrip(" .").lower()
+    if found := next((kind for kind, pattern in _JUMPS.items() if re.fullmatch(pattern, text)), None):
+        return found
+    return "other" if re.search(r"\bd\. ?[cs]\b|\bda capo\b|\bdal segno\b", text) else None
+
+
+_AL = r"(?: al (?:fine|coda))?"
+_JUMPS: dict[MarkKind, str] = {
+    "dc": rf"(?:d\. ?c|da ?capo)\.?{_AL}",
+    "ds": rf"(?:d\. ?s|dal segno)\.?{_AL}",
+    "fine": "fine",
+    "segno": "segno",
+    "coda": "coda",
+    "to_coda": "to coda|al coda|da ?coda",
+}
+
+
 def meter_name(beats: str, unit: str) -> str:
     """Return the name of a meter of `beats` ("6", "2+2+3", "(2+3)") of a note 1/`unit`, "" for anything else."""
     counts = re.fullmatch(r"\(?\s*(\d{1,2}(?:\s*\+\s*\d{1,2})*)\s*\)?", beats.strip())
@@ -102,38 +159,6 @@ def meter_name(beats: str, unit: str) -> str:
         return ""
     total = sum(map(int, counts[1].split("+")))
     return f"{total}/{int(unit)}" if total else ""
-
-
-def once_through(part: Part) -> tuple[list[Event], list[Fraction]]:
-    """Return the notes and bar lines of `part`, of endings that follow each other only the last, tied notes joined."""
-    skipped = [
-        (first.start, first.end)
-        for first, then in pairwise(part.endings)
-        if first.numbers and then.numbers and first.end == then.start and max(first.numbers) < max(then.numbers)
-    ]
-
-    starts = [start for start, _ in skipped]
-    lengths = [Fraction(0), *accumulate(end - start for start, end in skipped)]
-
-    def moved(time: Fraction) -> Fraction | None:
-        """Return where `time` comes to lie, None within what is skipped."""
-        before = bisect_right(starts, time)
-        return None if before and time < skipped[before - 1][1] else time - lengths[before]
-
-    notes = [note._replace(start=start) for note in part.notes if (start := moved(note.start)) is not None]
-    return merged_ties(notes), [line for time in part.bar_lines if (line := moved(time))]
-
-
-def merged_ties(notes: Sequence[Event]) -> list[Event]:
-    """Return `notes` with those tied to an equal one that follows at once joined; other ties are slurs."""
-    merged: list[Event] = []
-    for note in notes:
-        last = merged[-1] if merged else None
-        if last and last.tied and (last.pitch, last.start + last.duration) == (note.pitch, note.start):
-            merged[-1] = last._replace(duration=last.duration + note.duration, tied=note.tied)
-        else:
-            merged.append(note)
-    return merged
 
 
 def sharps_within(alterations: Mapping[str, float]) -> int:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from melody_env import Setting, melody_statistics
-from melody_env.measures.copying import longest_shared_runs
 from melody_env.measures.features import distributions, melody_features, note_table, overlaps
+from note_rnn.corpus.copying import longest_shared_runs
 
 C4, D4, E4, F4, G4, C5 = 14, 16, 18, 19, 21, 26
 SHORT = Setting(meter="2/4")

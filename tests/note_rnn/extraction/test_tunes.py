@@ -6,9 +6,10 @@ import pytest
 
 from note_rnn.extraction.scores.abc_book import abc_tunes
 from note_rnn.extraction.scores.abc_music import abc_part
-from note_rnn.extraction.scores.parts import Ending, Part, merged_ties, once_through, upper_voice
+from note_rnn.extraction.scores.parts import Ending, Part, upper_voice
+from note_rnn.extraction.scores.playing import merged_ties, once_through
 from note_rnn.extraction.tune_files import read_tunes
-from note_rnn.extraction.tunes import Bars, Event, TuneError, barred_segments, transposed, without_gaps
+from note_rnn.extraction.tunes import Bars, Event, TuneError, segments_of, transposed, without_gaps
 from note_rnn.vocabulary import pitch_to_token
 
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -25,14 +26,14 @@ def table(text):
     return tokens
 
 
-def barred(music, key="C", length="1/16", meter="4/4", min_steps=1):
+def cut(music, key="C", length="1/16", meter="4/4", min_steps=1):
     (tune,) = abc_tunes(f"X:1\nT:Test\nM:{meter}\nL:{length}\nK:{key}\n{music}\n")
     part = abc_part(tune)
-    return barred_segments(*once_through(part), part.meters, min_steps)
+    return segments_of(once_through(part), part.meters, min_steps)
 
 
 def segments(music, **options):
-    return [segment.tolist() for segment, _ in barred(music, **options)]
+    return [segment.tokens.tolist() for segment in cut(music, **options)]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def whole_notes(*names, endings=()):
     ],
 )
 def test_an_ending_is_left_out_only_where_a_later_one_follows_at_once(endings, expected):
-    notes, bar_lines = once_through(whole_notes(*"CDEF", endings=endings))
+    notes, bar_lines, _ = once_through(whole_notes(*"CDEF", endings=endings))
     names = {60 + step: name for name, step in STEPS.items()}
     assert "".join(names[note.pitch] for note in notes) == expected
     assert [note.start for note in notes] == [16 * bar for bar in range(len(expected))]
@@ -294,16 +295,16 @@ def test_a_file_of_tunes(tmp_path):
     ],
 )
 def test_a_segment_knows_its_meter_and_its_first_bar_line(music, meter, expected):
-    assert [bars for _, bars in barred(music, meter=meter, min_steps=8)] == expected
+    assert [segment.bars for segment in cut(music, meter=meter, min_steps=8)] == expected
 
 
 def test_of_a_tune_in_several_meters_or_none_the_bars_are_unknown():
     for meters in ({"4/4", "2/2"}, {""}, {"", "4/4"}, set()):
-        ((_, bars),) = barred_segments(*once_through(whole_notes(*"CDE")), frozenset(meters))
-        assert bars == Bars("", 0)
+        (segment,) = segments_of(once_through(whole_notes(*"CDE")), frozenset(meters))
+        assert segment.bars == Bars("", 0)
 
 
 def test_the_first_bar_line_is_where_most_of_a_segments_bar_lines_say():
     music = "E2|:C16|D16|E14:|F16|G16|"
-    assert [bars for _, bars in barred(music)] == [Bars("4/4", 2)]
-    assert [bars for _, bars in barred("C3 D5|E8|F7/|(3CDE|C16|", min_steps=8)][1:] == [Bars("4/4", 0)]
+    assert [segment.bars for segment in cut(music)] == [Bars("4/4", 2)]
+    assert [segment.bars for segment in cut("C3 D5|E8|F7/|(3CDE|C16|", min_steps=8)][1:] == [Bars("4/4", 0)]

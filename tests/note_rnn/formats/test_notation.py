@@ -13,7 +13,7 @@ from note_rnn import VocabularyError, read_primer, transposed
 from note_rnn.extraction.scores.abc_book import abc_tunes
 from note_rnn.extraction.scores.abc_music import abc_part
 from note_rnn.extraction.scores.musicxml import musicxml_part
-from note_rnn.extraction.scores.parts import once_through
+from note_rnn.extraction.scores.playing import once_through
 from note_rnn.formats.abc import abc_text, write_abc
 from note_rnn.formats.musicxml import musicxml_text, write_musicxml
 from note_rnn.formats.notation import (
@@ -44,7 +44,7 @@ melodies = st.lists(st.integers(0, 37), min_size=1, max_size=70).filter(lambda m
 def read_back(text: str, kind: str) -> list[int]:
     """Return the tokens of the first part of a file's `text`, from its first note to the end of its last, unmoved."""
     part = abc_part(*abc_tunes(text)) if kind == "abc" else musicxml_part(text.encode())
-    events, _ = once_through(part)
+    events = once_through(part).notes
     first, end = int(events[0].start), int(events[-1].start + events[-1].duration)
     starts, durations, pitches = np.array([event[:3] for event in events], np.int64).T
     return notes_to_tokens(Notes(starts - first, starts - first + durations, pitches), end - first).tolist()

@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from note_rnn import CheckpointError, NoteRNN
+from note_rnn.corpus import Corpus
+from note_rnn.extraction.tunes import Bars
 from note_rnn.pretraining import early_stopping
 from note_rnn.pretraining.early_stopping import ScoredTraining, read_state, write_state
 from note_rnn.pretraining.trainer import HeldOut, Recipe, Training, evaluate
 
 TUNES = [np.arange(2, 22), np.arange(30, 37), np.array([24] * 40)]
-VALIDATION = [np.arange(5, 25)]
+VALIDATION = Corpus([np.arange(5, 25)], np.zeros(1, int), ["scale"], ["scales/1"], bars=[Bars("6/8", 2)])
 
 
 def begin(seed=0, updates=12, interval=2, patience=10):
@@ -37,8 +39,8 @@ def prescribed(monkeypatch):
     def let(*nats):
         scores, weights = iter(nats), []
 
-        def score(model, tunes):
-            assert tunes is VALIDATION
+        def score(model, tunes, bars):
+            assert (tunes, bars) == (VALIDATION.segments, VALIDATION.bars)
             weights.append(weights_of(model))
             return HeldOut(next(scores), 0.1 * len(weights), 10)
 
@@ -53,7 +55,7 @@ def test_scores_are_those_of_the_validation_tunes_at_every_interval_and_at_the_e
     found = [(update.number, score) for update, score in scored]
     assert [number for number, score in found if score is not None] == [3, 6, 7]
     assert [number for number, _ in found] == list(range(1, 8))
-    assert found[-1][1] == evaluate(scored.training.model, VALIDATION)
+    assert found[-1][1] == evaluate(scored.training.model, VALIDATION.segments)
 
 
 def test_the_weights_with_the_fewest_nats_are_kept(prescribed):

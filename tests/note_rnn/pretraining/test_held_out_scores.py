@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 
 from note_rnn import NoteRNN
 from note_rnn.corpus import Corpus, Split
 from note_rnn.corpus.terms import MUSIC21_TERMS, terms_of
+from note_rnn.extraction.tunes import UNKNOWN_BARS, Bars
+from note_rnn.network.lookback import Lookback
 from note_rnn.pretraining.held_out_scores import PriorReport, metrics_of, report_prior
 from note_rnn.pretraining.ngram import ngram_references, score_ngrams
 from note_rnn.pretraining.trainer import HeldOut, evaluate
@@ -68,13 +71,46 @@ def test_the_table_has_a_row_for_each(capsys):
     from note_rnn.pretraining.ngram import Reference
 
     scores = HeldOut(np.log(2), 0.5, 100), HeldOut(np.log(4), 0.25, 50)
-    PriorReport(scores[0], {"jigs": scores[1]}, [Reference("bigram", 2, np.log(8), 0.125)]).show()
+    references = [Reference("bigram", 2, np.log(8), 0.125)]
+    meters = {"any": scores[1], "compound": scores[0]}
+    PriorReport(scores[0], {"jigs": scores[1]}, meters, {"compound": [1.0]}, references).show()
     lines = [line.strip("│ ").split("│") for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
     assert [[cell.strip() for cell in line] for line in lines] == [
         ["bigram", "2.079", "8.00", "12.5%"],
         ["Note RNN", "0.693", "2.00", "50.0%"],
         ["jigs", "1.386", "4.00", "25.0%"],
+        ["of known meter", "1.386", "4.00", "25.0%"],
+        ["in 6/8 and its like", "0.693", "2.00", "50.0%"],
     ]
+
+
+def test_by_hand_scores_of_each_meter_and_bar():
+    """Six tunes in 3/8, 4/4 and no known meter, two of them after a pickup; bars of the first bar line on."""
+    rng = np.random.default_rng(0)
+    tunes = [rng.integers(2, 38, size=40) for _ in range(6)]
+    bars = [Bars("2/4", 0), Bars("4/4", 3), UNKNOWN_BARS, Bars("12/8", 0), Bars("12/8", 2), Bars("7/8", 0)]
+    test = Corpus(tunes, np.arange(6), list("abcdef"), [f"x/{name}" for name in "abcdef"], bars=bars)
+    torch.manual_seed(0)
+    model = NoteRNN(8, lookback=Lookback())
+    found = report_prior(model, Split(test, test, test))
+
+    def nats(tune, of):
+        log_probs = model.in_meter(of.meter, of.pickup).log_probs([[1, *tune[:-1]]])[0].numpy()
+        return -log_probs[np.arange(len(tune)), tune]
+
+    expected = [nats(tune, of) for tune, of in zip(tunes, bars, strict=True)]
+    chosen = {"any": [0, 1, 3, 4, 5], "duple": [0, 1], "compound": [3, 4]}
+    assert set(found.by_meter) == set(chosen)
+    for name, which in chosen.items():
+        assert found.by_meter[name].nats == pytest.approx(np.mean([expected[i][8:] for i in which]), rel=1e-5)
+    assert set(found.by_bar) == {"duple", "compound"}
+    first, second = nats(tunes[3], bars[3]), nats(tunes[4][2:], Bars("12/8", 0))
+    assert found.by_bar["compound"] == pytest.approx(
+        [(first[:24].mean() + second[:24].mean()) / 2, np.concatenate([first[24:], second[24:]]).mean()], rel=1e-5
+    )
+    assert len(found.by_bar["duple"]) == 5
+    assert found.metrics()["test_nats_by_bar"]["compound"] == [round(value, 4) for value in found.by_bar["compound"]]
+    assert found.metrics()["test_by_meter"]["any"]["tokens"] == 5 * 32
 
 
 def test_each_collection_has_its_terms():

@@ -17,6 +17,7 @@ from note_rnn.common.errors import InputError
 from note_rnn.corpus import Corpus, CorpusError, Split, read_corpus, split, write_corpus
 from note_rnn.extraction.tunes import Bars
 from note_rnn.pretraining import early_stopping, recipe
+from note_rnn.pretraining.config import RECIPES, NetworkRecipe, PretrainConfig
 from note_rnn.pretraining.early_stopping import write_state
 from note_rnn.pretraining.ngram import ngram_references
 from note_rnn.pretraining.trainer import FINE_TUNING, PAPER, HeldOut, Recipe, Training, evaluate
@@ -32,13 +33,13 @@ def scales(first: int, number: int) -> Corpus:
 
 @pytest.fixture
 def small_corpus(monkeypatch):
-    monkeypatch.setattr(recipe, "load_corpus", lambda collections: scales(0, 12))
+    monkeypatch.setattr(recipe, "load_corpus", lambda collections, reading: scales(0, 12))
     monkeypatch.setattr(recipe, "split", lambda corpus: Split(corpus, scales(3, 2), scales(7, 2)))
 
 
 @pytest.fixture
 def config(tmp_path):
-    return recipe.PretrainConfig(
+    return PretrainConfig(
         out=tmp_path / "prior", hidden_size=(8,), updates=60, log_dir=tmp_path / "log", collections=("scales",)
     )
 
@@ -100,14 +101,14 @@ def test_an_interrupted_training_goes_on_to_the_same_end(small_corpus, config, s
     assert not (tmp_path / "prior.safetensors").exists()
     with SummaryWriter(config.log_dir) as writer:  # as of an update after the last state, which was lost
         writer.add_scalar("train/nats_per_token", 99.0, 8)
-    card = read_model_card(recipe.pretrain(recipe.PretrainConfig(resume=config.out)))
+    card = read_model_card(recipe.pretrain(PretrainConfig(resume=config.out)))
     assert {**card, "cpu_seconds": 0} == {**whole, "cpu_seconds": 0}  # the weights' checksum too
     curves = [EventAccumulator(str(tmp_path / name)).Reload() for name in ("log", "log_whole")]
     events = [curve.Scalars("train/nats_per_token") for curve in curves]
     losses = [[(event.step, event.value) for event in of_one] for of_one in events]
     assert losses[0] == losses[1]
     with pytest.raises(CheckpointError, match="no interrupted training to resume"):
-        recipe.pretrain(recipe.PretrainConfig(resume=config.out))
+        recipe.pretrain(PretrainConfig(resume=config.out))
 
 
 def test_an_interrupted_training_is_not_written_over(small_corpus, config, monkeypatch, capsys):
@@ -120,12 +121,12 @@ def test_an_interrupted_training_is_not_written_over(small_corpus, config, monke
         recipe.pretrain(config)
     config.state_path.write_bytes(config.state_path.read_bytes()[:-500])
     with pytest.raises(CheckpointError, match=r"prior\.training\.pt is damaged"):
-        recipe.pretrain(recipe.PretrainConfig(resume=config.out))
+        recipe.pretrain(PretrainConfig(resume=config.out))
 
 
 def test_training_ends_when_it_gets_no_better(small_corpus, config, monkeypatch, capsys):
     scores = iter([3.0, 2.0, 2.5, 2.0, 2.1, 1.0])
-    monkeypatch.setattr(early_stopping, "evaluate", lambda model, tunes: HeldOut(next(scores), 0.5, 10))
+    monkeypatch.setattr(early_stopping, "evaluate", lambda model, tunes, bars: HeldOut(next(scores), 0.5, 10))
     card = read_model_card(recipe.pretrain(replace(config, patience=3)))
     assert card["training"] == {"best_update": 4, "last_update": 10}  # scored every 2 updates
     assert card["metrics"]["validation"]["nats"] == 2.0
@@ -148,7 +149,7 @@ def test_a_meter_is_learned_from_its_tunes_and_bar_lines_alone(config, monkeypat
         return replace(corpus, bars=[Bars("4/4", 3) if i % 2 else Bars("6/8", 0) for i in range(len(corpus.titles))])
 
     parts = Split(*map(with_meters, (scales(0, 12), scales(3, 2), scales(7, 2))))
-    monkeypatch.setattr(recipe, "load_corpus", lambda collections: parts.train)
+    monkeypatch.setattr(recipe, "load_corpus", lambda collections, reading: parts.train)
     monkeypatch.setattr(recipe, "split", lambda corpus: parts)
     learned = []
     monkeypatch.setattr(recipe.trainer, "Training", lambda *given: learned.append(given) or Training(*given))
@@ -156,7 +157,7 @@ def test_a_meter_is_learned_from_its_tunes_and_bar_lines_alone(config, monkeypat
     assert [tune.tolist() for tune in learned[0][1]] == [
         scales(0, 12).segments[i][3:].tolist() for i in range(1, 12, 2)
     ]
-    assert learned[0][4] == [16] * 6
+    assert learned[0][4] == [Bars("4/4", 0)] * 6
     assert card["corpus"]["meter"] == "2/4"
     assert card["corpus"]["split"]["test"] == {"tunes": 1, "segments": 1, "tokens": 21}
     with pytest.raises(CorpusError, match="Too few tunes are in a meter like 5/4"):
@@ -264,6 +265,7 @@ def test_each_field_of_a_recipe_decides_the_weights(small_corpus, config, tmp_pa
     changes = {
         **{"updates": 5, "batch_size": 4, "crop_length": 10, "learning_rate": 0.02, "warmup": 3, "decay": 0.5},
         **{"schedule": "exponential", "weight_decay": 0.1, "max_grad_norm": 0.1, "dropout": 0.5, "unscored": 3},
+        "optimizer": "adamw",
     }
     assert set(changes) == set(asdict(quick))
     found = {}
@@ -271,7 +273,7 @@ def test_each_field_of_a_recipe_decides_the_weights(small_corpus, config, tmp_pa
         change = {} if name == "nothing" else {name: value}
         if name == "decay":
             change["schedule"] = "exponential"
-        monkeypatch.setitem(recipe.RECIPES, "strong", replace(quick, **change))
+        monkeypatch.setitem(RECIPES, "strong", NetworkRecipe(replace(quick, **change)))
         found[name] = trained(config, tmp_path / name, updates=None, patience=30).numpy().tobytes()
     assert len(set(found.values())) == len(found)
 
@@ -284,12 +286,12 @@ def test_seconds_before_an_interruption_count(small_corpus, config, monkeypatch)
     state = early_stopping.read_state(config.state_path)
     assert 0 <= state["cpu_seconds"] < 100
     write_state(config.state_path, {**state, "cpu_seconds": 1000.0})
-    card = read_model_card(recipe.pretrain(recipe.PretrainConfig(resume=config.out)))
+    card = read_model_card(recipe.pretrain(PretrainConfig(resume=config.out)))
     assert 1000 <= card["cpu_seconds"] < 1100
 
 
 def test_paper_recipe_is_the_papers():
-    paper = recipe.RECIPES["paper"]
+    paper = RECIPES["paper"].training
     assert (paper.updates, paper.batch_size, paper.max_grad_norm, paper.unscored) == (30_000, 128, 5.0, 8)
 
 

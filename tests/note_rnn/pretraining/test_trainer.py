@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from note_rnn import NO_EVENT, VOCABULARY_SIZE, NoteRNN
+from note_rnn.extraction.tunes import UNKNOWN_BARS, Bars
+from note_rnn.network.lookback import Lookback
 from note_rnn.pretraining.trainer import (
     IGNORED,
     PAPER,
@@ -20,6 +22,7 @@ from note_rnn.pretraining.trainer import (
     crop_batches,
     evaluate,
     learning_rate,
+    token_scores,
 )
 
 TUNES = [np.arange(2, 22), np.arange(30, 37), np.array([24] * 40)]
@@ -30,7 +33,7 @@ def crops(batch_size=512, length=12):
 
 
 def test_targets_are_the_next_inputs_and_come_from_one_tune():
-    inputs, targets = crops()
+    inputs, targets, _ = crops()
     for crop, target in zip(inputs.T.tolist(), targets.T.tolist(), strict=True):
         target = [token for token in target if token != IGNORED]
         tune = next(tune.tolist() for tune in TUNES if target[0] in tune.tolist())
@@ -42,7 +45,7 @@ def test_targets_are_the_next_inputs_and_come_from_one_tune():
 
 
 def test_half_of_the_crops_start_with_a_tune_and_long_tunes_come_more_often():
-    inputs, targets = crops(batch_size=4000)
+    inputs, targets, _ = crops(batch_size=4000)
     starts = (inputs[0] == NO_EVENT).float().mean().item()
     # half, and of the others those that start there by chance: one of 14, 1 and 34 places in tunes of 20, 7 and 40
     assert starts == pytest.approx(0.5 + 0.5 * (20 / 14 + 7 / 1 + 40 / 34) / 67, abs=0.03)
@@ -50,19 +53,35 @@ def test_half_of_the_crops_start_with_a_tune_and_long_tunes_come_more_often():
     assert share == pytest.approx(40 / 67, abs=0.03)
 
 
-def test_crops_from_bar_lines_come_after_any_token():
-    tunes, bars = [np.arange(2, 34), np.array([36, *[1] * 9] * 4)], np.array([8, 10])
-    inputs, targets = next(crop_batches(tunes, 4000, 6, np.random.default_rng(0), bars))
-    assert set(targets[0].tolist()) == {2, 10, 18, 26, 36}  # every eighth token of the first, tenth of the second
+def test_crops_on_bar_lines_come_after_any_token_with_their_bars():
+    """The first begins on a bar line, the second after a pickup of three, the third has no known bars."""
+    tunes = [np.arange(2, 34), np.array([36, 1, 1, *[35, *[1] * 11] * 3]), np.array([34, 0, 0, 0, 0, 0, 0])]
+    bars = [Bars("2/4", 0), Bars("6/8", 3), UNKNOWN_BARS]
+    inputs, targets, of_crops = next(crop_batches(tunes, 4000, 6, np.random.default_rng(0), bars))
+    assert set(targets[0].tolist()) == {
+        2,
+        10,
+        18,
+        26,
+        36,
+        35,
+        34,
+        0,
+    }  # every eighth of the first, twelfth of the second
+    assert of_crops == [
+        {36: bars[1], 35: Bars("6/8", 0), 34: bars[2], 0: bars[2]}.get(first, bars[0]) for first in targets[0].tolist()
+    ]
     assert (inputs[1:] == targets[:-1])[targets[:-1] != IGNORED].all()
     frequencies = np.bincount(inputs[0], minlength=VOCABULARY_SIZE) / 4000
     assert frequencies == pytest.approx(np.full(VOCABULARY_SIZE, 1 / VOCABULARY_SIZE), abs=0.015)
-    first = targets[0] < 36
+    first = (targets[0] < 34) & (targets[0] > 0)
     assert (targets[0] == 2).sum() / first.sum() == pytest.approx(0.5 + 0.5 * 8 / 29, abs=0.05)
+    pickups = (targets[0] == 36).sum() / ((targets[0] == 36) | (targets[0] == 35)).sum()
+    assert pickups == pytest.approx(0.5 + 0.5 * 3 / 36, abs=0.05)
 
 
 def test_padding_behind_a_short_tune_is_ignored():
-    _, targets = crops()
+    _, targets, _ = crops()
     short = targets[:, (targets[0] == 30)]
     assert (short[7:] == IGNORED).all()
     assert (short[:7] != IGNORED).all()
@@ -70,7 +89,7 @@ def test_padding_behind_a_short_tune_is_ignored():
 
 def test_crops_start_anywhere_up_to_half_a_crop_before_the_end():
     """Of 20 tokens, with crops of 12, at the first 14 places: so at least six tokens are left."""
-    _, targets = crops(batch_size=4000)
+    _, targets, _ = crops(batch_size=4000)
     first = set(targets[0].tolist())
     assert first & set(TUNES[0].tolist()) == set(range(2, 2 + 14))
     assert first & set(TUNES[1].tolist()) == {30}  # seven tokens are too few for any other place but the first
@@ -120,7 +139,7 @@ def test_score_of_many_tunes_is_the_mean_over_their_tokens():
         nats += (-log_probs[np.arange(len(tune)), tune])[8:].tolist()
         right += (log_probs.argmax(-1) == tune)[8:].tolist()
     for batch_size in (1, 3, 64):
-        score = evaluate(model, tunes, batch_size)
+        score = evaluate(model, tunes, batch_size=batch_size)
         assert score.nats == pytest.approx(np.mean(nats), rel=1e-5)
         assert score.accuracy == pytest.approx(np.mean(right))
         assert score.tokens == len(nats) == 162 - 7 * 8
@@ -205,7 +224,7 @@ def test_each_update_descends_the_gradient_of_its_own_crops():
     updates = iter(training)
     for _ in range(2):
         before = copy.deepcopy(training.model)
-        inputs, targets = next(batches)
+        inputs, targets, _ = next(batches)
         targets[:2] = IGNORED
         loss, expected = gradients_of(before, inputs, targets)
         assert next(updates).loss == pytest.approx(loss, rel=1e-5)
@@ -217,7 +236,7 @@ def test_each_update_descends_the_gradient_of_its_own_crops():
 def test_longer_gradients_are_clipped_to_the_norm(norm):
     recipe = Recipe(updates=1, batch_size=5, crop_length=9, max_grad_norm=norm)
     training = training_of(recipe)
-    _, whole = gradients_of(training.model, *next(crop_batches(TUNES, 5, 9, np.random.default_rng(0))))
+    _, whole = gradients_of(training.model, *next(crop_batches(TUNES, 5, 9, np.random.default_rng(0)))[:2])
     assert norm_of(whole) > 2 * norm
     list(training)
     clipped = [parameter.grad for parameter in training.model.parameters()]
@@ -253,8 +272,19 @@ def test_weight_decay_pulls_weights_towards_zero():
         torch.testing.assert_close(new, old - 0.01 * old.sign(), rtol=1e-3, atol=1e-6)
 
 
+def test_adamw_shrinks_weights_apart_from_the_gradient():
+    """By 1 - beta * rate, before Adam's own step."""
+    recipe = Recipe(updates=1, batch_size=5, crop_length=9, warmup=0, learning_rate=0.01, max_grad_norm=100.0)
+    plain, decayed = training_of(recipe), training_of(replace(recipe, optimizer="adamw", weight_decay=0.5))
+    before = [parameter.detach().clone() for parameter in plain.model.parameters()]
+    rate = next(iter(plain)).learning_rate
+    list(decayed)
+    for old, one, other in zip(before, plain.model.parameters(), decayed.model.parameters(), strict=True):
+        torch.testing.assert_close(other, one - 0.5 * rate * old, rtol=1e-5, atol=1e-7)
+
+
 def test_a_recipe_gives_batches_of_its_size_and_crops_of_its_length():
-    training = training_of(Recipe(updates=3, batch_size=5, crop_length=9), bars=[5, 7, 10])
+    training = training_of(Recipe(updates=3, batch_size=5, crop_length=9), bars=[Bars("3/8", 0)] * 3)
     calls = []
     training.model.register_forward_pre_hook(lambda model, given: calls.append((given[0].shape, model.training)))
     assert [update.number for update in training] == [1, 2, 3]
@@ -262,12 +292,35 @@ def test_a_recipe_gives_batches_of_its_size_and_crops_of_its_length():
 
 
 def test_training_crops_begin_on_the_given_bar_lines():
-    training = training_of(Recipe(updates=40, batch_size=20, crop_length=6), bars=[5, 7, 10])
+    training = training_of(
+        Recipe(updates=40, batch_size=20, crop_length=6), bars=[Bars("5/16", 0), Bars("7/16", 0), Bars("5/8", 0)]
+    )
     second = []
     training.model.register_forward_pre_hook(lambda model, given: second.extend(given[0][1].tolist()))
     list(training)
     # the first of each bar; a crop of six begins at most three tokens before the end
     assert set(second) == {2, 7, 12, 17, 30, 24}
+
+
+def test_a_network_with_lookback_learns_and_is_scored_by_the_bars_of_each_tune():
+    """A tune that repeats its bar of six steps, in 3/8, and one in 2/4 with a bar of eight: the lag of a bar copies."""
+    rng = np.random.default_rng(0)
+    motifs = [(6, Bars("3/8", 0)), (8, Bars("2/4", 0))]
+    tunes = [np.tile(rng.integers(2, 38, size=size), 5) for size, _ in motifs for _ in range(30)]
+    bars = [each for _, each in motifs for _ in range(30)]
+    torch.manual_seed(0)
+    model = NoteRNN(16, lookback=Lookback(lags=(1,)))
+    recipe = Recipe(updates=150, batch_size=16, crop_length=40, learning_rate=0.02, warmup=10)
+    list(Training(model, tunes, recipe, np.random.default_rng(0), bars))
+    unheard = [np.tile(rng.integers(2, 38, size=size), 5) for size, _ in motifs for _ in range(10)]
+    of_unheard = [each for _, each in motifs for _ in range(10)]
+    assert evaluate(model, unheard, of_unheard).accuracy > 0.95
+    assert evaluate(model, unheard, of_unheard[::-1]).accuracy < 0.5
+    scores = token_scores(model, unheard, of_unheard)
+    assert [score.shape for score in scores] == [(30, 2)] * 10 + [(40, 2)] * 10
+    for tune, each, score in zip(unheard, of_unheard, scores, strict=True):
+        log_probs = model.in_meter(each.meter).log_probs([[NO_EVENT, *tune[:-1]]])[0].numpy()
+        assert score[:, 0] == pytest.approx(-log_probs[np.arange(len(tune)), tune], rel=1e-3, abs=1e-5)
 
 
 def test_what_is_scored_between_updates_changes_none_of_them():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from note_rnn.extraction.scores.parts import once_through
+from note_rnn.extraction.scores.playing import once_through
 
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
@@ -12,7 +12,7 @@ def melody():
     """A function from a part to its notes, once through, as pitch@onset:duration in sixteenths."""
 
     def melody(part):
-        events, _ = once_through(part)
-        return " ".join(f"{NAMES[e.pitch % 12]}{e.pitch // 12 - 1}@{e.start}:{e.duration}" for e in events)
+        notes = once_through(part).notes
+        return " ".join(f"{NAMES[e.pitch % 12]}{e.pitch // 12 - 1}@{e.start}:{e.duration}" for e in notes)
 
     return melody

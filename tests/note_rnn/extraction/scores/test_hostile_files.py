@@ -9,9 +9,10 @@ from note_rnn.extraction.contents import MAX_BYTES
 from note_rnn.extraction.scores.abc_book import abc_text, abc_tunes
 from note_rnn.extraction.scores.abc_music import abc_part
 from note_rnn.extraction.scores.musicxml import musicxml_part
-from note_rnn.extraction.scores.parts import MAX_CHARACTERS, once_through
+from note_rnn.extraction.scores.parts import MAX_CHARACTERS
+from note_rnn.extraction.scores.playing import once_through
 from note_rnn.extraction.tune_files import read_tunes
-from note_rnn.extraction.tunes import TuneError, barred_segments
+from note_rnn.extraction.tunes import TuneError, segments_of
 
 PIECES = (
     "C", "c'", "^F", "=3D", "_B,", "z", "Z2", "x", "y", "[CE]", "[", "]", "(", ")", "(3", "(3:2:4", "<", ">>", "-", ".",
@@ -32,7 +33,7 @@ def melody(read, *content):
     """Read a part to its tokens; anything but a TuneError is a failure."""
     try:
         part = read(*content)
-        return barred_segments(*once_through(part), part.meters, 1)
+        return segments_of(once_through(part), part.meters, 1)
     except TuneError as error:
         reasons = [str(error)]
     assert all(map(str.isprintable, reasons))
