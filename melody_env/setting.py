@@ -217,9 +217,7 @@ class Setting:
         letter, accidental = str(self.key)[:1].upper(), str(self.key)[1:]
         sharps = FIFTHS.index(letter) - 1 + 7 * ACCIDENTALS[accidental] - above_c
         sharps -= 12 * round(sharps / 12) if abs(sharps) > 7 else 0
-        return Staff(
-            str(self.meter).replace(" ", ""), self.steps_per_bar, self.steps_per_beat, sharps, mode, self.tempo
-        )
+        return Staff("{}/{}".format(*self._meter), self.steps_per_bar, self.steps_per_beat, sharps, mode, self.tempo)
 
     @cached_property
     def in_scale(self) -> Flags:

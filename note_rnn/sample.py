@@ -18,7 +18,8 @@ from note_rnn.common.command_line import parse
 from note_rnn.common.errors import InputError, check_count, check_seed, check_temperature, run_command
 from note_rnn.formats.midi import check_bpm, write_midi
 from note_rnn.network.checkpoint import load_note_rnn, read_model_card
-from note_rnn.network.generation import sample_melodies
+from note_rnn.network.generation import Priming, sample_melodies
+from note_rnn.network.lookback import check_meter
 from note_rnn.primers import check_primer_options, read_primer
 from note_rnn.vocabulary import Tokens
 
@@ -39,6 +40,10 @@ class SampleConfig:
     """Number of melodies."""
     length: int = 64
     """Sixteenths per melody, not counting the primer."""
+    meter: str = "4/4"
+    """Time signature, for a Note RNN that depends on it; a primer comes before the first bar line."""
+    priming: Priming = "none"
+    """(without --primer) What precedes each melody: nothing, or a random note."""
     primer: str | None = None
     """Beginning to continue: a MIDI, ABC, MusicXML or kern file, corpus:TITLE, tokens ("14 1 1 1") or notes
     ("C4 - - - D4 -")."""
@@ -64,6 +69,7 @@ class SampleConfig:
         if not 0 < self.top_p <= 1:
             raise InputError(f"--top-p must be above 0 and at most 1, not {self.top_p}.")
         check_bpm(self.bpm)
+        check_meter(self.meter)
         check_primer_options(self.primer, self.primer_length, self.keep_primer)
         check_out_folder(self.out)
 
@@ -76,10 +82,10 @@ def sample(config: SampleConfig) -> list[Path]:
     """
     config.check()
     torch.set_num_threads(1)
-    model = load_note_rnn(config.prior)
+    model = load_note_rnn(config.prior).in_meter(config.meter)
     primer = np.zeros(0, np.int64) if config.primer is None else read_primer(config.primer, config.primer_length)
     melodies, log_prob = sample_melodies(
-        model, config.n, config.length, config.seed, primer, config.temperature, config.top_p
+        model, config.n, config.length, config.seed, primer, config.temperature, config.top_p, config.priming
     )
     files = [config.out / f"melody_{number:0{len(str(config.n))}}.mid" for number in range(1, config.n + 1)]
     for path, melody in zip(files, melodies, strict=True):

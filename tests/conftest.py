@@ -13,7 +13,7 @@ from tensorboard.summary.writer import event_file_writer
 from threadpoolctl import threadpool_limits
 
 from agents import train
-from note_rnn import NoteRNN, save_note_rnn
+from note_rnn import Lookback, NoteRNN, save_note_rnn
 from note_rnn.corpus.collections import CACHE_VARIABLE
 
 # Networks and matrices this small are slower with more threads, much slower on a busy machine.
@@ -36,6 +36,22 @@ def small_prior() -> NoteRNN:
     """A Note RNN of 12 units with random weights."""
     torch.manual_seed(0)
     return NoteRNN(hidden_size=12).eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def lookback_prior() -> NoteRNN:
+    """A Note RNN that looks back, of 16 units; its weights are random, those of bonuses and skip connection too."""
+    torch.manual_seed(0)
+    model = NoteRNN(16, lookback=Lookback((0.25, 0.5, 1))).eval().requires_grad_(False)
+    for weights in model.parameters():
+        weights.normal_(0, 0.4)
+    return model
+
+
+@pytest.fixture(scope="session")
+def lookback_prior_file(lookback_prior: NoteRNN, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, saved."""
+    return save_note_rnn(lookback_prior, tmp_path_factory.mktemp("prior") / "lookback")
 
 
 @pytest.fixture(scope="session")

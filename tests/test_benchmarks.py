@@ -320,3 +320,44 @@ def test_the_constructs_that_a_reader_of_abc_reads_rightly_are_counted(monkeypat
         "ours | 1 | 1 | 0",
         "pyabc2 | not installed",
     ]
+
+
+def test_openings_are_silent_off_the_grid_or_like_human_ones():
+    import openings
+
+    human = np.array([[14, 1, 16, 1], [14, 1, 1, 1], [18, 1, 16, 1], [1, 1, 16, 1]])
+    melodies = np.array([[14, 16, 1, 16], [1, 1, 14, 1], [0, 1, 1, 1], [18, 18, 1, 1]])
+    assert openings.openings(melodies, human) == {
+        "pieces": 4,
+        "off_grid": 0.25,  # of the last, two notes are on the grid and off it
+        "silent": 0.5,
+        "first_token_overlap": 0.75,
+    }
+
+
+def test_human_openings_are_counted_from_the_first_bar_line_however_they_begin():
+    import openings
+
+    bars = [Bars("6/8", 2), Bars("12/8", 0), Bars("4/4", 0), Bars("6/8", 2)]
+    segments = [np.array(rows) for rows in ([20, 1, 14, 1], [1, 16, 1], [14, 1, 1], [1, 0, 14])]
+    corpus = Corpus(segments, np.arange(4), ["a", "b", "c", "d"], ["x"] * 4, [], bars)
+    setting = openings.Setting(meter="6/8", length=2)
+    assert openings.human_openings(corpus, setting).tolist() == [[14, 1], [1, 16]]
+    shares = openings.before_the_bar(corpus, "6/8")
+    assert {token: share for token, share in enumerate(shares) if share} == {0: 1 / 3, 1: 2 / 3}
+
+
+def test_the_first_bars_of_a_note_rnn_are_compared_after_each_priming(
+    lookback_prior_file, monkeypatch, capsys, tmp_path
+):
+    import openings
+
+    corpus = Corpus([np.full(40, 14)] * 3, np.arange(3), list("abc"), ["x"] * 3, [], [Bars("4/4", 1)] * 3)
+    monkeypatch.setattr(openings, "load_corpus", lambda: corpus)
+    monkeypatch.setattr(openings, "split", lambda _: SimpleNamespace(train=corpus, validation=corpus, test=corpus))
+    sizes = ["--meters", "4/4", "--length", 16, "--pieces", 6, "--csv", tmp_path / "openings.csv"]
+    lines = output_of(openings, [lookback_prior_file, *sizes], monkeypatch, capsys).splitlines()
+    assert [line.split()[1] for line in lines] == ["human", *["lookback.safetensors"] * 3]
+    for line, priming in zip(lines[1:], ("random_note", "none", "before the bar"), strict=True):
+        assert f" {priming} " in line
+    assert len((tmp_path / "openings.csv").read_text().splitlines()) == 5

@@ -153,9 +153,13 @@ class RecurrentNetwork(BaseModel):
             normalize_images=normalize_images,
         )
         widths = layer_widths(hidden_size, num_layers)
+        offsets = _one_hot_offsets(observation_space) if type(features_extractor) is FlattenExtractor else None
         self.lookback, self.bars = lookback, bars
         num_inputs, num_bonuses = int(features_dim), 0
         if lookback is not None:
+            _check_tokens(observation_space, action_space)
+            if offsets is None:
+                raise InputError("A network with lookback has no features extractor of your own: leave out either.")
             num_inputs, num_bonuses = num_inputs - VOCABULARY_SIZE + lookback.num_inputs, lookback.num_bonuses
         self.cell = RecurrentLayers(num_inputs, widths, cell)
         self.trunk = nn.Sequential(*create_mlp(widths[-1], -1, net_arch, activation_fn))
@@ -163,7 +167,6 @@ class RecurrentNetwork(BaseModel):
         sizes = (width, num_inputs, int(action_space.n), num_bonuses)
         has_skip = skip_connection or lookback is not None
         self.head = DuelingHead(*sizes, value_scale) if dueling else PlainHead(*sizes, has_skip)
-        offsets = _one_hot_offsets(observation_space) if type(features_extractor) is FlattenExtractor else None
         self.offsets: Tensor
         self.register_buffer("offsets", offsets, persistent=False)
 
@@ -240,13 +243,7 @@ class RecurrentNetwork(BaseModel):
         self.head.start_from(prior, scores_from_zero)
 
     def _check_fits(self, prior: NoteRNN) -> None:
-        first = self.observation_space.nvec[0] if isinstance(self.observation_space, spaces.MultiDiscrete) else None
-        tokens = VOCABULARY_SIZE
-        if tokens not in (first, getattr(self.observation_space, "n", None)) or self.action_space.n != tokens:
-            raise InputError(
-                f"A Note RNN reads and predicts {tokens} tokens, but the environment has observations "
-                f"{self.observation_space} and actions {self.action_space}: leave out the prior for this environment."
-            )
+        _check_tokens(self.observation_space, self.action_space)
         own = self.cell.kind, self.cell.widths, self.lookback
         if len(self.trunk) or own != (prior.cell, prior.widths, prior.lookback):
             raise InputError(
@@ -254,6 +251,16 @@ class RecurrentNetwork(BaseModel):
                 f"output: set lstm_hidden_size to {prior.widths}, n_lstm_layers=1, cell={prior.cell!r}, "
                 f"lookback={prior.lookback} and an empty net_arch, or leave all of them out."
             )
+
+
+def _check_tokens(observations: spaces.Space[Any], actions: spaces.Discrete) -> None:
+    """Raise InputError unless observations are or begin with a token, and actions are tokens."""
+    first = observations.nvec[0] if isinstance(observations, spaces.MultiDiscrete) else getattr(observations, "n", None)
+    if not first == actions.n == VOCABULARY_SIZE:
+        raise InputError(
+            f"A Note RNN reads and predicts {VOCABULARY_SIZE} tokens, but the environment has observations "
+            f"{observations} and actions {actions}: leave out the prior (and lookback) for this environment."
+        )
 
 
 def _check_within(space: spaces.Space[Any], observations: Tensor) -> None:

@@ -22,6 +22,7 @@ from note_rnn.common.atomic_files import check_out_file
 from note_rnn.common.console import print_line
 from note_rnn.common.data_files import DataError, converted, read_json
 from note_rnn.common.errors import check_count, check_file_name, check_seed, check_temperature, reason
+from note_rnn.network.generation import Priming
 from note_rnn.primers import check_primer_options
 
 MAX_CANDIDATES = 10_000_000
@@ -58,6 +59,9 @@ class ComposeConfig(SettingOptions):
     """Candidates composed for each melody, of which the one with the highest reward is selected."""
     diverse: bool = False
     """(with --best-of) Select melodies with high rewards that differ from each other, from all candidates."""
+    priming: Priming | None = None
+    """(without --primer) What precedes each melody: a random note, or nothing (default: that of the run; else a random
+    note)."""
     primer: str | None = None
     """Opening to continue: a MIDI, ABC, MusicXML or kern file, corpus:TITLE, tokens ("14 1 1 1") or notes
     ("C4 - - - D4 -")."""
@@ -208,6 +212,8 @@ def _compose(config: ComposeConfig, composer: Composer) -> tuple[ComposeConfig, 
     """Return `config` with its primer as tokens, and the candidate pieces of `composer`."""
     torch.set_num_threads(1)
     environment = composer.environment.changed(**config.setting_changes(), fixed=_parse_fixed(config.fixed))
+    if config.priming is not None:
+        environment = environment.changed(priming=config.priming)
     if config.primer is not None:
         primer = read_primer(config.primer, config.primer_length, environment.setting.transposition)
         environment = environment.changed(primer=primer)

@@ -151,11 +151,11 @@ class _RecurrentPlayer(_PolicyPlayer):
         super().begin(num_pieces, pickup)
         meter = self.policy.network.bars.meter if self.meter is None else self.meter
         self.state = self.policy.zero_state(num_pieces, Bars(meter, pickup))
-        self.start = torch.zeros_like(self.start)
 
     def scored(self, observations: Tensor, prior_log_probs: Floats32) -> Tensor:
         log_base = torch.as_tensor(prior_log_probs, device=self.policy.device)
-        logits, _, self.state = self.policy.step(observations, self.state, self.start, log_base)
+        none_starts = torch.zeros_like(self.start)  # the state is already that of the start
+        logits, _, self.state = self.policy.step(observations, self.state, none_starts, log_base)
         return logits
 
 

@@ -80,6 +80,9 @@ the tokens half a bar and one bar before the next one; the highest and the lowes
     piece. With `priming="random_note"` it is drawn uniformly from the 38 tokens; with `priming="none"` it is token 1,
     silence. With a `primer` it is the primer's last token, and the Note RNN is conditioned on the whole primer.
 
+    The piece begins on a bar line, and what precedes it comes before that, however long: a Note RNN with lookback
+    counts the bars of the `meter` from there.
+
     ## Episode End
 
     The episode terminates after `length` tokens. It is never truncated.

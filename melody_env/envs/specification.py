@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypedDict
+from typing import Any, Self, TypedDict, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +19,12 @@ from melody_env.reward.profile_yaml import load_profile
 from melody_env.setting import Setting
 from note_rnn.common.errors import InputError, check_choice, check_count
 from note_rnn.network.checkpoint import load_note_rnn
+from note_rnn.network.generation import Priming
 from note_rnn.network.model import NoteRNN
 from note_rnn.primers import read_primer
 from note_rnn.vocabulary import Tokens, check_tokens
 
-PRIMINGS = ("random_note", "none")
+PRIMINGS: tuple[str, ...] = get_args(Priming)
 
 _SETTING = tuple(each.name for each in fields(Setting))
 

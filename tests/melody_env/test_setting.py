@@ -23,7 +23,7 @@ from melody_env import (
     score_melodies,
 )
 from melody_env.setting import PAPER_SETTING
-from note_rnn import transposed
+from note_rnn import Bars, transposed
 
 KEYS = ("C", "C#", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 OFF, HOLD, C4, D4, G4 = 0, 1, 14, 16, 21
@@ -170,6 +170,13 @@ def test_a_moved_note_rnn_knows_the_same_music(prior):
         back = prior.transposed(semitones).transposed(-semitones)
         assert all(a.equal(b) for a, b in zip(back.parameters(), prior.parameters(), strict=True))
     assert prior.transposed(0) is prior
+
+
+def test_a_note_rnn_is_adapted_to_key_and_meter_however_they_are_written(lookback_prior):
+    adapted = Setting(key="D", meter=" 06 / 8").adapted(lookback_prior)
+    assert adapted.bars == Bars("6/8", 0)
+    assert adapted.head.weight.equal(lookback_prior.transposed(2).head.weight)
+    assert Setting().adapted(lookback_prior).bars == Bars("4/4", 0)
 
 
 def test_the_tonic_rule_looks_at_the_last_beat():

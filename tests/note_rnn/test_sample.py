@@ -9,7 +9,17 @@ import pretty_midi
 import pytest
 import torch
 
-from note_rnn import NO_EVENT, NoteRNN, read_midi, read_primer, run_command, save_note_rnn, write_midi
+from note_rnn import (
+    NO_EVENT,
+    InputError,
+    Lookback,
+    NoteRNN,
+    read_midi,
+    read_primer,
+    run_command,
+    save_note_rnn,
+    write_midi,
+)
 from note_rnn import sample as sampling
 from note_rnn.network.checkpoint import read_model_card
 from note_rnn.network.generation import sample_melodies
@@ -45,18 +55,28 @@ def test_files_and_record_agree(small_prior, small_prior_file, tmp_path, monkeyp
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("n", 5), ("length", 9), ("seed", 4), ("primer", "14 1 30"), ("temperature", 0.3), ("top_p", 0.3)],
+    [
+        ("n", 5),
+        ("length", 9),
+        ("seed", 4),
+        ("primer", "14 1 30"),
+        ("priming", "random_note"),
+        ("meter", "6/8"),
+        ("temperature", 0.3),
+        ("top_p", 0.3),
+    ],
 )
 def test_every_setting_decides_what_is_drawn(config, name, value, tmp_path):
     """What is written are the melodies of `sample_melodies` with the same settings, and no others."""
     torch.manual_seed(0)
-    model = NoteRNN(8).eval().requires_grad_(False)
+    model = NoteRNN(8, lookback=Lookback((0.25, 1))).eval().requires_grad_(False)
     for weights in model.parameters():
         weights += 0.7 * torch.randn_like(weights)  # what comes depends on what came before
     config = replace(config, prior=str(save_note_rnn(model, tmp_path / "lively")))
     drawn = {"n": 3, "length": 12, "seed": 0, "primer": (), "temperature": 1.0, "top_p": 1.0}
     without, _ = sample_melodies(model, **drawn)
-    melodies, log_prob = sample_melodies(model, **{**drawn, name: read_primer(value) if name == "primer" else value})
+    own = {"primer": read_primer(value)} if name == "primer" else {} if name == "meter" else {name: value}
+    melodies, log_prob = sample_melodies(model.in_meter(value) if name == "meter" else model, **drawn | own)
     sample(replace(config, **{name: value}))
     record = json.loads((config.out / "samples.json").read_text())
     assert [read_primer(melody["tokens"]).tolist() for melody in record["melodies"]] == melodies.tolist()
@@ -64,6 +84,42 @@ def test_every_setting_decides_what_is_drawn(config, name, value, tmp_path):
     assert [melody["log_prob"] for melody in record["melodies"]] == pytest.approx(log_prob / melodies.shape[1])
     assert record["settings"][name] == value
     assert record["prior_checksum"] == read_model_card(config.prior)["checksum"]
+
+
+@pytest.mark.parametrize("primer", [[], [14], [14, 1, 30]])
+def test_melodies_begin_on_a_bar_line_whatever_the_primer(primer, lookback_prior):
+    model = lookback_prior.in_meter("3/4")
+    melodies, log_prob = sample_melodies(model, 4, 20, primer=primer)
+    inputs = np.concatenate([np.tile([NO_EVENT, *primer], (4, 1)), melodies[:, :-1]], axis=1)
+    log_probs = model.in_meter("3/4", len(primer)).log_probs(inputs).numpy()[:, len(primer) :]
+    expected = np.take_along_axis(log_probs, melodies[..., None], -1).sum((1, 2))
+    np.testing.assert_allclose(log_prob, expected, rtol=1e-4)
+
+
+def test_a_random_note_precedes_each_melody_unless_there_is_a_primer(small_prior):
+    """The Note RNN repeats its last token for certain."""
+    echo = NoteRNN(38).requires_grad_(False)
+    for weights in echo.parameters():
+        weights.zero_()
+    gates = echo.layers.input_weights.view(4, 38, 38)
+    gates[0] -= 20  # nothing is written to the memory ...
+    for gate in (0, 2):
+        gates[gate] += 40 * torch.eye(38)  # ... but the token
+    gates[3] += 20
+    echo.head.weight += 60 * torch.eye(38)
+    first, _ = sample_melodies(echo, 2_000, 1, priming="random_note")
+    assert np.bincount(first[:, 0], minlength=38).min() > 20
+    assert (sample_melodies(echo, 50, 1)[0] == NO_EVENT).all()
+    assert (sample_melodies(echo, 50, 1, primer=[14], priming="random_note")[0] == 14).all()
+    with pytest.raises(InputError, match="priming must be one of 'random_note', 'none', not 'human'"):
+        sample_melodies(small_prior, 1, 1, priming="human")
+
+
+def test_what_is_no_meter_is_told_in_a_sentence(small_prior_file, tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as end:
+        run(monkeypatch, "--prior", small_prior_file, "--meter", "4", "--out", tmp_path / "samples")
+    assert end.value.code == 2
+    assert "A meter must be a time signature such as 4/4, 3/4 or 6/8, not '4'." in capsys.readouterr().err
 
 
 def test_files_have_the_tempo(config):

@@ -177,6 +177,7 @@ def test_a_record_gives_the_identical_files(agent, in_folder):
         ({"meter": "2/4", "length": "1 bar"}, {"length": 8}),
         ({"pitch_range": (60, 66)}, {"pitch_range": (60, 66)}),
         ({"fixed": ("2=C5", "4=-")}, {"fixed": {2: 26, 4: 1}}),
+        ({"priming": "none"}, {"priming": "none"}),
         ({"primer": "C4 - E4"}, {"primer": [14, 1, 18]}),
         ({"primer": "14 1 30", "primer_length": 1}, {"primer": [14]}),
     ],

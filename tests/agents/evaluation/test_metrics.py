@@ -90,6 +90,12 @@ def test_the_column_of_human_tunes_is_the_same_in_every_key(small_prior, key, se
     assert column == pytest.approx(in_c, rel=1e-5)
 
 
+def test_human_tunes_are_as_likely_as_in_their_meter(lookback_prior):
+    column = human_metrics(HumanReference.of(HUMAN, Setting(meter="6/8")), lookback_prior)
+    expected = lookback_prior.in_meter("6/8").log_prob(HUMAN, np.full(40, NO_EVENT)).mean().item()
+    assert column["log_prob"] == pytest.approx(expected)
+
+
 def test_a_tune_is_as_likely_in_the_mode_of_c_major_that_it_is_in_as_in_c_major(small_prior):
     heard = np.concatenate([np.full((40, 1), NO_EVENT), HUMAN[:, :-1]], axis=1)
     expected = np.take_along_axis(small_prior.log_probs(heard).numpy(), HUMAN[..., None], -1).mean()

@@ -65,6 +65,12 @@ def test_intervals_hold_the_values(sample):
         assert estimate.low <= estimate.value <= estimate.high or name == "kl"
 
 
+def test_given_melodies_are_as_likely_as_in_their_meter(sample, lookback_prior):
+    in_c, primers = transposed(sample.melodies, -2), np.ones(60, int)
+    expected = lookback_prior.in_meter("3/4").log_prob(in_c, primers).mean().item()
+    assert values(given_sample(sample.melodies, WALTZ_IN_D, lookback_prior))["log_prob"] == pytest.approx(expected)
+
+
 def test_given_melodies_are_counted_in_the_same_way(sample, small_prior, monkeypatch):
     """Their log p is that of the Note RNN in their key, conditioned on nothing before, block by block."""
     monkeypatch.setattr(samples, "_BLOCK", 25)

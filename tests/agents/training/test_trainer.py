@@ -151,14 +151,17 @@ class Killed(BaseException):
     """The end of a process that saves nothing."""
 
 
+@pytest.mark.parametrize("kind", ["small", "lookback"])
 def test_a_killed_run_goes_on_from_its_newest_checkpoint_and_its_curves_have_each_step_once(
-    small_prior_file, tmp_path, monkeypatch, capsys
+    kind, request, tmp_path, monkeypatch, capsys
 ):
-    expected = read_curves(whole(small_prior_file, tmp_path / "whole").run.path)
+    prior = request.getfixturevalue(f"{kind}_prior_file")
+    never_stopped = whole(prior, tmp_path / "whole")
+    expected = read_curves(never_stopped.run.path)
     with monkeypatch.context() as patch:
         patch.setattr(ProgressCallback, "_on_step", lambda self: kill(self.num_timesteps))
         with pytest.raises(Killed):
-            whole(small_prior_file, tmp_path / "killed")
+            whole(prior, tmp_path / "killed")
     (events,) = (tmp_path / "killed").glob("events.out.tfevents.*")
     events.rename(events.with_name("events.out.tfevents.0000000001.before"))  # than anything written in this second
     lost = read_curves(tmp_path / "killed")["melody/kl"]
@@ -172,6 +175,8 @@ def test_a_killed_run_goes_on_from_its_newest_checkpoint_and_its_curves_have_eac
         if tag.startswith(("melody/", "rule/")):
             assert curve == expected[tag]
     assert list(trained.run.saved()) == [128, 256]
+    weights = never_stopped.model.policy.state_dict()
+    assert all(each.equal(weights[name]) for name, each in trained.model.policy.state_dict().items())
     told = capsys.readouterr().err.splitlines()
     assert first_lines > 0
     assert any("ppo_kl: 256 of 256 steps (100%)" in line for line in told)

@@ -135,6 +135,15 @@ def test_the_note_rnns_melodies_are_in_the_key_of_the_setting(sure):
     assert {tuple(row) for row in made["prior"].tolist()} == in_d != in_c
 
 
+def test_the_note_rnns_melodies_are_in_the_meter_of_the_setting(lookback_prior, monkeypatch):
+    given = []
+    monkeypatch.setattr(populations, "prior_melodies", lambda prior, *_: given.append(prior))
+    tunes, rng = corpus([np.full(50, 11)] * 5, [Bars("3/4", 0)] * 5), np.random.default_rng(0)
+    setting = Setting(meter="3/4", length=8)
+    machine_melodies(tunes, human_melodies(tunes, setting), lookback_prior, setting, 3, rng)
+    assert [prior.bars for prior in given] == [Bars("3/4", 0)]
+
+
 def test_held_out_melodies_are_those_of_validation_and_test_tunes_each_once():
     parts = Split(*(corpus([rows, rows], [Bars("4/4", 0)] * 2) for rows in ([14, 1], [16, 1], [18, 1])))
     assert held_out_windows(parts, Setting(length=2)).tolist() == [[16, 1], [18, 1]]

@@ -134,15 +134,15 @@ def test_command_prints_and_writes_what_it_found(small_prior_file, tmp_path, mon
     assert f"key {record['rules']['key']:.1f}" in shown
 
 
-def test_the_command_reports_the_reward_of_the_environment(prior, tmp_path, monkeypatch):
-    path = save_note_rnn(prior, tmp_path / "prior")
+def test_the_command_reports_the_reward_of_the_environment(lookback_prior, tmp_path, monkeypatch):
+    path = save_note_rnn(lookback_prior, tmp_path / "prior")
     setting = ["--key", "G", "--pitch-range", 53, 79, "--meter", "3/4", "--length", "2 bars"]
     options = ["--reward", "calibrated", "--c", 2, "--prior", path, "--method", "random", "--evaluations", 640]
     command(monkeypatch, *setting, *options, "--out", tmp_path / "found")
     record = json.loads((tmp_path / "found" / "random.json").read_text())
     given = {"key": "G", "pitch_range": (53, 79), "meter": "3/4", "length": "2 bars"}
     reward = replace(load_profile("calibrated"), c=2.0)
-    engine = MelodyEngine(1, EnvironmentSpec.of(reward=reward, prior=prior, priming="none", **given))
+    engine = MelodyEngine(1, EnvironmentSpec.of(reward=reward, prior=lookback_prior, priming="none", **given))
     engine.reset()
     for token in record["melody"]:
         _, finished = engine.step(np.array([token]))

@@ -158,7 +158,7 @@ def test_what_is_no_meter_is_refused(meter):
 
 
 @pytest.mark.parametrize(
-    "lags", [(0,), (-1.0,), (65,), (math.nan,), (math.inf,), ("1",), (True,), tuple(range(1, 66)), (1, None)]
+    "lags", [(0,), (-1.0,), (65,), (math.nan,), (math.inf,), ("1",), (True,), (1,) * 65, (1, None)]
 )
 def test_lags_that_cannot_be_used_are_refused(lags):
     with pytest.raises(InputError, match="Lags must be at most 64 numbers of bars above 0 and at most 64"):
