@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 
 Floats32 = npt.NDArray[np.float32]
 
-_VERSION = 4
+_VERSION = 5
 """Version of the signatures of the library's functions."""
 _NAMES = {16: "_fused_lstm_avx512", 8: "_fused_lstm"}
 """The libraries, by the number of floats in a vector."""
