@@ -37,11 +37,20 @@ def _load_width(width: int) -> ctypes.CDLL | None:
     library.forward.argtypes = _SIZES + _ADDRESSES[:8]
     library.backward.argtypes, library.backward.restype = _SIZES[:6] + _ADDRESSES, None
     library.log_softmax.argtypes, library.log_softmax.restype = [ctypes.c_int64, ctypes.c_int, ctypes.c_void_p], None
+    library.look_back.argtypes = _ADDRESSES[:1] + _SIZES[:3] + _ADDRESSES[:9]
+    for function in (library.add_bonuses, library.differentiate_bonuses):
+        function.argtypes, function.restype = [ctypes.c_int64, *_SIZES[:2], ctypes.c_uint64, *_ADDRESSES[:3]], None
     return library if library.supported() else None
 
 
 _LIBRARY = _load_width(16) or _load_width(8)
 """None if no compiler was found during installation, or the processor is not supported."""
+
+
+def library() -> ctypes.CDLL | None:
+    """Return the compiled library, None if there is none for this processor."""
+    return _LIBRARY
+
 
 _MIN_WIDTH = 16
 """Fewest hidden units or outputs: those of the longest vector."""
