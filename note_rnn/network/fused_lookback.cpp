@@ -13,7 +13,7 @@ struct Features {
     const float* lags;              // [L], in bars
     const int64_t* first_classes;   // [K]: the place of each feature's first class among all
     const int64_t* match_classes;   // of each match length [longest_match + 1]
-    int32_t num_lags, nothing, longest_match, steps, phrase, unknown_meter, has_match_lengths, has_position;
+    int32_t num_lags, num_bonuses, nothing, longest_match, steps, phrase, unknown_meter, has_match_lengths, has_position;
 };
 
 // Quotient and remainder rounded down, for b above 0.
@@ -27,7 +27,7 @@ struct Floored {
 extern "C" {
 
 // tokens [T, B] come after the past: tokens [B, W], matches [B, L] and clock [B, 3]. Results: ones [T, B, K], the token at
-// each lag, copied [T, B, L], and the next past. Returns 0, with no result, if a lag is longer than the past, or a bar has
+// each lag, copied [T, B, L] (not where there are no bonuses), and the next past. Returns 0, with no result, if a lag is longer than the past, or a bar has
 // no steps, and foreign memory would be accessed, else 1.
 int look_back(const Features* features, int T, int B, int W, const int64_t* tokens, const uint8_t* past_tokens,
               const uint8_t* past_matches, const int32_t* past_clock, int64_t* ones, int64_t* copied, uint8_t* next_tokens,
@@ -58,9 +58,9 @@ int look_back(const Features* features, int T, int B, int W, const int64_t* toke
             *now = tokens[row] + 1;
             *one++ = *first++ + tokens[row];
             for (int l = 0; l < L; l++) {
-                int seen = now[1 - lag[l]];
-                copied[row * L + l] = seen ? seen - 1 : f.nothing;
-                *one++ = *first++ + copied[row * L + l];
+                int place = now[1 - lag[l]], seen = place ? place - 1 : f.nothing;
+                if (f.num_bonuses) copied[row * L + l] = seen;
+                *one++ = *first++ + seen;
                 matches[l] = now[-lag[l]] == *now ? std::min(matches[l] + 1, f.longest_match) : 0;
             }
             for (int l = 0; l < L && f.has_match_lengths; l++) *one++ = *first++ + f.match_classes[matches[l]];

@@ -5,6 +5,7 @@ Shapes: T steps, B melodies, L lags, K features, W tokens of the past, A tokens,
 
 import ctypes
 from collections.abc import Sequence
+from math import prod
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -27,6 +28,7 @@ class Features(ctypes.Structure):
         ("first_classes", ctypes.c_void_p),
         ("match_classes", ctypes.c_void_p),
         ("num_lags", ctypes.c_int32),
+        ("num_bonuses", ctypes.c_int32),
         ("nothing", ctypes.c_int32),
         ("longest_match", ctypes.c_int32),
         ("steps", ctypes.c_int32),
@@ -36,7 +38,7 @@ class Features(ctypes.Structure):
         ("has_position", ctypes.c_int32),
     )
 
-    num_lags: int
+    num_bonuses: int
     num_features: int
     arrays: tuple[npt.NDArray[Any], ...]
 
@@ -55,7 +57,7 @@ class Arrays(NamedTuple):
     ones: Integers
     """[T, B, K]"""
     copied: Integers
-    """[T, B, L]"""
+    """[T, B, L], L = 0 without bonuses"""
     tokens: npt.NDArray[np.uint8]
     """[1, B, W]"""
     matches: npt.NDArray[np.uint8]
@@ -77,7 +79,7 @@ def look_back(features: Features, tokens: Integers, past: Sequence[npt.NDArray[A
     tokens = np.ascontiguousarray(tokens, np.int64)
     before = [np.ascontiguousarray(part, dtype) for part, dtype in zip(past, _DTYPES, strict=True)]
     sizes = *tokens.shape, before[0].shape[-1]
-    ones, copied = (np.empty((*tokens.shape, size), np.int64) for size in (features.num_features, features.num_lags))
+    ones, copied = (np.empty((*tokens.shape, size), np.int64) for size in (features.num_features, features.num_bonuses))
     results = Arrays(ones, copied, *map(np.empty_like, before))
     addresses = [array.ctypes.data for array in (tokens, *before, *results)]
     if not _library().look_back(ctypes.addressof(features), *sizes, *addresses):
@@ -121,8 +123,7 @@ _DTYPES = np.uint8, np.uint8, np.int32
 
 def _call(function: Any, num_outputs: int, num_tokens: int, copied: Integers, given: Floats32, result: Floats32) -> None:
     copied, given = np.ascontiguousarray(copied), np.ascontiguousarray(given)
-    num_lags = copied.shape[-1]
-    sizes = copied.size // num_lags, num_outputs, num_lags, min(num_tokens, num_outputs)
+    sizes = prod(copied.shape[:-1]), num_outputs, copied.shape[-1], min(num_tokens, num_outputs)
     function(*sizes, copied.ctypes.data, given.ctypes.data, result.ctypes.data)
 
 

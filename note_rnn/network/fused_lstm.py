@@ -177,7 +177,7 @@ class FixedLSTM:
         return np.zeros((2, num_sequences, self._size), np.float32)
 
     def step(self, ones: npt.NDArray[np.int64], state: Floats32) -> tuple[Floats32, Floats32]:
-        """Return the log softmax [B, M] of the outputs after inputs that are 1 at `ones` [B, K], and the next state.
+        """Return the outputs [B, M] after inputs that are 1 at `ones` [B, K], and the next state.
 
         Raises IndexError for an index out of range.
         """
@@ -189,9 +189,14 @@ class FixedLSTM:
         )
         cell = state.nbytes // 2
         _forward(sizes, of_ones, self._address, before, before + cell, to, to + cell, None, of_outputs)
-        assert _LIBRARY is not None
-        _LIBRARY.log_softmax(batch, self._num_outputs, of_outputs)
         return outputs, after
+
+
+def normalised(outputs: Floats32) -> Floats32:
+    """Return `outputs` [B, M], each row of which becomes its log softmax, in place."""
+    assert _LIBRARY is not None
+    _LIBRARY.log_softmax(*outputs.shape, outputs.ctypes.data)
+    return outputs
 
 
 def _forward(sizes: tuple[int, ...], *addresses: int | None) -> None:

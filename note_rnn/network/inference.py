@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from note_rnn.common.categorical import log_softmax
-from note_rnn.network.fused_lstm import FixedLSTM, can_run
+from note_rnn.network.fused_lookback import add_bonuses, look_back
+from note_rnn.network.fused_lstm import FixedLSTM, can_run, normalised
+from note_rnn.network.lookback import NOTHING, begin, compiled
 from note_rnn.network.model import NoteRNN
 from note_rnn.network.one_hot_lstm import weights_of
 from note_rnn.network.readout import Readout
@@ -43,10 +45,9 @@ class Inference(Protocol):
 
 def inference(model: NoteRNN, num_melodies: int) -> Inference:
     """Return `model` for `num_melodies` in lockstep. Its weights must not change from now on."""
-    if model.lookback is not None:
-        return _InPyTorch(model, num_melodies)
-    kind = _Compiled if _is_compiled(model) else _InNumPy if num_melodies <= _FEW else _InPyTorch
-    return kind(model, num_melodies)
+    if _is_compiled(model):
+        return (_Compiled if model.lookback is None else _CompiledLookback)(model, num_melodies)
+    return (_InNumPy if num_melodies <= _FEW and model.lookback is None else _InPyTorch)(model, num_melodies)
 
 
 def _is_compiled(model: NoteRNN) -> bool:
@@ -61,12 +62,37 @@ class _Compiled:
 
     def state_after(self, tokens: Tokens) -> Floats32:
         state = self._lstm.zero_state(self._num_melodies)
-        for token in tokens:
+        for token in tokens.tolist():
             _, state = self.step(np.full(self._num_melodies, token), state)
         return state
 
     def step(self, tokens: Tokens, state: Floats32) -> tuple[Floats32, Floats32]:
-        return self._lstm.step(tokens[:, None], state)
+        outputs, state = self._lstm.step(tokens[:, None], state)
+        return normalised(outputs), state
+
+
+class _CompiledLookback:
+    def __init__(self, model: NoteRNN, num_melodies: int):
+        assert model.lookback is not None
+        self._num_melodies, self._lookback, self._bars = num_melodies, model.lookback, model.bars
+        self._features = compiled(model.lookback)
+        self._lstm = FixedLSTM(weights_of(cast(nn.LSTM, model.layers[0]), Readout(model.head, model.skip)))
+
+    def state_after(self, tokens: Tokens) -> tuple[npt.NDArray[Any], ...]:
+        bars = [self._bars._replace(pickup=len(tokens))] * self._num_melodies
+        past = (part.numpy() for part in begin(self._lookback, bars, torch.device("cpu")))
+        state = (self._lstm.zero_state(self._num_melodies), *past)
+        for token in tokens.tolist():
+            _, state = self.step(np.full(self._num_melodies, token), state)
+        return state
+
+    def step(
+        self, tokens: Tokens, state: tuple[npt.NDArray[Any], ...]
+    ) -> tuple[Floats32, tuple[npt.NDArray[Any], ...]]:
+        of_lstm, *past = state
+        ones, copied, *past = look_back(self._features, tokens[None], past)
+        outputs, of_lstm = self._lstm.step(ones[0], of_lstm)
+        return normalised(add_bonuses(outputs, copied[0], NOTHING)), (of_lstm, *past)
 
 
 class _InPyTorch:

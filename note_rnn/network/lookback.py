@@ -140,9 +140,9 @@ def begin(lookback: Lookback, bars: Sequence[Bars], device: torch.device) -> Pas
 def look_back(lookback: Lookback, tokens: Tensor, past: Past) -> Seen:
     """Return the features of the token after each of `tokens` [T, B] (int64, unchecked), which come after `past`."""
     if fused_lookback.can_run(tokens, *past):
-        of_numpy = fused_lookback.look_back(_compiled(lookback), tokens.numpy(), [part.numpy() for part in past])
-        ones, copied, *after = map(torch.from_numpy, of_numpy)
-        return Seen(ones, copied[..., : lookback.num_bonuses], Past(*after))
+        arrays = fused_lookback.look_back(compiled(lookback), tokens.numpy(), [part.numpy() for part in past])
+        ones, copied, *after = map(torch.from_numpy, arrays)
+        return Seen(ones, copied, Past(*after))
     return _look_back(lookback, tokens, past)
 
 
@@ -179,10 +179,10 @@ def with_bonuses(outputs: Tensor, copied: Tensor) -> Tensor:
 
 
 @cache
-def _compiled(lookback: Lookback) -> fused_lookback.Features:
+def compiled(lookback: Lookback) -> fused_lookback.Features:
     """Return what the compiled code needs to know of the features."""
     classes = lookback.offsets.numpy(), _CLASS_OF_MATCH.numpy()
-    numbers = NOTHING, _LONGEST_MATCH, _STEPS, _PHRASE, _UNKNOWN, lookback.match_lengths, lookback.position
+    numbers = lookback.num_bonuses, NOTHING, _LONGEST_MATCH, _STEPS, _PHRASE, _UNKNOWN, lookback.match_lengths, lookback.position
     return fused_lookback.Features.of(lookback.lags, *classes, *numbers)
 
 
