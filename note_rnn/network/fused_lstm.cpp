@@ -36,7 +36,7 @@ typedef int32_t Lanes __attribute__((vector_size(4 * WIDTH)));
 typedef float Unaligned __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
 
 static const int ROWS = WIDTH == 16 ? 8 : 4;  // of a product at a time; by three vectors of columns they fill the registers
-static const int SEQUENCES = 32;  // processed through all steps together, so that their states stay in the L1 and L2 cache
+static const int SEQUENCES = 64;  // processed through all steps together, so that their states stay in the L1 and L2 cache
 
 INLINE Vector load(const float* from) { return *(const Unaligned*)from; }
 INLINE void store(float* to, Vector value) { *(Unaligned*)to = value; }
@@ -268,11 +268,10 @@ static void gather(int rows, int n, int K, const int64_t* ones, Matrix table, co
     for (; column < n; column += WIDTH) gather_columns<1>(column, rows, n, K, ones, table, from, to);
 }
 
-// C vectors of the columns from `first` on of `scatter`.
+// C vectors of the columns from `at` on of `scatter`, except the first `done` columns.
 template <int C>
-INLINE void scatter_columns(int first, int rows, int n, int K, const int64_t* ones, const float* from, float* table,
-                            int table_row, float* sum) {
-    int at = std::min(first, n - C * WIDTH), done = first - at;
+INLINE void scatter_columns(int at, int done, int rows, int n, int K, const int64_t* ones, const float* from,
+                            float* table, int table_row, float* sum) {
     for (int row = 0; row < rows; row++, ones += K, from += n) {
         Vector value[C];
         UNROLL for (int c = 0; c < C; c++) value[c] = load(from + at + c * WIDTH);
@@ -289,12 +288,15 @@ static void scatter(int rows, int n, int K, const int64_t* ones, const float* fr
                     float* sum) {
     int column = 0;
     for (; column + 8 * WIDTH <= n; column += 8 * WIDTH)
-        scatter_columns<8>(column, rows, n, K, ones, from, table, table_row, sum);
+        scatter_columns<8>(column, 0, rows, n, K, ones, from, table, table_row, sum);
     for (; column + 4 * WIDTH <= n; column += 4 * WIDTH)
-        scatter_columns<4>(column, rows, n, K, ones, from, table, table_row, sum);
+        scatter_columns<4>(column, 0, rows, n, K, ones, from, table, table_row, sum);
     for (; column + 2 * WIDTH <= n; column += 2 * WIDTH)
-        scatter_columns<2>(column, rows, n, K, ones, from, table, table_row, sum);
-    for (; column < n; column += WIDTH) scatter_columns<1>(column, rows, n, K, ones, from, table, table_row, sum);
+        scatter_columns<2>(column, 0, rows, n, K, ones, from, table, table_row, sum);
+    for (; column < n; column += WIDTH) {
+        int at = std::min(column, n - WIDTH);
+        scatter_columns<1>(at, column - at, rows, n, K, ones, from, table, table_row, sum);
+    }
 }
 
 extern "C" {
