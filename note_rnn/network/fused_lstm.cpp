@@ -199,8 +199,8 @@ static void transpose(int N, int M, const float* from, int from_row, float* to, 
             for (int column = 0; column < M; column++) to[column * to_row + row] = from[row * from_row + column];
         return;
     }
-    for (int n = 0; n < N; n += WIDTH)
-        for (int m = 0; m < M; m += WIDTH) {
+    for (int m = 0; m < M; m += WIDTH)
+        for (int n = 0; n < N; n += WIDTH) {
             int row = std::min(n, N - WIDTH), column = std::min(m, M - WIDTH);
             Vector square[WIDTH];
             UNROLL for (int i = 0; i < WIDTH; i++) square[i] = load(from + (row + i) * from_row + column);
@@ -242,6 +242,24 @@ INLINE void add(int n, const float* from, float* to) {
     }
 }
 
+// The ones [rows, K] of a block of sequences: those that all rows share, such as places in the bar, which are added once for
+// all, and the others [rows, K].
+struct Ones {
+    std::vector<int64_t> shared, others;
+    std::vector<int> places;
+    void split(int rows, int K, const int64_t* ones) {
+        shared.clear(), others.clear(), places.clear();
+        for (int k = 0; k < K; k++) {
+            bool same = true;
+            for (int row = 1; row < rows; row++) same &= ones[row * K + k] == ones[k];
+            if (same) shared.push_back(ones[k]);
+            else places.push_back(k);
+        }
+        for (int row = 0; row < rows; row++)
+            for (int k : places) others.push_back(ones[row * K + k]);
+    }
+};
+
 // C vectors of the columns from `first` on of `gather`; those that would exceed the last overlap the ones before.
 template <int C>
 INLINE void gather_columns(int first, int rows, int n, int K, const int64_t* ones, Matrix table, const float* from,
@@ -258,14 +276,19 @@ INLINE void gather_columns(int first, int rows, int n, int K, const int64_t* one
     }
 }
 
-// to [rows, n] = from [n] + for each row the rows `ones` [rows, K] of `table` [., n]; so many columns at a time that their
-// part of the table stays in the cache.
-static void gather(int rows, int n, int K, const int64_t* ones, Matrix table, const float* from, float* to) {
+// to [rows, n] = from [n] + for each row its ones' rows of `table` [., n]; so many columns at a time that their part of the
+// table stays in the cache.
+static void gather(int rows, int n, const Ones& ones, Matrix table, const float* from, float* to) {
+    float* base = workspace<2>(n);
+    std::copy_n(from, n, base);
+    for (int64_t one : ones.shared) add(n, table.data + one * table.row, base);
+    const int K = ones.places.size();
+    const int64_t* others = ones.others.data();
     int column = 0;
-    for (; column + 8 * WIDTH <= n; column += 8 * WIDTH) gather_columns<8>(column, rows, n, K, ones, table, from, to);
-    for (; column + 4 * WIDTH <= n; column += 4 * WIDTH) gather_columns<4>(column, rows, n, K, ones, table, from, to);
-    for (; column + 2 * WIDTH <= n; column += 2 * WIDTH) gather_columns<2>(column, rows, n, K, ones, table, from, to);
-    for (; column < n; column += WIDTH) gather_columns<1>(column, rows, n, K, ones, table, from, to);
+    for (; column + 8 * WIDTH <= n; column += 8 * WIDTH) gather_columns<8>(column, rows, n, K, others, table, base, to);
+    for (; column + 4 * WIDTH <= n; column += 4 * WIDTH) gather_columns<4>(column, rows, n, K, others, table, base, to);
+    for (; column + 2 * WIDTH <= n; column += 2 * WIDTH) gather_columns<2>(column, rows, n, K, others, table, base, to);
+    for (; column < n; column += WIDTH) gather_columns<1>(column, rows, n, K, others, table, base, to);
 }
 
 // C vectors of the columns from `at` on of `scatter`, except the first `done` columns.
@@ -283,20 +306,25 @@ INLINE void scatter_columns(int at, int done, int rows, int n, int K, const int6
     }
 }
 
-// sum [n] and, of `table` [., n], the rows `ones` [rows, K] += the rows of from [rows, n]
-static void scatter(int rows, int n, int K, const int64_t* ones, const float* from, float* table, int table_row,
-                    float* sum) {
+// sum [n] and, of `table` [., n], the rows of each row's ones += the rows of from [rows, n]
+static void scatter(int rows, int n, const Ones& ones, const float* from, float* table, int table_row, float* sum) {
+    float* of_all = workspace<2>(n);
+    std::fill_n(of_all, n, 0.f);
+    const int K = ones.places.size();
+    const int64_t* others = ones.others.data();
     int column = 0;
     for (; column + 8 * WIDTH <= n; column += 8 * WIDTH)
-        scatter_columns<8>(column, 0, rows, n, K, ones, from, table, table_row, sum);
+        scatter_columns<8>(column, 0, rows, n, K, others, from, table, table_row, of_all);
     for (; column + 4 * WIDTH <= n; column += 4 * WIDTH)
-        scatter_columns<4>(column, 0, rows, n, K, ones, from, table, table_row, sum);
+        scatter_columns<4>(column, 0, rows, n, K, others, from, table, table_row, of_all);
     for (; column + 2 * WIDTH <= n; column += 2 * WIDTH)
-        scatter_columns<2>(column, 0, rows, n, K, ones, from, table, table_row, sum);
+        scatter_columns<2>(column, 0, rows, n, K, others, from, table, table_row, of_all);
     for (; column < n; column += WIDTH) {
         int at = std::min(column, n - WIDTH);
-        scatter_columns<1>(at, column - at, rows, n, K, ones, from, table, table_row, sum);
+        scatter_columns<1>(at, column - at, rows, n, K, others, from, table, table_row, of_all);
     }
+    add(n, of_all, sum);
+    for (int64_t one : ones.shared) add(n, of_all, table + one * table_row);
 }
 
 extern "C" {
@@ -341,21 +369,22 @@ int forward(int T, int B, int H, int K, int F, int M, int has_skip, const int64_
     if (!std::all_of(ones, ones + (int64_t)T * B * K, [F](int64_t one) { return 0 <= one && one < F; })) return 0;
     Packed weights(packed, H, F, M);
     float* scratch = workspace<1>(4 * H * SEQUENCES);
+    static thread_local Ones one, none;
     for (int first = 0; first < B; first += SEQUENCES) {
         int n = std::min(B - first, SEQUENCES);
         for (int t = 0; t < T; t++) {
             int64_t now = (int64_t)t * B + first;
-            const int64_t* one = ones + now * K;
+            one.split(n, K, ones + now * K);
             const float* hidden_before = t ? hidden + (now - B) * H : first_hidden + first * H;
             const float* cell_before = t ? cell + (now - B) * H : first_cell + first * H;
             float* gate = gates ? gates + now * 4 * H : scratch;
-            gather(n, 4 * H, K, one, {weights.of_inputs, weights.row, 1}, weights.bias, gate);
+            gather(n, 4 * H, one, {weights.of_inputs, weights.row, 1}, weights.bias, gate);
             multiply<true>(n, H, 4 * H, {hidden_before, H, 1}, weights.of_hidden, weights.row, gate);
             for (int r = 0; r < n; r++)
                 activate(H, cell_before + r * H, gate + r * 4 * H, cell + (now + r) * H, hidden + (now + r) * H);
             if (!M) continue;
             float* output = outputs + now * M;
-            gather(n, M, has_skip ? K : 0, one, {weights.of_inputs + 4 * H, weights.row, 1}, weights.bias + 4 * H, output);
+            gather(n, M, has_skip ? one : none, {weights.of_inputs + 4 * H, weights.row, 1}, weights.bias + 4 * H, output);
             multiply<true>(n, H, M, {hidden + now * H, H, 1}, weights.of_hidden + 4 * H, weights.row, output);
         }
     }
@@ -372,6 +401,7 @@ void backward(int T, int B, int H, int K, int F, int M, const int64_t* ones, con
     float* d_of_inputs = workspace<1>(F * row + 4 * H * hidden_row + SEQUENCES * 6 * H);
     float *of_gates = d_of_inputs + F * row, *d_hidden = of_gates + 4 * H * hidden_row;
     float *d_cell = d_hidden + SEQUENCES * H, *d_gates = d_cell + SEQUENCES * H;
+    static thread_local Ones one, none;
     std::fill(d_of_inputs, of_gates, 0.f);
     for (int gate = 0; gate < 4 * H; gate++) std::copy_n(w_hh + gate * H, H, of_gates + gate * hidden_row);
     std::fill_n(d_w_hh, 4 * H * H, 0.f), std::fill_n(d_bias, 4 * H, 0.f);
@@ -381,21 +411,21 @@ void backward(int T, int B, int H, int K, int F, int M, const int64_t* ones, con
         std::fill(d_hidden, d_gates, 0.f);
         for (int t = T - 1; t >= 0; t--) {
             int64_t now = (int64_t)t * B + first;
-            const int64_t* one = ones + now * K;
+            one.split(n, K, ones + now * K);
             const float* hidden_before = t ? hidden + (now - B) * H : first_hidden + first * H;
             const float* cell_before = t ? cell + (now - B) * H : first_cell + first * H;
             if (M) {
                 const float* d_output = d_outputs + now * M;
                 multiply<true>(n, M, H, {d_output, M, 1}, w_out, H, d_hidden);
                 multiply<true>(M, n, H, {d_output, 1, M}, hidden + now * H, H, d_w_out);
-                scatter(n, M, d_w_skip ? K : 0, one, d_output, d_of_inputs + 4 * H, row, d_b_out);
+                scatter(n, M, d_w_skip ? one : none, d_output, d_of_inputs + 4 * H, row, d_b_out);
             } else {
                 add(n * H, d_outputs + now * H, d_hidden);
             }
             for (int r = 0; r < n; r++)
                 differentiate(H, cell_before + r * H, cell + (now + r) * H, gates + (now + r) * 4 * H, d_hidden + r * H,
                               d_cell + r * H, d_gates + r * 4 * H);
-            scatter(n, 4 * H, K, one, d_gates, d_of_inputs, row, d_bias);
+            scatter(n, 4 * H, one, d_gates, d_of_inputs, row, d_bias);
             multiply<true>(4 * H, n, H, {d_gates, 1, 4 * H}, hidden_before, H, d_w_hh);
             multiply<false>(n, 4 * H, H, {d_gates, 4 * H, 1}, of_gates, hidden_row, d_hidden);
         }

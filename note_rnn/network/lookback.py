@@ -12,7 +12,7 @@ the past.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -186,6 +186,7 @@ def compiled(lookback: Lookback) -> fused_lookback.Features:
     return fused_lookback.Features.of(lookback.lags, *classes, *numbers)
 
 
+@lru_cache
 def _bar(meter: str) -> tuple[int, int]:
     """Return the steps per bar of `meter`, "" if unknown, and the class of its kind."""
     steps = bar_steps(meter)
