@@ -121,7 +121,9 @@ class WithBonuses(torch.autograd.Function):
 _DTYPES = np.uint8, np.uint8, np.int32
 
 
-def _call(function: Any, num_outputs: int, num_tokens: int, copied: Integers, given: Floats32, result: Floats32) -> None:
+def _call(
+    function: Any, num_outputs: int, num_tokens: int, copied: Integers, given: Floats32, result: Floats32
+) -> None:
     copied, given = np.ascontiguousarray(copied), np.ascontiguousarray(given)
     sizes = prod(copied.shape[:-1]), num_outputs, copied.shape[-1], min(num_tokens, num_outputs)
     function(*sizes, copied.ctypes.data, given.ctypes.data, result.ctypes.data)

@@ -199,8 +199,8 @@ static void transpose(int N, int M, const float* from, int from_row, float* to, 
             for (int column = 0; column < M; column++) to[column * to_row + row] = from[row * from_row + column];
         return;
     }
-    for (int m = 0; m < M; m += WIDTH)
-        for (int n = 0; n < N; n += WIDTH) {
+    for (int n = 0; n < N; n += WIDTH)
+        for (int m = 0; m < M; m += WIDTH) {
             int row = std::min(n, N - WIDTH), column = std::min(m, M - WIDTH);
             Vector square[WIDTH];
             UNROLL for (int i = 0; i < WIDTH; i++) square[i] = load(from + (row + i) * from_row + column);

@@ -182,7 +182,16 @@ def with_bonuses(outputs: Tensor, copied: Tensor) -> Tensor:
 def compiled(lookback: Lookback) -> fused_lookback.Features:
     """Return what the compiled code needs to know of the features."""
     classes = lookback.offsets.numpy(), _CLASS_OF_MATCH.numpy()
-    numbers = lookback.num_bonuses, NOTHING, _LONGEST_MATCH, _STEPS, _PHRASE, _UNKNOWN, lookback.match_lengths, lookback.position
+    numbers = (
+        lookback.num_bonuses,
+        NOTHING,
+        _LONGEST_MATCH,
+        _STEPS,
+        _PHRASE,
+        _UNKNOWN,
+        lookback.match_lengths,
+        lookback.position,
+    )
     return fused_lookback.Features.of(lookback.lags, *classes, *numbers)
 
 
