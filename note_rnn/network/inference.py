@@ -1,6 +1,6 @@
 """A Note RNN step by step, for melodies in lockstep, with the same result by three ways.
 
-A single LSTM runs in the compiled code; other networks in PyTorch, or for few melodies in NumPy: for one, a step is
+A single LSTM, with or without lookback, runs in the compiled code; other networks in PyTorch, or for few melodies in NumPy: for one, a step is
 less than 50,000 multiplications, and the calls of PyTorch take ten times as long.
 Shapes: B melodies, A = 38 tokens, P steps of a primer; H units of a layer, G gates, 4 of an LSTM and 3 of a GRU.
 """
