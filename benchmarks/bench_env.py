@@ -2,6 +2,7 @@
 
 The limit is the time of the two matrix products that a Note RNN of 100 units requires for B pieces:
 [B, 138] x [138, 400] (input and state to gates) and [B, 100] x [100, 38] (state to logits), measured in the same run.
+Beside it stands a Note RNN with lookback, of 128 units.
 Tokens and the Note RNN's weights are random: the speed does not depend on them.
 
     taskset -c 0 python benchmarks/bench_env.py
@@ -26,7 +27,7 @@ from melody_env import (
     load_profile,
 )
 from melody_env.reward.composition import Composition
-from note_rnn import VOCABULARY_SIZE, NoteRNN
+from note_rnn import VOCABULARY_SIZE, Lookback, NoteRNN
 from note_rnn.common.csv_tables import write_csv
 
 T = 32
@@ -69,9 +70,10 @@ def subjects(size: int) -> dict[str, tuple[int, Callable[[], object]]]:
     """Return the subjects by name: the number of pieces in parallel and a function that composes them once."""
     actions = np.random.default_rng(0).integers(VOCABULARY_SIZE, size=(T, size))
     prior, profile = NoteRNN().eval().requires_grad_(False), load_profile("paper")
-    calibrated = load_profile("calibrated")
+    calibrated, lookback = load_profile("calibrated"), NoteRNN(128, lookback=Lookback()).eval().requires_grad_(False)
     tokens = torch.from_numpy(actions)
     engine, scalar = MelodyEngine(size, EnvironmentSpec.of(prior=prior)), MelodyCompositionEnv(prior=prior)
+    engine_lookback = MelodyEngine(size, EnvironmentSpec.of(prior=lookback))
     vector, sb3 = MelodyCompositionVectorEnv(size, prior=prior), MelodyVecEnv(size, prior=prior)
     vector.reset()
     sb3.reset()
@@ -81,6 +83,8 @@ def subjects(size: int) -> dict[str, tuple[int, Callable[[], object]]]:
         "nine rules": (size, lambda: score(profile, actions)),
         "rules of `calibrated`": (size, lambda: score(calibrated, actions)),
         "engine: rules and log p": (size, lambda: play(engine.step, actions, engine.reset)),
+        "Note RNN with lookback": (size, lambda: run_note_rnn(lookback, tokens)),
+        "engine, with lookback": (size, lambda: play(engine_lookback.step, actions, engine_lookback.reset)),
         "MelodyCompositionVectorEnv": (size, lambda: play(vector.step, actions)),
         "MelodyVecEnv": (size, lambda: play(sb3.step, actions)),
         "MelodyCompositionEnv, one piece": (1, lambda: play(scalar.step, actions[:, 0], scalar.reset)),

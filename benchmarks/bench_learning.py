@@ -6,6 +6,8 @@ linear head on dense one-hot input, forward and backward, without any learning a
 update (sampling, all networks, returns, loss, clipping, Adam); "end to end" is all of `learn`, composing and rewards
 included, with the algorithm's default hyperparameters except the minibatch.
 
+"Lookback" is an agent that starts as a Note RNN with lookback, of 128 units; the others start as one of 100 units.
+
 Each round measures the subjects in turn, each right after the products; shares are of these products. Figures are
 medians over the rounds, so shares compare between machines and hold when something else runs.
 
@@ -27,7 +29,7 @@ from torch import nn
 from agents.runs.config import TrainConfig
 from agents.runs.presets import Algorithm
 from melody_env import MelodyVecEnv
-from note_rnn import VOCABULARY_SIZE, NoteRNN
+from note_rnn import VOCABULARY_SIZE, Lookback, NoteRNN
 from note_rnn.common.csv_tables import write_csv
 
 T = 32
@@ -36,6 +38,7 @@ F = VOCABULARY_SIZE + T + 1
 """Inputs: the token and the position, one-hot."""
 
 ALGORITHMS: tuple[Algorithm, ...] = ("psi", "g", "ppo_kl", "q")
+LOOKBACK_ALGORITHMS: tuple[Algorithm, ...] = ("psi",)
 LIMIT = "matrix products (the limit)"
 Measurement = Callable[[], dict[str, float]]
 """A function that returns transitions per CPU-second, by name."""
@@ -100,23 +103,24 @@ def learn(model: Any, steps: int) -> tuple[float, float]:
 
 def subjects(size: int, arguments: argparse.Namespace) -> list[Measurement]:
     """Return the measurements for minibatches of `size` pieces."""
-    prior = NoteRNN().eval().requires_grad_(False)
+    prior, lookback = (model.eval().requires_grad_(False) for model in (NoteRNN(), NoteRNN(128, lookback=Lookback())))
     changes = {} if arguments.num_envs is None else {"n_envs": arguments.num_envs}
     lstm = lstm_alone(size)
 
-    def of_agent(algo: Algorithm) -> Measurement:
+    def of_agent(algo: Algorithm, prior: NoteRNN = prior, name: str = "") -> Measurement:
         model, steps = agent(algo, size, prior, **changes), arguments.steps // (8 if algo == "q" else 1)
 
         def measure() -> dict[str, float]:
             update, end_to_end = learn(model, steps)
-            return {f"{algo}: update": update, f"{algo}: end to end": end_to_end}
+            return {f"{algo}{name}: update": update, f"{algo}{name}: end to end": end_to_end}
 
         return measure
 
     def alone() -> dict[str, float]:
         return {"nn.LSTM on one-hot input": speed(lstm, size * T, arguments.repeats)}
 
-    return [alone, *map(of_agent, ALGORITHMS)]
+    of_lookback = (of_agent(algo, lookback, ", lookback") for algo in LOOKBACK_ALGORITHMS)
+    return [alone, *map(of_agent, ALGORITHMS), *of_lookback]
 
 
 def measure(size: int, arguments: argparse.Namespace) -> dict[str, list[tuple[float, float]]]:

@@ -36,8 +36,7 @@ typedef int32_t Lanes __attribute__((vector_size(4 * WIDTH)));
 typedef float Unaligned __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
 
 static const int ROWS = WIDTH == 16 ? 8 : 4;  // of a product at a time; by three vectors of columns they fill the registers
-static const int CHUNK = 8;  // vectors of columns that are gathered or scattered together
-static const int SEQUENCES = 32;  // processed through all steps together, so that their states stay in the L1 and L2 cache
+static const int SEQUENCES = 64;  // processed through all steps together, so that their states stay in the L1 and L2 cache
 
 INLINE Vector load(const float* from) { return *(const Unaligned*)from; }
 INLINE void store(float* to, Vector value) { *(Unaligned*)to = value; }
@@ -95,14 +94,14 @@ struct Matrix {
     int row, column;
 };
 
-// out [R, C vectors] (+)= left [R, N] @ right [N, C vectors] except the first `done` columns; rows of `right` and `out` are
-// M apart.
+// out [R, C vectors] (+)= left [R, N] @ right [N, C vectors] except the first `done` columns; rows of `right` are `stride`
+// apart, those of `out` M.
 template <int R, int C, bool ADD>
-INLINE void product(int N, int M, Matrix left, const float* right, float* out, int done) {
+INLINE void product(int N, int M, Matrix left, const float* right, int stride, float* out, int done) {
     Vector sum[R][C] = {};
     for (int k = 0; k < N; k++) {
         Vector row[C];
-        UNROLL for (int c = 0; c < C; c++) row[c] = load(right + k * M + c * WIDTH);
+        UNROLL for (int c = 0; c < C; c++) row[c] = load(right + k * stride + c * WIDTH);
         UNROLL for (int r = 0; r < R; r++) UNROLL for (int c = 0; c < C; c++)
             sum[r][c] += row[c] * left.data[r * left.row + k * left.column];
     }
@@ -114,23 +113,25 @@ INLINE void product(int N, int M, Matrix left, const float* right, float* out, i
 
 // The product from column `first` on, C vectors of columns; those that would exceed the last overlap the ones before.
 template <int C, bool ADD>
-static void columns(int first, int n, int N, int M, Matrix left, const float* right, float* out) {
+static void columns(int first, int n, int N, int M, Matrix left, const float* right, int stride, float* out) {
     int column = std::min(first, M - C * WIDTH), done = first - column, row = 0;
     right += column, out += column;
     for (; row + ROWS <= n; row += ROWS, left.data += ROWS * left.row)
-        product<ROWS, C, ADD>(N, M, left, right, out + row * M, done);
-    for (; row < n; row++, left.data += left.row) product<1, C, ADD>(N, M, left, right, out + row * M, done);
+        product<ROWS, C, ADD>(N, M, left, right, stride, out + row * M, done);
+    for (; row < n; row++, left.data += left.row)
+        product<1, C, ADD>(N, M, left, right, stride, out + row * M, done);
 }
 
-// out [n, M] (+)= left [n, N] @ right [N, M], three vectors of columns at a time, the last two by two: a single one would
-// wait for its own sums.
+// out [n, M] (+)= left [n, N] @ right [N, M], whose rows are `stride` apart, three vectors of columns at a time, the last
+// two by two: a single one would wait for its own sums.
 template <bool ADD>
-static void multiply(int n, int N, int M, Matrix left, const float* right, float* out) {
+static void multiply(int n, int N, int M, Matrix left, const float* right, int stride, float* out) {
     int column = 0;
     for (; M - column > 4 * WIDTH || M - column == 3 * WIDTH; column += 3 * WIDTH)
-        columns<3, ADD>(column, n, N, M, left, right, out);
-    for (; column < M && M >= 2 * WIDTH; column += 2 * WIDTH) columns<2, ADD>(column, n, N, M, left, right, out);
-    for (; column < M; column += WIDTH) columns<1, ADD>(column, n, N, M, left, right, out);
+        columns<3, ADD>(column, n, N, M, left, right, stride, out);
+    for (; column < M && M >= 2 * WIDTH; column += 2 * WIDTH)
+        columns<2, ADD>(column, n, N, M, left, right, stride, out);
+    for (; column < M; column += WIDTH) columns<1, ADD>(column, n, N, M, left, right, stride, out);
 }
 
 // to [n] = F(from [n])
@@ -189,42 +190,48 @@ INLINE void exchange(Vector* rows, std::integer_sequence<int, LANE...>) {
     }
 }
 
-// to [M, N] = from [N, M] transposed, a square of vectors at a time; the last square overlaps the one before.
-static void transpose(int N, int M, const float* from, float* to) {
+// to [M, N] = from [N, M] transposed, whose rows are so far apart, a square of vectors at a time; the last square overlaps
+// the one before.
+static void transpose(int N, int M, const float* from, int from_row, float* to, int to_row) {
     std::make_integer_sequence<int, WIDTH> lanes;
     if (std::min(N, M) < WIDTH) {
         for (int row = 0; row < N; row++)
-            for (int column = 0; column < M; column++) to[column * N + row] = from[row * M + column];
+            for (int column = 0; column < M; column++) to[column * to_row + row] = from[row * from_row + column];
         return;
     }
     for (int n = 0; n < N; n += WIDTH)
         for (int m = 0; m < M; m += WIDTH) {
             int row = std::min(n, N - WIDTH), column = std::min(m, M - WIDTH);
             Vector square[WIDTH];
-            UNROLL for (int i = 0; i < WIDTH; i++) square[i] = load(from + (row + i) * M + column);
+            UNROLL for (int i = 0; i < WIDTH; i++) square[i] = load(from + (row + i) * from_row + column);
             if (WIDTH == 16) exchange<WIDTH / 2>(square, lanes);
             exchange<4>(square, lanes), exchange<2>(square, lanes), exchange<1>(square, lanes);
-            UNROLL for (int i = 0; i < WIDTH; i++) store(to + (column + i) * N + row, square[i]);
+            UNROLL for (int i = 0; i < WIDTH; i++) store(to + (column + i) * to_row + row, square[i]);
         }
 }
 
-// Weights with a row for each input: [F, 4H] and [H, 4H] of the layer and the sum of its biases [4H]; [H, M] and [F, M] of
-// the readout and its bias [M].
+// Floats from one row of a table to the next, for rows of n: an odd number of cache lines, since at a power of two all rows
+// would share a few places of the cache.
+INLINE int row_of(int n) { return ((n + 15) / 16 | 1) * 16; }
+
+// Weights with a row for each input [F], each hidden unit [H] and the biases; of each row the first 4H belong to the gates,
+// the next M to the outputs.
 struct Packed {
-    float *of_inputs, *of_hidden, *bias, *out_of_hidden, *out_of_inputs, *out_bias;
+    int row;
+    float *of_inputs, *of_hidden, *bias;
     int64_t size;
-    Packed(float* memory, int H, int F, int M) : of_inputs(memory), size((4 * H + M) * (F + H + 1)) {
-        of_hidden = of_inputs + 4 * H * F, bias = of_hidden + 4 * H * H, out_of_hidden = bias + 4 * H;
-        out_of_inputs = out_of_hidden + M * H, out_bias = out_of_inputs + M * F;
+    Packed(float* memory, int H, int F, int M) : row(row_of(4 * H + M)), of_inputs(memory), size((F + H + 1) * row) {
+        of_hidden = of_inputs + F * row, bias = of_hidden + H * row;
     }
 };
 
-// Memory for `size` floats until the next call; kept, since the system would clear new memory every time.
+// Memory for `size` floats until the next call, from the start of a cache line on; kept, since the system would clear new
+// memory every time.
 template <int ID>
 static float* workspace(size_t size) {
     static thread_local std::vector<float> memory;
-    if (memory.size() < size) memory.resize(size);
-    return memory.data();
+    if (memory.size() < size + 15) memory.resize(size + 15);
+    return memory.data() + (-(uintptr_t)memory.data() / sizeof(float) & 15);
 }
 
 // to [n] += from [n]
@@ -235,58 +242,95 @@ INLINE void add(int n, const float* from, float* to) {
     }
 }
 
+// The ones [rows, K] of a block of sequences: those that all rows share, such as places in the bar, which are added once for
+// all, and the others [rows, K].
+struct Ones {
+    std::vector<int64_t> shared, others;
+    std::vector<int> places;
+    void split(int rows, int K, const int64_t* ones) {
+        shared.clear(), others.clear(), places.clear();
+        for (int k = 0; k < K; k++) {
+            bool same = true;
+            for (int row = 1; row < rows; row++) same &= ones[row * K + k] == ones[k];
+            if (same) shared.push_back(ones[k]);
+            else places.push_back(k);
+        }
+        for (int row = 0; row < rows; row++)
+            for (int k : places) others.push_back(ones[row * K + k]);
+    }
+};
+
 // C vectors of the columns from `first` on of `gather`; those that would exceed the last overlap the ones before.
 template <int C>
-INLINE void gather_columns(int first, int rows, int n, int K, const int64_t* ones, const float* table, const float* from,
+INLINE void gather_columns(int first, int rows, int n, int K, const int64_t* ones, Matrix table, const float* from,
                            float* to) {
     int at = std::min(first, n - C * WIDTH);
     for (int row = 0; row < rows; row++, ones += K, to += n) {
         Vector sum[C];
         UNROLL for (int c = 0; c < C; c++) sum[c] = load(from + at + c * WIDTH);
         for (int k = 0; k < K; k++) {
-            const float* one = table + ones[k] * n + at;
+            const float* one = table.data + ones[k] * table.row + at;
             UNROLL for (int c = 0; c < C; c++) sum[c] += load(one + c * WIDTH);
         }
         UNROLL for (int c = 0; c < C; c++) store(to + at + c * WIDTH, sum[c]);
     }
 }
 
-// to [rows, n] = from [n] + for each row the rows `ones` [rows, K] of `table` [., n]
-static void gather(int rows, int n, int K, const int64_t* ones, const float* table, const float* from, float* to) {
+// to [rows, n] = from [n] + for each row its ones' rows of `table` [., n]; so many columns at a time that their part of the
+// table stays in the cache.
+static void gather(int rows, int n, const Ones& ones, Matrix table, const float* from, float* to) {
+    float* base = workspace<2>(n);
+    std::copy_n(from, n, base);
+    for (int64_t one : ones.shared) add(n, table.data + one * table.row, base);
+    const int K = ones.places.size();
+    const int64_t* others = ones.others.data();
     int column = 0;
-    for (; column + CHUNK * WIDTH <= n; column += CHUNK * WIDTH)
-        gather_columns<CHUNK>(column, rows, n, K, ones, table, from, to);
-    for (; column < n; column += WIDTH) gather_columns<1>(column, rows, n, K, ones, table, from, to);
+    for (; column + 8 * WIDTH <= n; column += 8 * WIDTH) gather_columns<8>(column, rows, n, K, others, table, base, to);
+    for (; column + 4 * WIDTH <= n; column += 4 * WIDTH) gather_columns<4>(column, rows, n, K, others, table, base, to);
+    for (; column + 2 * WIDTH <= n; column += 2 * WIDTH) gather_columns<2>(column, rows, n, K, others, table, base, to);
+    for (; column < n; column += WIDTH) gather_columns<1>(column, rows, n, K, others, table, base, to);
 }
 
-// C vectors of the columns from `first` on of `scatter`.
+// C vectors of the columns from `at` on of `scatter`, except the first `done` columns.
 template <int C>
-INLINE void scatter_columns(int first, int rows, int n, int K, const int64_t* ones, const float* from, float* table,
-                            float* sum) {
-    int at = std::min(first, n - C * WIDTH), done = first - at;
+INLINE void scatter_columns(int at, int done, int rows, int n, int K, const int64_t* ones, const float* from,
+                            float* table, int table_row, float* sum) {
     for (int row = 0; row < rows; row++, ones += K, from += n) {
         Vector value[C];
         UNROLL for (int c = 0; c < C; c++) value[c] = load(from + at + c * WIDTH);
         for (int k = 0; k <= K; k++) {
-            float* to = (k < K ? table + ones[k] * n : sum) + at;
+            float* to = (k < K ? table + ones[k] * table_row : sum) + at;
             UNROLL for (int c = 0; c < C; c++)
                 store_rest(to + c * WIDTH, load(to + c * WIDTH) + value[c], done - c * WIDTH);
         }
     }
 }
 
-// sum [n] and, of `table` [., n], the rows `ones` [rows, K] += the rows of from [rows, n]
-static void scatter(int rows, int n, int K, const int64_t* ones, const float* from, float* table, float* sum) {
+// sum [n] and, of `table` [., n], the rows of each row's ones += the rows of from [rows, n]
+static void scatter(int rows, int n, const Ones& ones, const float* from, float* table, int table_row, float* sum) {
+    float* of_all = workspace<2>(n);
+    std::fill_n(of_all, n, 0.f);
+    const int K = ones.places.size();
+    const int64_t* others = ones.others.data();
     int column = 0;
-    for (; column + CHUNK * WIDTH <= n; column += CHUNK * WIDTH)
-        scatter_columns<CHUNK>(column, rows, n, K, ones, from, table, sum);
-    for (; column < n; column += WIDTH) scatter_columns<1>(column, rows, n, K, ones, from, table, sum);
+    for (; column + 8 * WIDTH <= n; column += 8 * WIDTH)
+        scatter_columns<8>(column, 0, rows, n, K, others, from, table, table_row, of_all);
+    for (; column + 4 * WIDTH <= n; column += 4 * WIDTH)
+        scatter_columns<4>(column, 0, rows, n, K, others, from, table, table_row, of_all);
+    for (; column + 2 * WIDTH <= n; column += 2 * WIDTH)
+        scatter_columns<2>(column, 0, rows, n, K, others, from, table, table_row, of_all);
+    for (; column < n; column += WIDTH) {
+        int at = std::min(column, n - WIDTH);
+        scatter_columns<1>(at, column - at, rows, n, K, others, from, table, table_row, of_all);
+    }
+    add(n, of_all, sum);
+    for (int64_t one : ones.shared) add(n, of_all, table + one * table_row);
 }
 
 extern "C" {
 
 // Incremented with every change of the signatures below; `fused_lstm.py` requires the same number.
-int version() { return 4; }
+int version() { return 5; }
 
 // Whether this processor can run the functions below.
 int supported() {
@@ -310,10 +354,10 @@ int64_t packed_size(int H, int F, int M) { return Packed(nullptr, H, F, M).size;
 float* pack(int H, int F, int M, const float* w_ih, const float* w_hh, const float* b_ih, const float* b_hh,
             const float* w_out, const float* b_out, const float* w_skip, float* packed) {
     Packed to(packed ? packed : workspace<0>(packed_size(H, F, M)), H, F, M);
-    transpose(4 * H, F, w_ih, to.of_inputs), transpose(4 * H, H, w_hh, to.of_hidden);
+    transpose(4 * H, F, w_ih, F, to.of_inputs, to.row), transpose(4 * H, H, w_hh, H, to.of_hidden, to.row);
     std::transform(b_ih, b_ih + 4 * H, b_hh, to.bias, std::plus<float>());
-    if (M) transpose(M, H, w_out, to.out_of_hidden), std::copy(b_out, b_out + M, to.out_bias);
-    if (w_skip) transpose(M, F, w_skip, to.out_of_inputs);
+    if (M) transpose(M, H, w_out, H, to.of_hidden + 4 * H, to.row), std::copy(b_out, b_out + M, to.bias + 4 * H);
+    if (w_skip) transpose(M, F, w_skip, F, to.of_inputs + 4 * H, to.row);
     return to.of_inputs;
 }
 
@@ -325,22 +369,23 @@ int forward(int T, int B, int H, int K, int F, int M, int has_skip, const int64_
     if (!std::all_of(ones, ones + (int64_t)T * B * K, [F](int64_t one) { return 0 <= one && one < F; })) return 0;
     Packed weights(packed, H, F, M);
     float* scratch = workspace<1>(4 * H * SEQUENCES);
+    static thread_local Ones one, none;
     for (int first = 0; first < B; first += SEQUENCES) {
         int n = std::min(B - first, SEQUENCES);
         for (int t = 0; t < T; t++) {
             int64_t now = (int64_t)t * B + first;
-            const int64_t* one = ones + now * K;
+            one.split(n, K, ones + now * K);
             const float* hidden_before = t ? hidden + (now - B) * H : first_hidden + first * H;
             const float* cell_before = t ? cell + (now - B) * H : first_cell + first * H;
             float* gate = gates ? gates + now * 4 * H : scratch;
-            gather(n, 4 * H, K, one, weights.of_inputs, weights.bias, gate);
-            multiply<true>(n, H, 4 * H, {hidden_before, H, 1}, weights.of_hidden, gate);
+            gather(n, 4 * H, one, {weights.of_inputs, weights.row, 1}, weights.bias, gate);
+            multiply<true>(n, H, 4 * H, {hidden_before, H, 1}, weights.of_hidden, weights.row, gate);
             for (int r = 0; r < n; r++)
                 activate(H, cell_before + r * H, gate + r * 4 * H, cell + (now + r) * H, hidden + (now + r) * H);
             if (!M) continue;
             float* output = outputs + now * M;
-            gather(n, M, has_skip ? K : 0, one, weights.out_of_inputs, weights.out_bias, output);
-            multiply<true>(n, H, M, {hidden + now * H, H, 1}, weights.out_of_hidden, output);
+            gather(n, M, has_skip ? one : none, {weights.of_inputs + 4 * H, weights.row, 1}, weights.bias + 4 * H, output);
+            multiply<true>(n, H, M, {hidden + now * H, H, 1}, weights.of_hidden + 4 * H, weights.row, output);
         }
     }
     return 1;
@@ -352,10 +397,13 @@ void backward(int T, int B, int H, int K, int F, int M, const int64_t* ones, con
               const float* first_hidden, const float* first_cell, const float* hidden, const float* cell,
               const float* gates, const float* d_outputs, float* d_w_ih, float* d_w_hh, float* d_bias, float* d_w_out,
               float* d_b_out, float* d_w_skip) {
-    float* d_of_inputs = workspace<1>(4 * H * F + M * F + SEQUENCES * 6 * H);
-    float *d_out_of_inputs = d_of_inputs + 4 * H * F, *d_hidden = d_out_of_inputs + M * F;
+    int row = row_of(4 * H + M), hidden_row = row_of(H);  // of the gradients of inputs, and of recurrent weights
+    float* d_of_inputs = workspace<1>(F * row + 4 * H * hidden_row + SEQUENCES * 6 * H);
+    float *of_gates = d_of_inputs + F * row, *d_hidden = of_gates + 4 * H * hidden_row;
     float *d_cell = d_hidden + SEQUENCES * H, *d_gates = d_cell + SEQUENCES * H;
-    std::fill(d_of_inputs, d_hidden, 0.f);
+    static thread_local Ones one, none;
+    std::fill(d_of_inputs, of_gates, 0.f);
+    for (int gate = 0; gate < 4 * H; gate++) std::copy_n(w_hh + gate * H, H, of_gates + gate * hidden_row);
     std::fill_n(d_w_hh, 4 * H * H, 0.f), std::fill_n(d_bias, 4 * H, 0.f);
     std::fill_n(d_w_out, M * H, 0.f), std::fill_n(d_b_out, M, 0.f);
     for (int first = 0; first < B; first += SEQUENCES) {
@@ -363,27 +411,27 @@ void backward(int T, int B, int H, int K, int F, int M, const int64_t* ones, con
         std::fill(d_hidden, d_gates, 0.f);
         for (int t = T - 1; t >= 0; t--) {
             int64_t now = (int64_t)t * B + first;
-            const int64_t* one = ones + now * K;
+            one.split(n, K, ones + now * K);
             const float* hidden_before = t ? hidden + (now - B) * H : first_hidden + first * H;
             const float* cell_before = t ? cell + (now - B) * H : first_cell + first * H;
             if (M) {
                 const float* d_output = d_outputs + now * M;
-                multiply<true>(n, M, H, {d_output, M, 1}, w_out, d_hidden);
-                multiply<true>(M, n, H, {d_output, 1, M}, hidden + now * H, d_w_out);
-                scatter(n, M, d_w_skip ? K : 0, one, d_output, d_out_of_inputs, d_b_out);
+                multiply<true>(n, M, H, {d_output, M, 1}, w_out, H, d_hidden);
+                multiply<true>(M, n, H, {d_output, 1, M}, hidden + now * H, H, d_w_out);
+                scatter(n, M, d_w_skip ? one : none, d_output, d_of_inputs + 4 * H, row, d_b_out);
             } else {
                 add(n * H, d_outputs + now * H, d_hidden);
             }
             for (int r = 0; r < n; r++)
                 differentiate(H, cell_before + r * H, cell + (now + r) * H, gates + (now + r) * 4 * H, d_hidden + r * H,
                               d_cell + r * H, d_gates + r * 4 * H);
-            scatter(n, 4 * H, K, one, d_gates, d_of_inputs, d_bias);
-            multiply<true>(4 * H, n, H, {d_gates, 1, 4 * H}, hidden_before, d_w_hh);
-            multiply<false>(n, 4 * H, H, {d_gates, 4 * H, 1}, w_hh, d_hidden);
+            scatter(n, 4 * H, one, d_gates, d_of_inputs, row, d_bias);
+            multiply<true>(4 * H, n, H, {d_gates, 1, 4 * H}, hidden_before, H, d_w_hh);
+            multiply<false>(n, 4 * H, H, {d_gates, 4 * H, 1}, of_gates, hidden_row, d_hidden);
         }
     }
-    transpose(F, 4 * H, d_of_inputs, d_w_ih);
-    if (d_w_skip) transpose(F, M, d_out_of_inputs, d_w_skip);
+    transpose(F, 4 * H, d_of_inputs, row, d_w_ih, F);
+    if (d_w_skip) transpose(F, M, d_of_inputs + 4 * H, row, d_w_skip, F);
 }
 
 // Each row of x [N, M] becomes its log softmax.

@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 
 Floats32 = npt.NDArray[np.float32]
 
-_VERSION = 4
+_VERSION = 5
 """Version of the signatures of the library's functions."""
 _NAMES = {16: "_fused_lstm_avx512", 8: "_fused_lstm"}
 """The libraries, by the number of floats in a vector."""
@@ -41,11 +41,20 @@ def _load_width(width: int) -> ctypes.CDLL | None:
     library.forward.argtypes = _SIZES + _ADDRESSES[:8]
     library.backward.argtypes, library.backward.restype = _SIZES[:6] + _ADDRESSES, None
     library.log_softmax.argtypes, library.log_softmax.restype = [ctypes.c_int64, ctypes.c_int, ctypes.c_void_p], None
+    library.look_back.argtypes = _ADDRESSES[:1] + _SIZES[:3] + _ADDRESSES[:9]
+    for function in (library.add_bonuses, library.differentiate_bonuses):
+        function.argtypes, function.restype = [ctypes.c_int64, *_SIZES[:2], ctypes.c_uint64, *_ADDRESSES[:3]], None
     return library if library.supported() else None
 
 
 _LIBRARY = _load_width(16) or _load_width(8)
 """None if no compiler was found during installation, or the processor is not supported."""
+
+
+def library() -> ctypes.CDLL | None:
+    """Return the compiled library, None if there is none for this processor."""
+    return _LIBRARY
+
 
 _MIN_WIDTH = 16
 """Fewest hidden units or outputs: those of the longest vector."""
@@ -172,7 +181,7 @@ class FixedLSTM:
         return np.zeros((2, num_sequences, self._size), np.float32)
 
     def step(self, ones: npt.NDArray[np.int64], state: Floats32) -> tuple[Floats32, Floats32]:
-        """Return the log softmax [B, M] of the outputs after inputs that are 1 at `ones` [B, K], and the next state.
+        """Return the outputs [B, M] after inputs that are 1 at `ones` [B, K], and the next state.
 
         Raises IndexError for an index out of range.
         """
@@ -182,9 +191,14 @@ class FixedLSTM:
         before, to = (_memory(state), _memory(state, cell)), (_memory(after), _memory(after, cell))
         sizes = 1, batch, self._size, num_ones, self._num_inputs, self._num_outputs, self._has_skip
         _forward(sizes, _memory(np.array(ones, np.int64)), self._address, *before, *to, None, _memory(outputs))
-        assert _LIBRARY is not None
-        _LIBRARY.log_softmax(batch, self._num_outputs, _memory(outputs))
         return outputs, after
+
+
+def normalised(outputs: Floats32) -> Floats32:
+    """Return `outputs` [B, M], each row of which becomes its log softmax, in place."""
+    assert _LIBRARY is not None
+    _LIBRARY.log_softmax(*outputs.shape, _memory(outputs))
+    return outputs
 
 
 def _forward(sizes: tuple[int, ...], *addresses: Any) -> None:

@@ -1,7 +1,7 @@
 """A Note RNN step by step, for melodies in lockstep, with the same result by three ways.
 
-A single LSTM runs in the compiled code; other networks in PyTorch, or for few melodies in NumPy: for one, a step is
-less than 50,000 multiplications, and the calls of PyTorch take ten times as long.
+A single LSTM, with or without lookback, runs in the compiled code; other networks in PyTorch, or for few melodies in
+NumPy: for one, a step is less than 50,000 multiplications, and the calls of PyTorch take ten times as long.
 Shapes: B melodies, A = 38 tokens, P steps of a primer; H units of a layer, G gates, 4 of an LSTM and 3 of a GRU.
 """
 
@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from note_rnn.common.categorical import log_softmax
-from note_rnn.network.fused_lstm import FixedLSTM, can_run
+from note_rnn.network.fused_lookback import add_bonuses, look_back
+from note_rnn.network.fused_lstm import FixedLSTM, can_run, normalised
+from note_rnn.network.lookback import NOTHING, begin, compiled
 from note_rnn.network.model import NoteRNN
 from note_rnn.network.one_hot_lstm import weights_of
 from note_rnn.network.readout import Readout
@@ -43,10 +45,9 @@ class Inference(Protocol):
 
 def inference(model: NoteRNN, num_melodies: int) -> Inference:
     """Return `model` for `num_melodies` in lockstep. Its weights must not change from now on."""
-    if model.lookback is not None:
-        return _InPyTorch(model, num_melodies)
-    kind = _Compiled if _is_compiled(model) else _InNumPy if num_melodies <= _FEW else _InPyTorch
-    return kind(model, num_melodies)
+    if _is_compiled(model):
+        return (_Compiled if model.lookback is None else _CompiledLookback)(model, num_melodies)
+    return (_InNumPy if num_melodies <= _FEW and model.lookback is None else _InPyTorch)(model, num_melodies)
 
 
 def _is_compiled(model: NoteRNN) -> bool:
@@ -66,7 +67,32 @@ class _Compiled:
         return state
 
     def step(self, tokens: Tokens, state: Floats32) -> tuple[Floats32, Floats32]:
-        return self._lstm.step(tokens[:, None], state)
+        outputs, state = self._lstm.step(tokens[:, None], state)
+        return normalised(outputs), state
+
+
+class _CompiledLookback:
+    def __init__(self, model: NoteRNN, num_melodies: int):
+        assert model.lookback is not None
+        self._num_melodies, self._lookback, self._bars = num_melodies, model.lookback, model.bars
+        self._features = compiled(model.lookback)
+        self._lstm = FixedLSTM(weights_of(cast(nn.LSTM, model.layers[0]), Readout(model.head, model.skip)))
+
+    def state_after(self, tokens: Tokens) -> tuple[npt.NDArray[Any], ...]:
+        bars = [self._bars._replace(pickup=len(tokens))] * self._num_melodies
+        past = (part.numpy() for part in begin(self._lookback, bars, torch.device("cpu")))
+        state = (self._lstm.zero_state(self._num_melodies), *past)
+        for token in tokens.tolist():
+            _, state = self.step(np.full(self._num_melodies, token), state)
+        return state
+
+    def step(
+        self, tokens: Tokens, state: tuple[npt.NDArray[Any], ...]
+    ) -> tuple[Floats32, tuple[npt.NDArray[Any], ...]]:
+        of_lstm, *past = state
+        ones, copied, *past = look_back(self._features, tokens[None], past)
+        outputs, of_lstm = self._lstm.step(ones[0], of_lstm)
+        return normalised(add_bonuses(outputs, copied[0], NOTHING)), (of_lstm, *past)
 
 
 class _InPyTorch:

@@ -12,7 +12,7 @@ the past.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from torch import Tensor
 from note_rnn.common.errors import InputError, is_number
 from note_rnn.common.plain_text import shown
 from note_rnn.extraction.tunes import Bars, bar_steps
+from note_rnn.network import fused_lookback
 from note_rnn.vocabulary import VOCABULARY_SIZE
 
 NOTHING = VOCABULARY_SIZE
@@ -138,6 +139,15 @@ def begin(lookback: Lookback, bars: Sequence[Bars], device: torch.device) -> Pas
 
 def look_back(lookback: Lookback, tokens: Tensor, past: Past) -> Seen:
     """Return the features of the token after each of `tokens` [T, B] (int64, unchecked), which come after `past`."""
+    if fused_lookback.can_run(tokens, *past):
+        arrays = fused_lookback.look_back(compiled(lookback), tokens.numpy(), [part.numpy() for part in past])
+        ones, copied, *after = map(torch.from_numpy, arrays)
+        return Seen(ones, copied, Past(*after))
+    return _look_back(lookback, tokens, past)
+
+
+def _look_back(lookback: Lookback, tokens: Tensor, past: Past) -> Seen:
+    """Return what `look_back` returns, computed by PyTorch on any device; the definition of the features."""
     (steps, batch), width = tokens.shape, past.tokens.shape[-1]
     clock = past.clock[0]
     timeline = torch.cat([past.tokens[0].T, (tokens + 1).to(torch.uint8)])
@@ -162,10 +172,30 @@ def with_bonuses(outputs: Tensor, copied: Tensor) -> Tensor:
     lags = copied.shape[-1]
     if not lags:
         return outputs
+    if fused_lookback.can_run(outputs) and outputs.dtype == torch.float32:
+        return fused_lookback.WithBonuses.apply(outputs, copied, NOTHING)
     bonuses = outputs[..., -lags:].masked_fill(copied == NOTHING, 0.0)
     return outputs[..., :-lags].scatter_add(-1, copied % NOTHING, bonuses)
 
 
+@cache
+def compiled(lookback: Lookback) -> fused_lookback.Features:
+    """Return what the compiled code needs to know of the features."""
+    classes = lookback.offsets.numpy(), _CLASS_OF_MATCH.numpy()
+    numbers = (
+        lookback.num_bonuses,
+        NOTHING,
+        _LONGEST_MATCH,
+        _STEPS,
+        _PHRASE,
+        _UNKNOWN,
+        lookback.match_lengths,
+        lookback.position,
+    )
+    return fused_lookback.Features.of(lookback.lags, *classes, *numbers)
+
+
+@lru_cache
 def _bar(meter: str) -> tuple[int, int]:
     """Return the steps per bar of `meter`, "" if unknown, and the class of its kind."""
     steps = bar_steps(meter)

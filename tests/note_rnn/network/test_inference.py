@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from note_rnn import NoteRNN
+from note_rnn import Bars, Lookback, NoteRNN
 from note_rnn.network import fused_lstm
 from note_rnn.network.inference import inference
 
@@ -17,7 +17,12 @@ MODELS = [
     {"hidden_size": [20, 13, 7]},
     {"hidden_size": 11, "cell": "gru"},
     {"hidden_size": [16, 24], "cell": "gru"},
+    {"hidden_size": 33, "lookback": Lookback()},
+    {"hidden_size": 16, "lookback": Lookback((0.25, 0.5), copying=False)},
+    {"hidden_size": 16, "lookback": Lookback((), position=False)},
+    {"hidden_size": [9, 7], "cell": "gru", "lookback": Lookback((0.25, 1))},
 ]
+LOOKBACK = MODELS[6]
 
 
 def model_of(arguments):
@@ -25,6 +30,8 @@ def model_of(arguments):
     model = NoteRNN(**arguments).eval().requires_grad_(False)
     for weights in model.parameters():
         weights.mul_(3)  # so that gates are far from their middle
+        if model.lookback is not None:
+            weights.add_(torch.randn_like(weights), alpha=0.2)  # its skip connection and bonuses start from zero
     return model
 
 
@@ -36,7 +43,8 @@ def test_a_step_gives_log_p_after_all_tokens_so_far(arguments, size, has_library
         monkeypatch.setattr(fused_lstm, "_LIBRARY", None)
     model = model_of(arguments)
     primer, tokens = np.array([14, 1, 0]), np.random.default_rng(0).integers(38, size=(size, 20))
-    expected = model.log_probs(np.concatenate([np.tile(primer, (size, 1)), tokens], axis=1)).numpy()[:, len(primer) :]
+    inputs = np.concatenate([np.tile(primer, (size, 1)), tokens], axis=1)
+    expected = model.in_meter("4/4", len(primer)).log_probs(inputs).numpy()[:, len(primer) :]
     steps = inference(model, size)
     state = steps.state_after(primer)
     for t in range(20):
@@ -45,7 +53,30 @@ def test_a_step_gives_log_p_after_all_tokens_so_far(arguments, size, has_library
         np.testing.assert_allclose(log_probs, expected[:, t], rtol=1e-4, atol=2e-5)
 
 
-@pytest.mark.parametrize("arguments", [MODELS[0], MODELS[4]], ids=str)
+@pytest.mark.skipif(fused_lstm.library() is None, reason="the extension was not compiled")
+@pytest.mark.parametrize("size", [1, 20])
+@pytest.mark.parametrize("primer", [[], [14, 1, 0, 14, 1]], ids=str)
+def test_with_lookback_the_compiled_steps_are_those_of_pytorch_in_every_meter(size, primer, monkeypatch):
+    """The primer, and the token after it, come before the first bar line."""
+    model = model_of(LOOKBACK).in_meter("6/8")
+    tokens = np.random.default_rng(0).choice([1, 14, 16], size=(40, size))
+    results = []
+    for library in (fused_lstm.library(), None):
+        monkeypatch.setattr(fused_lstm, "_LIBRARY", library)
+        steps = inference(model, size)
+        state, log_probs = steps.state_after(np.array(primer, np.int64)), []
+        for row in tokens:
+            log_p, state = steps.step(row, state)
+            log_probs.append(log_p)
+        results.append((type(steps), np.array(log_probs)))
+    assert results[0][0] is not results[1][0]
+    np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-4, atol=2e-5)
+    inputs = torch.from_numpy(np.concatenate([np.tile(np.array(primer, np.int64)[:, None], size), tokens]))
+    logits, _ = model(inputs, model.zero_state(size, [Bars("6/8", len(primer))] * size))
+    np.testing.assert_allclose(results[0][1], logits.log_softmax(-1)[len(primer) :], rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("arguments", [MODELS[0], MODELS[4], LOOKBACK], ids=str)
 @pytest.mark.parametrize("size", [1, 3, 20])
 def test_a_state_can_be_used_again(arguments, size):
     steps = inference(model_of(arguments), size)
