@@ -291,6 +291,7 @@ def test_each_field_of_a_recipe_decides_the_weights(small_corpus, config, tmp_pa
         **{"updates": 5, "batch_size": 4, "crop_length": 10, "learning_rate": 0.02, "warmup": 3, "decay": 0.5},
         **{"schedule": "exponential", "weight_decay": 0.1, "max_grad_norm": 0.1, "dropout": 0.5, "unscored": 3},
         "optimizer": "adamw",
+        "noise": 0.3,
     }
     assert set(changes) == set(asdict(quick))
     found = {}

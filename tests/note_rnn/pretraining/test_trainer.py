@@ -272,6 +272,23 @@ def test_weight_decay_pulls_weights_towards_zero():
         torch.testing.assert_close(new, old - 0.01 * old.sign(), rtol=1e-3, atol=1e-6)
 
 
+def test_noise_replaces_a_share_of_the_inputs_by_any_tokens_and_no_target():
+    recipe = Recipe(updates=1, batch_size=2000, crop_length=9, warmup=0)
+    seen = {}
+    for noise in (0.0, 0.25):
+        training = training_of(replace(recipe, noise=noise))
+        training.model.register_forward_pre_hook(lambda model, given, noise=noise: seen.update({noise: given[0]}))
+        loss = next(iter(training)).loss
+        inputs, targets, _ = next(crop_batches(TUNES, 2000, 9, np.random.default_rng(0)))
+        expected, _ = gradients_of(training_of(recipe).model, seen[noise], targets)
+        assert loss == pytest.approx(expected, rel=1e-5)
+    assert torch.equal(seen[0.0], inputs)
+    differs = seen[0.25] != inputs
+    assert differs.float().mean().item() == pytest.approx(0.25 * 37 / 38, abs=0.01)
+    shares = np.bincount(seen[0.25][differs], minlength=VOCABULARY_SIZE) / differs.sum().item()
+    assert shares == pytest.approx(np.full(VOCABULARY_SIZE, 1 / VOCABULARY_SIZE), abs=0.015)
+
+
 def test_adamw_shrinks_weights_apart_from_the_gradient():
     """By 1 - beta * rate, before Adam's own step."""
     recipe = Recipe(updates=1, batch_size=5, crop_length=9, warmup=0, learning_rate=0.01, max_grad_norm=100.0)
