@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from agents.composing.composers import load_run
+from agents.composing.composers import Agent, load_run
 from agents.evaluation.comparison import evaluate_agent
 from agents.evaluation.published import is_comparable
 from agents.evaluation.table import metrics_table
@@ -16,10 +16,13 @@ from agents.runs.config import TrainConfig
 from agents.runs.run_directory import RunDirectory
 from melody_env.measures.human_reference import WHOSE_TUNES, missing_tunes
 from note_rnn import InputError, Progress, run_command
+from note_rnn.common.atomic_files import check_out_file
 from note_rnn.common.command_line import parse
 from note_rnn.common.console import print_line, print_table
 from note_rnn.common.csv_tables import write_csv
-from note_rnn.common.errors import check_count, check_out_file, check_seed
+from note_rnn.common.errors import check_count, check_seed
+
+_METRICS = "evaluation.json"
 
 
 @dataclass(frozen=True)
@@ -50,27 +53,28 @@ def evaluate_runs(config: EvaluateConfig) -> list[dict[str, Any]]:
         raise InputError("Give the folder of at least one run.")
     check_count("--compositions", config.compositions)
     check_seed("--seed", config.seed)
+    runs = [(RunDirectory.open(path), load_run(path, config.trust_code)) for path in config.runs]
+    for run, _ in runs:
+        check_out_file(run.path / _METRICS, "run")
     if config.csv is not None:
         check_out_file(config.csv, "--csv")
     torch.set_num_threads(1)
-    rows = [row for run in config.runs for row in _evaluate_run(run, config)]
+    rows = [row for run, agent in runs for row in _evaluate_run(run, agent, config)]
     if config.csv is not None:
         write_csv(config.csv, rows)
     return rows
 
 
-def _evaluate_run(path: Path, config: EvaluateConfig) -> list[dict[str, Any]]:
-    run = RunDirectory.open(path)
+def _evaluate_run(run: RunDirectory, agent: Agent, config: EvaluateConfig) -> list[dict[str, Any]]:
     train = TrainConfig.saved(run.record())
     with Progress(2 * config.compositions, "composing", "pieces") as progress:
-        agent = load_run(path, config.trust_code)
         columns = evaluate_agent(agent, config.compositions, config.seed, on_composed=progress.advance).columns
-    run.write_json("evaluation.json", {"compositions": config.compositions, "seed": config.seed, **columns})
-    title = f"{path}: {config.compositions:,} compositions each"
+    run.write_json(_METRICS, {"compositions": config.compositions, "seed": config.seed, **columns})
+    title = f"{run.path}: {config.compositions:,} compositions each"
     print_table(metrics_table(columns, title, is_comparable(agent.environment)))
     print_line(missing_tunes(agent.environment.setting) or WHOSE_TUNES)
     described = {
-        "run": path.name,
+        "run": run.path.name,
         "algorithm": train.algo,
         "profile": Path(train.reward).stem,
         "training_seed": train.seed,

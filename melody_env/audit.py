@@ -8,11 +8,11 @@ from melody_env.measures.populations import HUMAN
 from melody_env.reward.profile_yaml import load_profile
 from melody_env.reward_design.audit_views import audit_figure, audit_table
 from melody_env.reward_design.ranking_audit import AuditConfig, audit
-from note_rnn.common.atomic_files import replacing, write_json
+from note_rnn.common.atomic_files import check_out_folder, replacing, write_json
 from note_rnn.common.command_line import parse
 from note_rnn.common.console import print_table
 from note_rnn.common.csv_tables import write_csv
-from note_rnn.common.errors import check_out_folder, run_command
+from note_rnn.common.errors import run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

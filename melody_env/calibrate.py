@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from melody_env.reward.profile_yaml import write_profile
 from melody_env.reward_design.ranking_fit import CalibrateConfig, calibrate
+from note_rnn.common.atomic_files import check_out_file
 from note_rnn.common.command_line import command_name, other_command, parse
-from note_rnn.common.errors import check_out_file, run_command
+from note_rnn.common.errors import run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -6,9 +6,9 @@ from dataclasses import asdict
 import numpy as np
 
 from melody_env.reward_design.best_melody import SearchConfig, record_text, search
-from note_rnn.common.atomic_files import write_json
+from note_rnn.common.atomic_files import check_out_folder, write_json
 from note_rnn.common.command_line import parse
-from note_rnn.common.errors import check_out_folder, run_command
+from note_rnn.common.errors import run_command
 from note_rnn.formats.midi import write_midi
 
 

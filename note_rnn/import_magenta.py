@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 
 import tyro
 
+from note_rnn.common.atomic_files import check_out_file
 from note_rnn.common.command_line import parse
 from note_rnn.common.errors import run_command
 from note_rnn.magenta.networks import TokenOrder, build_note_rnn, token_order
 from note_rnn.magenta.sources import read_source
-from note_rnn.network.checkpoint import save_note_rnn
+from note_rnn.network.checkpoint import path_of_weights, save_note_rnn
 
 
 @dataclass(frozen=True)
@@ -28,16 +29,16 @@ class ImportConfig:
     out: Path = Path("priors/magenta.safetensors")
     """File for the weights; the model card is written beside it as .json."""
     token_order: Literal["auto", "rl_tuner", "magenta"] = "auto"
-    """Meaning of tokens 0 and 1 in the network: note off and no event (rl_tuner), or no event and note off (magenta).
-    By default magenta for a basic_rnn, and rl_tuner for the RL Tuner's own network. If its melodies hold notes where
-    they should be silent, and are silent where they should hold them, choose the other."""
+    """Tokens 0 and 1: note off and no event (rl_tuner), or the reverse (magenta). auto: magenta for a basic_rnn,
+    else rl_tuner. Where notes are held instead of silence, and the reverse, choose the other."""
 
 
 def import_magenta(config: ImportConfig) -> Path:
     """Convert the source as configured; return the path of the weights.
 
-    Raises MagentaFileError for a file that cannot be used, OSError if the weights cannot be written.
+    Raises MagentaFileError for a file that cannot be used, InputError if the weights cannot be written.
     """
+    check_out_file(path_of_weights(config.out))
     source = read_source(config.source)
     order: TokenOrder = token_order(source) if config.token_order == "auto" else config.token_order
     model = build_note_rnn(source, order)

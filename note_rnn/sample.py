@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from note_rnn.common.atomic_files import write_json
+from note_rnn.common.atomic_files import check_out_folder, write_json
 from note_rnn.common.command_line import parse
-from note_rnn.common.errors import InputError, check_count, check_out_folder, check_seed, check_temperature, run_command
+from note_rnn.common.errors import InputError, check_count, check_seed, check_temperature, run_command
 from note_rnn.formats.midi import check_bpm, write_midi
 from note_rnn.network.checkpoint import load_note_rnn, read_model_card
 from note_rnn.network.generation import Priming, sample_melodies

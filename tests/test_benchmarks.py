@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from agents.evaluation.table import ROWS
-from note_rnn.corpus import Corpus
+from note_rnn.corpus import Corpus, Origin
 from note_rnn.extraction.tunes import Bars
 
 
@@ -229,6 +229,29 @@ def test_the_prior_of_g_is_trained_only_on_request(moving, monkeypatch, capsys):
     is_same = record["log_prob_under_the_original_prior"] == pytest.approx(record["log_prob"], abs=1e-4)
     assert is_same is not moving
     assert record["kl"] > 1e-3
+
+
+def test_the_readings_of_the_tune_books_are_compared(monkeypatch, capsys):
+    """Of a hundred tunes half have a note that is moved, and are twice as long with repeats."""
+    import whole_tunes
+
+    def load(reading):
+        rng = np.random.default_rng(0)
+        melodies = [rng.integers(2, 38, 64) for _ in range(100)]
+        origins = [Origin(tuple(melody.tolist()), n * 2**57, n % 2) for n, melody in enumerate(melodies)]
+        if reading.repeats == "unfold":
+            melodies = [np.tile(melody, 1 + n % 2) for n, melody in enumerate(melodies)]
+            origins[0] = origins[0]._replace(folded="unclear")
+        names = [f"book/{n}" for n in range(100)]
+        return Corpus(melodies, np.arange(100), [""] * 100, names, [], [], [], origins)
+
+    monkeypatch.setattr(whole_tunes, "load_corpus", load)
+    lines = output_of(whole_tunes, [], monkeypatch, capsys).splitlines()
+    assert lines[2] == "| round | once | 100 | 100 | 100 | 6,400 | 50 | 50 | 0 |"
+    assert lines[4] == "| round | unfold | 100 | 100 | 100 | 9,600 | 50 | 50 | 0 |"
+    assert "50 tunes are longer with repeats, 2.00, 2.00, 2.00 times (quartiles)" in lines
+    assert "1 tunes: unclear" in lines
+    assert lines[-1].startswith("0 of 100 tunes of Reading(off_grid='round', repeats='unfold')")
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
 """All commands: what their help says of them, however they are called."""
 
+import re
 import runpy
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -35,10 +38,29 @@ COMMANDS = (
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.fixture(autouse=True)
+def columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+
+
 def check_help(text: str, command: str) -> None:
     assert text.startswith(f"usage: {command} [-h]")
     assert "None" not in text
     assert "(default: )" not in text
+    assert not list(too_long(text))
+
+
+def too_long(text: str) -> Iterator[str]:
+    """Yield the options whose help takes more than three lines."""
+    lines: list[str] = []
+    for line in text.replace("│", " ").splitlines():
+        if line[:4].strip():  # not the rest of an option's help
+            lines = [line.strip()] if line.strip()[:1] in "-[" or line.strip()[:2].isupper() else []
+        elif lines and line.strip():
+            lines.append(line)
+            is_beside = "  " in lines[0]  # whether help begins in the line of the option
+            if len(lines) + is_beside == 5:
+                yield lines[0]
 
 
 @pytest.mark.filterwarnings("ignore:.* found in sys.modules:RuntimeWarning")
@@ -131,4 +153,70 @@ def test_a_negative_seed_is_refused_in_one_sentence(command, tmp_path, monkeypat
     with pytest.raises(SystemExit, match="2"):
         melody_rl.main([*command, "--seed", "-1"])
     assert capsys.readouterr().err == "error: --seed must be at least 0, not -1.\n"
+    assert not list(tmp_path.iterdir())
+
+
+WRITING = {
+    "compose": ("compose", "default", "--out", "{}.mid"),
+    "compose tokens": ("compose", "default", "--tokens", "{}.npy"),
+    "compose from": ("compose", "--from", "melody.json", "--out", "{}"),
+    "evaluate": ("evaluate", "RUN", "--csv", "{}.csv"),
+    "report": ("report", "RUN", "--out", "{}.html"),
+    "study new": ("study", "new", "RUN", "--out", "{}"),
+    "study analyse": ("study", "analyse", "votes.json", "--out", "{}.json"),
+    "reproduce": ("reproduce", "--quick", "--out", "{}"),
+    "frontier": ("frontier", "--out", "{}"),
+    "audit": ("audit", "--out", "{}"),
+    "calibrate": ("calibrate", "--out", "{}.yaml"),
+    "match": ("match", "--out", "{}.yaml"),
+    "search": ("search", "--out", "{}"),
+    "sample": ("sample", "--out", "{}"),
+    "corpus build": ("corpus", "build", ".", "--out", "{}"),
+    "pretrain": ("pretrain", "--out", "{}"),
+    "pretrain curves": ("pretrain", "--log-dir", "{}"),
+    "import-magenta": ("import-magenta", "note_rnn.mag", "--out", "{}"),
+}
+
+
+@pytest.mark.parametrize("command", WRITING)
+def test_what_cannot_be_written_is_refused_before_the_work(
+    command, small_prior_file, small_runs, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    if command == "compose from":
+        melody_rl.main(["compose", str(small_prior_file), "--out", "melody.mid"])
+    Path("file").touch()
+    before = sorted(tmp_path.rglob("*"))
+    capsys.readouterr()
+    words = [str(small_runs[0]) if word == "RUN" else word.format("file/x") for word in WRITING[command]]
+    with pytest.raises(SystemExit, match="2"):
+        melody_rl.main(words)
+    option = words[-2]
+    told = f"^error: file/x[a-z.]* cannot be written, since {tmp_path / 'file'} is a file: choose another {option}[.]$"
+    assert re.fullmatch(told, capsys.readouterr().err.strip())
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("command", "file"), [("evaluate", "evaluation.json"), ("report", "report.html")])
+def test_so_is_a_run_that_cannot_be_written_to(command, file, small_runs, tmp_path, capsys):
+    run = shutil.copytree(small_runs[0], tmp_path / "run")
+    (run / file).unlink(missing_ok=True)
+    (run / file).mkdir()
+    with pytest.raises(SystemExit, match="2"):
+        melody_rl.main([command, str(run)])
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {run / file} is a folder: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("compose", "default"), ("pretrain",), ("corpus", "build", "."), ("import-magenta", "note_rnn.mag")],
+    ids=" ".join,
+)
+def test_a_folder_is_no_name_of_a_file(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        melody_rl.main([*words, "--out", "."])
+    assert capsys.readouterr().err == "error: '.' is a folder: add the name of a file.\n"
     assert not list(tmp_path.iterdir())

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any, cast
 
+import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.policies import BaseModel
@@ -264,16 +265,14 @@ def _check_tokens(observations: spaces.Space[Any], actions: spaces.Discrete) -> 
 
 def _check_within(space: spaces.Space[Any], observations: Tensor) -> None:
     """Raise InputError if a number of `observations` [T, B, ...] would have its one in the code of another number."""
-    numbers = observations.reshape(-1, *(space.shape or ()))
-    if not len(numbers):
-        return
-    least, most = (bound.cpu().numpy() for bound in torch.aminmax(numbers, dim=0))
+    numbers = observations.cpu().numpy()
     size = space.nvec if isinstance(space, spaces.MultiDiscrete) else cast(spaces.Discrete, space).n
-    outside = (least < 0) | (most >= size)
-    if outside.any():
+    if np.count_nonzero((numbers < 0) | (numbers >= size)):
+        numbers = numbers.reshape(-1, *(space.shape or ()))
+        least, most = numbers.min(0).tolist(), numbers.max(0).tolist()
         raise InputError(
-            f"Observations between {least.tolist()} and {most.tolist()} are outside {space}: give the environment the "
-            "observation and the length that the agent was trained with, or this length as its trained_length."
+            f"Observations between {least} and {most} are outside {space}: give the environment the observation and "
+            "the length that the agent was trained with, or this length as its trained_length."
         )
 
 

@@ -15,7 +15,6 @@ Time indices as in Sutton & Barto: at time t-1 (`tm1`) the agent scores and acts
 again. Shapes: T steps, B melodies, A actions; every function takes any leading shape [...], in learning [T, B].
 """
 
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -90,11 +89,10 @@ def lambda_returns(r_t: Tensor, discount_t: Tensor, v_t: Tensor, cost_tm1: Tenso
     """
     carried = discount_t * lambda_t
     cost_t = torch.cat([cost_tm1[1:], torch.zeros_like(cost_tm1[:1])])
-    returns = r_t + discount_t * (1 - lambda_t) * v_t - carried * cost_t
-    rows = list(zip(returns.unbind(), carried.unbind(), strict=True))
-    for (row, factor), (after, _) in reversed(list(pairwise(rows))):
-        row.addcmul_(factor, after)
-    return returns
+    returns = (r_t + discount_t * (1 - lambda_t) * v_t - carried * cost_t).cpu().numpy()
+    for row, factor, after in zip(returns[-2::-1], carried.cpu().numpy()[-2::-1], returns[:0:-1], strict=True):
+        row += factor * after  # in NumPy, whose calls are short
+    return torch.from_numpy(returns).to(r_t.device)
 
 
 def td_error(scores_tm1: Tensor, a_tm1: Tensor, return_t: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ from agents.algorithms.policy_gradient import (
 from agents.algorithms.ranges import check_arguments
 from agents.algorithms.recurrent_acting import ActsWithMemory, prior_arguments
 from note_rnn import NoteRNN
-from note_rnn.common.categorical import draw
+from note_rnn.common.categorical import draw_with_log_prob
 
 
 class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
@@ -138,8 +138,7 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
         callback.on_rollout_start()
         for _ in range(n_rollout_steps):
             logits, log_base = self._score()
-            actions = draw(logits.cpu().numpy(), self.rng)
-            self._record_actions(logits, actions)
+            actions, self.log_policy = draw_with_log_prob(logits.cpu().numpy(), self.rng)
             new_obs, rewards, dones, infos = env.step(actions)
             self.num_timesteps += env.num_envs
             callback.update_locals(locals())

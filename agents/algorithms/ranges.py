@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from note_rnn.common.errors import InputError, check_count, is_number
+from note_rnn.common.errors import InputError, check_count, check_seed, is_number
 
 if TYPE_CHECKING:  # importing it takes seconds, which the help of a command does without
     import torch
@@ -73,9 +73,11 @@ _MAY_BE_INFINITE = ("max_grad_norm",)
 
 
 def check_arguments(arguments: Mapping[str, Any]) -> None:
-    """Raise InputError for a hyperparameter or the device out of range among the `arguments` of an algorithm."""
+    """Raise InputError for a hyperparameter, seed or device out of range among the `arguments` of an algorithm."""
     all_steps = ("gradient_steps", -1)  # to SB3, as many updates as there were steps
     check_hyperparameters(dict(item for item in arguments.items() if item != all_steps))
+    if arguments["seed"] is not None:
+        check_seed("seed", arguments["seed"])
     check_device(arguments["device"])
 
 

@@ -20,10 +20,9 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.save_util import open_path
 from stable_baselines3.common.type_aliases import MaybeCallback
-from torch import Tensor
+from torch import Tensor, nn
 
 from agents.algorithms.episode_buffer import EpisodeBuffer
-from agents.algorithms.objectives import action_scores
 from agents.algorithms.policies import Observation, RecurrentPolicy
 from agents.algorithms.ranges import RENAMED
 from melody_env import Setting
@@ -41,6 +40,17 @@ def prior_arguments(prior: NoteRNN | None, adds_log_p: bool, policy_kwargs: dict
     if adds_log_p:
         size["prior_size"] = (prior.widths, 1, prior.cell)
     return {**size, **(policy_kwargs or {})}
+
+
+def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> None:
+    """Scale the gradients of `parameters` so that their L2 norm is at most `max_norm`.
+
+    `torch.nn.utils.clip_grad_norm_` in a quarter of its calls, which take longer than the sums of small networks.
+    """
+    gradients = [weights.grad for weights in parameters if weights.grad is not None]
+    norm = float(torch.cat([gradient.flatten() for gradient in gradients]).norm())
+    if norm > max_norm:
+        torch._foreach_mul_(gradients, max_norm / (norm + 1e-6))
 
 
 def _saved_names(path: str | Path | BufferedIOBase) -> Container[str]:
@@ -114,20 +124,17 @@ class ActsWithMemory(BaseAlgorithm):
         return self.policy.penalty(get_action_masks(self.env))
 
     def _shared_log_probs(self) -> Tensor | None:
-        """Return the prior's log p [N, A] if the environment has evaluated it at this step, else None."""
-        log_probs = getattr(self.env.unwrapped, "prior_log_probs", None) if self.env is not None else None
+        """Return the prior's log p [N, A] if the policy needs it and the environment has evaluated it, else None."""
+        if self.policy.prior is None or self.env is None:
+            return None
+        log_probs = getattr(self.env.unwrapped, "prior_log_probs", None)
         return None if log_probs is None else torch.as_tensor(log_probs, device=self.device)
-
-    def _record_actions(self, logits: Tensor, actions: npt.NDArray[np.int64]) -> None:
-        """Record `log_policy` of `actions` [N] under the policy with `logits` [N, A]."""
-        taken = action_scores(logits.log_softmax(-1), torch.as_tensor(actions, device=self.device))
-        self.log_policy = taken.cpu().numpy()
 
     def _descend(self, loss: Tensor) -> float:
         """Take one optimizer step along the clipped gradient of `loss`; return the loss."""
         self.policy.optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.policy.network.parameters(), self.max_grad_norm)
+        clip_gradients(self.policy.network.parameters(), self.max_grad_norm)
         self.policy.optimizer.step()
         return loss.item()
 

@@ -168,7 +168,8 @@ class RecurrentDQN(ActsWithMemory, OffPolicyAlgorithm):
         """Return the actions [N] to take and to store; advance the recurrent state whether they explore or not."""
         logits, log_base = self._score()
         actions = self._explore(logits.cpu().numpy())
-        self._record_actions(logits, actions)
+        taken = action_scores(logits.log_softmax(-1), torch.as_tensor(actions, device=self.device))
+        self.log_policy = taken.cpu().numpy()
         self.episodes.store_policy(self.log_policy, log_base.cpu().numpy() if log_base.ndim else None)
         return actions, actions
 

@@ -18,9 +18,10 @@ from agents.composing.pieces import Pieces, compose_pieces
 from agents.composing.players import check_strength
 from melody_env import SettingOptions, melody_text
 from note_rnn import InputError, Progress, Tokens, parse_token, read_primer, replacing, write_json
+from note_rnn.common.atomic_files import check_out_file
 from note_rnn.common.console import print_line
 from note_rnn.common.data_files import DataError, converted, read_json
-from note_rnn.common.errors import check_count, check_out_file, check_seed, check_temperature, reason
+from note_rnn.common.errors import check_count, check_file_name, check_seed, check_temperature, reason
 from note_rnn.network.generation import Priming
 from note_rnn.primers import check_primer_options
 
@@ -30,10 +31,9 @@ _NOT_RECORDED = ("out", "sidecar", "tokens", "trust_code")
 
 @dataclass(frozen=True)
 class ComposeConfig(SettingOptions):
-    """Compose melodies and write each as MIDI, MusicXML, sheet music (SVG, with Verovio), ABC, sound (WAV) and picture
-    (PNG), with a record (JSON).
+    """Compose melodies and write each as MIDI, MusicXML, sheet music (SVG, with Verovio), ABC, sound and picture.
 
-    The record holds all that is needed to compose the same melody again: --from melody.json.
+    A record (JSON) beside them holds all that is needed to compose the same melody again: --from melody.json.
     """
 
     model: Annotated[str | None, tyro.conf.Positional] = None
@@ -150,7 +150,7 @@ def compose_files(config: ComposeConfig) -> list[Path]:
     out, tokens = config.out or Path("melody"), config.tokens
     for path, option in ((config.tokens, "--tokens"), (None if tokens and not config.out else out, "--out")):
         if path is not None:
-            check_out_file(path if path.suffix else path.with_suffix(".json"), option)
+            _check_writable(path, option)
     assert config.model is not None
     composer = load_composer(config.model, config.trust_code)
     config, pieces = _compose(config, composer)
@@ -169,6 +169,11 @@ def compose_files(config: ComposeConfig) -> list[Path]:
     return written
 
 
+def _check_writable(out: Path, option: str) -> None:
+    check_file_name(out)
+    check_out_file(out if out.suffix else out.with_suffix(".json"), option)
+
+
 def _write_tokens(path: Path, melodies: Tokens) -> Path:
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.save(file, melodies)
@@ -184,6 +189,8 @@ def _compose_again(config: ComposeConfig, path: Path) -> list[Path]:
     """
     config.check_again()
     sidecar = Sidecar.read(path)
+    out = config.out or path.with_suffix("")
+    _check_writable(out, "--out")
     model = config.model or sidecar.config.model
     assert model is not None
     composer = load_composer(model, config.trust_code)
@@ -196,7 +203,6 @@ def _compose_again(config: ComposeConfig, path: Path) -> list[Path]:
     row = int(choose(pieces, recorded.n, recorded.diverse)[sidecar.number - 1])
     if pieces.melodies[row].tolist() != sidecar.tokens:
         raise InputError(f"The melody of {path} cannot be reproduced: its rules, masks or this program changed.")
-    out = config.out or path.with_suffix("")
     suffixes = (out.suffix,) if out.suffix else sidecar.suffixes
     again = _record(recorded, pieces, row, sidecar.number, suffixes, sidecar.checksum)
     return _write(again, out.with_suffix(""), pieces, row)

@@ -15,7 +15,7 @@ from agents.composing.players import Player
 from melody_env import EnvironmentSpec, FinishedPieces, MelodyEngine, Setting
 from note_rnn import Tokens
 from note_rnn.common.categorical import draw, log_softmax
-from note_rnn.common.errors import check_count, check_temperature
+from note_rnn.common.errors import check_count, check_seed, check_temperature
 
 Floats = npt.NDArray[np.floating]
 
@@ -84,7 +84,7 @@ def compose_pieces(
     temperature.
     """
     check_count("n", n)
-    check_count("seed", seed, minimum=0)
+    check_seed("seed", seed)
     check_temperature("temperature", temperature)
     rng = np.random.default_rng(seed)
     parts = []

@@ -11,8 +11,9 @@ from rich.table import Table
 from agents.evaluation.preference import Preference, analyse
 from agents.evaluation.votes import read_votes
 from note_rnn import write_json
+from note_rnn.common.atomic_files import check_out_file
 from note_rnn.common.console import print_table
-from note_rnn.common.errors import check_count, check_out_file, check_seed
+from note_rnn.common.errors import check_count, check_seed
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from melody_env import Setting
 from melody_env.measures.human_reference import missing_tunes
 from melody_env.measures.populations import held_out_melodies
 from note_rnn import Tokens, write_json
-from note_rnn.common.errors import InputError, check_count, check_out_folder, check_seed
+from note_rnn.common.atomic_files import check_out_folder
+from note_rnn.common.errors import InputError, check_count, check_seed
 
 Slot = tuple[int, int]
 """Indices of a model and of one of its pieces."""

@@ -37,9 +37,10 @@ from melody_env import EnvironmentSpec
 from melody_env.measures.human_reference import missing_tunes
 from melody_env.measures.populations import held_out_melodies
 from note_rnn import InputError
+from note_rnn.common.atomic_files import check_out_file
 from note_rnn.common.command_line import train_command
 from note_rnn.common.data_files import is_file
-from note_rnn.common.errors import check_count, check_out_file, check_seed
+from note_rnn.common.errors import check_count, check_seed
 
 PAIRS = 3
 """Number of before-and-after pairs per agent; further melodies have rows of their own."""
@@ -95,13 +96,12 @@ def write_report(config: ReportConfig) -> Path:
         raise InputError("There is nothing to report: give the folder of at least one run.")
     check_count("--melodies", config.melodies)
     check_seed("--seed", config.seed)
-    if config.out is not None:
-        check_out_file(config.out)
+    out = config.out or RunDirectory.open(config.runs[0]).path / "report.html"
+    check_out_file(out)
     torch.set_num_threads(1)
     preference = analyse(read_votes(config.votes)) if config.votes else None
     labels = run_labels(config.runs)
     runs = [_read(path, label, config) for path, label in zip(config.runs, labels, strict=True)]
-    out = config.out or config.runs[0] / "report.html"
     write_report_page(out, _report(runs, preference, config))
     return out
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from agents.runs.config import TrainConfig
 from agents.runs.presets import Algorithm, PresetName
-from note_rnn.common.errors import InputError, check_choice, check_count, check_out_folder
+from note_rnn.common.atomic_files import check_out_folder
+from note_rnn.common.errors import InputError, check_choice, check_count
 
 
 class Model(NamedTuple):

@@ -38,16 +38,11 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
     agent: tyro.conf.OmitArgPrefixes[AgentHyperparameters]
     """Hyperparameters of the algorithm; --algo NAME --help lists those of another."""
     algo: Algorithm = "q"
-    """Learning algorithm. q: Q-learning, which scores each next token by the reward to expect from it. psi, g: the
-    same with a cost for moving away from the Note RNN (KL divergence), which keeps the pieces varied. ppo_kl: a policy
-    gradient with the same cost, the fastest. rl_only: q on the rules alone, without the Note RNN's log-likelihood
-    (log p) in the reward. For comparison, from random weights: Stable-Baselines3's ppo, a2c, dqn and sb3-contrib's
-    recurrent_ppo."""
+    """q: Q-learning. psi, g: the same with a cost for leaving the Note RNN (KL), so that pieces stay varied.
+    ppo_kl: a policy gradient with it, the fastest. rl_only: q without log p in the reward. Others: SB3's."""
     preset: PresetName = "default"
-    """Set of defaults for the other options. default: the best found for the algorithm. lookback (ppo_kl): for rewards
-    that depend on the whole piece, such as unique_extremes and refrain; trains longer. people (psi, ppo_kl): for pieces
-    closer to human tunes, with the Note RNN "bars" and the reward profile "matched". paper (q, psi, g, rl_only): those
-    of Jaques et al. 2017."""
+    """Defaults of the other options. default: the best found. lookback (ppo_kl): for rewards of whole pieces.
+    people (psi, ppo_kl): closer to human tunes. paper (q, psi, g, rl_only): the paper's."""
     total_timesteps: int
     """Length of the training: steps (tokens) to compose, all pieces together."""
     seed: int = 0
@@ -62,9 +57,8 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
     """Note RNN to start from, and whose log p is part of the reward: "default", "bars" (its pieces begin on a bar
     line), or a .safetensors file from pretraining."""
     reward: str
-    """Reward profile, the rules and their weights: "paper", "varied" (no reward for repeated motifs), "refrain" (a
-    capped one), "unique_extremes" (one highest and one lowest note), another shipped one, or a YAML file of your
-    own; a rule file (.py) that it names is code."""
+    """Rules and weights: "paper", "varied" (no reward for repeated motifs), "refrain" (a capped one),
+    "unique_extremes", another shipped profile, or a YAML file; its rule files (.py) are code."""
     c: float | None = None
     """Divisor of the rules' reward, in place of the profile's: the smaller, the more the rules count against log p."""
     final_c: float | None = None
@@ -81,8 +75,8 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
     """Response to collapse, when the pieces become nearly alike: warn and continue, stop, or restore the last good
     policy and stop."""
     observation: Observation
-    """Input of the agent at each step. token: the last token, as in the paper. position: also the position in the
-    piece. lookback: also the tokens half a bar and a bar earlier, and the highest and lowest note so far."""
+    """Input at each step. token: the last one, as in the paper. position: also the place in the piece. lookback:
+    also the tokens half a bar and a bar earlier, and the extreme notes so far."""
     priming: Literal["random_note", "none"] = "random_note"
     """Priming token before each piece: a random one, or none."""
     n_envs: int

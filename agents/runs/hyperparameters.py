@@ -71,7 +71,7 @@ class RecurrentDQNHyperparameters(_QLearning, Hyperparameters):
     batch_size: int = 32
     """Whole pieces per update."""
     exploration: Literal["epsilon_greedy", "boltzmann"] = "boltzmann"
-    """Choice of tokens in training: the best, or a random one with probability epsilon (epsilon_greedy); or drawn from
+    """Tokens in training: the best or, with probability epsilon, a random one (epsilon_greedy); or drawn from
     softmax(scores / temperature) (boltzmann)."""
     temperature: float = 1.0
     """(boltzmann) Temperature: the higher, the more random."""

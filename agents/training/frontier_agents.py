@@ -18,8 +18,9 @@ from agents.training.kl_control import kl_control_callbacks
 from melody_env import MelodyVecEnv
 from melody_env.reward_design.best_melody import SearchConfig, search
 from note_rnn import InputError, Progress, write_json
+from note_rnn.common.atomic_files import check_out_folder
 from note_rnn.common.data_files import DataError, read_json
-from note_rnn.common.errors import check_above_zero, check_count, check_out_folder, reason
+from note_rnn.common.errors import check_above_zero, check_count, reason
 from note_rnn.common.worker_pool import WorkerPool
 
 

@@ -75,7 +75,7 @@ class MelodyEngine:
         self._first_state = self._inference.state_after(
             np.zeros(0, np.int64) if self.primer is None else self.primer[:-1]
         )
-        self._rows = np.arange(self.num_pieces)
+        self._rows = np.arange(self.num_pieces) * VOCABULARY_SIZE
         self.rngs: list[np.random.Generator] = []
         """One generator per piece, which draws its priming tokens; created when first needed."""
         self.composition: Composition | None = None
@@ -156,7 +156,7 @@ class MelodyEngine:
             raise VocabularyError(f"Expected one token for each of {self.num_pieces} pieces, got {len(tokens)}.")
         if self.forbids:
             tokens = nearest_allowed(tokens, self._allowed)
-        self.log_prob = self.prior_log_probs[self._rows, tokens]
+        self.log_prob = self.prior_log_probs.take(self._rows + tokens)
         self.composition.append(tokens)
         self.rule_values = self.profile.score(self.composition)
         self.music_theory = self.profile.music_theory(self.rule_values)

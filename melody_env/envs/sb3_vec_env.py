@@ -18,6 +18,7 @@ from melody_env.envs.engine import FinishedPieces, MelodyEngine
 from melody_env.envs.gym_env import RENDER_MODES, check_render_mode, frames_per_second, render_pieces
 from melody_env.envs.specification import EnvironmentArguments, EnvironmentSpec
 from melody_env.setting import Flags, Setting
+from note_rnn.common.errors import check_seed
 
 
 class MelodyVecEnv(VecEnv):
@@ -64,6 +65,10 @@ class MelodyVecEnv(VecEnv):
     @c.setter
     def c(self, value: float) -> None:
         self.engine.profile = replace(self.engine.profile, c=value)
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Seed piece i of the next reset with `seed` + i; raises InputError for an invalid seed."""
+        return super().seed(None if seed is None else int(check_seed("seed", seed)))
 
     def reset(self) -> npt.NDArray[np.int64]:
         """Start B new pieces, seeded by the last call of `seed`; return the observations."""

@@ -203,11 +203,7 @@ def _melodies(composition: Composition) -> list[Melody]:
 
 def find_plugin(file: Path, name: str, is_mask: bool) -> PlugIn:
     """Return the rule or mask `name` of a Python file; raises RuleError if the file cannot be loaded or has none."""
-    try:
-        stamp = file.stat().st_mtime_ns
-    except OSError as error:
-        raise RuleError(f"Rule file {file} does not exist.") from error
-    functions = _load(file, stamp)
+    functions = _load(file, time_of_change(file))
     if name not in functions:
         hint = f"it has {', '.join(functions)}" if functions else "decorate a function with @rule or @mask"
         raise RuleError(f"{file} has no rule or mask {name!r}: {hint}.")
@@ -215,6 +211,14 @@ def find_plugin(file: Path, name: str, is_mask: bool) -> PlugIn:
         kind = "rule" if is_mask else "mask"
         raise RuleError(f"{name!r} in {file} is a {kind}: list it under '{kind}s'.")
     return functions[name]
+
+
+def time_of_change(file: Path) -> int:
+    """Return when a rule file was last changed, in nanoseconds; raises RuleError if there is no such file."""
+    try:
+        return file.stat().st_mtime_ns
+    except (OSError, ValueError) as error:
+        raise RuleError(f"Rule file {file} does not exist: correct its path in the reward profile.") from error
 
 
 @lru_cache

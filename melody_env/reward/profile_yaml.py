@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from melody_env.reward.plugins import RuleError
+from melody_env.reward.plugins import RuleError, time_of_change
 from melody_env.reward.profile import (
     BUILT_IN_RULES,
     NamedMask,
@@ -54,18 +54,20 @@ def parse_profile(data: Any, name: str, folder: Path = Path(), trust_code: bool 
     """Return the profile in `data`, what a YAML file or `RewardProfile.as_record` holds; raises ProfileError.
 
     `name` is quoted by errors; paths of rule files are relative to `folder`. These files are code: without `trust_code`
-    a profile that names one is refused by a RuleError.
+    a profile that names one is refused by a RuleError, as is one whose files are missing.
     """
     settings = dict(check_keys(data, ("c", "log_prior", "rules", "setting", "masks"), name, "at the top"))
     if "setting" in settings:
         settings["setting"] = _parse_setting(settings["setting"], name)
     rules = _parse_items(settings.pop("rules", {}), "rules", BUILT_IN_RULES, name, folder)
     masks = _parse_items(settings.pop("masks", {}), "masks", MASKS, name, folder)
-    files = dict.fromkeys(str(file) for *_, file in (*rules, *masks) if file is not None)
+    files = dict.fromkeys(file for *_, file in (*rules, *masks) if file is not None)
+    for file in files:
+        time_of_change(file)
     if files and not trust_code:
         raise RuleError(
-            f"Reward profile {name} has rules in {', '.join(files)}, and a Python file is code: read it and, if you "
-            "trust it, allow it with --trust-code (trust_code=True in Python)."
+            f"Reward profile {name} has rules in {', '.join(map(str, files))}, and a Python file is code: read it and, "
+            "if you trust it, allow it with --trust-code (trust_code=True in Python)."
         )
     return RewardProfile(
         name,

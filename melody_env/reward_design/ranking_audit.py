@@ -42,16 +42,15 @@ NOISE_THRESHOLD = 0.45
 class AuditConfig(SettingOptions):
     """Rank human tunes, the Note RNN's melodies, Markov melodies and random notes by a reward profile.
 
-    The AUC of a machine is the probability that a human tune earns a higher reward than a melody of that machine: near
-    1 if the reward ranks human tunes first, 0.5 if it cannot distinguish them, less if it rewards noise.
+    The AUC of a machine is the probability that a human tune earns a higher reward than one of its melodies: near 1 if
+    the reward ranks human tunes first, 0.5 if it cannot distinguish them, less if it rewards noise.
     """
 
     profile: str = "paper"
     """Reward profile: the name of a shipped one, or a YAML file."""
     corpus: tuple[str, ...] = DEFAULT_COLLECTIONS
-    """Human tunes: collections of music21's corpus, or a corpus file (.npz) of melody-rl corpus build, or
-    any with concatenated `tokens` and their `offsets`; if it does not say meters, all its tunes are used, and are
-    assumed to begin on a bar line. Markov chains are fitted to the file's tunes."""
+    """Human tunes: collections of music21's corpus, or a corpus file (.npz), which Markov chains are then fitted
+    to; one with only `tokens` and `offsets` is taken to begin on bar lines."""
     all_tunes: bool = False
     """Rank all tunes of the collections, not only the held-out tenth: for collections that neither the profile nor the
     Note RNN was fitted to."""

@@ -5,11 +5,12 @@ import math
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from note_rnn.common.errors import check_path
+from note_rnn.common.errors import InputError, check_path, reason
 
 _TEMPORARY = "partial"
 """Last part but the suffix of the names of temporary files, so that those of a dead process are recognised."""
@@ -26,10 +27,9 @@ def replacing(path: str | Path, durable: bool = False) -> Iterator[Path]:
     check_path(path)
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    name = f".{target.stem}-{secrets.token_hex(4)}.{_TEMPORARY}{target.suffix}"
-    temporary = target.with_name(name)
+    temporary = _temporary_path(target)
     try:
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        _create(temporary)
         yield temporary
         if durable:
             _write_through(temporary, os.O_RDWR)
@@ -43,6 +43,58 @@ def replacing(path: str | Path, durable: bool = False) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_out_file(out: Path, option: str = "--out") -> None:
+    """Raise InputError, which names the `option`, if the file `out` cannot be written: before the work, not after.
+
+    The temporary file of `replacing` is made for a trial, so that no permission or file system is misjudged; nothing of
+    it stays.
+    """
+    check_path(out)
+    if os.path.isdir(out):  # which, unlike a Path's, answers for any name
+        raise InputError(f"{out} is a folder: {option} must be a file.")
+    if os.path.exists(out) and not os.path.isfile(out):
+        raise InputError(f"{out} is a device, which would be replaced by a file: choose another {option}.")
+    _check_writable(out, out, option)
+
+
+def check_out_folder(out: Path, option: str = "--out") -> None:
+    """Raise InputError, which names the `option`, if files cannot be written to the folder `out`, new or not.
+
+    For how this is known see `check_out_file`.
+    """
+    check_path(out)
+    if os.path.exists(out) and not os.path.isdir(out):
+        raise InputError(f"{out} is not a folder: choose another {option}.")
+    _check_writable(out / "file", out, option)
+
+
+def _check_writable(target: Path, out: Path, option: str) -> None:
+    target = target.absolute()
+    existing = next(parent for parent in target.parents if os.path.exists(parent))
+    if not os.path.isdir(existing):
+        raise InputError(f"{out} cannot be written, since {existing} is a file: choose another {option}.")
+    is_new = existing != target.parent
+    try:
+        with TemporaryDirectory(dir=existing, prefix=".") if is_new else nullcontext(existing) as folder:
+            temporary = _temporary_path(Path(folder) / target.relative_to(existing))
+            temporary.parent.mkdir(parents=True, exist_ok=True)
+            _create(temporary)
+            temporary.unlink()
+    except OSError as error:
+        raise InputError(
+            f"{out} cannot be written in {existing} ({reason(error)}): choose another {option}."
+        ) from error
+
+
+def _temporary_path(target: Path) -> Path:
+    return target.with_name(f".{target.stem}-{secrets.token_hex(4)}.{_TEMPORARY}{target.suffix}")
+
+
+def _create(path: Path) -> None:
+    """Make the empty file `path`, which must be new, with the mode of any new file."""
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
 
 
 def remove_leftovers(folder: Path, stem: str = "*") -> None:

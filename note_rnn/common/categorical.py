@@ -33,6 +33,14 @@ def nucleus(logits: Floats, top_p: float) -> Floats:
 
 def draw(logits: Floats, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """Return an action for each row of `logits` [..., A], drawn with probability softmax(logits)."""
-    cumulative = np.exp(logits - logits.max(-1, keepdims=True)).cumsum(-1)
-    threshold = rng.random((*logits.shape[:-1], 1)) * cumulative[..., -1:]
-    return (cumulative >= threshold).argmax(-1)
+    return draw_with_log_prob(logits, rng)[0]
+
+
+def draw_with_log_prob(logits: Floats, rng: np.random.Generator) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Return an action for each row of `logits` [..., A], drawn with probability softmax(logits), and its log."""
+    shifted = logits - np.maximum.reduce(logits, -1, keepdims=True)
+    cumulative = np.exp(shifted).cumsum(-1)
+    total = cumulative[..., -1:]
+    actions = (cumulative >= rng.random(total.shape) * total).argmax(-1)
+    places = np.arange(actions.size).reshape(actions.shape) * logits.shape[-1] + actions
+    return actions, shifted.take(places) - np.log(total[..., 0])

@@ -70,28 +70,10 @@ def check_path(path: str | Path) -> None:
         raise InputError(f"{shown(str(path))} cannot be a path: it contains the character NUL.")
 
 
-def check_out_file(out: Path, option: str = "--out") -> None:
-    """Raise InputError, which names the `option`, if the file `out` cannot be written: before the work, not after."""
-    check_path(out)
-    if out.is_dir():
-        raise InputError(f"{out} is a folder: {option} must be a file.")
-    _check_writable(out.parent, out, option)
-
-
-def check_out_folder(out: Path, option: str = "--out") -> None:
-    """Raise InputError, which names the `option`, if files cannot be written to the folder `out`, new or not."""
-    check_path(out)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is not a folder: choose another {option}.")
-    _check_writable(out, out, option)
-
-
-def _check_writable(folder: Path, out: Path, option: str) -> None:
-    existing = next((parent for parent in (folder, *folder.absolute().parents) if parent.exists()), Path("/"))
-    if not existing.is_dir():
-        raise InputError(f"{out} cannot be written, since {existing} is a file: choose another {option}.")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(f"{out} cannot be written, since {existing} is read-only: choose another {option}.")
+def check_file_name(path: str | Path) -> None:
+    """Raise InputError for a path without the name of a file, such as "." or "/"."""
+    if Path(path).name in ("", ".."):
+        raise InputError(f"{shown(str(path))} is a folder: add the name of a file.")
 
 
 def is_number(value: object) -> bool:

@@ -72,6 +72,8 @@ def print_report(report: Report) -> None:
         f"{report.melodies:,} melodies ({report.tokens:,} sixteenths) from {report.tunes:,} tunes in "
         f"{report.files_kept:,} of {report.files:,} files"
     )
+    if report.notes_moved or report.notes_dropped:
+        print(f"{report.notes_moved:,} notes moved onto the grid of sixteenths, {report.notes_dropped:,} dropped there")
     if report.meters:
         print_table(report.meter_table())
     if report.dropped or report.cut:

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from joblib import cpu_count
 
-from note_rnn.common.atomic_files import remove_leftovers, write_json
-from note_rnn.common.errors import check_count, check_out_file
+from note_rnn.common.atomic_files import check_out_file, remove_leftovers, write_json
+from note_rnn.common.errors import check_count, check_file_name
 from note_rnn.common.progress import Progress
 from note_rnn.corpus.collections import EXTRACTION_VERSION
 from note_rnn.corpus.corpus import Corpus, CorpusError, joined
@@ -49,13 +49,14 @@ def build_corpus(
     :param reading: how files in ABC, MusicXML and kern are read.
 
     An interrupted build resumes with the same call. Raises CorpusError if a folder is missing, or if there are no
-    melodies (only the report is written then), OSError if the files cannot be written.
+    melodies (only the report is written then), InputError if the files cannot be written.
     """
     if num_workers is not None:
         check_count("num_workers", num_workers, minimum=0)
     extraction = extraction or Extraction()
     target, report_file = corpus_paths(out)
-    check_out_file(target)
+    for file in (target, report_file):
+        check_out_file(file)
     found = find_files(folders)
     workers = cpu_count() if num_workers is None else num_workers
     parts = target.with_suffix(".parts")
@@ -70,7 +71,11 @@ def build_corpus(
 
 
 def corpus_paths(out: str | Path) -> tuple[Path, Path]:
-    """Return the files of the corpus and of the report of the build `out`, given with or without .npz."""
+    """Return the files of the corpus and of the report of the build `out`, given with or without .npz.
+
+    Raises InputError for a path without a name.
+    """
+    check_file_name(out)
     name = Path(out).name.removesuffix(".npz")
     return Path(out).with_name(f"{name}.npz"), Path(out).with_name(f"{name}.json")
 

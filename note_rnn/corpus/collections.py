@@ -14,6 +14,7 @@ import numpy as np
 from joblib import cpu_count
 from platformdirs import user_cache_dir
 
+from note_rnn.common.atomic_files import check_out_file
 from note_rnn.common.command_line import other_command
 from note_rnn.common.errors import check_count
 from note_rnn.common.progress import Progress
@@ -46,8 +47,8 @@ def load_corpus(
     :param num_workers: number of parsing processes, by default one per core.
     :param reading: how tunes of music21 are read; corpus files stay as they were built.
 
-    Raises CorpusError for an unknown name, an invalid file, or if music21 is not installed, OSError if the cache cannot
-    be written.
+    Raises CorpusError for an unknown name, an invalid file, or if music21 is not installed, InputError if the cache
+    cannot be written.
     """
     if not collections:
         raise CorpusError(f"Name at least one collection, such as {DEFAULT_COLLECTIONS[0]}.")
@@ -160,6 +161,7 @@ def _load_collection(name: str, folder: Path, num_workers: int | None, reading: 
     cache = folder / _cache_name(name, reading)
     corpus = _read_cache(cache, reading)
     if corpus is None:
+        check_out_file(cache, CACHE_VARIABLE)
         corpus = parse_collection(name, num_workers, reading)
         write_corpus(corpus, cache)
     return corpus

@@ -96,12 +96,15 @@ class Split(NamedTuple):
     test: Corpus
 
 
-def split(corpus: Corpus, validation: float = 0.05, test: float = 0.05) -> Split:
+def split(
+    corpus: Corpus, validation: float = 0.05, test: float = 0.05, among: npt.NDArray[np.bool_] | None = None
+) -> Split:
     """Return `corpus` split by groups of variants; `validation` and `test` are the shares of groups held out.
 
-    A hash of its melodies assigns a group to its part, so neither the order of the tunes nor the other groups matter;
-    nor does the `Reading` of a score, since its tunes are compared and hashed by their origins.
-    Raises CorpusError if a part would be empty.
+    A hash of its melodies assigns a group to its part, so neither the order of the tunes nor the other groups matter,
+    except where a part would have none of the tunes in the mask `among` [N], by default all: then the groups next to it
+    by their hashes are moved there. The `Reading` of a score does not matter: its tunes are compared by their origins.
+    Raises CorpusError if these tunes are of fewer than three groups.
     """
     named = zip(corpus.titles, corpus.sources, strict=True)
     titles = ["" if source.endswith(f"/{title}") else title for title, source in named]  # a file name is not a title
@@ -110,11 +113,25 @@ def split(corpus: Corpus, validation: float = 0.05, test: float = 0.05) -> Split
     hashes = np.zeros(len(groups), np.uint64)
     np.add.at(hashes, groups, _melody_hashes(corpus))  # modulo 2^64: uniform, and independent of the order
     position = hashes[groups] / 2.0**64
-    part = np.where(position < test, 2, np.where(position < test + validation, 1, 0))
-    parts = Split(*(corpus.of_tunes(part == number) for number in range(3)))
-    if not all(each.segments for each in parts):
-        raise CorpusError(f"{len(corpus.titles)} tunes are too few to hold some out: add a collection.")
-    return parts
+    validation_end = test + validation
+    test, validation_end = _ends(np.unique(position if among is None else position[among]), test, validation_end)
+    part = np.where(position < test, 2, np.where(position < validation_end, 1, 0))
+    return Split(*(corpus.of_tunes(part == number) for number in range(3)))
+
+
+def _ends(positions: npt.NDArray[np.float64], test: float, validation: float) -> tuple[float, float]:
+    """Return where the parts `test` and `validation` end, moved as far as each of three parts needs one of `positions`.
+
+    `positions` [G] are in ascending order. Raises CorpusError for fewer than three.
+    """
+    if len(positions) < 3:
+        raise CorpusError(
+            "Training, validation and test need a tune each, of which none is a variant of another; "
+            f"there {'is' if len(positions) == 1 else 'are'} {len(positions)}: add a collection."
+        )
+    beyond = np.nextafter(positions, 1)
+    test = float(np.clip(test, beyond[0], positions[-2]))
+    return test, float(np.clip(validation, beyond[np.searchsorted(positions, test)], positions[-1]))
 
 
 def _melodies(corpus: Corpus) -> tuple[list[Tokens], npt.NDArray[np.int64]]:

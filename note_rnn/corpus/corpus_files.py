@@ -24,7 +24,7 @@ _KINDS = {
     **dict.fromkeys(("notes", "note_offsets", "codes", "moved", "dropped"), "iu"),
     **dict.fromkeys(("titles", "sources", "meters", "folded"), "U"),
 }
-"""Arrays of one dimension and the kinds of numbers in them; those from `sections` on are not in files before 0.3."""
+"""Arrays of one dimension and the kinds of numbers in them; older files lack those from `sections` on."""
 _OF_ORIGINS = ("notes", "note_offsets", "codes", "moved", "dropped", "folded")
 
 

@@ -148,6 +148,9 @@ def _read(path: str, name: str, extraction: Extraction, reading: Reading, second
     reasons = Counter(tune.dropped for tune in tunes if not tune.segments)
     divided = sum(len(tune.segments) > 1 for tune in tunes)
     reasons["divided, but kept, where notes leave the grid or the key changes"] += divided
+    reasons.update(
+        f"repeats not played out: {tune.origin.folded}" for tune in tunes if tune.origin and tune.origin.folded
+    )
     if not tunes:
         raise TuneError("no tunes")
     return FileResult([tune for tune in tunes if tune.segments], dict(+reasons))

@@ -26,6 +26,10 @@ class Report:
     """MIDI files, or tunes in tune files, with at least one melody."""
     melodies: int = 0
     tokens: int = 0
+    notes_moved: int = 0
+    """Notes of scores that were moved onto the grid of sixteenths."""
+    notes_dropped: int = 0
+    """Notes of scores that were dropped, since there is no room for them on the grid."""
     meters: dict[str, dict[str, int]] = field(default_factory=dict)
     """How many melodies are in each meter, as their files declare or as estimated; "" is unknown."""
     others: dict[str, int] = field(default_factory=dict)
@@ -45,6 +49,9 @@ class Report:
         self.tunes += len(result.tunes)
         self.melodies += len(segments)
         self.tokens += sum(map(len, segments))
+        origins = [tune.origin for tune in result.tunes if tune.origin]
+        self.notes_moved += sum(origin.moved for origin in origins)
+        self.notes_dropped += sum(origin.dropped for origin in origins)
         for bars in (bars for tune in result.tunes for bars in tune.bars):
             self._add_meter(bars.meter, ESTIMATED if bars.is_estimated else DECLARED, 1)
         if not segments:
@@ -54,7 +61,7 @@ class Report:
 
     def add(self, other: dict[str, Any]) -> None:
         """Add the counts and files of another report, in the form of `as_dict`."""
-        for name in ("files", "files_kept", "tunes", "melodies", "tokens"):
+        for name in ("files", "files_kept", "tunes", "melodies", "tokens", "notes_moved", "notes_dropped"):
             setattr(self, name, getattr(self, name) + other[name])
         for meter, counts in other["meters"].items():
             for origin, number in counts.items():

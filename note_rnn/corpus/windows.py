@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from note_rnn.corpus import Corpus
 from note_rnn.extraction.tunes import bar_length
@@ -12,11 +13,7 @@ from note_rnn.vocabulary import FIRST_PITCH_TOKEN, Tokens
 
 def from_first_bar(corpus: Corpus, meter: str) -> Corpus:
     """Return the segments of `corpus` in a meter of the kind of `meter`, each from its first bar line on."""
-    fitting = [
-        i
-        for i, (segment, bars) in enumerate(zip(corpus.segments, corpus.all_bars, strict=True))
-        if meter_kind(bars.meter) == meter_kind(meter) and len(segment) > bars.pickup
-    ]
+    fitting = _fitting(corpus, meter)
     tunes, tune_of_segment = np.unique(corpus.tune_of_segment[fitting], return_inverse=True)
     return replace(
         corpus,
@@ -28,6 +25,19 @@ def from_first_bar(corpus: Corpus, meter: str) -> Corpus:
         sections=[_later(corpus.sections[i], corpus.bars[i].pickup) for i in fitting] if corpus.sections else [],
         origins=[corpus.origins[i] for i in tunes] if corpus.origins else [],
     )
+
+
+def tunes_in_meter(corpus: Corpus, meter: str) -> npt.NDArray[np.bool_]:
+    """Return the mask [N] of the tunes of `corpus` of which `from_first_bar` has a segment."""
+    return np.isin(np.arange(len(corpus.titles)), corpus.tune_of_segment[_fitting(corpus, meter)])
+
+
+def _fitting(corpus: Corpus, meter: str) -> list[int]:
+    return [
+        i
+        for i, (segment, bars) in enumerate(zip(corpus.segments, corpus.all_bars, strict=True))
+        if meter_kind(bars.meter) == meter_kind(meter) and len(segment) > bars.pickup
+    ]
 
 
 def _later(sections: tuple[int, ...], steps: int) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from note_rnn.common.atomic_files import write_json
 from note_rnn.common.data_files import DataError, converted, is_file, parse_json, user_path
-from note_rnn.common.errors import InputError
+from note_rnn.common.errors import InputError, check_file_name
 from note_rnn.network.lookback import Lookback
 from note_rnn.network.model import NoteRNN
 from note_rnn.network.recurrent_layers import Cell, layer_widths
@@ -116,6 +116,7 @@ def _read(source: str | Path) -> tuple[Path, dict[str, Any], dict[str, Tensor]]:
 
 
 def path_of_weights(path: str | Path) -> Path:
-    """Return `path` with the suffix .safetensors, added if missing."""
+    """Return `path` with the suffix .safetensors, added if missing; raises InputError for a path without a name."""
     path = user_path(path)
+    check_file_name(path)
     return path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")

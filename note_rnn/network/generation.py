@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from note_rnn.common.categorical import draw, nucleus
-from note_rnn.common.errors import InputError, check_choice, check_count, check_temperature, is_number
+from note_rnn.common.errors import InputError, check_choice, check_count, check_seed, check_temperature, is_number
 from note_rnn.network.model import NoteRNN
 from note_rnn.vocabulary import NO_EVENT, VOCABULARY_SIZE, Tokens, check_tokens
 
@@ -36,8 +36,9 @@ def sample_melodies(
     give the same melodies. Raises VocabularyError for an invalid primer, InputError for another argument out of range.
     """
     check_choice("priming", priming, get_args(Priming))
-    for name, value, minimum in (("n", n, 1), ("length", length, 1), ("seed", seed, 0)):
-        check_count(name, value, minimum)
+    for name, value in (("n", n), ("length", length)):
+        check_count(name, value)
+    check_seed("seed", seed)
     check_temperature("temperature", temperature)
     if not is_number(top_p) or not 0 < top_p <= 1:
         raise InputError(f"top_p must be above 0 and at most 1, not {top_p!r}.")

@@ -61,7 +61,7 @@ class _Compiled:
 
     def state_after(self, tokens: Tokens) -> Floats32:
         state = self._lstm.zero_state(self._num_melodies)
-        for token in tokens:
+        for token in tokens.tolist():
             _, state = self.step(np.full(self._num_melodies, token), state)
         return state
 

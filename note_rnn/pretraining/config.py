@@ -7,7 +7,7 @@ from typing import Literal
 
 import tyro
 
-from note_rnn.common.errors import MAX_THREADS, InputError, check_count, check_out_file, check_seed
+from note_rnn.common.errors import MAX_THREADS, InputError, check_count, check_seed
 from note_rnn.corpus import DEFAULT_COLLECTIONS
 from note_rnn.extraction.tune_files import DEFAULT_READING, Reading
 from note_rnn.network.checkpoint import load_note_rnn, path_of_weights
@@ -99,8 +99,6 @@ class PretrainConfig:
             check_count("--updates", self.updates)
         if not 0 <= (self.dropout or 0) < 1:
             raise InputError(f"--dropout must be at least 0 and below 1, not {self.dropout}.")
-        if self.resume is None:
-            check_out_file(path_of_weights(self.out))
         if self.resume is None and self.state_path.exists():
             raise InputError(
                 f"{self.state_path} belongs to an interrupted training: resume it with --resume {self.out}, or delete "

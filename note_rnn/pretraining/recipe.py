@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
-from note_rnn.common.atomic_files import remove_leftovers
+from note_rnn.common.atomic_files import check_out_file, check_out_folder, remove_leftovers
 from note_rnn.common.data_files import DataError, converted
 from note_rnn.common.progress import Progress
 from note_rnn.corpus import CorpusError, Split, load_corpus, split
 from note_rnn.corpus.terms import terms_of
-from note_rnn.corpus.windows import from_first_bar
-from note_rnn.network.checkpoint import CheckpointError, save_note_rnn, weights_checksum
+from note_rnn.corpus.windows import from_first_bar, tunes_in_meter
+from note_rnn.network.checkpoint import CheckpointError, path_of_weights, save_note_rnn, weights_checksum
 from note_rnn.pretraining import trainer
 from note_rnn.pretraining.config import PretrainConfig
 from note_rnn.pretraining.early_stopping import ScoredTraining, read_state, write_state
@@ -32,7 +32,7 @@ def pretrain(config: PretrainConfig) -> Path:
     """Train, score and save a Note RNN as configured; return the path of the weights.
 
     Raises CorpusError for an unknown collection, CheckpointError if there is nothing to resume, InputError for settings
-    out of range, OSError if the files cannot be written.
+    out of range, or if the files cannot be written.
     """
     config.check()
     state: dict[str, Any] = {}
@@ -41,6 +41,8 @@ def pretrain(config: PretrainConfig) -> Path:
         remove_leftovers(path.parent, path.stem)
         state = read_state(path)
         config = _config_of(state, config.resume)
+    check_out_file(path_of_weights(config.out))
+    check_out_folder(config.log_dir, "--log-dir")
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     parts = _parts(config)
@@ -70,13 +72,15 @@ def pretrain(config: PretrainConfig) -> Path:
 
 
 def _parts(config: PretrainConfig) -> Split:
-    parts = split(load_corpus(config.collections, reading=config.reading))
+    """Return the three parts of the collections, or of their tunes in the meter; raises CorpusError for too few."""
+    corpus = load_corpus(config.collections, reading=config.reading)
     if not config.meter:
-        return parts
-    barred = Split(*(from_first_bar(part, config.meter) for part in parts))
-    if not all(part.segments for part in barred):
-        raise CorpusError(f"Too few tunes are in a meter like {config.meter}: add a collection, or omit --meter.")
-    return barred
+        return split(corpus)
+    try:
+        parts = split(corpus, among=tunes_in_meter(corpus, config.meter))
+    except CorpusError as error:
+        raise CorpusError(f"Too few tunes are in a meter like {config.meter}. {error}") from error
+    return Split(*(from_first_bar(part, config.meter) for part in parts))
 
 
 def _train(scored: ScoredTraining, config: PretrainConfig, state: dict[str, Any]) -> float:

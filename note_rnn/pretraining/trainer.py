@@ -73,7 +73,7 @@ PAPER = Recipe(
     unscored=8,
 )
 
-LOOKBACK = Recipe(updates=1600, crop_length=320, learning_rate=4e-3, dropout=0.4, optimizer="adamw", weight_decay=0.05)
+LOOKBACK = Recipe(updates=3000, crop_length=320, learning_rate=4e-3, dropout=0.5, optimizer="adamw", weight_decay=0.1)
 """For a network with lookback, on whole tunes with their bars: it overfits where one without does not."""
 
 FINE_TUNING = Recipe(updates=2000, crop_length=64, learning_rate=3e-3, warmup=50)

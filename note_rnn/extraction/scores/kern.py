@@ -29,11 +29,16 @@ def kern_part(content: bytes) -> Part:
     with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         try:
-            score = converter.parseData(content.decode("utf-8", errors="replace"), format="humdrum")
+            score = converter.parseData(_numbered(content.decode("utf-8", errors="replace")), format="humdrum")
         except Exception as error:  # music21 fails in many ways
             raise TuneError(f"not readable ({type(error).__name__})") from error
     title = (score.metadata and score.metadata.bestTitle) or ""
     return _Reader().read(next(iter(score[stream.Part]), score), title)
+
+
+def _numbered(text: str) -> str:
+    """Return `text` with a number in bar lines such as `=:|!`, in which music21 sees the beginning of a repeat too."""
+    return re.sub(r"(?m)(^|\t)=(?=:)", r"\g<1>=0", text)
 
 
 class _Reader:

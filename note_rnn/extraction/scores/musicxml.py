@@ -174,7 +174,7 @@ def _mark(barline: Element, place: Fraction) -> Iterator[Mark]:
     """Yield the mark of a bar line that is a repeat or begins a section."""
     if (repeat := barline.find("repeat")) is not None:
         is_end = repeat.get("direction") == "backward"
-        times = int(_number(repeat.get("times"), Fraction(2)))
+        times = max(int(_number(repeat.get("times"), Fraction(2))), 1)
         yield Mark(place, "end" if is_end else "start", times=times)
     elif barline.findtext("bar-style") in ("light-light", "light-heavy", "heavy-light", "heavy-heavy"):
         yield Mark(place, "section")

@@ -1,4 +1,4 @@
-"""Hyperparameters and devices out of range: refused by name, by the algorithms and for the command line."""
+"""Hyperparameters, seeds and devices out of range: refused by name, by the algorithms and for the command line."""
 
 import math
 import zipfile
@@ -30,6 +30,9 @@ def env(small_prior) -> MelodyVecEnv:
         ("learning_rate", "fast", "learning_rate must be a number above 0, not 'fast'"),
         ("max_grad_norm", -1, "max_grad_norm must be a number above 0, not -1"),
         ("batch_size", 0, "batch_size must be at least 1, not 0"),
+        ("seed", -1, "seed must be at least 0, not -1"),
+        ("seed", 2**32, "seed must be at most 4,294,967,295, not 4294967296"),
+        ("seed", 1.0, "seed must be a whole number, not 1.0"),
         (
             "device",
             "cudda",

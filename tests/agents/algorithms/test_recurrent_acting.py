@@ -11,7 +11,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents import PPOKL, RecurrentDQN
 from agents.algorithms.objectives import MASKED_LOGIT
-from agents.algorithms.recurrent_acting import prior_arguments
+from agents.algorithms.recurrent_acting import clip_gradients, prior_arguments
 from melody_env import MelodyVecEnv, NamedMask, RewardProfile, WeightedRule
 from note_rnn import NoteRNN
 
@@ -224,3 +224,18 @@ def test_masked_environments_with_a_profile_forbid(small_prior):
         model = collecting(PPOKL, MelodyVecEnv(2, prior=small_prior, reward=profile, length=6))
         model.learn(2)
         assert model.masked == expected
+
+
+@pytest.mark.parametrize("max_norm", [0.5, 5.0, 1e6])
+def test_gradients_are_clipped_as_in_pytorch(max_norm: float) -> None:
+    torch.manual_seed(0)
+    parameters = [torch.nn.Parameter(torch.zeros(size)) for size in [(4, 3), (7,), (2,)]]
+    for weights in parameters[:2]:  # the last one has no gradient
+        weights.grad = torch.randn(weights.shape)
+    copies = [torch.nn.Parameter(torch.zeros_like(weights)) for weights in parameters]
+    for copy, weights in zip(copies, parameters[:2], strict=False):
+        copy.grad = None if weights.grad is None else weights.grad.clone()
+    clip_gradients(parameters, max_norm)
+    torch.nn.utils.clip_grad_norm_(copies, max_norm)
+    for weights, copy in zip(parameters[:2], copies, strict=False):
+        torch.testing.assert_close(weights.grad, copy.grad)

@@ -271,6 +271,14 @@ def test_a_temperature_that_scores_cannot_be_divided_by_is_refused(temperature, 
         sample_melodies(small_prior, 1, 4, temperature=temperature)
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.0])
+def test_a_seed_is_one_that_the_commands_take(seed, small_prior):
+    for composed in (compose, lambda *arguments, seed: sample_melodies(*arguments, 4, seed=seed)):
+        with pytest.raises(InputError, match=r"^seed must be (a whole number|at least 0|at most 4,294,967,295), not "):
+            composed(small_prior, 1, seed=seed)
+    assert compose(small_prior, 1, seed=2**32 - 1, length=4).shape == (1, 4)
+
+
 def test_the_kept_pieces_have_the_highest_rewards(small_prior, environment):
     """By log p + r_MT / c, not by the rules or by log p alone."""
     pieces = compose_pieces(NoteRNNPlayer(), 40, 1, environment)

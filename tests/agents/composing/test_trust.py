@@ -54,6 +54,22 @@ def test_the_rule_file_of_a_run_is_executed_only_if_its_code_is_trusted(name, ru
     assert (tmp_path / "rules.trace").exists()
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("trust", [False, True])
+def test_a_rule_file_that_is_missing_is_said_to_be_missing(name, trust, ruled, tmp_path, capsys):
+    """Trust in it is not asked for, and no work is begun."""
+    (tmp_path / "rules.py").unlink()
+    with pytest.raises(RuleError, match=r"^Rule file .*rules\.py does not exist: correct its path in the reward"):
+        COMMANDS[name](ruled, trust)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_whom_to_trust_is_asked_before_the_first_run_is_evaluated(ruled, small_runs, capsys):
+    with pytest.raises(RuleError, match="--trust-code"):
+        evaluate_runs(EvaluateConfig((small_runs[0], ruled), 4))
+    assert capsys.readouterr() == ("", "")
+
+
 def test_nor_is_that_of_a_profile_in_a_run_of_0_1(ruled, tmp_path):
     (tmp_path / "mine.yaml").write_text("rules: {held: {file: rules.py}}")
     config = json.loads((ruled / "config.json").read_text())

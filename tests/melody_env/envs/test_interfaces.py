@@ -303,4 +303,18 @@ def test_a_seed_is_a_whole_number_from_0_on_in_every_interface(seed, small_prior
                 vector.reset(seed=seeds)
     with pytest.raises(InputError, match=r"^seed must be "):
         sb3.engine.seed([seed])
+    with pytest.raises(InputError, match=r"^seed must be "):
+        sb3.seed(seed)
     assert vector.reset(seed=np.int64(5))[0].tolist() == vector.reset(seed=[5])[0].tolist()
+
+
+def test_a_seed_of_sb3_is_one_that_sb3_takes(small_prior):
+    """Gymnasium's may be larger: its environments return seeds of 128 bits."""
+    env = MelodyVecEnv(2, prior=small_prior)
+    assert env.seed(np.int64(2**32 - 1)) == [2**32 - 1, 2**32]
+    env.reset()
+    with pytest.raises(InputError, match=r"^seed must be at most 4,294,967,295, not 4294967296\.$"):
+        env.seed(2**32)
+    single = MelodyCompositionEnv(prior=small_prior)
+    first = single.reset(seed=single.np_random_seed)[0]
+    assert (single.reset(seed=single.np_random_seed)[0] == first).all()

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from note_rnn import InputError, write_abc, write_midi, write_musicxml, write_svg, write_wav
-from note_rnn.common.atomic_files import remove_leftovers, replacing, write_bytes, write_json, write_text
+from note_rnn.common.atomic_files import (
+    check_out_file,
+    check_out_folder,
+    remove_leftovers,
+    replacing,
+    write_bytes,
+    write_json,
+    write_text,
+)
 
 
 def test_the_new_content_takes_the_place_of_the_old(tmp_path):
@@ -101,7 +109,68 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 def test_a_path_that_no_file_can_have_is_refused_in_a_sentence(tmp_path):
     with pytest.raises(InputError, match=r"^.*a\\x00b\.json' cannot be a path: it contains the character NUL\.$"):
         write_json(tmp_path / "a\0b.json", {})
+    for check in (check_out_file, check_out_folder):
+        with pytest.raises(InputError, match=r"a\\x00b' cannot be a path: it contains the character NUL\.$"):
+            check(tmp_path / "a\0b")
     assert not list(tmp_path.iterdir())
+
+
+def test_where_files_can_be_written_is_tried_without_a_trace(tmp_path):
+    (tmp_path / "old.csv").write_text("old")
+    (tmp_path / "folder").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    for name in ("old.csv", "new.csv", "folder/new.csv", "new/folder/table.csv", f"{'n' * 200}/{'n' * 200}.csv"):
+        check_out_file(tmp_path / name, "--csv")
+    for name in ("", "folder", "new", "new/folder"):
+        check_out_folder(tmp_path / name)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_where_nothing_can_be_written_is_known_before_the_work(tmp_path):
+    (tmp_path / "file").touch()
+    for check in (check_out_file, check_out_folder):
+        with pytest.raises(InputError, match=r"x cannot be written, since .*file is a file: choose another --csv\.$"):
+            check(tmp_path / "file" / "x", "--csv")
+        for name in ("n" * 256, f"new/{'n' * 256}/x"):
+            with pytest.raises(InputError, match=r" \(File name too long\): choose another --out\.$"):
+                check(tmp_path / name)
+    with pytest.raises(InputError, match=r" \(File name too long\): choose another --out\.$"):
+        check_out_file(tmp_path / ("n" * 240))  # since the name of its temporary file is longer
+    with pytest.raises(InputError, match=r"is a folder: --csv must be a file\.$"):
+        check_out_file(tmp_path, "--csv")
+    with pytest.raises(InputError, match=r"file is not a folder: choose another --out\.$"):
+        check_out_folder(tmp_path / "file")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc on this system")
+def test_a_file_system_that_takes_no_files_is_recognised_even_by_root():
+    for check, path in ((check_out_file, "/proc/x.mid"), (check_out_folder, "/proc/x"), (check_out_folder, "/proc")):
+        with pytest.raises(
+            InputError, match=rf"^{path} cannot be written in /proc \(No such file or directory\): choose "
+        ):
+            check(Path(path))
+
+
+def test_so_are_a_read_only_folder_and_one_in_which_no_folder_can_be_made(tmp_path, monkeypatch):
+    def refuse(*arguments, **options):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "mkdir", refuse)
+    check_out_file(tmp_path / "x")
+    with pytest.raises(
+        InputError, match=r"x cannot be written in .* \(Read-only file system\): choose another --out\.$"
+    ):
+        check_out_file(tmp_path / "new" / "x")
+    monkeypatch.setattr(os, "open", refuse)
+    for check in (check_out_file, check_out_folder):
+        with pytest.raises(InputError, match=r" cannot be written in .* \(Read-only file system\): choose another"):
+            check(tmp_path / "x")
+
+
+def test_a_device_is_not_replaced_by_a_file():
+    with pytest.raises(InputError, match=r"^/dev/null is a device, which would be replaced by a file: choose "):
+        check_out_file(Path(os.devnull))
 
 
 @pytest.mark.parametrize("write", [write_midi, write_musicxml, write_abc, write_wav, write_svg])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from note_rnn.common.categorical import draw, log_softmax, nucleus
+from note_rnn.common.categorical import draw, draw_with_log_prob, log_softmax, nucleus
 
 LOGITS = np.log([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]]) + np.array([[7.0], [-300.0]])
 
@@ -30,6 +30,16 @@ def test_the_generator_decides_what_is_drawn_for_each_row():
     one, again, other = (draw(logits, np.random.default_rng(seed)) for seed in (0, 0, 1))
     assert one.tolist() == again.tolist() != other.tolist()
     assert len(set(one.tolist())) > 30
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 3), (200, 2, 3)])
+def test_drawn_actions_come_with_their_log_probability(shape):
+    logits = np.random.default_rng(1).normal(size=shape).astype(np.float32) * 3 - 50
+    actions, log_probs = draw_with_log_prob(logits, np.random.default_rng(0))
+    assert np.array_equal(actions, draw(logits, np.random.default_rng(0)))
+    expected = np.take_along_axis(log_softmax(logits), np.asarray(actions)[..., None], -1)[..., 0]
+    np.testing.assert_allclose(log_probs, expected, rtol=1e-4, atol=1e-5)
+    assert log_probs.dtype == np.float32
 
 
 def test_what_is_impossible_is_never_drawn():

@@ -3,6 +3,7 @@
 import errno
 import io
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -14,8 +15,7 @@ from note_rnn.common.errors import (
     check_above_zero,
     check_choice,
     check_count,
-    check_out_file,
-    check_out_folder,
+    check_file_name,
     check_path,
     check_seed,
     check_temperature,
@@ -82,23 +82,16 @@ def test_what_a_console_cannot_print_is_escaped(encoding, monkeypatch):
     assert printed == {"stdout": "runs/\\u2603/\\udcff\n", "stderr": "error: No run in \\u2603.\n"}
 
 
-def test_where_nothing_can_be_written_is_known_before_the_work(tmp_path):
-    (tmp_path / "file").touch()
-    check_out_file(tmp_path / "new" / "folder" / "table.csv", "--csv")
-    check_out_folder(tmp_path / "new")
-    for check in (check_out_file, check_out_folder):
-        with pytest.raises(InputError, match=r"x cannot be written, since .*file is a file: choose another --csv\.$"):
-            check(tmp_path / "file" / "x", "--csv")
-    with pytest.raises(InputError, match=r"is a folder: --csv must be a file\.$"):
-        check_out_file(tmp_path, "--csv")
-    with pytest.raises(InputError, match=r"file is not a folder: choose another --out\.$"):
-        check_out_folder(tmp_path / "file")
+def test_a_path_that_no_file_can_have_is_refused():
+    with pytest.raises(InputError, match=r"^.*a\\x00b' cannot be a path: it contains the character NUL\.$"):
+        check_path(Path("a\0b"))
 
 
-def test_an_output_that_no_file_can_have_is_refused():
-    for check in (check_path, check_out_file, check_out_folder):
-        with pytest.raises(InputError, match=r"^.*a\\x00b' cannot be a path: it contains the character NUL\.$"):
-            check(Path("a\0b"))
+@pytest.mark.parametrize("path", [".", "/", "..", "a/.."])
+def test_a_file_has_a_name(path):
+    with pytest.raises(InputError, match=f"^'{re.escape(path)}' is a folder: add the name of a file[.]$"):
+        check_file_name(path)
+    check_file_name(f"{path}/a")
 
 
 def test_a_seed_is_one_that_every_generator_takes():

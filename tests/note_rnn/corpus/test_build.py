@@ -14,6 +14,7 @@ from note_rnn.corpus.build import build_corpus, corpus_paths
 from note_rnn.corpus.folders import find_files
 from note_rnn.corpus.reading import read_file
 from note_rnn.extraction.pipeline import Extraction
+from note_rnn.extraction.tune_files import Reading
 from note_rnn.extraction.tunes import Bars
 
 
@@ -99,7 +100,7 @@ def test_a_corpus_and_its_report(music, tmp_path):
 
 
 def test_tunes_keep_their_titles_bars_and_segments_and_each_file_its_reasons(music, tmp_path):
-    """A tune cut by a triplet, one of silence and one with a pickup, in 3/4, in a book between files of MIDI."""
+    """A tune with a triplet, one of silence and one with a pickup, in 3/4, in a book between files of MIDI."""
     pytest.importorskip("music21")
     book = ((1, "Cut", "C16|D16|(3C4D4E4 E8|E16|F16"), (2, "Silent", "z16|z16"), (3, "Pickup", "E2|C12|D12|E10"))
     (music / "book.abc").write_text(
@@ -109,13 +110,28 @@ def test_tunes_keep_their_titles_bars_and_segments_and_each_file_its_reasons(mus
     corpus = load_corpus([str(tmp_path / "mine.npz")])
     assert corpus.titles == ["", "Cut", "Pickup", "", ""]
     assert corpus.sources[:3] == ["music/a.mid#1", "music/book.abc#1", "music/book.abc#3"]
+    assert corpus.tune_of_segment.tolist() == [0, 1, 2, 3, 4]
+    assert [len(segment) for segment in corpus.segments] == [128, 80, 36, 128, 256]
+    assert corpus.bars[1:3] == [Bars("4/4", 0), Bars("3/4", 2)]
+    assert [bars.is_estimated for bars in corpus.bars] == [True, False, False, True, True]
+    assert corpus.sections == [(), (0,), (0,), (), ()]
+    assert [origin and (origin.moved, origin.dropped) for origin in corpus.origins] == [
+        None,
+        (2, 0),
+        (0, 0),
+        None,
+        None,
+    ]
+    assert report.cut["music/book.abc"] == {"no notes": 1}
+    assert (report.tunes, report.melodies, report.others) == (5, 5, {".txt": 1, "": 1})
+    assert (report.notes_moved, report.notes_dropped) == (2, 0)
+    report = build_corpus([music], tmp_path / "mine", num_workers=0, reading=Reading(off_grid="cut"))
+    corpus = load_corpus([str(tmp_path / "mine.npz")])
     assert corpus.tune_of_segment.tolist() == [0, 1, 1, 2, 3, 4]
     assert [len(segment) for segment in corpus.segments] == [128, 32, 40, 36, 128, 256]
     assert corpus.bars[1:4] == [Bars("4/4", 0), Bars("4/4", 8), Bars("3/4", 2)]
-    assert [bars.is_estimated for bars in corpus.bars] == [True, False, False, False, True, True]
     divided = "divided, but kept, where notes leave the grid or the key changes"
     assert report.cut["music/book.abc"] == {"no notes": 1, divided: 1}
-    assert (report.tunes, report.melodies, report.others) == (5, 6, {".txt": 1, "": 1})
 
 
 def test_folders_that_vanish_are_in_the_report(music, tmp_path, monkeypatch):
@@ -144,11 +160,11 @@ def test_an_interrupted_build_resumes(music, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(build, "FILES_PER_BATCH", 2)
     names, ends = [], [True]
 
-    def read(path, name, extraction):
+    def read(path, name, extraction, reading):
         names.append(name)
         if ends[0] and len(names) == 4:
             raise KeyboardInterrupt
-        return read_file(path, name, extraction)
+        return read_file(path, name, extraction, reading)
 
     monkeypatch.setattr(workers, "read_file", read)
     with pytest.raises(KeyboardInterrupt):
@@ -171,17 +187,18 @@ def test_an_interrupted_build_resumes(music, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    "change", ["file", "size", "time", "name", "settings", "version", "version of tune books", "damage", "nothing"]
+    "change",
+    ["file", "size", "time", "name", "settings", "reading", "version", "version of tune books", "damage", "nothing"],
 )
 def test_what_has_changed_meanwhile_is_read_again(music, tmp_path, monkeypatch, change):
     monkeypatch.setattr(build, "FILES_PER_BATCH", 2)
     names = []
 
-    def read(path, name, extraction):
+    def read(path, name, extraction, reading):
         names.append(name)
         if len(names) == 4:
             raise KeyboardInterrupt
-        return read_file(path, name, extraction)
+        return read_file(path, name, extraction, reading)
 
     monkeypatch.setattr(workers, "read_file", read)
     with pytest.raises(KeyboardInterrupt):
@@ -200,7 +217,9 @@ def test_what_has_changed_meanwhile_is_read_again(music, tmp_path, monkeypatch, 
         monkeypatch.setattr(build, "MIDI_VERSION" if change == "version" else "EXTRACTION_VERSION", 0)
     elif change == "damage":
         part.write_bytes(b"damaged")
-    build_corpus([music], tmp_path / "mine", Extraction(min_bars=1 if change == "settings" else 7), num_workers=0)
+    extraction = Extraction(min_bars=1 if change == "settings" else 7)
+    reading = Reading(repeats="unfold" if change == "reading" else "once")
+    build_corpus([music], tmp_path / "mine", extraction, num_workers=0, reading=reading)
     assert names[4:] == [file.name for file in find_files([music]).files][2 if change == "nothing" else 0 :]
 
 
@@ -263,7 +282,7 @@ def test_a_process_that_dies_costs_its_file_alone(music, monkeypatch):
             yield read(file)
 
     monkeypatch.setattr(worker_processes, "_in_processes", dying)
-    results = list(workers.read_files(files, Extraction(), 2))
+    results = list(workers.read_files(files, Extraction(), Reading(), 2))
     assert [bool(result.tunes) for result in results] == [True, False, True, True]
     read = [tune.source for result in results for tune in result.tunes]
     assert read == [f"{files[number].name}#1" for number in (0, 2, 3)]
@@ -275,9 +294,9 @@ def test_a_process_that_dies_costs_its_file_alone(music, monkeypatch):
 def test_files_are_read_by_as_many_processes_as_is_said_or_one_per_core(music, tmp_path, monkeypatch, given, used):
     numbers = []
 
-    def read_here(files, extraction, num_workers):
+    def read_here(files, extraction, reading, num_workers):
         numbers.append(num_workers)
-        return workers.read_files(files, extraction, 0)
+        return workers.read_files(files, extraction, reading, 0)
 
     monkeypatch.setattr(build, "cpu_count", lambda: 3)
     monkeypatch.setattr(build, "read_files", read_here)

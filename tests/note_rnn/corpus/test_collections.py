@@ -5,14 +5,28 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 
-from note_rnn.corpus import Corpus, cached_corpus, held_out_openings, load_corpus, parse_collection, split
+from note_rnn.corpus import (
+    Corpus,
+    Reading,
+    cached_corpus,
+    held_out_openings,
+    load_corpus,
+    parse_collection,
+    read_corpus,
+    split,
+)
 from note_rnn.corpus import collections as corpora
 from note_rnn.corpus.collections import DEFAULT_COLLECTIONS
 from note_rnn.extraction.tunes import Bars
 
 pytest.importorskip("music21")
 
-MADE_BY = {"music21": version("music21"), "extraction": corpora.EXTRACTION_VERSION}
+MADE_BY = {
+    "music21": version("music21"),
+    "extraction": corpora.EXTRACTION_VERSION,
+    "off_grid": "round",
+    "repeats": "once",
+}
 
 
 def abc(title):
@@ -75,9 +89,61 @@ def test_without_a_folder_that_of_the_variable_or_of_the_user_is_taken(variable,
 
 
 def test_a_cache_made_by_other_versions_counts_as_none(tmp_path):
-    for change in ({"music21": "0.0"}, {"extraction": -1}, {}):
+    for change in ({"music21": "0.0"}, {"extraction": -1}, {"off_grid": "cut"}, {"repeats": "unfold"}, {}):
         cache(tmp_path, "book", tunes(3, 1, 32, provenance=MADE_BY | change))
         assert (cached_corpus(["book"], tmp_path) is None) == bool(change)
+
+
+def test_each_reading_is_cached_in_a_file_of_its_own(books, tmp_path):
+    (books / "book" / "a.abc").write_text("X:1\nT:a\nM:4/4\nL:1/16\nK:C\n|:C16|D16|(3C4D4E4|E16|F16:|\n")
+    number = corpora.EXTRACTION_VERSION
+    for reading, tokens, name in (
+        (Reading(), 72, f"book-{number}.npz"),
+        (Reading(off_grid="cut"), 64, f"book-{number}-cut.npz"),
+        (Reading(repeats="unfold"), 144, f"book-{number}-unfold.npz"),
+        (Reading("cut", "unfold"), 128, f"book-{number}-cut-unfold.npz"),
+    ):
+        for _ in range(2):
+            assert load_corpus(["book"], tmp_path, 1, reading).num_tokens == tokens + 64
+        cached = read_corpus(tmp_path / "corpus" / name)
+        assert cached.num_tokens == tokens + 64
+        assert (cached.provenance[0]["off_grid"], cached.provenance[0]["repeats"]) == (
+            reading.off_grid,
+            reading.repeats,
+        )
+    assert cached_corpus(["book"], tmp_path).num_tokens == 72 + 64
+
+
+def test_what_reading_changed_is_counted_and_stands_beside_each_tune(books):
+    (books / "book" / "a.abc").write_text("X:1\nT:a\nM:4/4\nL:1/16\nK:C\n|:C16|D16|(3CDE(3C2D2E2 F10|\n")
+    corpus = parse_collection("book", 1, Reading(repeats="unfold"))
+    unclear = "a repeat that begins and does not end"
+    assert [origin[2:] for origin in corpus.origins] == [(3, 1, unclear), (0, 0, ""), (0, 0, "")]
+    assert corpus.sections == [(0,)] * 3
+    counts = {name: corpus.provenance[0][name] for name in ("tunes_rounded", "notes_moved", "notes_dropped")}
+    assert counts == {"tunes_rounded": 1, "notes_moved": 3, "notes_dropped": 1}
+    assert corpus.provenance[0]["tunes_folded"] == {unclear: 1}
+
+
+def test_the_split_is_the_same_for_every_reading(books):
+    """A book of tunes with triplets and repeats, each of them with a variant under another title."""
+    rng = np.random.default_rng(0)
+    tunes = []
+    for number in range(60):
+        notes = ["CDEFGABcdefg"[n] for n in rng.integers(0, 12, 48)]
+        music = "".join(f"{note}2" if n % 24 != 12 else f"(3{note}2{note}2{note}2" for n, note in enumerate(notes))
+        for variant in ("", "E2E2"):
+            title = f"{number:02}{variant}".translate(str.maketrans("0123456789", "qwrtyuiopa"))
+            tunes.append(f"X:1\nT:{title}\nM:4/4\nL:1/16\nK:C\n|:{variant}{music}:|\n\n")
+    (books / "book" / "a.abc").write_text("".join(tunes))
+    splits = [
+        [part.sources for part in split(parse_collection("book", 1, reading), 0.2, 0.2)]
+        for reading in (Reading(), Reading("cut"), Reading("round", "unfold"), Reading("cut", "unfold"))
+    ]
+    assert all(each == splits[0] for each in splits)
+    for part in splits[0]:
+        numbers = {int(source.split("#")[1]) - 1 for source in part if "a.abc" in source}
+        assert {number ^ 1 for number in numbers} == numbers
 
 
 def test_held_out_openings_are_of_test_tunes_and_of_the_first_segment_of_each(tmp_path):

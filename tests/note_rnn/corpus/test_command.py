@@ -10,6 +10,7 @@ import pytest
 from note_rnn import run_command
 from note_rnn.corpus import Corpus, __main__, read_corpus
 from note_rnn.extraction.pipeline import Extraction
+from note_rnn.extraction.tune_files import Reading
 
 STEP = 24
 """Ticks of a sixteenth."""
@@ -97,7 +98,7 @@ def test_a_song_beside_the_grid_is_moved_unless_it_is_to_stay(run, midi, tmp_pat
 def test_the_report_has_the_settings_and_the_defaults_are_the_fields(run, song, tmp_path):
     run("build", song, "--out", tmp_path / "mine", "--workers", 0, "--min-bars", 2, "--wide", "fold")
     report = json.loads((tmp_path / "mine.json").read_text())
-    assert report["extraction"] == {**asdict(Extraction()), "min_bars": 2, "wide": "fold"}
+    assert report["extraction"] == {**asdict(Extraction()), **asdict(Reading()), "min_bars": 2, "wide": "fold"}
     (provenance,) = read_corpus(tmp_path / "mine.npz").provenance
     assert provenance["extraction"] == report["extraction"]
 
@@ -153,11 +154,43 @@ def test_tune_books_are_read_once_and_counted(run, monkeypatch):
     """Of the tunes of each collection; without music21 they cannot be read."""
     names = ["oneills1850/1.abc#1", "ryansMammoth/1.abc#1", "ryansMammoth/2.abc#1"]
     books = Corpus([np.zeros(1_200, int), np.zeros(20, int), np.zeros(7, int)], np.arange(3), [""] * 3, names)
-    monkeypatch.setattr(__main__, "load_corpus", lambda: books)
+    readings = []
+    monkeypatch.setattr(__main__, "load_corpus", lambda reading: readings.append(reading) or books)
     assert run("tune-books").splitlines() == [
         "oneills1850: 1 tunes (1,200 sixteenths)",
         "ryansMammoth: 2 tunes (27 sixteenths)",
     ]
+    run("tune-books", "--off-grid", "cut", "--repeats", "unfold")
+    assert readings == [Reading(), Reading("cut", "unfold")]
+
+
+@pytest.mark.parametrize(
+    ("options", "lengths"),
+    [
+        ("", [72]),
+        ("--off-grid round --repeats once", [72]),
+        ("--off-grid cut", [32, 32]),
+        ("--repeats unfold", [144]),
+        ("--off-grid cut --repeats unfold", [32, 64, 32]),
+    ],
+)
+def test_scores_are_rounded_or_cut_and_once_through_or_with_repeats(run, tmp_path, options, lengths):
+    (tmp_path / "music").mkdir()
+    book = "X:1\nT:A\nM:4/4\nL:1/16\nK:C\n|:C16|D16|(3C4D4E4|E16|F16:|\n"
+    (tmp_path / "music" / "book.abc").write_text(book)
+    out = run("build", tmp_path / "music", "--out", tmp_path / "mine", "--workers", 0, *options.split())
+    assert [len(segment) for segment in read_corpus(tmp_path / "mine.npz").segments] == lengths
+    moved = 4 if "unfold" in options else 2
+    assert (f"{moved} notes moved onto the grid of sixteenths, 0 dropped there" in out) == ("cut" not in options)
+
+
+def test_repeats_that_are_not_clear_are_reported(run, tmp_path):
+    (tmp_path / "music").mkdir()
+    (tmp_path / "music" / "book.abc").write_text("X:1\nT:A\nM:4/4\nL:1/16\nK:C\n|:C16|D16|E16|F16|]\n")
+    out = run("build", tmp_path / "music", "--out", tmp_path / "mine", "--workers", 0, "--repeats", "unfold")
+    assert "repeats not played out: a repeat that begins and" in out
+    (origin,) = read_corpus(tmp_path / "mine.npz").origins
+    assert origin.folded == "a repeat that begins and does not end"
 
 
 def test_folders_that_could_not_be_read_are_printed(run, song, tmp_path):

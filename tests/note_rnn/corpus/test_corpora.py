@@ -21,6 +21,7 @@ from note_rnn.corpus.collections import (
 )
 from note_rnn.corpus.terms import COLLECTION_TERMS
 from note_rnn.corpus.variants import MIN_OVERLAP, shared_shingles
+from note_rnn.extraction.tune_files import Reading
 from note_rnn.extraction.tunes import Bars
 
 pytest.importorskip("music21")
@@ -53,9 +54,9 @@ def parsed(monkeypatch):
     """The names of the collections that were parsed and not taken from the cache."""
     names = []
 
-    def parse(name, num_workers):
+    def parse(name, num_workers, reading):
         names.append(name)
-        return parse_collection(name, 1)
+        return parse_collection(name, 1, reading)
 
     monkeypatch.setattr(corpora, "parse_collection", parse)
     return names
@@ -81,21 +82,31 @@ def test_a_collection_is_its_tunes_in_the_order_of_its_files(books):
     corpus = parse_collection("book", 1)
     assert corpus.titles == ["a.abc#3", "Whole", "Cut"]
     assert corpus.sources == ["book/a.abc#3", "book/b.abc#1", "book/b.abc#2"]
-    assert corpus.tune_of_segment.tolist() == [0, 1, 2, 2]
-    assert [len(segment) for segment in corpus.segments] == [32, 32, 32, 32]
+    assert corpus.tune_of_segment.tolist() == [0, 1, 2]
+    assert [len(segment) for segment in corpus.segments] == [32, 32, 72]
     assert all(segment.dtype == np.int64 for segment in corpus.segments)
-    assert corpus.num_tokens == 128
+    assert corpus.num_tokens == 136
+    cut = parse_collection("book", 1, Reading(off_grid="cut"))
+    assert cut.sources == corpus.sources
+    assert cut.tune_of_segment.tolist() == [0, 1, 2, 2]
+    assert [len(segment) for segment in cut.segments] == [32, 32, 32, 32]
 
 
 def test_what_was_kept_cut_and_dropped_is_counted(books):
-    (provenance,) = parse_collection("book", 1).provenance
+    (provenance,) = parse_collection("book", 1, Reading(off_grid="cut")).provenance
     counts = {key: value for key, value in provenance.items() if key not in ("music21", "extraction")}
     assert counts == {
         "collection": "book",
+        "off_grid": "cut",
+        "repeats": "once",
         "files": 2,
         "tunes_read": 6,
         "tunes_kept": 3,
         "tunes_cut": 1,
+        "tunes_rounded": 0,
+        "notes_moved": 0,
+        "notes_dropped": 0,
+        "tunes_folded": {},
         "tunes_dropped": {
             "wider than the vocabulary": 1,
             "no run of 32 sixteenths on the grid": 1,
@@ -136,14 +147,15 @@ def test_tunes_without_titles_are_no_variants_of_one_another():
     corpus = random_corpus(200, np.random.default_rng(0))
     named = replace(corpus, titles=["song.abc#1"] * 200, sources=[f"mine/{n}/song.abc#1" for n in range(200)])
     assert len(split(named).train.titles) < 200
-    with pytest.raises(CorpusError, match="too few"):
+    with pytest.raises(CorpusError, match="there is 1: add a collection"):
         split(replace(named, titles=["The Same Tune"] * 200))
 
 
 def test_held_out_openings_are_those_of_the_test_tunes_once_they_are_cached(tmp_path, monkeypatch):
     assert corpora.held_out_openings(16, tmp_path) is None
     tunes = random_corpus(300, np.random.default_rng(0))
-    tunes = replace(tunes, provenance=[{"music21": version("music21"), "extraction": corpora.EXTRACTION_VERSION}])
+    made_by = {"music21": version("music21"), "extraction": corpora.EXTRACTION_VERSION}
+    tunes = replace(tunes, provenance=[{**made_by, "off_grid": "round", "repeats": "once"}])
     for name in DEFAULT_COLLECTIONS:
         corpora.write_corpus(tunes, tmp_path / "corpus" / corpora._cache_name(name))
     openings = corpora.held_out_openings(16, tmp_path)
@@ -171,7 +183,7 @@ def test_collections_are_joined_and_none_counts_twice(books, tmp_path):
     (books / "other" / "c.abc").write_text(abc(1, "Other", "G16|A16"))
     corpus = load_corpus(["other", "book", "other"], cache_dir=tmp_path, num_workers=1)
     assert corpus.titles == ["Other", "a.abc#3", "Whole", "Cut"]
-    assert corpus.tune_of_segment.tolist() == [0, 1, 2, 3, 3]
+    assert corpus.tune_of_segment.tolist() == [0, 1, 2, 3]
     assert [entry["collection"] for entry in corpus.provenance] == ["other", "book"]
 
 
@@ -272,8 +284,8 @@ def test_the_split_depends_neither_on_the_order_nor_on_other_tunes():
 
 
 def test_too_few_tunes_to_split():
-    with pytest.raises(CorpusError, match="3 tunes are too few to hold some out"):
-        split(random_corpus(3, np.random.default_rng(3)))
+    with pytest.raises(CorpusError, match="there are 2: add a collection"):
+        split(random_corpus(2, np.random.default_rng(3)))
 
 
 @pytest.mark.slow

@@ -1,9 +1,11 @@
 """Corpus files: round trips, and errors for files that are not corpora."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from note_rnn.corpus import Corpus, CorpusError, load_corpus
+from note_rnn.corpus import Corpus, CorpusError, Origin, load_corpus
 from note_rnn.corpus.corpus_files import read_corpus, write_corpus
 from note_rnn.extraction.tunes import Bars
 from note_rnn.vocabulary import VocabularyError
@@ -15,7 +17,10 @@ CORPUS = Corpus(
     ["mine/a.mid#1", "mine/b.abc#7"],
     [{"files": 2}],
     [Bars("6/8", 2), Bars("", 0), Bars("4/4", 0, is_estimated=True)],
+    [(), (0,), (0, 1)],
+    [None, Origin((14, 16, 14), 2**64 - 1, 2, 1, "an ending without its repeat")],
 )
+NEW_ARRAYS = ("sections", "section_offsets", "notes", "note_offsets", "codes", "moved", "dropped", "folded")
 
 
 def same(one, other):
@@ -23,7 +28,7 @@ def same(one, other):
         [segment.tolist() for segment in one.segments] == [segment.tolist() for segment in other.segments]
         and one.tune_of_segment.tolist() == other.tune_of_segment.tolist()
         and (one.titles, one.sources, one.provenance) == (other.titles, other.sources, other.provenance)
-        and one.bars == other.bars
+        and (one.bars, one.sections, one.origins) == (other.bars, other.sections, other.origins)
     )
 
 
@@ -40,6 +45,50 @@ def test_a_corpus_of_version_0_1_has_no_estimates(tmp_path):
         arrays = {name: file[name] for name in file if name != "meter_estimated"}
     np.savez(tmp_path / "old.npz", **arrays)
     assert read_corpus(tmp_path / "old.npz").bars == [Bars("6/8", 2), Bars("", 0), Bars("4/4", 0)]
+
+
+def arrays_of(corpus, path):
+    write_corpus(corpus, path)
+    with np.load(path) as file:
+        return dict(file)
+
+
+def test_an_older_corpus_has_neither_sections_nor_origins(tmp_path):
+    arrays = arrays_of(CORPUS, tmp_path / "mine.npz")
+    assert set(NEW_ARRAYS) <= arrays.keys()
+    np.savez(tmp_path / "old.npz", **{name: array for name, array in arrays.items() if name not in NEW_ARRAYS})
+    old = read_corpus(tmp_path / "old.npz")
+    assert same(old, replace(CORPUS, sections=[], origins=[]))
+    write_corpus(old, tmp_path / "again.npz")
+    assert same(read_corpus(tmp_path / "again.npz"), old)
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("sections", np.array([0, 0, 2])),
+        ("sections", np.array([-1, 0, 1])),
+        ("sections", np.array([0.0, 0.0, 1.0])),
+        ("section_offsets", np.array([0, 0, 1])),
+        ("section_offsets", np.array([0, 1, 0, 3])),
+        ("section_offsets", np.array([0, 0, 1, 2])),
+        ("section_offsets", None),
+        ("note_offsets", np.array([0, 3])),
+        ("note_offsets", np.array([0, 4, 3])),
+        ("note_offsets", None),
+        ("codes", np.array([1], np.uint64)),
+        ("codes", np.array([1.0, 2.0])),
+        ("moved", np.zeros((2, 1), np.int64)),
+        ("dropped", np.zeros(3, np.int64)),
+        ("folded", np.array(["a"])),
+        ("folded", None),
+    ],
+)
+def test_sections_and_origins_that_do_not_agree_with_the_tunes(tmp_path, name, array):
+    arrays = {**arrays_of(CORPUS, tmp_path / "mine.npz"), name: array}
+    np.savez(tmp_path / "wrong.npz", **{key: value for key, value in arrays.items() if value is not None})
+    with pytest.raises(CorpusError, match=r"wrong\.npz is not a corpus file: its arrays"):
+        read_corpus(tmp_path / "wrong.npz")
 
 
 def test_a_corpus_file_is_a_collection(tmp_path):

@@ -15,6 +15,7 @@ from note_rnn.corpus import reading
 from note_rnn.corpus.reading import OutOfTime, memory_limit, read_file, time_limit
 from note_rnn.extraction import contents
 from note_rnn.extraction.pipeline import Extraction
+from note_rnn.extraction.tune_files import Reading
 from note_rnn.extraction.tunes import Bars
 
 ABC = "".join(
@@ -79,7 +80,7 @@ def test_what_of_a_book_was_dropped_or_cut_is_counted_by_reason(read):
     cut = "C16|D16|(3C4D4E4 E8|E16|F16"
     tunes = {"Cut": cut, "Whole": "C16|D16", "Again": cut, "Silent": "z16|z16", "Still": "z16", "Short": "C8"}
     book = "".join(f"X:1\nT:{title}\nM:4/4\nL:1/16\nK:C\n{music}|\n\n" for title, music in tunes.items())
-    result = read(book.encode(), "book.abc")
+    result = read(book.encode(), "book.abc", reading=Reading(off_grid="cut"))
     assert [(tune.title, len(tune.segments)) for tune in result.tunes] == [("Cut", 2), ("Whole", 1), ("Again", 2)]
     assert result.reasons == {
         "no notes": 2,
@@ -179,7 +180,7 @@ def test_large_files_are_left_alone(midi, read, monkeypatch):
 def test_the_tunes_of_a_book_share_the_time_of_their_file(read, monkeypatch):
     """So that time is bounded outside of the main thread too."""
     times = []
-    monkeypatch.setattr(reading, "read_tunes", lambda path, seconds: times.append(seconds) or [])
+    monkeypatch.setattr(reading, "read_tunes", lambda path, seconds, reading: times.append(seconds) or [])
     assert read(b"X:1", "book.abc", seconds=3.0).reasons == {"no tunes": 1}
     assert times == [3.0]
 

@@ -85,6 +85,8 @@ def test_a_summary_is_all_but_single_files():
         "tunes": 4,
         "melodies": 5,
         "tokens": 231,
+        "notes_moved": 0,
+        "notes_dropped": 0,
         "meters": {},
         "others": {},
         "unread_folders": {},

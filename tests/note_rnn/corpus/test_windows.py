@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from note_rnn.corpus import Corpus
+from note_rnn.corpus import Corpus, Origin
 from note_rnn.corpus.windows import bar_windows, first_steps, from_first_bar, meter_kind, steps_of_bar
 from note_rnn.extraction.tunes import Bars
 from note_rnn.markov import markov_melodies
@@ -39,7 +39,12 @@ def test_tunes_from_the_first_bar_on_are_a_corpus_of_their_own():
         ([9, 9], Bars("4/4", 2)),  # nothing after the upbeat
     )
     tunes = replace(tunes, titles=list("abcd"), sources=["x/1", "x/2", "y/3", "y/4"])
+    origins = [Origin((n,), n) for n in range(2, 6)]
+    tunes = replace(tunes, sections=[(0, 1, 2), (0,), (), (1,)], origins=origins)
     barred = from_first_bar(tunes, "4/4")
+    assert (barred.sections, barred.origins) == ([(0, 1), ()], [origins[0], origins[2]])
+    unknown = from_first_bar(replace(tunes, sections=[], origins=[]), "4/4")
+    assert unknown.sections == unknown.origins == []
     assert [segment.tolist() for segment in barred.segments] == [[14, 1], [20, 1, 21]]
     assert (barred.titles, barred.sources, barred.tune_of_segment.tolist()) == (["a", "c"], ["x/1", "y/3"], [0, 1])
     assert barred.bars == [Bars("4/4", 0), Bars("2/4", 0)]

@@ -10,6 +10,7 @@ from note_rnn.corpus.folders import find_files
 from note_rnn.corpus.reading import BYTES_PER_PROCESS, limit_process
 from note_rnn.corpus.workers import read_files
 from note_rnn.extraction.pipeline import Extraction
+from note_rnn.extraction.tune_files import Reading
 
 resource = pytest.importorskip("resource", reason="no limits of memory here")
 
@@ -26,7 +27,7 @@ def music(midi, tmp_path):
 def test_a_process_reads_what_this_one_would_in_order_and_by_the_same_settings(music):
     settings = Extraction(min_bars=3)
     interrupt = signal.getsignal(signal.SIGINT)
-    alone, here = (list(read_files(music, settings, workers)) for workers in (1, 0))
+    alone, here = (list(read_files(music, settings, Reading(), workers)) for workers in (1, 0))
     assert signal.getsignal(signal.SIGINT) is interrupt
     assert [result.reasons for result in alone] == [{}, {"shorter than 3 bars": 1}] * 5
     for one, other in zip(alone, here, strict=True):

@@ -2,13 +2,15 @@
 
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from note_rnn import LSTMState, Readout, RecurrentLayers, one_hot, one_hot_lstm
 from note_rnn.network import fused_lstm
-from note_rnn.network.fused_lstm import FusedLSTM, can_run
+from note_rnn.network.fused_lstm import FixedLSTM, FusedLSTM, can_run
+from note_rnn.network.one_hot_lstm import weights_of
 
 T, F = 7, 20
 
@@ -88,6 +90,48 @@ def test_a_readout_equals_pytorchs_linear_layers(
         evaluated, end = one_hot_lstm(lstm, ones, state, readout)
     for value, right in zip([evaluated, *end], [found, *last], strict=True):
         assert torch.equal(value, right)
+
+
+@compiled
+@pytest.mark.parametrize("width", [8, 16], ids=["AVX2", "AVX-512"])
+@pytest.mark.parametrize("outputs", [16, 19, 38])
+@pytest.mark.parametrize("batch", [1, 6, 33])
+@pytest.mark.parametrize("has_skip", [False, True])
+def test_fixed_weights_step_by_step_give_the_log_softmax_of_the_outputs(
+    width: int, outputs: int, batch: int, has_skip: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = fused_lstm._load_width(width)
+    if library is None:
+        pytest.skip("not compiled, or the processor lacks such vectors")
+    monkeypatch.setattr(fused_lstm, "_LIBRARY", library)
+    torch.manual_seed(0)
+    lstm, linear = nn.LSTM(F, 37), nn.Linear(37, outputs)
+    with torch.no_grad():
+        linear.weight.mul_(50)  # so that probabilities are far from equal
+    readout = Readout(linear, nn.Linear(F, outputs, bias=False) if has_skip else None)
+    ones = torch.randint(F, (T, batch, 3))
+    with torch.no_grad():
+        expected, _ = one_hot_lstm(lstm, ones, LSTMState(*torch.zeros(2, 1, batch, 37)), readout)
+    fixed = FixedLSTM(weights_of(lstm, readout))
+    state = fixed.zero_state(batch)
+    with torch.no_grad():
+        for weights in lstm.parameters():
+            weights.zero_()  # as promised, they are not read again
+    for t in range(T):
+        log_probs, state = fixed.step(ones[t].numpy(), state)
+        torch.testing.assert_close(torch.from_numpy(log_probs), expected[t].log_softmax(-1), rtol=1e-5, atol=1e-5)
+
+
+@compiled
+def test_fixed_weights_refuse_places_outside_and_show_what_is_not_a_number() -> None:
+    lstm, linear = nn.LSTM(F, 16), nn.Linear(16, 20)
+    fixed = FixedLSTM(weights_of(lstm, Readout(linear)))
+    with pytest.raises(IndexError, match=r"outside 0\.\.19"):
+        fixed.step(np.array([[F]]), fixed.zero_state(1))
+    with torch.no_grad():
+        linear.bias[3] = torch.nan
+    log_probs, _ = (fixed := FixedLSTM(weights_of(lstm, Readout(linear)))).step(np.array([[0]]), fixed.zero_state(1))
+    assert np.isnan(log_probs).all()
 
 
 @compiled

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from note_rnn import NoteRNN
+from note_rnn.network import fused_lstm
 from note_rnn.network.inference import inference
 
 MODELS = [
@@ -29,7 +30,10 @@ def model_of(arguments):
 
 @pytest.mark.parametrize("arguments", MODELS, ids=str)
 @pytest.mark.parametrize("size", [1, 2, 16, 17])
-def test_a_step_gives_log_p_after_all_tokens_so_far(arguments, size):
+@pytest.mark.parametrize("has_library", [True, False], ids=["", "not compiled"])
+def test_a_step_gives_log_p_after_all_tokens_so_far(arguments, size, has_library, monkeypatch):
+    if not has_library:
+        monkeypatch.setattr(fused_lstm, "_LIBRARY", None)
     model = model_of(arguments)
     primer, tokens = np.array([14, 1, 0]), np.random.default_rng(0).integers(38, size=(size, 20))
     expected = model.log_probs(np.concatenate([np.tile(primer, (size, 1)), tokens], axis=1)).numpy()[:, len(primer) :]
@@ -54,6 +58,20 @@ def test_a_state_can_be_used_again(arguments, size):
         np.asarray(state, dtype=object).ravel(), np.asarray(before, dtype=object).ravel(), strict=True
     ):
         assert (np.asarray(now) == np.asarray(then)).all()
+
+
+def test_a_melody_has_the_same_log_p_alone_and_among_others():
+    if fused_lstm._LIBRARY is None:
+        pytest.skip("not compiled")
+    model, tokens = model_of(MODELS[1]), np.random.default_rng(0).integers(38, size=(35, 6))
+    for chosen in (slice(0, 1), slice(33, 35)):
+        together, alone = inference(model, 35), inference(model, len(tokens[chosen]))
+        states = together.state_after(tokens[0]), alone.state_after(tokens[0])
+        for column in tokens.T:
+            everyone, of_everyone = together.step(column, states[0])
+            log_probs, of_chosen = alone.step(column[chosen], states[1])
+            states = of_everyone, of_chosen
+            np.testing.assert_array_equal(log_probs, everyone[chosen])
 
 
 def test_without_a_primer_the_state_is_zero():

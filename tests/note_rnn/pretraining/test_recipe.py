@@ -15,6 +15,7 @@ from note_rnn import CheckpointError, load_note_rnn, pretrain, read_model_card, 
 from note_rnn.common.command_line import named
 from note_rnn.common.errors import InputError
 from note_rnn.corpus import Corpus, CorpusError, Split, read_corpus, split, write_corpus
+from note_rnn.extraction.tune_files import Reading
 from note_rnn.extraction.tunes import Bars
 from note_rnn.pretraining import early_stopping, recipe
 from note_rnn.pretraining.config import RECIPES, NetworkRecipe, PretrainConfig
@@ -144,13 +145,22 @@ def test_goes_on_from_a_network_with_its_sizes(small_corpus, config, tmp_path):
     assert card["metrics"]["validation"]["nats"] < 1.2 * read_model_card(first)["metrics"]["validation"]["nats"]
 
 
+def test_tunes_are_read_as_the_options_say(small_corpus, config, monkeypatch, capsys):
+    readings = []
+    monkeypatch.setattr(recipe, "load_corpus", lambda collections, reading: readings.append(reading) or scales(0, 12))
+    options = ["--updates", "1", "--hidden-size", "8", "--log-dir", str(config.log_dir), "--out"]
+    pretrain.main([*options, str(config.out)])
+    pretrain.main([*options, str(config.out.with_name("other")), "--off-grid", "cut", "--repeats", "unfold"])
+    assert readings == [Reading(), Reading("cut", "unfold")]
+
+
 def test_a_meter_is_learned_from_its_tunes_and_bar_lines_alone(config, monkeypatch):
     def with_meters(corpus):
         return replace(corpus, bars=[Bars("4/4", 3) if i % 2 else Bars("6/8", 0) for i in range(len(corpus.titles))])
 
     parts = Split(*map(with_meters, (scales(0, 12), scales(3, 2), scales(7, 2))))
     monkeypatch.setattr(recipe, "load_corpus", lambda collections, reading: parts.train)
-    monkeypatch.setattr(recipe, "split", lambda corpus: parts)
+    monkeypatch.setattr(recipe, "split", lambda corpus, among: parts)
     learned = []
     monkeypatch.setattr(recipe.trainer, "Training", lambda *given: learned.append(given) or Training(*given))
     card = read_model_card(recipe.pretrain(replace(config, meter="2/4", updates=1)))
@@ -160,7 +170,22 @@ def test_a_meter_is_learned_from_its_tunes_and_bar_lines_alone(config, monkeypat
     assert learned[0][4] == [Bars("4/4", 0)] * 6
     assert card["corpus"]["meter"] == "2/4"
     assert card["corpus"]["split"]["test"] == {"tunes": 1, "segments": 1, "tokens": 21}
-    with pytest.raises(CorpusError, match="Too few tunes are in a meter like 5/4"):
+
+
+def test_three_tunes_in_the_meter_are_enough_and_two_are_told(config, monkeypatch):
+    rng = np.random.default_rng(0)
+    tunes = [rng.integers(2, 38, 40).astype(np.int8) for _ in range(30)]
+    names = [f"book/{number}" for number in range(30)]
+    meters = [Bars("6/8" if number < 3 else "5/4" if number < 5 else "4/4", 1) for number in range(30)]
+    corpus = Corpus(tunes, np.arange(30), [""] * 30, names, [{"collection": "book"}], meters)
+    monkeypatch.setattr(recipe, "load_corpus", lambda collections, reading: corpus)
+    card = read_model_card(recipe.pretrain(replace(config, meter="6/8", updates=1)))
+    assert [part["tokens"] for part in card["corpus"]["split"].values()] == [39, 39, 39]
+    sentence = (
+        r"^Too few tunes are in a meter like 5/4\. Training, validation and test need a tune each, of which none is a "
+        r"variant of another; there are 2: add a collection\.$"
+    )
+    with pytest.raises(CorpusError, match=sentence):
         recipe.pretrain(replace(config, meter="5/4"))
 
 
@@ -273,6 +298,8 @@ def test_each_field_of_a_recipe_decides_the_weights(small_corpus, config, tmp_pa
         change = {} if name == "nothing" else {name: value}
         if name == "decay":
             change["schedule"] = "exponential"
+        if name == "optimizer":
+            change["weight_decay"] = 0.1
         monkeypatch.setitem(RECIPES, "strong", NetworkRecipe(replace(quick, **change)))
         found[name] = trained(config, tmp_path / name, updates=None, patience=30).numpy().tobytes()
     assert len(set(found.values())) == len(found)
