@@ -338,15 +338,15 @@ class NoPool:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_mutated_file_is_read_or_answered_in_a_sentence(
-    name, small_runs, small_prior_file, tmp_path, no_training, monkeypatch
+    name, small_runs, lookback_prior_file, tmp_path, no_training, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    survives(kinds(name, small_runs, small_prior_file, tmp_path), rounds=40, seed=0)
+    survives(kinds(name, small_runs, lookback_prior_file, tmp_path), rounds=40, seed=0)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, 4))
 @pytest.mark.parametrize("name", KINDS)
-def test_many_mutated_files(name, seed, small_runs, small_prior_file, tmp_path, no_training, monkeypatch):
+def test_many_mutated_files(name, seed, small_runs, lookback_prior_file, tmp_path, no_training, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    survives(kinds(name, small_runs, small_prior_file, tmp_path), rounds=1_000, seed=seed)
+    survives(kinds(name, small_runs, lookback_prior_file, tmp_path), rounds=1_000, seed=seed)

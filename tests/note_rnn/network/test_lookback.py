@@ -79,6 +79,16 @@ def test_features_of_a_jig_with_an_upbeat():
     }
 
 
+def test_matches_have_six_classes_of_lengths():
+    """One note repeated, seen four steps before: from then on the match is one token longer at each step."""
+    matches = [row[2] for row in classes(Lookback((1,), position=False), [14] * 60, Bars("1/4", 0))]
+    assert matches == [0] * 4 + [1] * 3 + [2] * 4 + [3] * 8 + [4] * 16 + [5] * 25
+
+
+def test_where_the_meter_is_unknown_there_is_no_place_in_the_bar():
+    assert [row[1:] for row in classes(Lookback(()), [14] * 20, Bars("", 3))] == [[32, 8, 9]] * 20
+
+
 def reference(lookback, tokens, bars):
     """The features, by a plain loop."""
     steps, rows = STEPS_OF_BAR[bars.meter], []
