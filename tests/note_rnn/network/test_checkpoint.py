@@ -2,11 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from note_rnn import CheckpointError, NoteRNN, load_note_rnn, read_model_card, save_note_rnn, weights_checksum
+from note_rnn import CheckpointError, Lookback, NoteRNN, load_note_rnn, read_model_card, save_note_rnn, weights_checksum
 from note_rnn.vocabulary import VOCABULARY
 
 
@@ -102,6 +103,22 @@ def test_the_one_that_knows_bars_went_on_from_the_default():
     assert load_note_rnn("bars").widths == (100,)
     assert (card["corpus"]["meter"], card["started_from"]) == ("4/4", read_model_card()["checksum"])
     assert card["metrics"]["test"]["nats"] <= min(row["nats"] for row in card["references"]) - 0.1
+
+
+def test_the_one_that_looks_back_is_better_in_every_meter_and_its_bars_come_back():
+    card, model = read_model_card("lookback"), load_note_rnn("lookback")
+    assert (model.widths, model.lookback) == ((128,), Lookback())
+    metrics = card["metrics"]
+    assert metrics["test_by_meter"]["any"]["nats"] <= 0.70
+    assert set(metrics["test_by_meter"]) == {"any", "duple", "compound", "triple", "9/8"}
+    for bars in metrics["test_nats_by_bar"].values():
+        assert np.mean(bars[2:8]) < 0.8 * np.mean(bars[:2])
+    samples, human = metrics["samples"], metrics["human"]
+    assert samples["repeated_bars"]["4"] >= 0.1
+    assert samples["distinct"] == 1
+    assert samples["shared_run"] <= human["shared_run"] + 2
+    assert samples["copied"] == 0
+    assert card["cpu_seconds"] <= 30 * 60
 
 
 def test_flipped_bit_is_noticed(small_prior, tmp_path):
