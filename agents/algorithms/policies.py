@@ -98,12 +98,8 @@ class RecurrentPolicy(BasePolicy):
         self._prior_size = prior_size
         self.prior = None
         if prior_size:
-            self.prior = (
-                NoteRNN(prior_size[0], prior_size[1], prior_size[2], lookback)
-                .in_meter(meter)
-                .eval()
-                .requires_grad_(False)
-            )
+            own = NoteRNN(prior_size[0], prior_size[1], prior_size[2], lookback)
+            self.prior = own.eval().requires_grad_(False)
         self.optimizer = self.optimizer_class(
             self.network.parameters(),
             lr=lr_schedule(1),  # type: ignore[call-arg]
