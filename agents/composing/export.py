@@ -90,6 +90,8 @@ class ComposeConfig(SettingOptions):
             raise InputError(f"--tokens must end in .npy, not {self.tokens.suffix!r}.")
         if self.diverse and self.best_of == 1:
             raise InputError("--diverse needs candidates to select from: add --best-of 8, for example.")
+        if self.priming is not None and self.primer is not None:
+            raise InputError("--priming is what precedes pieces without a primer: leave out --priming or --primer.")
 
     def check_again(self) -> None:
         """Raise InputError for an invalid value beside --from, or an option that its record decides."""
