@@ -26,13 +26,13 @@ class Progress:
         self.total = total
         self.description = description
         self.unit = unit
-        self.done = self._first = done
+        self.done = self._first = min(done, total)  # the last round before may have been longer than what was left
         self._start = self._last_printed = time.monotonic()
         self._note = ""
         self._bar: Any = None
         if sys.stderr.isatty():
             scaled = total >= _SCALED_FROM
-            self._bar = tqdm(total=total, initial=done, desc=description, unit=f" {unit}", unit_scale=scaled)
+            self._bar = tqdm(total=total, initial=self.done, desc=description, unit=f" {unit}", unit_scale=scaled)
 
     def __enter__(self) -> Self:
         return self

@@ -34,6 +34,12 @@ def test_what_was_done_before_does_not_make_it_faster(clock, capsys):
     assert capsys.readouterr().err == "training: 900 of 1,000 steps (90%), 0:50 elapsed, 0:50 left, 2 steps/s\n"
 
 
+def test_no_more_than_all_of_it_was_done_before(clock, capsys):
+    with Progress(1_000, "training", "steps", done=1_024):
+        pass
+    assert capsys.readouterr().err == "training: 1,000 of 1,000 steps (100%), 0:00 elapsed\n"
+
+
 def test_what_turns_out_to_be_done_does_not_make_it_faster(clock, capsys):
     job = Progress(10, "reproduce", "models")
     job.skip(4)
