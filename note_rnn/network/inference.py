@@ -5,7 +5,7 @@ NumPy: for one, a step is less than 50,000 multiplications, and the calls of PyT
 Shapes: B melodies, A = 38 tokens, P steps of a primer; H units of a layer, G gates, 4 of an LSTM and 3 of a GRU.
 """
 
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -55,9 +55,19 @@ def _is_compiled(model: NoteRNN) -> bool:
     return len(model.layers) == 1 and isinstance(first, nn.LSTM) and can_run(first, model.head.weight, VOCABULARY_SIZE)
 
 
-class _Compiled:
+class _InCompiledCode:
+    """Base class of those that hold addresses, which another process does not share: it makes them anew."""
+
     def __init__(self, model: NoteRNN, num_melodies: int):
-        self._num_melodies = num_melodies
+        self._model, self._num_melodies = model, num_melodies
+
+    def __reduce__(self) -> tuple[type[Self], tuple[NoteRNN, int]]:
+        return type(self), (self._model, self._num_melodies)
+
+
+class _Compiled(_InCompiledCode):
+    def __init__(self, model: NoteRNN, num_melodies: int):
+        super().__init__(model, num_melodies)
         self._lstm = FixedLSTM(weights_of(cast(nn.LSTM, model.layers[0]), Readout(model.head)))
 
     def state_after(self, tokens: Tokens) -> Floats32:
@@ -71,10 +81,11 @@ class _Compiled:
         return normalised(outputs), state
 
 
-class _CompiledLookback:
+class _CompiledLookback(_InCompiledCode):
     def __init__(self, model: NoteRNN, num_melodies: int):
+        super().__init__(model, num_melodies)
         assert model.lookback is not None
-        self._num_melodies, self._lookback, self._bars = num_melodies, model.lookback, model.bars
+        self._lookback, self._bars = model.lookback, model.bars
         self._features = compiled(model.lookback)
         self._lstm = FixedLSTM(weights_of(cast(nn.LSTM, model.layers[0]), Readout(model.head, model.skip)))
 

@@ -1,6 +1,7 @@
 """A Note RNN step by step: for any number of melodies, cells and layers, what it gives for whole melodies."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from note_rnn import Bars, Lookback, NoteRNN
 from note_rnn.network import fused_lstm
-from note_rnn.network.inference import inference
+from note_rnn.network.inference import _InCompiledCode, inference
 
 MODELS = [
     {"hidden_size": 12},
@@ -120,3 +121,17 @@ def test_the_weights_of_the_model_stay_as_they_are():
     steps = inference(model, 1)
     steps.step(np.array([14]), steps.state_after(np.array([1])))
     assert all((before[name] == weights).all() for name, weights in model.state_dict().items())
+
+
+@pytest.mark.parametrize("arguments", [MODELS[1], MODELS[4], LOOKBACK], ids=str)
+@pytest.mark.parametrize("size", [1, 20])
+def test_it_goes_on_in_another_process(arguments, size):
+    """As an interrupted run does: with weights of its own, wherever those of the first were."""
+    steps = inference(model_of(arguments), size)
+    tokens, state = np.full(size, 14), steps.state_after(np.array([1, 16]))
+    expected, _ = steps.step(tokens, state)
+    pickled = pickle.dumps((steps, state))
+    if isinstance(steps, _InCompiledCode):
+        steps._lstm._packed[:] = np.nan
+    again, state = pickle.loads(pickled)
+    np.testing.assert_array_equal(again.step(tokens, state)[0], expected)
