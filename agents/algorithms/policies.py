@@ -18,7 +18,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from agents.algorithms.networks import RecurrentNetwork
 from agents.algorithms.objectives import MASKED_LOGIT
-from note_rnn import Bars, Cell, Lookback, NoteRNN, State
+from note_rnn import Bars, Cell, InputError, Lookback, NoteRNN, State
+from note_rnn.common.plain_text import shown
 from note_rnn.network.lookback import check_meter
 
 Observation = npt.NDArray[Any] | dict[str, npt.NDArray[Any]]
@@ -80,8 +81,7 @@ class RecurrentPolicy(BasePolicy):
             optimizer_kwargs=optimizer_kwargs,
             normalize_images=normalize_images,
         )
-        if isinstance(lookback, Mapping):
-            lookback = Lookback(**lookback)
+        lookback = _lookback_of(lookback)
         self._network_kwargs: dict[str, Any] = {
             "hidden_size": lstm_hidden_size,
             "num_layers": n_lstm_layers,
@@ -251,6 +251,16 @@ class RecurrentDQNPolicy(RecurrentPolicy):
         """Mix the fraction `tau` of the online weights into the target network."""
         move = get_ema_multi_avg_fn(1 - tau)
         move(list(self.target_network.parameters()), list(self.network.parameters()), None)
+
+
+def _lookback_of(value: Any) -> Lookback | None:
+    """Return `value` if it is a `Lookback` or None, else the one with these fields; raises InputError if it has none."""
+    if value is None or isinstance(value, Lookback):
+        return value
+    try:
+        return Lookback(**value)
+    except TypeError as error:
+        raise InputError(f"lookback must be a Lookback, its fields by name, or None, not {shown(value)}.") from error
 
 
 def choose(logits: Tensor, deterministic: bool) -> Tensor:

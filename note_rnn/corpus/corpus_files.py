@@ -14,7 +14,7 @@ from note_rnn.common.command_line import other_command
 from note_rnn.common.data_files import DataError, parse_json
 from note_rnn.corpus.corpus import Corpus, CorpusError
 from note_rnn.extraction.tune_files import Origin
-from note_rnn.extraction.tunes import Bars
+from note_rnn.extraction.tunes import Bars, is_meter
 from note_rnn.vocabulary import check_tokens
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -25,6 +25,8 @@ _KINDS = {
     **dict.fromkeys(("titles", "sources", "meters", "folded"), "U"),
 }
 """Arrays of one dimension and the kinds of numbers in them; older files lack those from `sections` on."""
+_MAX_PICKUP = 16 * 999
+"""The steps of the longest bar that a meter can name."""
 _OF_ORIGINS = ("notes", "note_offsets", "codes", "moved", "dropped", "folded")
 
 
@@ -133,9 +135,7 @@ def _is_corpus(arrays: Arrays) -> bool:
     offsets = arrays["offsets"]
     if not _divides(offsets, len(arrays["tokens"]), len(offsets) - 1, minimum=1):
         return False
-    if {len(bars) for bars in _bars(arrays)} not in ({0}, {len(offsets) - 1}):
-        return False
-    return _has_tunes(arrays) and _has_sections(arrays) and _has_origins(arrays)
+    return _has_bars(arrays) and _has_tunes(arrays) and _has_sections(arrays) and _has_origins(arrays)
 
 
 def _divides(offsets: npt.NDArray[Any], length: int, number: int, minimum: int = 0) -> bool:
@@ -144,6 +144,15 @@ def _divides(offsets: npt.NDArray[Any], length: int, number: int, minimum: int =
         return False
     ends = offsets.astype(np.int64)
     return bool(ends[0] == 0 and ends[-1] == length and (np.diff(ends) >= minimum).all())
+
+
+def _has_bars(arrays: Arrays) -> bool:
+    """Return whether each segment has a meter, and steps before its first bar line, or none has."""
+    meters, pickups, _ = columns = _bars(arrays)
+    if {len(column) for column in columns} not in ({0}, {len(arrays["offsets"]) - 1}):
+        return False
+    within = (np.asarray(pickups) >= 0) & (np.asarray(pickups) <= _MAX_PICKUP)
+    return bool(within.all()) and all(is_meter(str(meter)) for meter in np.unique(meters))
 
 
 def _has_tunes(arrays: Arrays) -> bool:

@@ -7,6 +7,7 @@ segments, each a token array [T]; by default there are no such notes, since `gri
 are in sixteenths.
 """
 
+import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -87,6 +88,11 @@ def segments_of(melody: Melody, meters: frozenset[str], min_steps: int = MIN_SEG
     if not segments:
         raise TuneError(f"no run of {min_steps} sixteenths on the grid")
     return segments
+
+
+def is_meter(meter: object) -> bool:
+    """Return whether `meter` is a time signature such as "6/8", or "" for an unknown one."""
+    return isinstance(meter, str) and bool(re.fullmatch(r"([1-9]\d{0,2}/(1|2|4|8|16|32|64))?", meter, re.ASCII))
 
 
 def bar_length(meter: str) -> Fraction:

@@ -9,7 +9,6 @@ Shapes: T steps, B melodies, L lags, K features of which each is one of several 
 the past.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
@@ -21,7 +20,7 @@ from torch import Tensor
 
 from note_rnn.common.errors import InputError, is_number
 from note_rnn.common.plain_text import shown
-from note_rnn.extraction.tunes import Bars, bar_steps
+from note_rnn.extraction.tunes import Bars, bar_steps, is_meter
 from note_rnn.network import fused_lookback
 from note_rnn.vocabulary import VOCABULARY_SIZE
 
@@ -121,7 +120,7 @@ class Seen(NamedTuple):
 
 def check_meter(meter: str) -> str:
     """Return `meter`, a time signature such as "6/8" or "" if unknown; raises InputError for anything else."""
-    if not re.fullmatch(r"([1-9]\d{0,2}/(1|2|4|8|16|32|64))?", meter):
+    if not is_meter(meter):
         raise InputError(f"A meter must be a time signature such as 4/4, 3/4 or 6/8, not {shown(meter)}.")
     return meter
 

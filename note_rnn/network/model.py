@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from note_rnn.common.errors import check_count
 from note_rnn.extraction.tunes import Bars
 from note_rnn.network.lookback import COMMON_TIME, Lookback, Past, begin, check_meter, look_back, with_bonuses
 from note_rnn.network.readout import Readout
@@ -109,12 +110,12 @@ class NoteRNN(nn.Module):
         """Return the network, with the same weights, for melodies in `meter` after `pickup` tokens of an upbeat.
 
         Without lookback it is the network itself, in any meter. Raises InputError for what is no time signature, nor ""
-        for an unknown one.
+        for an unknown one, or a pickup below 0.
         """
         if self.lookback is None:
             return self
         other = copy.copy(self)
-        other.bars = Bars(check_meter(meter), pickup)
+        other.bars = Bars(check_meter(meter), check_count("pickup", pickup, minimum=0))
         return other
 
     @torch.no_grad()

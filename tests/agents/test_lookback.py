@@ -290,3 +290,9 @@ def test_a_network_without_a_prior_can_look_back_too():
     model = PPOKL(env=env, policy_kwargs={"lookback": {"lags": [1]}, "lstm_hidden_size": 8}, n_steps=T, device="cpu")
     assert model.policy.network.lookback == Lookback((1,))
     model.learn(N * T)
+
+
+@pytest.mark.parametrize("lookback", [5, {"foo": 1}, {"lags": 3}], ids=str)
+def test_what_is_no_lookback_is_refused(lookback):
+    with pytest.raises(InputError, match="lookback must be a Lookback, its fields by name, or None, not"):
+        PPOKL(env=MelodyVecEnv(1), policy_kwargs={"lookback": lookback}, device="cpu")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from note_rnn.extraction.tunes import Event, TuneError
+from note_rnn.extraction.tunes import Event, TuneError, is_meter
 from note_rnn.formats.notation import FIFTHS
 
 MAX_STEPS = 1 << 20
@@ -157,8 +157,8 @@ def meter_name(beats: str, unit: str) -> str:
     counts = re.fullmatch(r"\(?\s*(\d{1,2}(?:\s*\+\s*\d{1,2})*)\s*\)?", beats.strip())
     if counts is None or not re.fullmatch(r"1|2|4|8|16|32|64", unit.strip()):
         return ""
-    total = sum(map(int, counts[1].split("+")))
-    return f"{total}/{int(unit)}" if total else ""
+    name = f"{sum(map(int, counts[1].split('+')))}/{int(unit)}"
+    return name if is_meter(name) else ""
 
 
 def sharps_within(alterations: Mapping[str, float]) -> int:

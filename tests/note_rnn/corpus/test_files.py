@@ -126,6 +126,10 @@ def test_tokens_and_offsets_are_enough(tmp_path):
             "pickups": np.zeros(2, np.int64),
         },
         {"tokens": np.array([14]), "offsets": np.array([0, 1]), "meters": np.array(["4/4"])},
+        *(
+            {"tokens": np.array([14]), "offsets": np.array([0, 1]), "meters": np.array([meter]), "pickups": [pickup]}
+            for meter, pickup in [("banana", 0), ("0/4", 0), ("4/0", 0), ("1000/4", 0), ("4/4", -1), ("4/4", 2**40)]
+        ),
         {
             "tokens": np.array([14]),
             "offsets": np.array([0, 1]),

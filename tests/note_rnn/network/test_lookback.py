@@ -167,6 +167,11 @@ def test_what_is_no_meter_is_refused(meter):
         network().in_meter(meter)
 
 
+def test_an_upbeat_is_no_shorter_than_nothing():
+    with pytest.raises(InputError, match="pickup must be at least 0, not -1"):
+        network().in_meter("6/8", -1)
+
+
 @pytest.mark.parametrize(
     "lags", [(0,), (-1.0,), (65,), (math.nan,), (math.inf,), ("1",), (True,), (1,) * 65, (1, None)]
 )
