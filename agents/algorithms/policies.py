@@ -254,7 +254,7 @@ class RecurrentDQNPolicy(RecurrentPolicy):
 
 
 def _lookback_of(value: Any) -> Lookback | None:
-    """Return `value` if it is a `Lookback` or None, else the one with these fields; raises InputError if it has none."""
+    """Return `value` if it is a `Lookback` or None, else the one with these fields; raises InputError for others."""
     if value is None or isinstance(value, Lookback):
         return value
     try:
