@@ -191,7 +191,8 @@ def test_shares_are_of_the_products_right_before_and_figures_are_medians(monkeyp
     alone, products = bench_learning.lstm_alone(4), bench_learning.products(4)
     monkeypatch.setattr(bench_learning, "lstm_alone", lambda size: alone)
     monkeypatch.setattr(bench_learning, "products", lambda size: products)
-    turns = iter([50_000.0, 64_000.0, 90_000.0] * 4 + [64_000.0] * 3)  # five subjects, three rounds
+    rates = [50_000.0, 64_000.0, 90_000.0]  # of the products before each of six subjects, another one in each round
+    turns = iter([rates[(subject + round) % 3] for round in range(3) for subject in range(6)])
     speeds = {alone: lambda: 32_000.0, products: lambda: next(turns)}
     monkeypatch.setattr(bench_learning, "speed", lambda run, transitions, repeats: speeds[run]())
     monkeypatch.setattr(bench_learning, "agent", lambda algo, size, prior, n_envs: made(batch_size=size * n_envs))
@@ -201,9 +202,9 @@ def test_shares_are_of_the_products_right_before_and_figures_are_medians(monkeyp
     assert table == {
         "matrix products (the limit)": [4, 64_000, 1],
         "nn.LSTM on one-hot input": [4, 32_000, 0.5],
-        **{f"{algo}: update": [4, 4_000, 0.06] for algo in ("psi", "g", "ppo_kl")},
+        **{f"{algo}: update": [4, 4_000, 0.06] for algo in ("psi", "g", "ppo_kl", "psi, lookback")},
         "q: update": [4, 500, 0.01],  # an eighth of the steps
-        **{f"{algo}: end to end": [4, 16_000, 0.25] for algo in ("psi", "g", "ppo_kl", "q")},
+        **{f"{algo}: end to end": [4, 16_000, 0.25] for algo in ("psi", "g", "ppo_kl", "q", "psi, lookback")},
     }
 
 
@@ -212,8 +213,8 @@ def test_learning_is_measured_end_to_end(monkeypatch, capsys):
 
     arguments = ["--rounds", 1, "--repeats", 1, "--steps", 512, "--minibatches", 4, "--num-envs", 16]
     table = table_of(output_of(bench_learning, arguments, monkeypatch, capsys))
-    assert len(table) == 10
-    for algo in ("psi", "g", "ppo_kl", "q"):
+    assert len(table) == 12
+    for algo in ("psi", "g", "ppo_kl", "q", "psi, lookback"):
         assert table[f"{algo}: update"][1] > table[f"{algo}: end to end"][1] > 0
 
 

@@ -194,7 +194,7 @@ def sidecar_kind(run: Path, folder: Path) -> Kind:
 def report_kind(folder: Path) -> Kind:
     meters, others, unread = {"6/8": {"declared": 3, "estimated": 1}}, {".txt": 1}, {"x": "gone"}
     dropped, cut = {"one": {"short": 2}}, {"two": {"wide": 1}}
-    report = Report({"a": 1}, 3, 2, 2, 4, 99, meters, others, unread, dropped, cut)
+    report = Report({"a": 1}, 3, 2, 2, 4, 99, 5, 1, meters, others, unread, dropped, cut)
     return Kind(
         folder / "report.json", report.as_dict(), lambda path: print_saved_report(CorpusReportConfig(path, "o"))
     )

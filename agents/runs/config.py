@@ -55,7 +55,7 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
 
     prior: str
     """Note RNN to start from, and whose log p is part of the reward: "default", "bars" (its pieces begin on a bar
-    line), "lookback" (it looks back and copies, in any meter), or a .safetensors file from pretraining."""
+    line), "lookback" (it looks back and copies), or a .safetensors file."""
     reward: str
     """Rules and weights: "paper", "varied" (no reward for repeated motifs), "refrain" (a capped one),
     "unique_extremes", another shipped profile, or a YAML file; its rule files (.py) are code."""
