@@ -1,6 +1,7 @@
 """The compiled LSTM equals torch.nn.LSTM in outputs, states and gradients."""
 
 import shutil
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -36,6 +37,15 @@ def pass_through(lstm: nn.LSTM, ones: Tensor, state: LSTMState, fused: bool) -> 
     return [outputs, *last], [parameter.grad for parameter in lstm.parameters() if parameter.grad is not None]
 
 
+def use_vectors_of(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the library for vectors of `width` floats be used; skips the test if there is none for this processor."""
+    library = fused_lstm._load_width(width)
+    if library is None:
+        is_there = find_spec(f"note_rnn.network.{fused_lstm._NAMES[width]}") is not None
+        pytest.skip("the processor lacks such vectors" if is_there else "not compiled")
+    monkeypatch.setattr(fused_lstm, "_LIBRARY", library)
+
+
 @compiled
 @pytest.mark.parametrize("hidden_size", [16, 17, 24, 31, 100])
 @pytest.mark.parametrize("batch", [1, 5, 33])
@@ -65,10 +75,7 @@ def test_it_equals_pytorch(hidden_size: int, batch: int, num_ones: int) -> None:
 def test_a_readout_equals_pytorchs_linear_layers(
     width: int, outputs: int, batch: int, num_ones: int, has_skip: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    library = fused_lstm._load_width(width)
-    if library is None:
-        pytest.skip("not compiled, or the processor lacks such vectors")
-    monkeypatch.setattr(fused_lstm, "_LIBRARY", library)
+    use_vectors_of(width, monkeypatch)
     torch.manual_seed(0)
     lstm, linear = nn.LSTM(F, 21), nn.Linear(21, outputs)
     readout = Readout(linear, nn.Linear(F, outputs, bias=False) if has_skip else None)
@@ -100,10 +107,7 @@ def test_a_readout_equals_pytorchs_linear_layers(
 def test_fixed_weights_step_by_step_give_the_log_softmax_of_the_outputs(
     width: int, outputs: int, batch: int, has_skip: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    library = fused_lstm._load_width(width)
-    if library is None:
-        pytest.skip("not compiled, or the processor lacks such vectors")
-    monkeypatch.setattr(fused_lstm, "_LIBRARY", library)
+    use_vectors_of(width, monkeypatch)
     torch.manual_seed(0)
     lstm, linear = nn.LSTM(F, 37), nn.Linear(37, outputs)
     with torch.no_grad():
@@ -144,10 +148,7 @@ def test_ones_that_all_sequences_share_count_as_any_others(
     width: int, batch: int, shared: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are added once for a block of sequences; of 70 sequences there are two blocks."""
-    library = fused_lstm._load_width(width)
-    if library is None:
-        pytest.skip("not compiled, or the processor lacks such vectors")
-    monkeypatch.setattr(fused_lstm, "_LIBRARY", library)
+    use_vectors_of(width, monkeypatch)
     torch.manual_seed(0)
     lstm, readout = nn.LSTM(F, 30), Readout(nn.Linear(30, 41), nn.Linear(F, 41, bias=False))
     ones = torch.randint(F, (T, batch, 4))
