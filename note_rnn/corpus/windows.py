@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from note_rnn.corpus import Corpus
-from note_rnn.extraction.tunes import bar_length
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, Tokens
 
 
@@ -59,11 +58,6 @@ def first_steps(corpus: Corpus, steps: int) -> Tokens:
     """Return the first `steps` tokens [N, steps] of each segment of `corpus` that is long enough, in any meter."""
     complete = [segment[:steps] for segment in corpus.segments if len(segment) >= steps]
     return np.stack(complete) if complete else np.zeros((0, steps), np.int64)
-
-
-def steps_of_bar(meter: str) -> int:
-    """Return the sixteenths per bar of `meter`, such as "6/8"."""
-    return int(bar_length(meter))
 
 
 def meter_kind(meter: str) -> str:

@@ -19,8 +19,8 @@ from note_rnn.extraction.keys import folded, transposition
 from note_rnn.extraction.meter import find_bars
 from note_rnn.extraction.midi_score import Score, Track, parse_midi
 from note_rnn.extraction.monophony import monophonic
-from note_rnn.extraction.sections import Section, bar_steps, grid_shift, sections, to_steps
-from note_rnn.extraction.tunes import Bars, TuneError
+from note_rnn.extraction.sections import Section, grid_shift, sections, to_steps
+from note_rnn.extraction.tunes import Bars, TuneError, bar_steps
 from note_rnn.formats.midi import MelodyFileError
 from note_rnn.notes import Notes, notes_to_tokens
 from note_rnn.vocabulary import MAX_PITCH, MIN_PITCH, Tokens
@@ -143,15 +143,16 @@ def melodies_of(score: Score, extraction: Extraction) -> ExtractedMelodies:
     score = score._replace(tracks=[track for _, track in tracks])
     parts = sections(score, extraction.bar_steps is None, by_key, extraction.cut_at_tempo)
     for section, part in enumerate(parts):
-        bar = extraction.bar_steps or bar_steps(part.meter)
+        meter = "{}/{}".format(*part.meter)
+        bar = extraction.bar_steps or bar_steps(meter)
         if bar is None:
             reasons["a bar is not a whole number of sixteenths"] += 1
             continue
-        meter = "{}/{}".format(*part.meter) if part.is_declared and extraction.bar_steps is None else ""
+        declared = meter if part.is_declared and extraction.bar_steps is None else ""
         for number, track in tracks:
             for start, notes, num_steps in _tunes(track, part, score.resolution, bar, extraction, reasons):
                 sharps = part.sharps if by_key else None
-                found.append(ExtractedMelody(number, section, start, bar, meter, sharps, notes, num_steps))
+                found.append(ExtractedMelody(number, section, start, bar, declared, sharps, notes, num_steps))
     return ExtractedMelodies(found, reasons)
 
 

@@ -57,12 +57,6 @@ def sections(score: Score, by_meter: bool = True, by_key: bool = True, by_tempo:
     ]
 
 
-def bar_steps(meter: tuple[int, int]) -> int | None:
-    """Return the steps per bar in `meter`; None if they are not a whole number, as in 3/32."""
-    steps, rest = divmod(4 * STEPS_PER_QUARTER * meter[0], meter[1])
-    return None if rest else steps
-
-
 def to_steps(ticks: Integers, resolution: int) -> Integers:
     """Return `ticks` in steps, rounded to the nearest, halves up."""
     return (2 * STEPS_PER_QUARTER * ticks + resolution) // (2 * resolution)

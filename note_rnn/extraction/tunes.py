@@ -102,7 +102,7 @@ def bar_length(meter: str) -> Fraction:
 
 
 def bar_steps(meter: str) -> int | None:
-    """Return the whole number of sixteenths in a bar of `meter`; None if it is unknown or has no whole number."""
+    """Return the sixteenths in a bar of `meter`; None if it is unknown or they are not a whole number, as in 3/32."""
     length = bar_length(meter) if meter else Fraction(1, 2)
     return int(length) if length.denominator == 1 else None
 

@@ -20,6 +20,7 @@ from note_rnn.vocabulary import Tokens
 
 SAMPLES = 1_000
 METER = "4/4"
+_STEPS_PER_BAR = int(bar_length(METER))
 LAGS = (1, 2, 4)
 """Bars."""
 _BARS = 8
@@ -66,7 +67,7 @@ class SampleReport(NamedTuple):
 
 def report_samples(model: NoteRNN, parts: Split, seed: int) -> SampleReport | None:
     """Return figures of 1,000 samples of `model` beside the test tunes of `parts`; None if none of them is in 4/4."""
-    steps = _BARS * int(bar_length(METER))
+    steps = _BARS * _STEPS_PER_BAR
     human = bar_windows(parts.test, steps, METER)
     if not len(human):
         return None
@@ -79,7 +80,7 @@ def _report(melodies: Tokens, parts: Split) -> MelodyReport:
     return MelodyReport(
         melodies=len(melodies),
         distinct=len(np.unique(melodies, axis=0)) / len(melodies),
-        repeated_bars={str(lag): repeated_bars(melodies, int(bar_length(METER)), lag) for lag in LAGS},
+        repeated_bars={str(lag): repeated_bars(melodies, _STEPS_PER_BAR, lag) for lag in LAGS},
         shared_run=float(np.median(runs)),
         copied=float((runs == _SHARED_STEPS).mean()),
     )

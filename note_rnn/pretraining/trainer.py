@@ -52,7 +52,7 @@ class Recipe:
     dropout: float = 0.0
     """Dropout probability of each layer's outputs."""
     noise: float = 0.0
-    """Share of the inputs that are replaced by random tokens, which no target is."""
+    """Share of the inputs that are replaced by random tokens; targets are never replaced."""
     unscored: int = 0
     """Tokens at the start of each crop that are excluded from the loss."""
 

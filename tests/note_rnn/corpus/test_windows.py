@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from note_rnn.corpus import Corpus, Origin
-from note_rnn.corpus.windows import bar_windows, first_steps, from_first_bar, meter_kind, steps_of_bar
+from note_rnn.corpus.windows import bar_windows, first_steps, from_first_bar, meter_kind
 from note_rnn.extraction.tunes import Bars
 from note_rnn.markov import markov_melodies
 
@@ -49,11 +49,6 @@ def test_tunes_from_the_first_bar_on_are_a_corpus_of_their_own():
     assert (barred.titles, barred.sources, barred.tune_of_segment.tolist()) == (["a", "c"], ["x/1", "y/3"], [0, 1])
     assert barred.bars == [Bars("4/4", 0), Bars("2/4", 0)]
     assert from_first_bar(tunes, "5/4").segments == []
-
-
-@pytest.mark.parametrize(("meter", "steps"), [("4/4", 16), ("2/4", 8), ("6/8", 12), ("3/4", 12), ("2/2", 16)])
-def test_sixteenths_of_a_bar(meter, steps):
-    assert steps_of_bar(meter) == steps
 
 
 def test_first_steps_of_what_is_long_enough():

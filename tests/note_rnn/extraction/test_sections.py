@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from note_rnn.extraction.midi_score import parse_midi
-from note_rnn.extraction.sections import bar_steps, grid_shift, sections, to_steps
+from note_rnn.extraction.sections import grid_shift, sections, to_steps
 
 
 def score_of(midi, *changes, last=1000):
@@ -23,13 +23,6 @@ def test_a_tick_goes_to_the_nearest_sixteenth_halves_upward(ticks, step):
 
 def test_a_resolution_that_four_does_not_divide():
     assert to_steps(np.arange(6), 5).tolist() == [0, 1, 2, 2, 3, 4]
-
-
-@pytest.mark.parametrize(
-    ("meter", "steps"), [((4, 4), 16), ((1, 4), 4), ((6, 8), 12), ((3, 2), 24), ((5, 16), 5), ((3, 32), None)]
-)
-def test_steps_of_a_bar(meter, steps):
-    assert bar_steps(meter) == steps
 
 
 def test_a_score_without_meter_events_is_one_section_in_4_4_that_nothing_declares(midi):

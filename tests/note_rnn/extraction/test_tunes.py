@@ -9,7 +9,7 @@ from note_rnn.extraction.scores.abc_music import abc_part
 from note_rnn.extraction.scores.parts import Ending, Part, upper_voice
 from note_rnn.extraction.scores.playing import merged_ties, once_through
 from note_rnn.extraction.tune_files import read_tunes
-from note_rnn.extraction.tunes import Bars, Event, TuneError, segments_of, transposed, without_gaps
+from note_rnn.extraction.tunes import Bars, Event, TuneError, bar_steps, segments_of, transposed, without_gaps
 from note_rnn.vocabulary import pitch_to_token
 
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -308,3 +308,14 @@ def test_the_first_bar_line_is_where_most_of_a_segments_bar_lines_say():
     music = "E2|:C16|D16|E14:|F16|G16|"
     assert [segment.bars for segment in cut(music)] == [Bars("4/4", 2)]
     assert [segment.bars for segment in cut("C3 D5|E8|F7/|(3CDE|C16|", min_steps=8)][1:] == [Bars("4/4", 0)]
+
+
+@pytest.mark.parametrize(
+    ("meter", "steps"),
+    [
+        *[("4/4", 16), ("2/4", 8), ("6/8", 12), ("3/4", 12), ("2/2", 16), ("1/4", 4), ("3/2", 24), ("5/16", 5)],
+        *[("3/32", None), ("", None)],
+    ],
+)
+def test_steps_of_a_bar(meter, steps):
+    assert bar_steps(meter) == steps
