@@ -66,8 +66,13 @@ def read_primer(source: str | Path | npt.ArrayLike, length: int | None = None, s
     return tokens[:length]
 
 
-def check_primer_options(primer: str | None, length: int | None, keep: bool) -> None:
-    """Raise PrimerError for --primer-length or --keep-primer without the --primer that they belong to."""
+def check_primer_options(primer: str | None, length: int | None, keep: bool, has_priming: bool) -> None:
+    """Raise PrimerError for --primer-length or --keep-primer without the --primer that they belong to.
+
+    With one, `has_priming`, whether a kind of priming is chosen, must be false.
+    """
+    if has_priming and primer is not None:
+        raise PrimerError("--priming is what precedes pieces without a primer: leave out --priming or --primer.")
     for option, is_given in (("--primer-length", length is not None), ("--keep-primer", keep)):
         if is_given and primer is None:
             raise PrimerError(f"{option} needs a primer: add --primer, or leave it out.")

@@ -70,7 +70,7 @@ class SampleConfig:
             raise InputError(f"--top-p must be above 0 and at most 1, not {self.top_p}.")
         check_bpm(self.bpm)
         check_meter(self.meter)
-        check_primer_options(self.primer, self.primer_length, self.keep_primer)
+        check_primer_options(self.primer, self.primer_length, self.keep_primer, self.priming != "none")
         check_out_folder(self.out)
 
 

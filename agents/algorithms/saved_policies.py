@@ -25,7 +25,7 @@ from agents.algorithms.networks import Flatten
 from agents.algorithms.policies import RecurrentDQNPolicy, RecurrentPolicy
 from melody_env import Setting
 from melody_env.envs.observations import Observation, kind_of, length_of, space_of
-from note_rnn import VOCABULARY_SIZE, Cell, CheckpointError, Lookback
+from note_rnn import VOCABULARY_SIZE, Cell, CheckpointError, InputError, Lookback
 from note_rnn.common.data_files import DataError, converted, is_file, parse_json, user_path
 from note_rnn.network.checkpoint import MAX_LAYERS
 from note_rnn.network.weights_file import read_descriptions, read_weights, with_weights, write_weights
@@ -150,8 +150,8 @@ class SavedPolicy:
                     **arguments,
                 ),
             )
-        except DataError as error:
-            raise CheckpointError(f"{self.source} cannot be loaded as an agent: {error}.") from error
+        except InputError as error:
+            raise CheckpointError(f"{self.source} cannot be loaded as an agent: {str(error).rstrip('.')}.") from error
 
 
 def is_saved_policy(path: Path) -> bool:

@@ -90,8 +90,6 @@ class ComposeConfig(SettingOptions):
             raise InputError(f"--tokens must end in .npy, not {self.tokens.suffix!r}.")
         if self.diverse and self.best_of == 1:
             raise InputError("--diverse needs candidates to select from: add --best-of 8, for example.")
-        if self.priming is not None and self.primer is not None:
-            raise InputError("--priming is what precedes pieces without a primer: leave out --priming or --primer.")
 
     def check_again(self) -> None:
         """Raise InputError for an invalid value beside --from, or an option that its record decides."""
@@ -148,7 +146,7 @@ def compose_files(config: ComposeConfig) -> list[Path]:
     if config.sidecar is not None:
         return _compose_again(config, config.sidecar)
     config.check()
-    check_primer_options(config.primer, config.primer_length, config.keep_primer)
+    check_primer_options(config.primer, config.primer_length, config.keep_primer, config.priming is not None)
     out, tokens = config.out or Path("melody"), config.tokens
     for path, option in ((config.tokens, "--tokens"), (None if tokens and not config.out else out, "--out")):
         if path is not None:

@@ -217,8 +217,11 @@ def test_a_card_with_another_or_an_impossible_lookback_is_refused(change, senten
     card["architecture"].update(change)
     weights = load_file(tmp_path / "agent.safetensors")
     save_file(weights, tmp_path / "changed.safetensors", metadata={"policy": json.dumps(card)})
-    with pytest.raises(CheckpointError, match=rf"changed\.safetensors cannot be loaded as an agent: .*{sentence}"):
+    reason = rf"changed\.safetensors cannot be loaded as an agent: .*{sentence}.*(?<!\.)\.$"
+    with pytest.raises(CheckpointError, match=reason):
         load_composer(tmp_path / "changed.safetensors")
+    with pytest.raises(CheckpointError, match=reason):
+        SavedPolicy.read(tmp_path / "changed.safetensors").policy()
 
 
 PRIMER = [16, 1, 21, 0, 23]

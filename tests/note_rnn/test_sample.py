@@ -173,6 +173,7 @@ def test_the_smallest_nucleus_is_the_likeliest_token():
     [
         (["--n", 0], "--n must be at least 1, not 0."),
         (["--length", 0], "--length must be at least 1, not 0."),
+        (["--primer", "C4", "--priming", "random_note"], "leave out --priming or --primer."),
         (["--temperature", 0], "--temperature must be a number from 0.000001 to 1,000,000, not 0.0."),
         (["--temperature", 1e-300], "--temperature must be a number from 0.000001 to 1,000,000, not 1e-300."),
         (["--top-p", 1.5], "--top-p must be above 0 and at most 1, not 1.5."),
