@@ -4,25 +4,17 @@ Shapes: B melodies. Source: Jaques et al. 2017 (https://arxiv.org/abs/1611.02796
 code.
 """
 
-from functools import lru_cache
-
 import numpy as np
 
 from melody_env.reward.composition import Composition, Floats
 from melody_env.reward.plugins import rule
-from melody_env.setting import Setting
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT
 
 
 @rule(batched=True)
 def key(composition: Composition) -> Floats:
     """-1 for a note outside the scale (`reward_key`)."""
-    return _key_values(composition.setting).take(composition.newest)
-
-
-@lru_cache
-def _key_values(setting: Setting) -> Floats:
-    return setting.in_scale.astype(np.float64) - 1
+    return composition.setting.in_scale.take(composition.newest) - 1.0
 
 
 @rule(batched=True)
