@@ -14,7 +14,7 @@ from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT
 @rule(batched=True)
 def key(composition: Composition) -> Floats:
     """-1 for a note outside the scale (`reward_key`)."""
-    return composition.setting.in_scale.take(composition.newest) - 1.0
+    return composition.setting.in_scale.take(composition.newest).astype(np.float64) - 1
 
 
 @rule(batched=True)
