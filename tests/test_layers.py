@@ -28,7 +28,7 @@ LAYERS = (
     {"melody_env.reward"},
     {"melody_env.envs"},
     {"melody_env.measures"},
-    {"melody_env.reward_design"},
+    {"melody_env.reward_design", "melody_env.adversary"},
     {"melody_env.audit", "melody_env.calibrate", "melody_env.match", "melody_env.search"},
     {"melody_env"},
     {"agents.algorithms"},

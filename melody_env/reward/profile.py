@@ -22,9 +22,10 @@ from note_rnn.common.plain_text import shown
 BUILT_IN_RULES = {**RULES, **REWARD_MODE_RULES, **SHAPED_RULES, **HUMAN_RULES}
 _LARGEST_BUILT_IN = 100
 """The largest value of built-in rules, but for their parameters."""
+DISCRIMINATORS = ("features", "tokens")
+"""Discriminators that can learn along."""
 _RENAMED = {"most": "cap"}
 """Parameters of built-in rules by their name in version 0.1."""
-
 
 MAX_WHOLE = 1_000_000
 """The highest whole number that a parameter can be."""
@@ -83,6 +84,9 @@ class RewardProfile:
     """Whether log p(a|s) of the Note RNN is part of the reward."""
     setting: Setting = PAPER_SETTING
     """Key, mode, meter, length, range and tempo; arguments of the environment take precedence."""
+    adversary: Mapping[str, float] = field(default_factory=dict)
+    """Weights of the discriminators that learn along in training, by name (`melody_env.adversary`): what they pay is
+    divided by c as the rules are, and is no part of the environment's own reward."""
     masks: tuple[NamedMask, ...] = ()
     """Masks of the tokens allowed next; notes outside the setting's range are never allowed."""
 
@@ -103,13 +107,25 @@ class RewardProfile:
             self._check_size(rule)
         for mask in self.masks:
             _check(mask, MASKS, ("file",), self.name)
+        self._check_adversary()
+
+    def _check_adversary(self) -> None:
+        for name, weight in check_keys(self.adversary, DISCRIMINATORS, self.name, "under 'adversary'").items():
+            if not is_number(weight) or weight <= 0:
+                raise ProfileError(
+                    f"Reward profile {self.name}: the weight of {name!r} under 'adversary' must be a number above 0, "
+                    f"not {shown(weight)}."
+                )
+            self._check_worth(name, weight * _LARGEST_BUILT_IN)
 
     def _check_size(self, rule: WeightedRule) -> None:
         """Raise ProfileError if `rule` could reward a step with more than `LARGEST`."""
-        worth = abs(rule.weight) * max(_LARGEST_BUILT_IN, *map(abs, _numbers(rule.parameters)))
+        self._check_worth(rule.name, abs(rule.weight) * max(_LARGEST_BUILT_IN, *map(abs, _numbers(rule.parameters))))
+
+    def _check_worth(self, name: str, worth: float) -> None:
         if worth / self.c > LARGEST:
             raise ProfileError(
-                f"Reward profile {self.name}: {rule.name!r} could reward a step with {worth:.3g} / c = "
+                f"Reward profile {self.name}: {name!r} could reward a step with {worth:.3g} / c = "
                 f"{worth / self.c:.3g}, and learning has numbers up to {LARGEST:.0e}: raise c, now {self.c!r}, or "
                 "lower weight and parameters."
             )
@@ -133,6 +149,7 @@ class RewardProfile:
             "c": self.c,
             "log_prior": self.log_prior,
             "masks": {mask.name: _record(mask) for mask in self.masks},
+            "adversary": dict(self.adversary),
         }
 
     @cached_property
