@@ -72,7 +72,7 @@ class Adversary:
         return self.weights["tokens"] * self._tokens.advance(tokens).clip(-LIMIT, LIMIT)
 
     def _discriminator(self, name: str) -> FeatureDiscriminator | TokenDiscriminator:
-        return {"features": self._features, "tokens": self._tokens}[name]
+        return self._tokens if name == "tokens" else self._features
 
     def _log_odds(self, name: str, melodies: Tokens) -> Floats:
         if not self._is_fitted:

@@ -8,6 +8,7 @@ which leaves the best policy as it is.
 Shapes: B melodies, T steps.
 """
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,13 @@ class AdversarialVecEnv(VecEnvWrapper):
         self.adversary = adversary
         self.gamma = gamma
         self._begin()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "class_attributes"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.class_attributes = dict(inspect.getmembers(type(self)))  # SB3's, which cannot be pickled
 
     def reset(self) -> npt.NDArray[np.int64]:
         """Start B new melodies; return the observations."""
