@@ -75,7 +75,9 @@ class TokenDiscriminator:
 
     def __init__(self, setting: Setting, rng: np.random.Generator):
         self._rng = rng
-        self._judge = _PrefixJudge(setting)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rng.integers(2**31)))
+            self._judge = _PrefixJudge(setting)
         self._optimizer = torch.optim.AdamW(
             self._judge.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY, fused=True
         )

@@ -125,11 +125,7 @@ def test_a_fit_is_due_after_so_many_melodies_and_is_to_the_latest(rng, monkeypat
 def test_the_same_seed_judges_alike_also_when_it_was_pickled(rng):
     human, composed = walks(100, rng), repeated_notes(300, rng)
 
-    def adversary():
-        torch.manual_seed(0)
-        return Adversary({"features": 1.0, "tokens": 0.5}, human, SETTING, seed=3)
-
-    one, other = adversary(), adversary()
+    one, other = (Adversary({"features": 1.0, "tokens": 0.5}, human, SETTING, seed=3) for _ in range(2))
     torch.manual_seed(1)
     one.judge(composed)
     torch.manual_seed(1)
