@@ -38,18 +38,10 @@ def training_env(config: TrainConfig[Any], environment: EnvironmentSpec) -> VecE
 
 
 class AdversaryCallback(BaseCallback):
-    """Log the mean log-odds of "human" by each discriminator, of all pieces that have ended in a rollout."""
-
-    def _on_training_start(self) -> None:
-        self._log_odds: dict[str, list[float]] = {}
+    """Log the mean log-odds of "human" by each discriminator, of the pieces that ended last."""
 
     def _on_step(self) -> bool:
-        for info in self.locals["infos"]:
-            for name, value in info.get("adversary", {}).items():
-                self._log_odds.setdefault(name, []).append(value)
+        log_odds = [info["adversary"] for info in self.locals["infos"] if "adversary" in info]
+        for name in log_odds[0] if log_odds else ():
+            self.logger.record(f"adversary/{name}", float(np.mean([each[name] for each in log_odds])))
         return True
-
-    def _on_rollout_end(self) -> None:
-        for name, values in self._log_odds.items():
-            self.logger.record(f"adversary/{name}", float(np.mean(values)))
-        self._log_odds.clear()

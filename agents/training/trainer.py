@@ -127,6 +127,7 @@ def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, en
         monitor = CollapseMonitor(config.on_collapse, progress.write)
         callbacks: list[BaseCallback] = [
             save,
+            *([AdversaryCallback()] if environment.profile.adversary else []),
             EvaluationCallback(
                 config.total_timesteps // config.evaluations,
                 environment,
@@ -137,7 +138,6 @@ def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, en
             ),
             ProgressCallback(progress),
             *kl_control_callbacks(config, environment.profile),
-            *([AdversaryCallback()] if environment.profile.adversary else []),
         ]
         remaining = max(config.total_timesteps - model.num_timesteps, 0)
         try:
