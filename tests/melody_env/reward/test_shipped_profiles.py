@@ -90,7 +90,7 @@ def test_a_shipped_profile_is_what_its_results_were_made_with(name):
     assert (profile.c, profile.log_prior) == (c, log_prior)
     assert {rule.name: rule.weight for rule in profile.rules} == weights
     assert {rule.name: dict(rule.parameters) for rule in profile.rules if rule.parameters} == parameters
-    assert profile.adversary == ({"features": 1} if name == "adversarial" else {})
+    assert profile.adversary == ({"features": 0.5, "tokens": 0.5} if name == "adversarial" else {})
     assert (profile.setting, profile.masks) == (Setting(), ())
     assert not profile.forbids
 
