@@ -61,6 +61,11 @@ def find_bars(notes: Notes, num_steps: int, declared: str = "", bar_steps: int |
     return Bars(meter, _pickup(first, line, meter), is_estimated=True)
 
 
+def declared_bars(notes: Notes, declared: str) -> Bars:
+    """Return the bars of `notes` [N >= 1] in the `declared` meter and on the file's bar lines, agreeing or not."""
+    return Bars(declared, _pickup(int(notes.starts[0]), 0, declared))
+
+
 def _support_of_lines(support: dict[str, Floats], declared: str) -> float:
     """Return the best support of bar lines that are all among those of the file, in the `declared` meter or a multiple.
 
