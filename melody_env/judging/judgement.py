@@ -140,7 +140,7 @@ def _crashed(task: tuple[Classifier, Tokens | None]) -> Interval:
 
 
 def use_one_thread() -> None:
-    """Let this process use one thread, as the command does: more give other rounding, and would slow each other down."""
+    """Let this process use one thread, as the command does: more round otherwise, and would slow each other down."""
     torch.set_num_threads(1)
     threadpool_limits(1)
 

@@ -81,7 +81,8 @@ def left_out_table(report: Report) -> Table:
 
 
 def _shown(row: TableRow, comparison: Comparison) -> ShownRow:
-    return ShownRow(row.label, *(shown_interval(each, row.form) for each in comparison), comparison)
+    pieces, human = (shown_interval(each, row.form) for each in comparison)
+    return ShownRow(row.label, pieces, human, comparison)
 
 
 def shown_interval(interval: Interval, form: str) -> str:

@@ -69,8 +69,8 @@ def groove_consistency(notes: NoteTable, size: int, steps: int, bar: int) -> Flo
     pairs = _bars(notes, size, bar) - 1
     onsets = np.zeros((size, (steps // bar + 1) * bar), np.bool_)
     onsets[notes.melody, notes.onset] = True
-    onsets = onsets.reshape(size, -1, bar)
-    differences = (onsets[:, 1:] != onsets[:, :-1]).sum(axis=-1)
+    by_bar = onsets.reshape(size, -1, bar)
+    differences = (by_bar[:, 1:] != by_bar[:, :-1]).sum(axis=-1)
     is_pair = np.arange(differences.shape[1]) < pairs[:, None]
     return 1 - _ratio((differences * is_pair).sum(axis=1), bar * pairs)
 
