@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from note_rnn.extraction import meter as meters
-from note_rnn.extraction.meter import TOLERANCE, falling_log_likelihood, find_bars, meter_support
+from note_rnn.extraction.meter import TOLERANCE, declared_bars, falling_log_likelihood, find_bars, meter_support
 from note_rnn.extraction.tunes import UNKNOWN_BARS, Bars
 from note_rnn.notes import Notes
 
@@ -80,6 +80,13 @@ def test_a_jig_a_waltz_and_a_march_are_known_by_their_notes(lengths, meter):
 def test_a_meter_that_the_notes_contradict_is_replaced_by_an_estimate(lengths, declared, bars):
     """A bar of a single beat, as many pop songs have, says nothing; nor does one of sixty-four."""
     assert find_bars(*melody(lengths), declared) == Bars(bars, 0, is_estimated=True)
+
+
+def test_a_meter_to_be_trusted_needs_no_notes_that_agree():
+    notes, num_steps = melody(JIG, first=3)
+    assert find_bars(notes, num_steps, "4/4").meter != "4/4"
+    assert declared_bars(notes, "4/4") == Bars("4/4", 16)
+    assert declared_bars(melody(JIG)[0], "3/4") == Bars("3/4", 0)
 
 
 @pytest.mark.parametrize(("lengths", "declared"), [(MARCH, "2/4"), (MARCH, "2/2"), (JIG, "3/8")])
