@@ -17,12 +17,12 @@ from threadpoolctl import threadpool_limits
 from melody_env.judging.musical_measures import musical_measures
 from melody_env.measures.bootstrap import Interval, estimates, resampled_sums
 from melody_env.measures.discriminator import Classifier
-from melody_env.measures.likeness import CLASSIFIERS, HumanTunes
+from melody_env.measures.likeness import CLASSIFIERS, HumanTunes, centred
 from melody_env.measures.statistics import Column, count_distinct, melody_statistics
 from melody_env.setting import Setting
 from note_rnn.common.errors import InputError
 from note_rnn.common.worker_processes import results_of
-from note_rnn.vocabulary import Tokens
+from note_rnn.vocabulary import Tokens, transposed
 
 MIN_PIECES = 10
 """Fewer say nothing."""
@@ -74,18 +74,21 @@ def judge(
     workers: int = 0,
     on_classified: Callable[[], object] = lambda: None,
 ) -> Judgement:
-    """Return the figures of `pieces` [N, T] beside those of `human` tunes.
+    """Return the figures of `pieces` [N, T], of which each has a note, beside those of `human` tunes.
 
-    Human statistics are those of held-out tunes; `likeness` says what stands beside the others. The same seed gives the
-    same figures, whatever the number of `workers`: processes that classify, 0 for this one. `on_classified` is called
-    after each of the two comparisons by each of the `classifiers`, names in `CLASSIFIERS`.
+    All are moved by octaves to the middle, and human tunes that are among the pieces are left out. Human statistics are
+    those of held-out tunes; `classified` and `likeness` say what stands beside the others. The same seed gives the same
+    figures, whatever the number of `workers`: processes that classify, 0 for this one. `on_classified` is called after
+    each of the two comparisons by each of the `classifiers`, names in `CLASSIFIERS`.
 
-    Raises InputError for fewer than 10 pieces.
+    Raises InputError for fewer than 10 pieces, or if too few human tunes are not among them.
     """
     if len(pieces) < MIN_PIECES:
         raise InputError(
             f"There are {len(pieces)} melodies to judge, and fewer than {MIN_PIECES} say nothing: add more."
         )
+    pieces = centred(pieces)
+    human = human.beside(pieces)
     own, theirs = (statistics(melodies, human.setting, seed) for melodies in (pieces, human.held_out))
     figures = {name: Comparison(own[name], theirs[name]) for name in own}
     figures |= classified(pieces, human, classifiers, seed, workers, on_classified)
@@ -149,13 +152,17 @@ def likeness(pieces: Tokens, human: HumanTunes, seed: int) -> dict[str, Comparis
     """Return the likeness of `pieces` [N, T] to `human` tunes, and what they have in common with each other.
 
     overlap: of the twelve distributions; beside it that of as many training tunes. shared_run: the longest run of
-    tokens shared with a training tune, median over the first 500; beside it that of held-out tunes. copied: the share
-    of them of which at least half is such a run. distinct: of the pieces, and of as many held-out tunes as there are.
+    tokens shared with a training tune, in any octave, median over the first 500; beside it that of held-out tunes.
+    copied: the share of them of which at least half is such a run. distinct: of the pieces; beside it that of held-out
+    tunes.
     """
     rng = np.random.default_rng(seed)
     as_many = human.train[rng.permutation(len(human.train))[: len(pieces)]]
     figures = {"overlap": Comparison(*(Interval(human.overlap(melodies)) for melodies in (pieces, as_many)))}
-    runs = [human.shared_runs(melodies) for melodies in (pieces, human.held_out)]
+    runs = [
+        np.max([human.shared_runs(transposed(melodies, octave)) for octave in (-12, 0, 12)], axis=0)
+        for melodies in (pieces, human.held_out)
+    ]
     half = pieces.shape[1] / 2
     figures["shared_run"] = Comparison(*(resampled(each, np.median, rng) for each in runs))
     figures["copied"] = Comparison(*(resampled(each >= half, np.mean, rng) for each in runs))

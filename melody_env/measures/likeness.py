@@ -5,7 +5,7 @@ Shapes: N pieces or windows, M training windows, T steps, K bins.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,7 +22,7 @@ from melody_env.setting import Setting
 from note_rnn.common.errors import InputError
 from note_rnn.corpus import Split, load_corpus, split
 from note_rnn.corpus.copying import longest_shared_runs
-from note_rnn.vocabulary import Tokens, transposed
+from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE, Tokens, transposed
 
 CLASSIFIERS: Mapping[str, Classifier] = {"logistic": LOGISTIC, "trees": TREES, "gru": GRU}
 HALVES = 2
@@ -64,6 +64,20 @@ class HumanTunes:
         """The distributions of the held-out tunes."""
         return distributions(melody_features(self.held_out, self.setting))
 
+    def beside(self, pieces: Tokens) -> "HumanTunes":
+        """Return these tunes as they stand beside `pieces` [N, T] of any origin: `centred`, and none that is a piece.
+
+        A tune among the pieces, in whatever key, would else be both human and not to the classifiers. Raises InputError
+        if too few are left.
+        """
+        train, held_out = (without(centred(tunes), pieces) for tunes in (self.train, self.held_out))
+        if min(len(train), len(held_out)) < MIN_TUNES:
+            raise InputError(
+                f"Only {len(held_out)} held-out tunes are not among the melodies themselves, too few to compare with: "
+                "choose other tunes."
+            )
+        return replace(self, train=train, held_out=held_out)
+
     def auc(self, classifier: Classifier, pieces: Tokens, seed: int, training: Tokens | None = None) -> Interval:
         """Return the AUC of a `classifier` that distinguishes held-out tunes from `pieces` [N, T], and its interval.
 
@@ -94,3 +108,31 @@ class HumanTunes:
     def shared_runs(self, pieces: Tokens) -> npt.NDArray[np.int64]:
         """Return the longest run of tokens that each of the first 500 `pieces` [N, T] shares with a training tune."""
         return longest_shared_runs(transposed(pieces[:COMPARED], -self.setting.transposition), self.tunes)
+
+
+def centred(melodies: Tokens) -> Tokens:
+    """Return `melodies` [N, T], each with a note, moved by octaves so that their middle is nearest to the vocabulary's.
+
+    A window of a tune may lie an octave away from where it lies alone.
+    """
+    is_note = melodies >= FIRST_PITCH_TOKEN
+    highest = np.where(is_note, melodies, 0).max(axis=1)
+    lowest = np.where(is_note, melodies, VOCABULARY_SIZE).min(axis=1)
+    moves = np.array([[0], [-12], [12], [-24], [24]])
+    is_inside = (lowest + moves >= FIRST_PITCH_TOKEN) & (highest + moves < VOCABULARY_SIZE)
+    distances = np.abs(lowest + highest + 2 * moves - (FIRST_PITCH_TOKEN + VOCABULARY_SIZE - 1))
+    nearest = moves[np.where(is_inside, distances, 1_000).argmin(axis=0)]
+    return np.where(is_note, melodies + nearest, melodies)
+
+
+def without(tunes: Tokens, pieces: Tokens) -> Tokens:
+    """Return the `tunes` [M, T] that none of `pieces` [N, T] equals, in whatever key."""
+    known = {row.tobytes() for row in _relative(pieces)}
+    return tunes[[row.tobytes() not in known for row in _relative(tunes)]]
+
+
+def _relative(melodies: Tokens) -> Tokens:
+    """Return `melodies` [N, T] with the intervals from the first note, beyond the vocabulary, in place of notes."""
+    is_note = melodies >= FIRST_PITCH_TOKEN
+    first = np.take_along_axis(melodies, is_note.argmax(axis=1)[:, None], axis=1)
+    return np.where(is_note, melodies - first + 2 * VOCABULARY_SIZE, melodies).astype(np.int64)

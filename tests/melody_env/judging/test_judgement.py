@@ -15,8 +15,8 @@ from melody_env.judging.judgement_table import SECTIONS, judgement_table, left_o
 from melody_env.judging.musical_measures import musical_measures
 from melody_env.measures.bootstrap import Interval
 from melody_env.measures.discriminator import LOGISTIC
-from melody_env.measures.likeness import CLASSIFIERS, HumanTunes
-from note_rnn import InputError
+from melody_env.measures.likeness import CLASSIFIERS, HumanTunes, centred
+from note_rnn import InputError, transposed
 from note_rnn.common.atomic_files import json_text
 from note_rnn.corpus.report import Report
 
@@ -55,7 +55,7 @@ def found(human):
 
 
 def test_statistics_are_those_of_the_tables_with_intervals(found):
-    pieces = walks(2, 150)
+    pieces = centred(walks(2, 150))
     expected = melody_statistics(pieces)
     for name, value in {**expected.as_dict(), **expected.means()}.items():
         if name != "distinct_compositions":
@@ -69,10 +69,11 @@ def test_statistics_are_those_of_the_tables_with_intervals(found):
 
 
 def test_human_figures_are_of_held_out_tunes_and_likeness_has_its_own(found, human):
+    human = human.beside(centred(walks(2, 150)))
     for name, interval in statistics(human.held_out, Setting(), 3).items():
         assert found.figures[name].human == pytest.approx(interval, nan_ok=True)
     assert found.figures["auc_trees"] == Comparison(
-        human.auc(LOGISTIC, walks(2, 150), 3), human.auc_of_training_tunes(LOGISTIC, 3)
+        human.auc(LOGISTIC, centred(walks(2, 150)), 3), human.auc_of_training_tunes(LOGISTIC, 3)
     )
     assert found.figures["shared_run"].human.value == np.median(human.shared_runs(human.held_out))
     assert (found.pieces, found.held_out_tunes, found.training_tunes) == (150, 120, 300)
@@ -101,6 +102,18 @@ def test_copies_are_found(human):
     assert figures["copied"].pieces.value >= 0.4 > 0.2 > figures["copied"].human.high
     assert figures["copied"].pieces.low < 0.4 < figures["copied"].pieces.high
     assert figures["distinct"].pieces.value == len(np.unique(copies, axis=0)) / 100
+
+
+def test_copies_an_octave_lower_are_found_too(human):
+    lower = transposed(human.train[:20], -12)
+    assert likeness(lower, human, 0)["copied"].pieces.value == 1
+
+
+def test_human_tunes_given_as_pieces_are_not_told_apart(human):
+    """Whether they are among the training tunes, held out, or both."""
+    for given in (human.train[::2], human.held_out[::2]):
+        auc = judge(given, human, ["logistic"]).figures["auc_logistic"].pieces
+        assert auc.low < 0.5 < auc.high
 
 
 def test_distinct_pieces_are_counted(human):

@@ -77,6 +77,30 @@ def test_shared_runs_are_with_training_tunes_in_c(monkeypatch):
     assert len(HUMAN.shared_runs(tunes(3))) == 2
 
 
+def test_melodies_are_moved_by_octaves_to_the_middle():
+    # The middle of the vocabulary is between 19 and 20; of 2 and 31, 12 higher is outside.
+    melodies = np.array([[2, 1, 5, 0], [14, 1, 26, 1], [2, 31, 1, 1], [37, 0, 1, 37], [14, 14, 1, 1], [13, 13, 13, 1]])
+    assert likeness.centred(melodies).tolist() == [
+        [14, 1, 17, 0],
+        [14, 1, 26, 1],
+        [2, 31, 1, 1],
+        [25, 0, 1, 25],
+        [14, 14, 1, 1],
+        [25, 25, 25, 1],
+    ]
+
+
+def test_tunes_that_are_among_the_pieces_in_whatever_key_are_left_out():
+    lower = transposed(HUMAN.held_out, -12)
+    pieces = np.concatenate([transposed(HUMAN.train[:100], 1), HUMAN.held_out[:30], tunes(9, 20)])
+    human = HumanTunes(Setting(), HUMAN.train, lower, HUMAN.tunes).beside(likeness.centred(pieces))
+    np.testing.assert_array_equal(human.train, HUMAN.train[100:])
+    np.testing.assert_array_equal(human.held_out, HUMAN.held_out[30:])
+    assert human.tunes is HUMAN.tunes
+    with pytest.raises(InputError, match="Only 19 held-out tunes are not among the melodies themselves"):
+        HUMAN.beside(HUMAN.held_out[:81])
+
+
 def test_human_tunes_are_those_of_a_split_and_few_are_refused():
     parts = Split(corpus(tunes(0)), corpus(tunes(1, 15)), corpus(tunes(2, 15)))
     human = HumanTunes.of_split(parts, Setting())
