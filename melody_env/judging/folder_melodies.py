@@ -1,14 +1,14 @@
 """Melodies of a folder of files of any kind, in C major or A minor, and what of it was left out, and why.
 
-Files are read as those of a corpus are, except that short and monotonous melodies are melodies too, that the meter and
-bar lines which a MIDI file declares are its own whatever its notes say, and that a melody lasts to the end of its last
-bar. T steps.
+Files are read as those of a corpus are, except that short and monotonous melodies are melodies too, that silence does
+not end one of a MIDI file, that the meter and bar lines which such a file declares are its own whatever its notes say,
+and that a melody lasts to the end of its last bar. T steps.
 """
 
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +28,8 @@ from note_rnn.extraction.tune_files import DEFAULT_READING, Tune
 from note_rnn.extraction.tunes import Bars, bar_steps
 from note_rnn.vocabulary import NO_EVENT, NOTE_OFF, Tokens
 
-EXTRACTION = Extraction(min_bars=1, min_pitches=1, declared_meter="trust")
-"""How MIDI files are read: nothing is too short or too dull to be judged."""
+EXTRACTION = Extraction(min_bars=1, min_pitches=1, gap_bars=10_000, declared_meter="trust")
+"""How MIDI files are read: nothing is too short, too dull or too silent to be judged."""
 METERS = {"duple": "4/4", "triple": "3/4", "compound": "6/8"}
 """The meters that melodies are judged in, by the kind of their own."""
 LENGTHS = (8, 4, 2)
@@ -82,7 +82,7 @@ def read_folder(folder: Path, extraction: Extraction, meter: str, workers: int =
             "or .json."
         )
     files, others = one_of_each_piece(found.files)
-    report = Report({}, others=dict(found.others.most_common()), unread_folders=found.unread)
+    report = Report(asdict(extraction), others=dict(found.others.most_common()), unread_folders=found.unread)
     tunes: list[Tune] = []
     with Progress(len(files), "Reading", "files") as progress:
         for file, result in zip(files, _results(files, extraction, meter, workers), strict=True):

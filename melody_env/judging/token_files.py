@@ -22,7 +22,7 @@ from note_rnn.extraction.tunes import Bars, TuneError
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MAX_PITCH, MIN_PITCH, Tokens, check_tokens
 
 TOKEN_SUFFIXES = frozenset({".npy", ".json"})
-MAX_BYTES = 1 << 28
+MAX_BYTES = 1 << 26
 
 
 class _Melodies(NamedTuple):

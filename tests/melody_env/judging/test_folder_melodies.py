@@ -50,8 +50,9 @@ def test_melodies_are_moved_to_c_by_the_key_that_is_declared_or_else_by_their_no
     np.save(tmp_path / "notes.npy", in_d)
     record = {"tokens": transposed(a_minor, 5).tolist(), "setting": {"key": "D", "mode": "minor", "tempo": 120}}
     (tmp_path / "record.json").write_text(json.dumps(record))
+    (tmp_path / "record_in_f.json").write_text(json.dumps({"tokens": TUNE.tolist(), "setting": {"key": "F"}}))
     windows = read(tmp_path).windows(Setting())
-    np.testing.assert_array_equal(windows, [TUNE, transposed(TUNE, 7), TUNE, a_minor])
+    np.testing.assert_array_equal(windows, [TUNE, transposed(TUNE, 7), TUNE, a_minor, transposed(TUNE, 7)])
 
 
 def test_a_declared_meter_is_believed_whatever_the_notes_say(tmp_path):
@@ -73,6 +74,12 @@ def test_a_piece_that_ends_with_a_rest_is_whole(tmp_path):
     resting = np.concatenate([TUNE[:28], [0, 1, 1, 1]])
     write_midi(resting, tmp_path / "resting.mid", staff=Staff())
     np.testing.assert_array_equal(read(tmp_path).windows(Setting()), [resting])
+
+
+def test_silent_bars_are_part_of_a_piece(tmp_path):
+    resting = np.concatenate([TUNE[:16], [0], np.ones(47, int), TUNE])
+    write_midi(resting, tmp_path / "resting.mid", staff=Staff())
+    np.testing.assert_array_equal(read(tmp_path).windows(Setting(length="6 bars")), [resting])
 
 
 def test_of_a_piece_in_several_formats_one_is_read(tmp_path):
@@ -147,7 +154,7 @@ def test_hostile_files_have_a_reason_and_never_a_traceback(tmp_path):
     left_out = read(tmp_path).left_out(Setting())
     assert {file.partition("/")[2] for file in left_out.dropped} == {*HOSTILE, "huge.mid", "large.npy", "pipe.npy"}
     assert all(reason.isprintable() and len(reason) < 300 for reason in left_out.reasons())
-    assert left_out.dropped[f"{tmp_path.name}/large.npy"] == {"larger than 256 MiB": 1}
+    assert left_out.dropped[f"{tmp_path.name}/large.npy"] == {"larger than 64 MiB": 1}
     assert left_out.dropped[f"{tmp_path.name}/pipe.npy"] == {"not a regular file": 1}
     assert left_out.others == {".txt": 1}
 
