@@ -69,7 +69,7 @@ class JudgeConfig:
         check_seed("--seed", self.seed)
         if self.workers is not None:
             check_count("--workers", self.workers, minimum=0)
-        Setting(meter=self.meter or "4/4", length=self.length or 32)
+        Setting(meter=self.meter or "4/4", length=32 if self.length is None else self.length)
         for path, option in ((self.json, "--json"), (self.page, "--page")):
             if path is not None:
                 check_out_file(path, option)

@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+from rich.markup import escape
 from rich.table import Table
 
 from melody_env.judging.judgement import Comparison, Judgement
@@ -74,9 +75,9 @@ def left_out_table(report: Report) -> Table:
     """Return the table of what is not judged, by reason: whole files, and melodies or parts of others."""
     table = report.table()
     for suffix, number in report.others.items():
-        table.add_row(f"neither music nor tokens ({suffix or 'no suffix'})", f"{number:,}", "")
+        table.add_row(escape(f"neither music nor tokens ({suffix or 'no suffix'})"), f"{number:,}", "")
     for reason in report.unread_folders.values():
-        table.add_row(f"a folder that cannot be read ({reason})")
+        table.add_row(escape(f"a folder that cannot be read ({reason})"))
     return table
 
 

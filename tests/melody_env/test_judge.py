@@ -127,6 +127,17 @@ def test_without_melodies_the_reasons_are_told(tmp_path, capsys):
     assert "has 0 melodies" in told.err
 
 
+def test_no_name_or_value_in_a_file_changes_the_table(tmp_path, capsys):
+    """In the tables of rich, "[/b]" would end a style that never began, and "[red]" would begin one."""
+    (tmp_path / "key.json").write_text('{"tokens": [14, 1], "setting": {"key": "[/b][red]x"}}')
+    (tmp_path / "other.[zip]").write_text("")
+    with pytest.raises(SystemExit, match="2"):
+        run_command(lambda: judge.main([str(tmp_path), "--workers", "0"]))
+    told = capsys.readouterr()
+    assert "[/b][red]x" in told.out
+    assert "(.[zip])" in told.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -134,6 +145,7 @@ def test_without_melodies_the_reasons_are_told(tmp_path, capsys):
         (["."], "There is no file of music or tokens in"),
         ([".", "--meter", "4/5"], "meter must be a time signature"),
         ([".", "--length", "none"], "length must be a whole number"),
+        ([".", "--length", "0"], "length must be a whole number above 0"),
         ([".", "--workers", "-1"], "--workers must be at least 0"),
         ([".", "--json", "."], "--json must be a file"),
         ([".", "--key", "x"], "--key must be one of signature, estimate"),
