@@ -68,6 +68,14 @@ def test_statistics_are_those_of_the_tables_with_intervals(found):
                 assert interval.low <= interval.value <= interval.high, name
 
 
+def test_a_measure_is_averaged_over_the_melodies_that_have_it():
+    melodies = walks(0, 20)
+    melodies[:5] = [14, 0, *[1] * 30]  # of one bar, which has no neighbour
+    grooves = musical_measures(melodies, Setting())["groove_consistency"]
+    assert np.isnan(grooves).sum() == 5
+    assert statistics(melodies, Setting(), 0)["groove_consistency"].value == pytest.approx(np.nanmean(grooves))
+
+
 def test_human_figures_are_of_held_out_tunes_and_likeness_has_its_own(found, human):
     human = human.beside(centred(walks(2, 150)))
     for name, interval in statistics(human.held_out, Setting(), 3).items():
