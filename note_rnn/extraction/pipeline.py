@@ -16,7 +16,7 @@ from note_rnn.common.data_files import is_file
 from note_rnn.common.errors import check_above_zero, check_count
 from note_rnn.extraction.contents import read_content
 from note_rnn.extraction.keys import folded, transposition
-from note_rnn.extraction.meter import declared_bars, find_bars
+from note_rnn.extraction.meter import find_bars
 from note_rnn.extraction.midi_score import Score, Track, parse_midi
 from note_rnn.extraction.monophony import monophonic
 from note_rnn.extraction.sections import Section, grid_shift, sections, to_steps
@@ -125,10 +125,8 @@ def read_melodies(data: bytes, extraction: Extraction) -> tuple[list[BarredMelod
             reasons["wider than the vocabulary"] += 1
         else:
             steps += melody.num_steps
-            if extraction.declared_meter == "trust" and melody.meter:
-                bars = declared_bars(melody.notes, melody.meter)
-            else:
-                bars = find_bars(melody.notes, melody.num_steps, melody.meter, extraction.bar_steps)
+            trusted = extraction.declared_meter == "trust"
+            bars = find_bars(melody.notes, melody.num_steps, melody.meter, extraction.bar_steps, trusted)
             accepted.append(BarredMelody(tokens, bars))
     return accepted, reasons
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from note_rnn.extraction import meter as meters
-from note_rnn.extraction.meter import TOLERANCE, declared_bars, falling_log_likelihood, find_bars, meter_support
+from note_rnn.extraction.meter import TOLERANCE, falling_log_likelihood, find_bars, meter_support
 from note_rnn.extraction.tunes import UNKNOWN_BARS, Bars
 from note_rnn.notes import Notes
 
@@ -83,10 +83,12 @@ def test_a_meter_that_the_notes_contradict_is_replaced_by_an_estimate(lengths, d
 
 
 def test_a_meter_to_be_trusted_needs_no_notes_that_agree():
-    notes, num_steps = melody(JIG, first=3)
-    assert find_bars(notes, num_steps, "4/4").meter != "4/4"
-    assert declared_bars(notes, "4/4") == Bars("4/4", 16)
-    assert declared_bars(melody(JIG)[0], "3/4") == Bars("3/4", 0)
+    jig = melody(JIG, first=3)
+    assert find_bars(*jig, "4/4").meter != "4/4"
+    assert find_bars(*jig, "4/4", trusted=True) == Bars("4/4", 16)
+    assert find_bars(*melody(JIG), "3/4", trusted=True) == Bars("3/4", 0)
+    for meaningless in ("", "1/4", "64/4"):
+        assert find_bars(*jig, meaningless, trusted=True) == find_bars(*jig)
 
 
 @pytest.mark.parametrize(("lengths", "declared"), [(MARCH, "2/4"), (MARCH, "2/2"), (JIG, "3/8")])
