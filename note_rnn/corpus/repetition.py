@@ -63,4 +63,4 @@ def distinct_bars(bars: Bars) -> npt.NDArray[np.float64]:
 
 def _begins_notes(bars: Bars) -> Flags:
     """Return whether a note begins in each of `bars` [..., S]."""
-    return (bars >= FIRST_PITCH_TOKEN).any(axis=-1)
+    return np.asarray((bars >= FIRST_PITCH_TOKEN).any(axis=-1))
