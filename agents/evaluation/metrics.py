@@ -4,8 +4,10 @@ Shapes: N pieces, M human tunes, T steps.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from agents.composing.pieces import Pieces
 from melody_env import (
@@ -18,6 +20,7 @@ from melody_env import (
 )
 from melody_env.measures.discriminator import discriminator_auc
 from melody_env.measures.features import overlaps
+from melody_env.measures.form_recovery import notes_of_rest, recovered_forms, varied_kept
 from melody_env.measures.statistics import MelodyStatistics, count_distinct
 from note_rnn import NO_EVENT, NoteRNN, Tokens, transposed, weights_checksum
 from note_rnn.corpus.copying import longest_shared_runs
@@ -28,6 +31,8 @@ MAX_CLASSIFIED = 2_000
 """Pieces given to the classifier; more change nothing."""
 MAX_COMPARED = 200
 """Pieces searched for runs shared with training tunes."""
+RESTS = ("sections_at_rest", "pieces_ending_on_tonic")
+"""Metrics of the ends of sections but the last, and of pieces with form."""
 MIN_COMPARED = 10
 """Melodies of each side required for a classifier."""
 
@@ -37,7 +42,7 @@ def learning_metrics(pieces: Pieces) -> dict[str, float]:
 
     Per step: total reward, r_MT, log p, entropy and each rule ("rule/<name>"). Per piece: KL from the Note RNN, and
     each rule that values a piece as a whole ("piece_rule/<name>"), with the share of pieces in which its value is not 0
-    ("piece_rule_share/<name>"). And the diversity of the pieces.
+    ("piece_rule_share/<name>"). And the diversity of the pieces, and if they have a form the `form_metrics`.
     """
     finished, length = pieces.finished, pieces.melodies.shape[1]
     return {
@@ -50,7 +55,29 @@ def learning_metrics(pieces: Pieces) -> dict[str, float]:
         "hamming_distance": mean_hamming_distance(pieces.melodies),
         "largest_bar_share": largest_bar_share(pieces.melodies, pieces.setting.steps_per_bar),
         **_rule_metrics(pieces),
+        **form_metrics(pieces),
     }
+
+
+def form_metrics(pieces: Pieces) -> dict[str, float]:
+    """Return how far `pieces` have the forms asked for, judged by their tokens alone; nothing without form.
+
+    The share of pieces whose form is recovered, the median share of their events that varied repeats keep, and the
+    shares of sections and of pieces that end on a note of rest; without what the forms have none of.
+    """
+    of_piece = np.array(pieces.finished.forms)
+    found: dict[str, list[npt.NDArray[Any]]] = {}
+    for form in {form.name: form for form in pieces.setting.forms}.values():
+        melodies = pieces.melodies[of_piece == form.name]
+        if len(melodies):
+            inner, last = notes_of_rest(melodies, form, pieces.setting)
+            recovered = np.array(recovered_forms(melodies, form.grid)) == form.pattern
+            of_form = recovered, varied_kept(melodies, form), inner.ravel(), last
+            for name, values in zip(("form_recovered", "varied_kept", *RESTS), of_form, strict=True):
+                found.setdefault(name, []).append(values)
+    joined = {name: np.concatenate(values) for name, values in found.items()}
+    means = {name: np.median if name == "varied_kept" else np.mean for name in joined}
+    return {name: float(means[name](values)) for name, values in joined.items() if len(values)}
 
 
 def _rule_metrics(pieces: Pieces) -> dict[str, float]:
