@@ -249,6 +249,26 @@ def test_a_resumed_run_equals_the_one_that_was_never_stopped(algo, small_prior_f
     assert curves_of(went_on) == curves_of(whole)
 
 
+def test_a_run_with_forms_resumes_composes_in_others_and_names_them_in_its_table(small_prior_file, tmp_path, capsys):
+    (tmp_path / "formal.yaml").write_text("rules: {form: {}}\nsetting: {meter: 1/4}\n")
+    forms = {"form": "AABA | AA'BC", "reward": str(tmp_path / "formal.yaml")}
+    whole = train.train(tiny_config(small_prior_file, tmp_path / "whole", "ppo_kl", **forms))
+    assert "Events that a varied repeat keeps, median" in capsys.readouterr().out
+    with interrupted(at_step=130), pytest.raises(SystemExit, match="resume with"):
+        train.train(tiny_config(small_prior_file, tmp_path / "stopped", "ppo_kl", **forms))
+    (tmp_path / "formal.yaml").write_text("rules: {}\n")  # which the run does not depend on
+    went_on = train.train(train.TrainConfig.of(resume=tmp_path / "stopped"))
+    assert final_weights(went_on, "ppo_kl").equal(final_weights(whole, "ppo_kl"))
+    metrics = json.loads((whole / "metrics.json").read_text())
+    assert metrics == json.loads((went_on / "metrics.json").read_text())
+    assert {"form_recovered", "varied_kept", "sections_at_rest", "rule/form"} <= metrics["Agent"].keys()
+    assert json.loads((whole / "config.json").read_text())["environment"]["setting"]["form"] == "AABA | AA'BC"
+    assert load_run(whole).environment.shows_form
+    assert compose(whole, 2, form="A3 B'5").shape == (2, 32)
+    evaluate([str(whole), "--compositions", "10"])
+    assert "Form recovered from the tokens" in capsys.readouterr().out
+
+
 @contextmanager
 def interrupted(at_step: int):
     """Press Ctrl-C once, after `at_step` steps."""

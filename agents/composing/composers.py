@@ -123,7 +123,8 @@ def _environment_of(policy: BasePolicy, setting: Setting | None) -> EnvironmentS
     prior = load_note_rnn() if own_prior is None else own_prior.transposed(-setting.transposition)
     space = policy.observation_space
     arguments = {**setting.as_dict(), "prior": prior, "observation": kind_of(space)}
-    arguments["observes_form"] = observes_form(space)
+    if observes_form(space) != bool(setting.forms):
+        arguments["observes_form"] = observes_form(space)
     if (length := length_of(space)) is not None:
         arguments["length"] = length
     return EnvironmentSpec.of(**arguments)

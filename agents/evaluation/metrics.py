@@ -18,6 +18,7 @@ from melody_env import (
     melody_statistics,
     score_melodies,
 )
+from melody_env.form import SECTIONS_AT_REST, VARIED_KEPT
 from melody_env.measures.discriminator import discriminator_auc
 from melody_env.measures.features import overlaps
 from melody_env.measures.form_recovery import notes_of_rest, recovered_forms, varied_kept
@@ -31,8 +32,9 @@ MAX_CLASSIFIED = 2_000
 """Pieces given to the classifier; more change nothing."""
 MAX_COMPARED = 200
 """Pieces searched for runs shared with training tunes."""
-RESTS = ("sections_at_rest", "pieces_ending_on_tonic")
-"""Metrics of the ends of sections but the last, and of pieces with form."""
+RECOVERED, KEPT = "form_recovered", "varied_kept"
+SECTIONS, ENDS = "sections_at_rest", "pieces_ending_on_tonic"
+"""Metrics of pieces with form."""
 MIN_COMPARED = 10
 """Melodies of each side required for a classifier."""
 
@@ -73,10 +75,10 @@ def form_metrics(pieces: Pieces) -> dict[str, float]:
             inner, last = notes_of_rest(melodies, form, pieces.setting)
             recovered = np.array(recovered_forms(melodies, form.grid)) == form.pattern
             of_form = recovered, varied_kept(melodies, form), inner.ravel(), last
-            for name, values in zip(("form_recovered", "varied_kept", *RESTS), of_form, strict=True):
+            for name, values in zip((RECOVERED, KEPT, SECTIONS, ENDS), of_form, strict=True):
                 found.setdefault(name, []).append(values)
     joined = {name: np.concatenate(values) for name, values in found.items()}
-    means = {name: np.median if name == "varied_kept" else np.mean for name in joined}
+    means = {name: np.median if name == KEPT else np.mean for name in joined}
     return {name: float(means[name](values)) for name, values in joined.items() if len(values)}
 
 
@@ -133,7 +135,21 @@ def likeness(melodies: Tokens, statistics: MelodyStatistics, human: HumanReferen
 
 
 def human_metrics(human: HumanReference, prior: NoteRNN) -> dict[str, float]:
-    """Return the column of the `human` tunes, with log p of `prior`, a Note RNN of C major."""
+    """Return the column of the `human` tunes, with log p of `prior`, a Note RNN of C major.
+
+    If the setting has a form, also what varied repeats keep and where sections end in human tunes of any length.
+    """
+    return {**_column(human, prior), **_human_forms(human.setting)}
+
+
+def _human_forms(setting: Setting) -> dict[str, float]:
+    if not setting.forms:
+        return {}
+    has_varied = any(section.is_varied for form in setting.forms for section in form.sections)
+    return {SECTIONS: SECTIONS_AT_REST, **({KEPT: VARIED_KEPT} if has_varied else {})}
+
+
+def _column(human: HumanReference, prior: NoteRNN) -> dict[str, float]:
     if human.shipped is not None:
         return human.shipped.column(weights_checksum(prior.state_dict()))
     assert human.tunes is not None

@@ -80,6 +80,7 @@ class MelodyEngine:
         self._first_state = self._inference.state_after(
             np.zeros(0, np.int64) if self.primer is None else self.primer[:-1]
         )
+        self._shows_form = environment.shows_form
         self._rows = np.arange(self.num_pieces) * VOCABULARY_SIZE
         self.rngs: list[np.random.Generator] = []
         """One generator per piece, which draws its priming tokens; created when first needed."""
@@ -214,8 +215,7 @@ class MelodyEngine:
 
     def _observed(self, last_tokens: Tokens, composition: Composition | None) -> npt.NDArray[np.int64]:
         environment = self.environment
-        seen = environment.observation, environment.shows_form
-        return observe(*seen, last_tokens, composition, environment.observed_length)
+        return observe(environment.observation, self._shows_form, last_tokens, composition, environment.observed_length)
 
     def melody(self, piece: int) -> Tokens:
         """Return the tokens of one piece so far."""
