@@ -28,6 +28,7 @@ from agents.evaluate import main as evaluate
 from agents.evaluation.metrics import table_metrics
 from agents.evaluation.table import ROWS
 from agents.report_page.curves import Curve, read_curves
+from agents.runs.labels import AGENT
 from agents.runs.presets import Algorithm, algorithm_class
 from agents.runs.run_directory import RunDirectory
 from agents.training.callbacks import ProgressCallback
@@ -261,7 +262,7 @@ def test_a_run_with_forms_resumes_composes_in_others_and_names_them_in_its_table
     assert final_weights(went_on, "ppo_kl").equal(final_weights(whole, "ppo_kl"))
     metrics = json.loads((whole / "metrics.json").read_text())
     assert metrics == json.loads((went_on / "metrics.json").read_text())
-    assert {"form_recovered", "varied_kept", "sections_at_rest", "rule/form"} <= metrics["Agent"].keys()
+    assert {"form_recovered", "varied_kept", "sections_at_rest", "rule/form"} <= metrics[AGENT].keys()
     assert json.loads((whole / "config.json").read_text())["environment"]["setting"]["form"] == "AABA | AA'BC"
     assert load_run(whole).environment.shows_form
     assert compose(whole, 2, form="A3 B'5").shape == (2, 32)

@@ -19,6 +19,7 @@ from note_rnn.common.plain_text import shown
 from note_rnn.vocabulary import NO_EVENT
 
 Counts = npt.NDArray[np.int32]
+Flags = npt.NDArray[np.bool_]
 
 _QUARTER = 4
 """Steps; a section with less than an event a quarter is worth less, so that short cuts do not pay."""
@@ -46,34 +47,37 @@ class SectionMatches:
     """
 
     def __init__(self, composition: Composition):
-        form = _form_of(composition)
+        form, batch = _form_of(composition), np.arange(composition.batch_size)
+        places = np.concatenate([form.repeated[:, None], form.earlier.swapaxes(0, 1)], axis=1)
         self._form, self._bar = form, composition.setting.steps_per_bar
-        size = len(form.earlier) + 1, composition.batch_size
+        self._exists = places != NONE
+        self._indices = np.maximum(places, 0) * np.intp(len(batch)) + batch
+        self._has_start = form.starts.any(axis=1).tolist()
+        self._has_repeat = self._exists[:, 0].any(axis=1).tolist()
+        self._has_new = self._exists[:, 1:].any(axis=(1, 2)).tolist()
+        self._events_before = np.zeros((composition.length + 1, len(batch)), np.int32)
+        size = places.shape[1:]
         self.events: Counts = np.zeros(size, np.int32)
         """[1 + S, B]; events of the section or of the other one."""
         self.kept: Counts = np.zeros(size, np.int32)
         """[1 + S, B]; those that both have."""
-        self.events_now: npt.NDArray[np.bool_] = np.zeros(size, np.bool_)
+        self.events_now: Flags = np.zeros(size, np.bool_)
         """[1 + S, B]; whether the newest token is counted among `events`."""
-        self.kept_now: npt.NDArray[np.bool_] = np.zeros(size, np.bool_)
+        self.kept_now: Flags = np.zeros(size, np.bool_)
         """[1 + S, B]; whether the newest token is counted among `kept`."""
-        self.worth: Floats = np.zeros(composition.batch_size)
+        self.worth: Floats = np.zeros(len(batch))
         """[B]; of an event of a repeat: all those of the section repeated are worth 1 a bar."""
-        self._events_before = np.zeros((composition.length + 1, composition.batch_size), np.int32)
 
     def update(self, composition: Composition, t: int) -> None:
         """Take in token `t`."""
-        form, token = self._form, composition.tokens[t]
+        token = composition.tokens[t]
         np.add(self._events_before[t], token != NO_EVENT, out=self._events_before[t + 1])
-        starts = form.starts[t]
-        if starts.any():
+        if self._has_start[t]:
+            starts = self._form.starts[t]
             self.events[:, starts] = self.kept[:, starts] = 0
             self.worth = np.where(starts, self._worth_at(t), self.worth)
-        places = np.concatenate([form.repeated[t][None], form.earlier[:, t]])
-        others = np.take_along_axis(composition.tokens, np.maximum(places, 0), axis=0)
-        found = matches(token, others)
-        exists = places != NONE
-        self.events_now, self.kept_now = found.events & exists, found.kept & exists
+        found = matches(token, composition.tokens.ravel().take(self._indices[t]))
+        self.events_now, self.kept_now = found.events & self._exists[t], found.kept & self._exists[t]
         self.events += self.events_now
         self.kept += self.kept_now
 
@@ -83,6 +87,23 @@ class SectionMatches:
         ends = np.take_along_axis(self._events_before, np.stack([first, first + steps]), axis=0)
         fewest = np.maximum(steps / _QUARTER, 1)
         return steps / self._bar / np.maximum(ends[1] - ends[0], fewest)
+
+    def repeat_gains(self, t: int, share: float) -> tuple[Floats, Floats] | None:
+        """Return what token `t` adds to an exact repeat and to the potential of a varied one, each [B] and not yet
+        times its `worth`; 0 where there is none, None if nowhere."""
+        if not self._has_repeat[t]:
+            return None
+        kept, events, kept_now, events_now = self.kept[0], self.events[0], self.kept_now[0], self.events_now[0]
+        before = of_varied_repeat(kept - kept_now, events - events_now, share)
+        return 2.0 * kept_now - events_now, of_varied_repeat(kept, events, share) - before
+
+    def contrast_gain(self, t: int, share: float) -> Floats | None:
+        """Return what token `t` adds to the potential of a new section [B]; None if nothing anywhere."""
+        if not self._has_new[t]:
+            return None
+        kept, events, kept_now, events_now = self.kept[1:], self.events[1:], self.kept_now[1:], self.events_now[1:]
+        before = of_new_section(kept - kept_now, events - events_now, share)
+        return of_new_section(kept, events, share) - before
 
 
 @rule(batched=True)
@@ -113,20 +134,15 @@ def form(
     """
     if not composition.setting.forms:
         return np.zeros(composition.batch_size)
-    of_step = _form_of(composition)
-    t = composition.position - 1
-    found = composition.memory(SectionMatches)
-    is_repeat, is_varied = of_step.repeated[t] != NONE, of_step.is_varied[t]
+    of_step, t = _form_of(composition), composition.position - 1
     value = rest_of_section(composition, of_step, rest_steps) * np.where(of_step.is_last[t], close, rest)
-    if is_repeat.any():
-        before = found.kept[0] - found.kept_now[0], found.events[0] - found.events_now[0]
-        exact = 2.0 * found.kept_now[0] - found.events_now[0]
-        varied = of_varied_repeat(found.kept[0], found.events[0], varied_kept) - of_varied_repeat(*before, varied_kept)
-        value += np.where(is_varied, variation * varied, repeat * exact) * found.worth * is_repeat
-    if not is_repeat.all():
-        before = found.kept[1:] - found.kept_now[1:], found.events[1:] - found.events_now[1:]
-        change = of_new_section(found.kept[1:], found.events[1:], new_kept) - of_new_section(*before, new_kept)
-        value += contrast * change * (_EIGHTH / composition.setting.steps_per_bar)
+    found = composition.memory(SectionMatches)
+    gains, contrast_gain = found.repeat_gains(t, varied_kept), found.contrast_gain(t, new_kept)
+    if gains is not None:
+        exact, varied = gains
+        value += np.where(of_step.is_varied[t], variation * varied, repeat * exact) * found.worth
+    if contrast_gain is not None:
+        value += contrast * contrast_gain * (_EIGHTH / composition.setting.steps_per_bar)
     return value
 
 
@@ -135,7 +151,7 @@ def rest_of_section(composition: Composition, form: FormSteps, steps: int) -> Fl
     of them is still the last note; elsewhere 0."""
     t = composition.position - 1
     remaining = form.remaining[t]
-    if (remaining > steps).all():
+    if remaining.min() > steps:
         return np.zeros(composition.batch_size)
     last = composition.memory(Onsets).last
     rests, closes = _rest_tables(composition.setting)
@@ -146,7 +162,7 @@ def rest_of_section(composition: Composition, form: FormSteps, steps: int) -> Fl
 
 
 @lru_cache
-def _rest_tables(setting: Setting) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def _rest_tables(setting: Setting) -> tuple[Flags, Flags]:
     """Return whether a section, and a piece, can come to rest on each token [38]."""
     triad = setting.tonic, setting.third, setting.fifth
     return np.isin(PITCH_CLASSES, triad), np.isin(PITCH_CLASSES, triad[:1])
