@@ -7,8 +7,9 @@ its last note. Shapes: T steps, U sections of a tune.
 """
 
 import argparse
-from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,21 +29,23 @@ BARS = (2, 4, 8)
 Row = dict[str, str | int | float]
 
 
-def nearest_similarity(tune: Tokens, steps: int) -> tuple[Floats, Floats]:
+def nearest_similarity(tune: Tokens, steps: int) -> Floats:
     """Return for each section of `steps` of a `tune` [T] but the first its similarity to the most similar earlier one
-    [U - 1], and to the one just before [U - 1]."""
+    [U - 1]."""
     sections = tune[: len(tune) // steps * steps].reshape(-1, steps)
-    alike = [similarity(np.broadcast_to(each, (i, steps)), sections[:i]) for i, each in enumerate(sections) if i]
-    return np.array([each.max() for each in alike]), np.array([each[-1] for each in alike])
+    return np.array(
+        [similarity(np.broadcast_to(each, (i, steps)), sections[:i]).max() for i, each in enumerate(sections) if i]
+    )
 
 
 def similarity_row(tunes: list[Tokens], meter: str, bars: int) -> Row:
     """Return how sections of `bars` bars of `tunes` repeat earlier ones."""
-    nearest = np.concatenate([np.zeros(0), *(nearest_similarity(tune, bars * METERS[meter])[0] for tune in tunes)])
+    nearest = np.concatenate([np.zeros(0), *(nearest_similarity(tune, bars * METERS[meter]) for tune in tunes)])
     is_varied, is_new = (nearest >= VARIED) & (nearest < EXACT), nearest < VARIED
     quartiles = _percentiles("varied", nearest[is_varied], (25, 50, 75))
     new = _percentiles("new", nearest[is_new], (50, 75, 90))
-    shares = {"exact": (nearest >= EXACT).mean(), "varied": is_varied.mean(), "new": is_new.mean()}
+    flags = {"exact": nearest >= EXACT, "varied": is_varied, "new": is_new}
+    shares = {name: float(flag.mean()) for name, flag in flags.items()}
     return {"meter": meter, "bars": bars, "sections": len(nearest), **shares, **quartiles, **new}
 
 
@@ -50,41 +53,47 @@ def _percentiles(name: str, values: Floats, percents: tuple[int, ...]) -> Row:
     return {f"{name}_{percent}": float(np.percentile(values, percent)) for percent in percents}
 
 
-def ends(tune: Tokens, starts: tuple[int, ...]) -> Iterator[tuple[int, int, bool]]:
-    """Yield the last note of each section of a `tune` [T] and the steps that it and a rest after it last, and whether
-    the section is the last."""
-    bounds = [*(start for start in starts if start > 0), len(tune)]
-    for start, end in zip([0, *bounds[:-1]], bounds, strict=True):
+class End(NamedTuple):
+    """The last note of a section, as a token, and the steps that it and a rest after it last."""
+
+    note: int
+    steps: int
+
+
+def ends(tune: Tokens, starts: tuple[int, ...]) -> list[End]:
+    """Return the ends of the sections of a `tune` [T] that start at these steps, but of sections without a note."""
+    bounds = [0, *(start for start in starts if start > 0), len(tune)]
+    found = []
+    for start, end in pairwise(bounds):
         onsets = np.flatnonzero(tune[start:end] >= FIRST_PITCH_TOKEN)
         if len(onsets):
             onset = start + int(onsets[-1])
-            yield int(tune[onset]), end - onset, end == len(tune)
+            found.append(End(int(tune[onset]), end - onset))
+    return found
 
 
 def ends_row(tunes: list[Tokens], starts: list[tuple[int, ...]], meter: str) -> Row:
     """Return where the sections of `tunes`, which start at these steps, come to rest, and for how long."""
-    lasting: dict[bool, list[int]] = {False: [], True: []}
-    above_tonic, finals = [], []
-    for tune, begun in zip(tunes, starts, strict=True):
-        *inner, last = ends(tune, begun)
-        tonic = last[0]
-        finals.append((tonic - FIRST_PITCH_TOKEN) % 12)
-        above_tonic += [(note - tonic) % 12 for note, _, _ in inner]
-        for _, steps, is_last in (*inner, last):
-            lasting[is_last].append(steps)
-    inner_steps, last_steps = (np.array(lasting[is_last]) for is_last in (False, True))
-    final = np.bincount(finals, minlength=12) / len(finals)
+    all_ends = [ends(tune, begun) for tune, begun in zip(tunes, starts, strict=True)]
+    last = [of_tune[-1] for of_tune in all_ends]
+    above_tonic = [(end.note - of_tune[-1].note) % 12 for of_tune in all_ends for end in of_tune[:-1]]
+    finals = [(end.note - FIRST_PITCH_TOKEN) % 12 for end in last]
+    inner = [end.steps for of_tune in all_ends for end in of_tune[:-1]]
     return {
         "meter": meter,
         "tunes": len(tunes),
-        "ends_on_c": final[0],
-        "ends_on_c_a_d_or_g": final[[0, 9, 2, 7]].sum(),
-        "inner_sections": len(above_tonic),
-        "on_tonic": np.isin(above_tonic, [0]).mean(),
-        "on_triad": np.isin(above_tonic, [0, 3, 4, 7]).mean(),
-        **{f"section_lasts_{steps}": (inner_steps >= steps).mean() for steps in (2, 3, 4, 6)},
-        **{f"tune_lasts_{steps}": (last_steps >= steps).mean() for steps in (2, 3, 4, 6)},
+        "ends_on_c": float(np.isin(finals, 0).mean()),
+        "ends_on_c_a_d_or_g": float(np.isin(finals, [0, 9, 2, 7]).mean()),
+        "inner_sections": len(inner),
+        "on_tonic": float(np.isin(above_tonic, 0).mean()),
+        "on_triad": float(np.isin(above_tonic, [0, 3, 4, 7]).mean()),
+        **_lasting("section", inner),
+        **_lasting("tune", [end.steps for end in last]),
     }
+
+
+def _lasting(name: str, steps: list[int]) -> Row:
+    return {f"{name}_lasts_{least}": float((np.array(steps) >= least).mean()) for least in (2, 3, 4, 6)}
 
 
 def in_meter(corpus: Corpus, meter: str) -> tuple[list[Tokens], list[tuple[int, ...]]]:
@@ -110,12 +119,11 @@ def main() -> None:
         rows.append(ends_row(tunes, starts, meter))
     for row in rows:
         print(
-            ", ".join(
-                f"{name} {value:.2f}" if isinstance(value, float) else f"{name} {value}" for name, value in row.items()
-            )
+            ", ".join(f"{name} {round(value, 2) if isinstance(value, float) else value}" for name, value in row.items())
         )
     if arguments.csv is not None:
-        write_csv(arguments.csv, rows)
+        header = dict.fromkeys(name for row in rows for name in row)
+        write_csv(arguments.csv, [header | row for row in rows])
 
 
 if __name__ == "__main__":

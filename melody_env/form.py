@@ -28,7 +28,7 @@ VARIED_KEPT = 0.7
 """The share of its events that a varied repeat of a human tune keeps."""
 NEW_KEPT = 0.3
 """The share of its events that a new section of a human tune has in common with an earlier one."""
-SECTIONS_AT_REST = 0.94
+SECTIONS_AT_REST = 0.91
 """The share of sections of human tunes that end on a tonic, third or fifth."""
 REST_STEPS = 4
 """Steps for which the last note of a section of a human tune rests."""

@@ -1,5 +1,6 @@
 """The benchmarks at small size: their output follows from their measurements."""
 
+import csv
 import json
 import re
 import subprocess
@@ -253,6 +254,35 @@ def test_the_readings_of_the_tune_books_are_compared(monkeypatch, capsys):
     assert "50 tunes are longer with repeats, 2.00, 2.00, 2.00 times (quartiles)" in lines
     assert "1 tunes: unclear" in lines
     assert lines[-1].startswith("0 of 100 tunes of Reading(off_grid='round', repeats='unfold')")
+
+
+def test_the_form_of_human_tunes_is_measured(monkeypatch, capsys, tmp_path):
+    """Tunes of two bars of 4/4 and two more like them in which half of the notes are others, which end on E or G."""
+    import form_of_tunes
+
+    def load(reading):
+        assert reading.repeats == "unfold"
+        first = [14, 1, 1, 1, 16, 1, 1, 1, 18, 1, 1, 1, 19, 1, 1, 1] * 2
+        tunes = []
+        for other, end in ((30, 18), (31, 21)):
+            second = [token if token == 1 or step % 8 else other for step, token in enumerate(first)]
+            tunes.append(np.array([1, *first, *second, end, 1, 1, 1, *[1] * 28]))
+        names = ["book/1", "book/2"]
+        sections = [(0, 33), (1, 33)]
+        return Corpus(tunes, np.arange(2), names, names, [], [Bars("4/4", 1)] * 2, sections)
+
+    monkeypatch.setattr(form_of_tunes, "load_corpus", load)
+    monkeypatch.setattr(form_of_tunes, "METERS", {"4/4": 16})
+    monkeypatch.setattr(form_of_tunes, "BARS", (2,))
+    similar, ends = output_of(form_of_tunes, ["--csv", tmp_path / "form.csv"], monkeypatch, capsys).splitlines()
+    assert similar.startswith(
+        "meter 4/4, bars 2, sections 4, exact 0.0, varied 0.5, new 0.5, varied_25 0.5, varied_50 0.5"
+    )
+    assert similar.endswith("new_50 0.0, new_75 0.0, new_90 0.0")
+    assert "tunes 2, ends_on_c 0.0, ends_on_c_a_d_or_g 0.5, inner_sections 2, on_tonic 0.0, on_triad 0.0" in ends
+    assert ends.endswith("tune_lasts_2 1.0, tune_lasts_3 1.0, tune_lasts_4 1.0, tune_lasts_6 1.0")
+    rows = list(csv.DictReader((tmp_path / "form.csv").read_text().splitlines()))
+    assert [(row["meter"], row["bars"], row["tunes"]) for row in rows] == [("4/4", "2", ""), ("4/4", "", "2")]
 
 
 @pytest.fixture
