@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import tyro
 
-from melody_env.form import Form, FormSteps, bars_in, form_steps, parse_forms
+from melody_env.form import Form, bars_in, parse_forms
+from melody_env.form_steps import FormSteps, form_steps
 from note_rnn.common.errors import InputError, is_number
 from note_rnn.common.plain_text import shown
 from note_rnn.formats.notation import FIFTHS, SIGNATURE_MODES, Staff

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import Space, spaces
 
-from melody_env.form import NONE, FormSteps
+from melody_env.form_steps import NONE, FormSteps
 from melody_env.reward.composition import Composition
 from melody_env.reward.rules.paper.extremes import UniqueExtremes
 from note_rnn.vocabulary import VOCABULARY_SIZE, Tokens

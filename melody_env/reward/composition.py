@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from melody_env.form import FormSteps
+from melody_env.form_steps import FormSteps
 from melody_env.setting import PAPER_SETTING, Setting
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT, VOCABULARY_SIZE
 

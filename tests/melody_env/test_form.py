@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from melody_env import Setting, SettingError, SettingOptions
-from melody_env.form import NONE, Section, form_steps, matches, parse_forms, pattern, similarity
+from melody_env.form import Section, matches, parse_forms, pattern, similarity
+from melody_env.form_steps import NONE, form_steps
 
 
 def sections(text: str, bars: int, bar: int = 1) -> tuple[Section, ...]:

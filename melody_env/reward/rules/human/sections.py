@@ -10,7 +10,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from melody_env.form import NEW_KEPT, NONE, REST_STEPS, VARIED_KEPT, FormSteps, matches
+from melody_env.form import NEW_KEPT, REST_STEPS, VARIED_KEPT, Flags, matches
+from melody_env.form_steps import NONE, FormSteps
 from melody_env.reward.composition import Composition, Floats
 from melody_env.reward.plugins import RuleError, rule
 from melody_env.reward.rules.human.line import PITCH_CLASSES, Onsets
@@ -19,7 +20,6 @@ from note_rnn.common.plain_text import shown
 from note_rnn.vocabulary import NO_EVENT
 
 Counts = npt.NDArray[np.int32]
-Flags = npt.NDArray[np.bool_]
 
 _QUARTER = 4
 """Steps; a section with less than an event a quarter is worth less, so that short cuts do not pay."""
@@ -52,9 +52,9 @@ class SectionMatches:
         self._form, self._bar = form, composition.setting.steps_per_bar
         self._exists = places != NONE
         self._indices = np.maximum(places, 0) * np.intp(len(batch)) + batch
-        self._has_start = form.starts.any(axis=1).tolist()
-        self._has_repeat = self._exists[:, 0].any(axis=1).tolist()
-        self._has_new = self._exists[:, 1:].any(axis=(1, 2)).tolist()
+        self._has_start: list[bool] = np.any(form.starts, axis=1).tolist()
+        self._has_repeat: list[bool] = self._exists[:, 0].any(axis=1).tolist()
+        self._has_new: list[bool] = self._exists[:, 1:].any(axis=(1, 2)).tolist()
         self._events_before = np.zeros((composition.length + 1, len(batch)), np.int32)
         size = places.shape[1:]
         self.events: Counts = np.zeros(size, np.int32)
