@@ -17,8 +17,8 @@ NONE = -1
 class FormSteps(NamedTuple):
     """What forms say of each step: columns are F forms, or B pieces."""
 
-    starts: Flags
-    """[T, B]; whether a section starts."""
+    first: Integers
+    """[T, B]; the first step of the section."""
     repeated: Integers
     """[T, B]; the step that is repeated, NONE in a new section and beyond the end of the section repeated."""
     is_varied: Flags
@@ -53,12 +53,12 @@ def _padded(earlier: Integers, size: int) -> Integers:
 
 def _steps_of(form: Form, length: int) -> FormSteps:
     """Return the columns of one form, [T] and [S, T]."""
-    starts, is_varied, is_last = np.zeros((3, length), np.bool_)
-    repeated, shared, remaining = np.full((3, length), NONE, np.int32)
+    is_varied, is_last = np.zeros((2, length), np.bool_)
+    first, repeated, shared, remaining = np.full((4, length), NONE, np.int32)
     earlier = np.full((max(len(form.sections) - 1, 1), length), NONE, np.int32)
     for number, section in enumerate(form.sections):
         steps = section.place
-        starts[section.start] = True
+        first[steps] = section.start
         is_varied[steps] = section.is_varied
         is_last[steps] = number == len(form.sections) - 1
         remaining[steps] = np.arange(section.steps, 0, -1)
@@ -68,7 +68,7 @@ def _steps_of(form: Form, length: int) -> FormSteps:
             repeated[steps] = _places_in(source, section.steps)
         for back, other in enumerate(reversed(form.sections[:number])):
             earlier[back, steps] = np.where(repeated[steps] == NONE, _places_in(other, section.steps), NONE)
-    return FormSteps(starts, repeated, is_varied, shared, earlier, remaining, is_last)
+    return FormSteps(first, repeated, is_varied, shared, earlier, remaining, is_last)
 
 
 def _places_in(section: Section, steps: int) -> Integers:

@@ -119,7 +119,7 @@ def test_a_form_says_of_each_step_what_is_repeated_and_what_was_there_before():
     forms = (*parse_forms("A2 A'3 B2", 7, 1), *parse_forms("A5 A2", 7, 1))
     both = form_steps(forms, 7)
     one = both.of(np.array([0]))
-    assert one.starts[:, 0].tolist() == [True, False, True, False, False, True, False]
+    assert one.first[:, 0].tolist() == [0, 0, 2, 2, 2, 5, 5]
     assert one.repeated[:, 0].tolist() == [NONE, NONE, 0, 1, NONE, NONE, NONE]
     assert one.is_varied[:, 0].tolist() == [False, False, True, True, True, False, False]
     assert one.shared[:, 0].tolist() == [0, 0, 2, 2, 2, 0, 0]

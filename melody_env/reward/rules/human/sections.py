@@ -52,7 +52,7 @@ class SectionMatches:
         self._form, self._bar = form, composition.setting.steps_per_bar
         self._exists = places != NONE
         self._indices = np.maximum(places, 0) * np.intp(len(batch)) + batch
-        self._has_start: list[bool] = np.any(form.starts, axis=1).tolist()
+        self._has_start: list[bool] = (form.first == np.arange(composition.length)[:, None]).any(axis=1).tolist()
         self._has_repeat: list[bool] = self._exists[:, 0].any(axis=1).tolist()
         self._has_new: list[bool] = self._exists[:, 1:].any(axis=(1, 2)).tolist()
         self._events_before = np.zeros((composition.length + 1, len(batch)), np.int32)
@@ -73,7 +73,7 @@ class SectionMatches:
         token = composition.tokens[t]
         np.add(self._events_before[t], token != NO_EVENT, out=self._events_before[t + 1])
         if self._has_start[t]:
-            starts = self._form.starts[t]
+            starts = self._form.first[t] == t
             self.events[:, starts] = self.kept[:, starts] = 0
             self.worth = np.where(starts, self._worth_at(t), self.worth)
         found = matches(token, composition.tokens.ravel().take(self._indices[t]))
@@ -147,8 +147,8 @@ def form(
 
 
 def rest_of_section(composition: Composition, form: FormSteps, steps: int) -> Floats:
-    """Return 1 / `steps` [B] for each of the last `steps` of a section in which a note of rest that began by the first
-    of them is still the last note; elsewhere 0."""
+    """Return 1 / `steps` [B] for each of the last `steps` of a section in which a note of rest, of this section and
+    begun by the first of these steps, is still the last note; elsewhere 0."""
     t = composition.position - 1
     remaining = form.remaining[t]
     if remaining.min() > steps:
@@ -157,7 +157,7 @@ def rest_of_section(composition: Composition, form: FormSteps, steps: int) -> Fl
     rests, closes = _rest_tables(composition.setting)
     pitches = composition.previous_pitches[t + 1]
     is_rest = np.where(form.is_last[t], closes.take(pitches), rests.take(pitches))
-    began = (last >= 0) & (last <= t + remaining - steps)
+    began = (last >= form.first[t]) & (last <= t + remaining - steps)
     return (is_rest & began & (remaining <= steps)) / steps
 
 
