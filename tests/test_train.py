@@ -28,6 +28,7 @@ from agents.evaluate import main as evaluate
 from agents.evaluation.metrics import table_metrics
 from agents.evaluation.table import ROWS
 from agents.report_page.curves import Curve, read_curves
+from agents.report_page.run_report import ReportConfig
 from agents.runs.labels import AGENT
 from agents.runs.presets import Algorithm, algorithm_class
 from agents.runs.run_directory import RunDirectory
@@ -268,6 +269,10 @@ def test_a_run_with_forms_resumes_composes_in_others_and_names_them_in_its_table
     assert compose(whole, 2, form="A3 B'5").shape == (2, 32)
     evaluate([str(whole), "--compositions", "10"])
     assert "Form recovered from the tokens" in capsys.readouterr().out
+    page = agents.report.write_report(ReportConfig((whole,), melodies=1)).read_text()
+    for text in ("Form recovered from the tokens, fraction", "Sections ending on tonic, third or fifth", "form AABA |"):
+        assert text in page
+    assert page.count("Rule form per step") >= 2  # a curve and a row
 
 
 @contextmanager
