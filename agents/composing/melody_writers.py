@@ -63,8 +63,8 @@ def write_melody(
     """Write `melody` [T] to the file `path` in the format of its suffix.
 
     The piece begins on a bar line, after a primer of `primer_steps`. `marks` are the names of its sections by their
-    first steps in `melody`. Raises InputError if the format needs a package
-    that is not installed, OSError if the file cannot be written.
+    first steps in `melody`. Raises InputError if the format needs a package that is not installed, OSError if the file
+    cannot be written.
     """
     staff = setting.staff._replace(pickup=pickup_after(primer_steps, setting), marks=tuple(sorted(marks.items())))
     _WRITERS[path.suffix](melody, path, setting, staff, title)
