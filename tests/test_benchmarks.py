@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from agents.evaluation.metrics import OF_FORM
 from agents.evaluation.table import ROWS
 from note_rnn.corpus import Corpus, Origin
 from note_rnn.extraction.tunes import Bars
@@ -227,7 +228,8 @@ def test_the_prior_of_g_is_trained_only_on_request(moving, monkeypatch, capsys):
     record = json.loads(output_of(g_question, arguments, monkeypatch, capsys))
     assert (record["seed"], record["moving_prior"]) == (5, moving)
     assert record["cpu_seconds"] > 0
-    assert {row.metric for row in ROWS} - record.keys() == {"human_overlap", "human_auc", "longest_shared_run"}
+    missing = {"human_overlap", "human_auc", "longest_shared_run", *OF_FORM}
+    assert {row.metric for row in ROWS} - record.keys() == missing
     is_same = record["log_prob_under_the_original_prior"] == pytest.approx(record["log_prob"], abs=1e-4)
     assert is_same is not moving
     assert record["kl"] > 1e-3

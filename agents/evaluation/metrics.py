@@ -34,6 +34,7 @@ MAX_COMPARED = 200
 """Pieces searched for runs shared with training tunes."""
 RECOVERED, KEPT = "form_recovered", "varied_kept"
 SECTIONS, ENDS = "sections_at_rest", "pieces_ending_on_tonic"
+OF_FORM = (RECOVERED, KEPT, SECTIONS, ENDS)
 """Metrics of pieces with form."""
 MIN_COMPARED = 10
 """Melodies of each side required for a classifier."""
@@ -75,7 +76,7 @@ def form_metrics(pieces: Pieces) -> dict[str, float]:
             inner, last = notes_of_rest(melodies, form, pieces.setting)
             recovered = np.array(recovered_forms(melodies, form.grid)) == form.pattern
             of_form = recovered, varied_kept(melodies, form), inner.ravel(), last
-            for name, values in zip((RECOVERED, KEPT, SECTIONS, ENDS), of_form, strict=True):
+            for name, values in zip(OF_FORM, of_form, strict=True):
                 found.setdefault(name, []).append(values)
     joined = {name: np.concatenate(values) for name, values in found.items()}
     means = {name: np.median if name == KEPT else np.mean for name in joined}

@@ -127,12 +127,13 @@ def test_every_interface_plays_the_same_pieces(prior, seed, observation, forms):
 
 def test_each_piece_has_a_form_drawn_by_its_generator_after_its_priming_token(prior):
     plain, several, one = (
-        MelodyCompositionVectorEnv(64, prior=prior, **{**ARGUMENTS, "form": form}, observes_form=True)
-        for form in ("ABCD", FORMS, "AABA")
+        MelodyCompositionVectorEnv(64, prior=prior, **{**ARGUMENTS, "form": form, "reward": "paper"})
+        for form in ("", FORMS, "AABA")
     )
     first = [env.reset(seed=1)[0] for env in (plain, several, one)]
     np.testing.assert_array_equal(first[0][:, 0], first[1][:, 0])
     np.testing.assert_array_equal(first[0][:, 0], first[2][:, 0])
+    np.testing.assert_array_equal(plain.reset()[0][:, 0], one.reset()[0][:, 0])  # a single form is not drawn
     rngs = [np.random.default_rng(1 + i) for i in range(64)]
     drawn = [(rng.integers(38), rng.integers(3)) for rng in rngs]
     assert first[1][:, 0].tolist() == [token for token, _ in drawn]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from melody_env import Composition, RewardProfile, RuleError, Setting, WeightedRule, score_melodies
-from melody_env.form import NEW_KEPT, REST_STEPS, VARIED_KEPT
+from melody_env.form import NEW_KEPT, REST_STEPS, VARIED_KEPT, Form
 from melody_env.reward.rules import FORM_RULES
 from melody_env.setting import PAPER_SETTING, SettingError
 
@@ -140,29 +140,43 @@ def test_its_defaults_are_those_of_human_tunes():
     )
 
 
-def test_the_sum_of_a_section_is_its_potential_whatever_the_order_of_its_events():
-    """Random melodies: an exact repeat is worth 2 kept - events, a varied and a new one what their shares say."""
-    rng = np.random.default_rng(0)
-    melodies = rng.choice([0, 1, 1, 14, 16, 18], size=(50, 32))
-    setting = Setting(meter="2/4", form="AA'BA", length=32)
-    for name, section, source in (("variation", 1, 0), ("contrast", 2, None), ("repeat", 3, 0)):
-        profile = RewardProfile("form", (WeightedRule("form", 1.0, {**ONLY, name: 1.0}),))
-        rules = score_melodies(melodies, profile, setting).rules["form"].reshape(50, 4, 8)
-        assert (rules[:, [other for other in range(4) if other != section]] == 0).all()
-        parts = melodies.reshape(50, 4, 8)
-        for sums, part in zip(rules.sum(2), parts, strict=True):
-            own = part[section]
-            counts = []
-            for other in part[:section]:
-                events = (own != 1) | (other != 1)
-                counts.append(((events & (own == other)).sum(), events.sum()))
-            worth = 1 / max((part[0] != 1).sum(), 2)
-            by_hand = {
-                "variation": -abs(counts[0][0] - VARIED_KEPT * counts[0][1]) * worth,
-                "contrast": -max(0, *(kept - NEW_KEPT * events for kept, events in counts)) * 2 / 8,
-                "repeat": (2 * counts[0][0] - counts[0][1]) * worth,
-            }
-            assert sums[section] == pytest.approx(by_hand[name]), source
+def by_hand(part: str, form: Form, number: int, melody: np.ndarray) -> float:
+    """What a part of the rule is worth in a section of eight steps, in bars of eight, over all of its steps."""
+    section, own = form.sections[number], melody[form.grid[number]]
+    counts = []
+    for other in form.grid[:number] if section.source is None else [form.grid[section.source]]:
+        events = (own != 1) | (melody[other] != 1)
+        counts.append(((events & (own == melody[other])).sum(), events.sum()))
+    if section.source is None:
+        shared = [kept - NEW_KEPT * events for kept, events in counts]
+        return -max(0, *shared, 0) * 2 / 8 if part == "contrast" else 0.0
+    ((kept, events),) = counts
+    worth = 1 / max((melody[form.grid[section.source]] != 1).sum(), 2)
+    if section.is_varied:
+        return -abs(kept - VARIED_KEPT * events) * worth if part == "variation" else 0.0
+    return (2 * kept - events) * worth if part == "repeat" else 0.0
+
+
+@pytest.mark.parametrize("part", ["repeat", "variation", "contrast"])
+def test_the_sum_of_a_section_follows_from_its_events_alone(part):
+    """Of random melodies, whatever the order of their events, and whatever was in the sections before."""
+    melodies = np.random.default_rng(0).choice([0, 1, 1, 14, 16, 18], size=(50, 56))
+    setting = Setting(meter="2/4", form="AA'BA''A'CB", length=56)
+    profile = RewardProfile("form", (WeightedRule("form", 1.0, {**ONLY, part: 1.0}),))
+    sums = score_melodies(melodies, profile, setting).rules["form"].reshape(50, 7, 8).sum(2)
+    expected = [[by_hand(part, setting.forms[0], number, melody) for number in range(7)] for melody in melodies]
+    np.testing.assert_allclose(sums, expected, atol=1e-12)
+    assert (sums != 0).any(axis=0).sum() == {"repeat": 2, "variation": 2, "contrast": 2}[part]
+
+
+def test_sections_that_end_at_different_steps_rest_each_at_its_own():
+    parts = {"rest": 1.0, "close": 1.0, "rest_steps": 2}
+    melody = [C, HOLD, HOLD, HOLD] * 3
+    setting = Setting(meter="1/4", form="A1 B2 | A2 B1", length=12)
+    profile = RewardProfile("form", (WeightedRule("form", 1.0, {**ONLY, **parts}),))
+    both = score_melodies([melody] * 2, profile, setting, ["A1 B2", "A2 B1"]).rules["form"].tolist()
+    assert both[0] == [0, 0, 0.5, 0.5, 0, 0, 0, 0, 0, 0, 0.5, 0.5]
+    assert both[1] == [0, 0, 0, 0, 0, 0, 0.5, 0.5, 0, 0, 0.5, 0.5]
 
 
 def test_a_memory_built_late_knows_what_was_before():
