@@ -153,16 +153,16 @@ def _form(text: str, steps: int, bar: int) -> Form:
 def _parts(text: str) -> list[tuple[str, int | None]]:
     """Return the name of each section in `text`, and its bars if it gives them; raises InputError."""
     parts: list[tuple[str, int | None]] = []
-    rest = text
-    while match := _SECTION.match(rest):
+    end = 0
+    while len(parts) <= MAX_SECTIONS and (match := _SECTION.match(text, end)):
         letter, dashes, bars = match.groups()
         parts.append((letter.upper() + "'" * len(dashes), int(bars) if bars else None))
-        rest = rest[match.end() :]
-    if rest or not parts:
-        where = f" at {shown(rest)}" if rest else ""
-        raise InputError(f"form {shown(text)} cannot be read{where}: {_HOW}.")
+        end = match.end()
     if len(parts) > MAX_SECTIONS:
-        raise InputError(f"form {shown(text)} has {len(parts)} sections: give at most {MAX_SECTIONS}.")
+        raise InputError(f"form {shown(text)} has more than {MAX_SECTIONS} sections: give fewer.")
+    if end < len(text) or not parts:
+        where = f" at {shown(text[end:])}" if parts else ""
+        raise InputError(f"form {shown(text)} cannot be read{where}: {_HOW}.")
     return parts
 
 

@@ -84,12 +84,12 @@ def test_several_forms_are_separated_by_bars():
         ("A4 B0", 64, r"^form 'A4 B0' has a section without bars: give it at least one\.$"),
         ("A-B", 64, r"^form 'A-B' cannot be read at '-B': write each section as a letter, ' for a varied repeat, and"),
         ("A1B+", 64, r"cannot be read at '\+'"),
-        ("1A", 64, r"cannot be read at '1A'"),
-        ("Ä", 64, "cannot be read at 'Ä'"),
-        ("ſA", 64, "cannot be read at"),  # upper case S  # noqa: RUF001
+        ("1A", 64, r"^form '1A' cannot be read: write"),
+        ("Ä", 64, "^form 'Ä' cannot be read: write"),
+        ("ſA", 64, "cannot be read"),  # upper case S  # noqa: RUF001
         (" ", 64, "^form '' cannot be read: write"),
         ("AABA|", 64, "^form '' cannot be read: write"),
-        ("A" * 27, 16 * 27, r"has 27 sections: give at most 26\."),
+        ("A" * 27, 16 * 27, r"^form 'A{27}' has more than 26 sections: give fewer\.$"),
         ("|" * 30, 64, "^form must be text of one to 26 forms separated by |, not"),
         (5, 64, r"^form must be text of one to 26 forms separated by \|, not 5: write each"),
     ],
@@ -97,6 +97,12 @@ def test_several_forms_are_separated_by_bars():
 def test_a_form_that_cannot_be_read_or_does_not_fit_is_refused_in_a_sentence(text, steps, sentence):
     with pytest.raises(SettingError, match=sentence):
         Setting(length=steps, form=text)
+
+
+def test_a_form_as_large_as_a_file_is_refused_at_once():
+    for text in ("A" * 1_000_000 + "?", "A'" * 500_000, " " * 1_000_000 + "?", "A|" * 500_000):
+        with pytest.raises(SettingError, match=r"^form .{9,300}$"):
+            Setting(length=64, form=text)
 
 
 def test_a_setting_has_forms_and_without_length_that_of_the_bars_given():

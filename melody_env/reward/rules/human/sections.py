@@ -5,8 +5,6 @@ potential (Ng, Harada & Russell 1999, https://dl.acm.org/doi/10.5555/645528.6576
 earlier sections.
 """
 
-from functools import lru_cache
-
 import numpy as np
 import numpy.typing as npt
 
@@ -15,7 +13,6 @@ from melody_env.form_steps import NONE, FormSteps
 from melody_env.reward.composition import Composition, Floats
 from melody_env.reward.plugins import RuleError, rule
 from melody_env.reward.rules.human.line import PITCH_CLASSES, Onsets
-from melody_env.setting import Setting
 from note_rnn.common.plain_text import shown
 from note_rnn.vocabulary import NO_EVENT
 
@@ -153,19 +150,11 @@ def rest_of_section(composition: Composition, form: FormSteps, steps: int) -> Fl
     remaining = form.remaining[t]
     if remaining.min() > steps:
         return np.zeros(composition.batch_size)
-    last = composition.memory(Onsets).last
-    rests, closes = _rest_tables(composition.setting)
-    pitches = composition.previous_pitches[t + 1]
-    is_rest = np.where(form.is_last[t], closes.take(pitches), rests.take(pitches))
+    last, setting = composition.memory(Onsets).last, composition.setting
+    notes = PITCH_CLASSES.take(composition.previous_pitches[t + 1])
+    is_rest = (notes == setting.tonic) | (~form.is_last[t] & np.isin(notes, (setting.third, setting.fifth)))
     began = (last >= form.first[t]) & (last <= t + remaining - steps)
     return (is_rest & began & (remaining <= steps)) / steps
-
-
-@lru_cache
-def _rest_tables(setting: Setting) -> tuple[Flags, Flags]:
-    """Return whether a section, and a piece, can come to rest on each token [38]."""
-    triad = setting.tonic, setting.third, setting.fifth
-    return np.isin(PITCH_CLASSES, triad), np.isin(PITCH_CLASSES, triad[:1])
 
 
 def _form_of(composition: Composition) -> FormSteps:
