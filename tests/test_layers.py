@@ -23,6 +23,8 @@ LAYERS = (
     {"note_rnn.magenta", "note_rnn.pretraining"},
     {"note_rnn.pretrain", "note_rnn.sample", "note_rnn.import_magenta"},
     {"note_rnn"},
+    {"melody_env.form"},
+    {"melody_env.form_steps"},
     {"melody_env.setting"},
     {"melody_env.pictures"},
     {"melody_env.reward"},
