@@ -57,6 +57,14 @@ def observes_form(space: Space[Any]) -> bool:
     return isinstance(space, spaces.MultiDiscrete) and tuple(space.nvec[POSITION + 1 :][-len(_FORM) :]) == _FORM
 
 
+def due_columns(space: Space[Any]) -> list[int]:
+    """Return the columns of an observation of this `space` that are the tokens of form."""
+    if not observes_form(space):
+        return []
+    first = space.shape[0] - len(_FORM)  # type: ignore[index]
+    return list(range(first, first + FORM_TOKENS))
+
+
 def are_tokens(columns: int) -> npt.NDArray[np.bool_]:
     """Return which of the `columns` of an observation of several are tokens."""
     flags = np.arange(columns) != POSITION

@@ -9,6 +9,8 @@ from agents.algorithms.saved_policies import SavedPolicy
 from agents.composing.composers import Agent
 from agents.composing.players import NoteRNNPlayer
 from melody_env import EnvironmentSpec, MelodyVecEnv, RewardProfile, WeightedRule
+from melody_env.envs.observations import NOTHING
+from melody_env.form import similarity
 from note_rnn import Lookback, NoteRNN
 
 FORM = {"meter": "1/4", "length": 16, "form": "AABA | AA'BC"}
@@ -60,3 +62,44 @@ def test_it_learns_from_the_columns_of_form_and_its_weights_file_plays_as_it_doe
         pieces = compose_pieces(Agent(other.policy, spec).player(), 9, 3, spec, retained=9)
         np.testing.assert_array_equal(pieces.melodies, expected.melodies)
         np.testing.assert_allclose(pieces.steps.probabilities, expected.steps.probabilities, rtol=1e-5)
+
+
+@pytest.mark.parametrize("algorithm", ["q", "psi dueling", "g", "ppo_kl"])
+@pytest.mark.parametrize("looks_back", [False, True])
+def test_a_bonus_raises_the_token_that_is_due_whatever_it_is(algorithm, looks_back, small_prior, looking_back):
+    """The last three outputs of the readout are bonuses of the tokens in the three columns; without one, of nothing."""
+    model, _ = agent_of(algorithm, looking_back if looks_back else small_prior)
+    network = model.policy.network
+    due = [[20, 7, NOTHING], [NOTHING, 7, 7], [NOTHING] * 3, [0, 37, 20]]
+    observations = torch.tensor([[14, 3, *tokens, 5, 0] for tokens in due])
+    state, no_base = network.zero_state(len(due)), torch.zeros(len(due), 38)
+    before, _ = network.step(observations, no_base, state)
+    bonuses = torch.tensor([1.0, 10.0, 100.0])
+    with torch.no_grad():
+        network.head.readout.linear.bias[-3:] += bonuses
+    after, _ = network.step(observations, no_base, state)
+    expected = torch.zeros(len(due), 38)
+    for row, tokens in enumerate(due):
+        for token, bonus in zip(tokens, bonuses, strict=True):
+            if token != NOTHING:
+                expected[row, token] += bonus
+    torch.testing.assert_close(after - before, expected, atol=1e-4, rtol=0)
+
+
+def test_an_agent_learns_to_repeat_what_it_has_never_repeated(small_prior):
+    """The bonus has no pitch: a few hundred pieces are enough to learn that the second bar is the first again."""
+    profile = RewardProfile("form", (WeightedRule("form"),), c=0.05)
+    spec = EnvironmentSpec.of(prior=small_prior, reward=profile, length=8, meter="1/4", form="AA")
+    env = MelodyVecEnv(64, **spec.arguments)
+    skip = {"skip_connection": True}
+    model = PPOKL(
+        "MlpLstmPolicy", env, 2e-2, n_steps=8, prior=env.engine.prior, policy_kwargs=skip, seed=0, device="cpu"
+    )
+
+    def kept() -> float:
+        melodies = compose_pieces(Agent(model.policy, spec).player(), 200, 1, spec).melodies
+        return float(similarity(melodies[:, :4], melodies[:, 4:]).mean())
+
+    assert kept() < 0.2
+    model.learn(64 * 8 * 10)
+    assert kept() > 0.9
