@@ -25,6 +25,7 @@ COMMANDS = {
     "frontier": Command("agents.frontier", "train over a range of c, or of KL budgets, and plot reward against KL"),
     "study": Command("agents.study", "make a blind listening study of runs, and analyse its votes"),
     "reproduce": Command("agents.reproduce", "reproduce the paper's table and figures"),
+    "judge": Command("melody_env.judge", "judge melodies of any system, a folder of files, beside human tunes"),
     "audit": Command("melody_env.audit", "show how a reward profile ranks human and machine melodies, rule by rule"),
     "calibrate": Command("melody_env.calibrate", "weigh rules by how well they distinguish human and machine melodies"),
     "match": Command("melody_env.match", "weigh rules so that an agent obeys each as often as human tunes do"),

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import tyro
-from likeness import HumanTunes, Likeness
+from likeness import Likeness
 from reward_free_controls import ColderPrior, fit_position
 
 from agents.composing.composers import load_run
@@ -24,6 +24,7 @@ from agents.runs.config import TrainConfig
 from agents.runs.labels import ALGORITHMS, HUMAN, NOTE_RNN
 from agents.runs.run_directory import RunDirectory
 from melody_env import EnvironmentSpec, load_profile
+from melody_env.measures.likeness import HumanTunes
 from note_rnn import Progress, weights_checksum, write_json
 from note_rnn.common.command_line import parse
 from note_rnn.common.csv_tables import write_csv

@@ -19,8 +19,9 @@ from note_rnn.common.command_line import parse
 from note_rnn.common.csv_tables import provenance
 from note_rnn.corpus import load_corpus
 
-BARS = (("4/4", 64), ("3/4", 24), ("3/4", 48), ("6/8", 24), ("6/8", 48))
-"""Meters and lengths of further settings, in C major."""
+METERS = ("4/4", "3/4", "6/8")
+BARS = (2, 4, 8, 16)
+"""Lengths of further settings, in C major and in each of the meters."""
 PRIORS = ("default", "bars")
 OF_TUNES = ("human_auc", "longest_shared_run", "log_prob")
 """Figures left out: composers have them only where the tunes are available, or by Note RNN."""
@@ -37,7 +38,10 @@ class StatisticsConfig:
 def settings() -> list[Setting]:
     """Return the settings of all presets, and the further ones."""
     presets = dict.fromkeys(load_profile(preset.reward).setting for preset in PRESETS.values())
-    return [*presets, *(Setting(meter=meter, length=length) for meter, length in BARS)]
+    further = [
+        Setting(meter=meter, length=bars * Setting(meter=meter).steps_per_bar) for meter in METERS for bars in BARS
+    ]
+    return [*presets, *(each for each in further if not any(map(each.differs_only_in_tempo, presets)))]
 
 
 def statistics_of(setting: Setting) -> HumanStatistics:

@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from likeness import HumanTunes, Likeness
+from likeness import Likeness
 
 from agents.composing.players import NoteRNNPlayer
 from melody_env import EnvironmentSpec, Setting
+from melody_env.measures.likeness import HumanTunes
 from note_rnn import Lookback, NoteRNN, load_note_rnn, save_note_rnn
 from note_rnn.common.atomic_files import write_text
 from note_rnn.common.csv_tables import csv_text, provenance

@@ -226,7 +226,10 @@ def test_the_prior_of_g_is_trained_only_on_request(moving, monkeypatch, capsys):
     record = json.loads(output_of(g_question, arguments, monkeypatch, capsys))
     assert (record["seed"], record["moving_prior"]) == (5, moving)
     assert record["cpu_seconds"] > 0
-    assert {row.metric for row in ROWS} - record.keys() == {"human_overlap", "human_auc", "longest_shared_run"}
+    assert {row.metric for row in ROWS} - record.keys() == {
+        *("human_overlap", "human_auc", "longest_shared_run"),
+        *("repeated_bars_lag4", "repeated_bars_lag8", "repeated_rhythms_lag4"),  # of two bars
+    }
     is_same = record["log_prob_under_the_original_prior"] == pytest.approx(record["log_prob"], abs=1e-4)
     assert is_same is not moving
     assert record["kl"] > 1e-3
@@ -258,7 +261,7 @@ def test_the_readings_of_the_tune_books_are_compared(monkeypatch, capsys):
 @pytest.fixture
 def tunes(monkeypatch) -> Corpus:
     """A corpus of random tunes in 4/4 and C major, in place of music21's."""
-    import likeness
+    from melody_env.measures import likeness
 
     rng = np.random.default_rng(0)
     segments = [rng.choice([14, 16, 18, 19, 21, 23, 25, 26, *[1] * 8], 80) for _ in range(500)]
@@ -271,14 +274,15 @@ def tunes(monkeypatch) -> Corpus:
 
 def test_agents_are_compared_with_human_tunes_and_controls(tunes, small_runs, tmp_path, monkeypatch, capsys):
     import human_likeness
-    import likeness
 
     from agents import compose
     from agents.composing.composers import load_run
     from melody_env import load_profile, score_melodies
+    from melody_env.measures import likeness
+    from melody_env.measures.discriminator import LOGISTIC
 
     for name in ("trees", "gru"):  # the quickest in place of the others
-        monkeypatch.setitem(likeness.CLASSIFIERS, name, likeness.LOGISTIC)
+        monkeypatch.setitem(likeness.CLASSIFIERS, name, LOGISTIC)
     out = tmp_path / "likeness.json"
     arguments = [f"an agent={small_runs[0]}", "--compositions", 40, "--judged", 30, "--out", out, "--seed", 4]
     output = output_of(human_likeness, [*arguments, "--temperatures", 0.5, 2], monkeypatch, capsys)

@@ -31,6 +31,7 @@ from agents.report_page.facts import run_facts
 from agents.runs.run_directory import RunDirectory
 from agents.training.frontier_agents import FrontierConfig, references, sweep
 from melody_env import load_profile, score_melodies
+from melody_env.judging.token_files import read_token_file
 from note_rnn import InputError, load_note_rnn
 from note_rnn.common.plain_text import MAX_MESSAGE
 from note_rnn.corpus.__main__ import CorpusReportConfig, print_saved_report
@@ -274,6 +275,22 @@ def magenta_kind(folder: Path) -> Kind:
     return Kind(folder / "basic_rnn.mag", None, read, lambda path, data: write_whole(path, whole))
 
 
+def tokens_kind(folder: Path, name: str) -> Kind:
+    """Melodies that are judged: a record of one, or an array of several."""
+
+    def read(path: Path) -> None:
+        result = read_token_file(str(path), "tokens", "4/4")
+        if not result.tunes:
+            raise InputError(next(iter(result.reasons)))
+
+    if name == "tokens":
+        return Kind(
+            folder / "tokens.npy", [[14, 1, 16, 1], [14, 0, 1, 18]], read, lambda path, data: np.save(path, data)
+        )
+    setting = {"key": "D", "mode": "minor", "meter": "6/8", "length": 4, "tempo": 120.0}
+    return Kind(folder / "melody.json", {"tokens": [14, 1, 16, 1], "setting": setting}, read)
+
+
 def write_whole(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
@@ -300,6 +317,8 @@ def kinds(name: str, runs: list[Path], prior_file: Path, folder: Path) -> Kind:
         case "zip of sb3":
             (path,) = (run / "checkpoints").glob("*.zip")
             return zip_kind(path)
+        case "tokens" | "record of tokens":
+            return tokens_kind(folder, name)
         case "magenta":
             return magenta_kind(folder)
         case "policy":
@@ -310,7 +329,7 @@ def kinds(name: str, runs: list[Path], prior_file: Path, folder: Path) -> Kind:
 
 KINDS = (
     *("config", "metrics", "votes", "sidecar", "corpus report", "frontier", "references", "profile", "note rnn"),
-    *("policy", "corpus", "zip of sb3", "magenta"),
+    *("policy", "corpus", "zip of sb3", "magenta", "tokens", "record of tokens"),
 )
 
 

@@ -44,7 +44,9 @@ def test_colder_is_more_likely_and_still_the_prior(prior):
 
 
 def test_figures_of_pieces_and_of_human_tunes(prior):
-    from likeness import HumanTunes, Likeness
+    from likeness import Likeness
+
+    from melody_env.measures.likeness import HumanTunes
 
     rng = np.random.default_rng(0)
     tunes = rng.choice([C4, E4, G4, 1, 1, 1], (240, 16))

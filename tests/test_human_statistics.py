@@ -17,8 +17,8 @@ METERS = ("4/4", "3/4", "6/8")
 
 
 def corpus_of(number: int, seed: int) -> Corpus:
-    """A corpus of tunes of 64 steps, from a bar line on, in three meters in turn."""
-    tunes = np.random.default_rng(seed).choice([14, 16, 18, 19, 21, 1, 1], (number, 64))
+    """A corpus of tunes of 256 steps, from a bar line on, in three meters in turn."""
+    tunes = np.random.default_rng(seed).choice([14, 16, 18, 19, 21, 1, 1], (number, 256))
     tunes[:, 0] = 14
     meters = [Bars(METERS[i % 3], 0) for i in range(number)]
     origin = [{"collection": "book", "extraction": 9, "files": 3}]
@@ -40,10 +40,10 @@ def test_statistics_are_those_of_the_held_out_tunes_in_each_setting(books, tmp_p
     human_statistics.main(["--out", str(tmp_path / "statistics.json")])
     written = read_statistics(tmp_path / "statistics.json")
     assert [(each.setting.meter, each.setting.steps, each.tunes) for each in written] == [
-        ("4/4", 32, 24),
-        ("4/4", 64, 24),
-        *((meter, steps, 24) for meter in ("3/4", "6/8") for steps in (24, 48)),
+        *(("4/4", steps, 24) for steps in (32, 64, 128, 256)),
+        *((meter, steps, 24) for meter in ("3/4", "6/8") for steps in (24, 48, 96, 192)),
     ]
+    assert "repeated_bars_lag8" in written[3].figures.keys() - written[2].figures.keys()
     assert "6/8, 48 sixteenths: 24 tunes" in capsys.readouterr().out
     default, bars = (load_note_rnn(name) for name in ("default", "bars"))
     waltzes = Setting(meter="3/4", length=24)
@@ -51,9 +51,9 @@ def test_statistics_are_those_of_the_held_out_tunes_in_each_setting(books, tmp_p
     for prior in (default, bars):
         column = human_metrics(human, prior)
         assert {column.pop("human_auc") < 1, column.pop("longest_shared_run") > 0} == {True}
-        assert written[2].column(weights_checksum(prior.state_dict())) == pytest.approx(column, abs=1e-6)
+        assert written[4].column(weights_checksum(prior.state_dict())) == pytest.approx(column, abs=1e-6)
     for name, shares in human.distributions.items():
-        np.testing.assert_allclose(written[2].distributions[name], shares, atol=1e-6)
+        np.testing.assert_allclose(written[4].distributions[name], shares, atol=1e-6)
 
 
 def test_the_file_says_where_the_tunes_come_from_and_has_no_notes(books, tmp_path):
@@ -71,7 +71,7 @@ def test_the_file_says_where_the_tunes_come_from_and_has_no_notes(books, tmp_pat
 def test_a_setting_without_tunes_is_reported(books, monkeypatch, capsys):
     import human_statistics
 
-    monkeypatch.setattr(human_statistics, "BARS", (("7/8", 28),))
+    monkeypatch.setattr(human_statistics, "METERS", ("7/8",))
     with pytest.raises(SystemExit):
         run_command(lambda: human_statistics.main(["--out", "nowhere.json"]))
     assert "No held-out human tune has 28 steps in 7/8." in capsys.readouterr().err

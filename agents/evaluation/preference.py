@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from agents.evaluation.bootstrap import holm
+from melody_env.measures.bootstrap import holm
 
 Floats = npt.NDArray[np.floating]
 Integers = npt.NDArray[np.int64]

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from agents.composing.composers import Composer
 from agents.composing.pieces import compose_pieces
-from agents.evaluation.bootstrap import Floats, Sums, resampled_sums
 from agents.evaluation.metrics import human_metrics, likeness, split_half_likeness
 from melody_env import (
     HumanReference,
@@ -24,16 +23,14 @@ from melody_env import (
     melody_statistics,
     score_melodies,
 )
-from melody_env.measures.statistics import LAGS, MelodyStatistics
+from melody_env.measures.bootstrap import Sums, resampled_sums
+from melody_env.measures.statistics import Column
 from note_rnn import NO_EVENT, VOCABULARY_SIZE, InputError, NoteRNN, Tokens, check_tokens, replacing
 from note_rnn.common.array_files import read_arrays
 from note_rnn.common.csv_tables import provenance
 from note_rnn.common.data_files import converted, parse_json
 
-Column = tuple[npt.NDArray[Any], npt.NDArray[Any]]
-"""The contributions of N melodies to a numerator and a denominator."""
-
-VERSION = 5
+VERSION = 6
 """Increased when samples hold more figures, so that older ones are computed again."""
 RESAMPLES = 1_000
 _BLOCK = 2_048
@@ -164,7 +161,8 @@ def _sample(
 ) -> Sample:
     statistics = melody_statistics(melodies, setting)
     music_theory = score_melodies(melodies, "paper", setting).music_theory.sum(1)
-    columns = {**statistic_columns(statistics, music_theory), **columns}
+    steps = np.full(len(melodies), melodies.shape[1])
+    columns = {**statistics.columns(), "paper_music_theory": (music_theory, steps), **columns}
     numerators, denominators = (np.stack(side, axis=1) for side in zip(*columns.values(), strict=True))
     metrics = {
         "distinct_compositions": statistics.distinct / len(melodies),
@@ -175,21 +173,3 @@ def _sample(
     }
     sums = resampled_sums(numerators, denominators, RESAMPLES, np.random.default_rng(seed))
     return Sample(melodies, probabilities, metrics, tuple(columns), sums, dict(request))
-
-
-def statistic_columns(statistics: MelodyStatistics, music_theory: Floats) -> dict[str, Column]:
-    """Return, by name, the contributions [N] of the melodies to the numerators and denominators of their statistics.
-
-    These are the statistics of the paper's Table 1, r_MT per step from its sums `music_theory` [N], and the numbers
-    of `melody_features`.
-    """
-    counts = statistics.counts
-    ones = np.ones(len(music_theory))
-    steps = ones * statistics.length
-    columns: dict[str, Column] = {name: (count, steps) for name, count in counts.items() if name.startswith("notes_")}
-    columns |= {name: (count, ones) for name, count in counts.items() if name.startswith("compositions_")}
-    columns["leaps_resolved"] = (counts["leaps_resolved"], counts["leaps_resolved"] + counts["leaps_doubled"])
-    for lag, coefficients in zip(LAGS, statistics.autocorrelations, strict=True):
-        columns[f"autocorrelation_lag{lag}"] = (np.nan_to_num(coefficients), ~np.isnan(coefficients))
-    columns |= {name: (values, ones) for name, values in statistics.features.numbers.items()}
-    return columns | {"paper_music_theory": (music_theory, steps)}

@@ -2,44 +2,29 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from rich.table import Table
 
 from agents.evaluation.metrics import PIECE_RULE, PIECE_RULE_SHARE, RULE
 from agents.evaluation.published import PUBLISHED_COLUMNS, published
+from melody_env.measures.labels import BAR_ROWS, NUMBER_ROWS, PAPER_ROWS, TableRow
 from melody_env.reward.rules import RULES
 
 UNKNOWN = "-"
 """Text of a missing value."""
 
 
-class TableRow(NamedTuple):
-    """A row of the table: the metric's name, its label, and the format of its values."""
-
-    metric: str
-    label: str
-    form: str
-
+_ALSO_IN_TABLE = {
+    *("notes_per_bar", "range", "leap_rate", "rest_share", "repeated_motifs"),
+    *("distinct_bars", "repeated_bars_lag1", "repeated_bars_lag4", "repeated_bars_lag8"),
+    *("repeated_rhythms_lag1", "repeated_rhythms_lag4"),
+}
+"""The numbers of melodies that a table shows; files have all of them."""
 
 ROWS = (
-    TableRow("notes_excessively_repeated", "Notes excessively repeated", ".2%"),
-    TableRow("autocorrelation_lag1", "Mean autocorrelation, lag 1", ".2f"),
-    TableRow("autocorrelation_lag2", "Mean autocorrelation, lag 2", ".2f"),
-    TableRow("autocorrelation_lag3", "Mean autocorrelation, lag 3", ".2f"),
-    TableRow("notes_not_in_key", "Notes not in key", ".2%"),
-    TableRow("compositions_starting_with_tonic", "Compositions starting with tonic", ".1%"),
-    TableRow("leaps_resolved", "Leaps resolved", ".1%"),
-    TableRow("compositions_with_unique_max_note", "Compositions with unique max note", ".1%"),
-    TableRow("compositions_with_unique_min_note", "Compositions with unique min note", ".1%"),
-    TableRow("notes_in_motif", "Notes in motif", ".1%"),
-    TableRow("notes_in_repeated_motif", "Notes in repeated motif", ".2%"),
+    *PAPER_ROWS,
     TableRow("paper_music_theory", "r_MT per step (the nine rules)", ".2f"),
-    TableRow("notes_per_bar", "Notes per bar", ".1f"),
-    TableRow("range", "Range, semitones", ".1f"),
-    TableRow("leap_rate", "Intervals of a fourth or more", ".1%"),
-    TableRow("rest_share", "Rests", ".1%"),
-    TableRow("repeated_motifs", "Recurring motifs", ".1%"),
+    *(row for row in (*NUMBER_ROWS, *BAR_ROWS) if row.metric in _ALSO_IN_TABLE),
     TableRow("human_overlap", "Overlap with human tunes (12 statistics)", ".3f"),
     TableRow("human_auc", "Classifier AUC against human tunes", ".3f"),
     TableRow("longest_shared_run", "Longest run shared with training tunes, median", ".0f"),

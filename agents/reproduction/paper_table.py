@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.evaluation.bootstrap import Estimate, holm, p_value
 from agents.evaluation.published import TABLE_1, published
 from agents.evaluation.table import ROWS, UNKNOWN, format_value
 from agents.report_page.result_table import Entry, ResultTable, result_table
+from melody_env.measures.bootstrap import Estimate, holm, p_value
 
 SIGNIFICANT = 0.05
 

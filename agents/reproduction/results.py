@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from agents.evaluation.bootstrap import estimates, pooled
 from agents.evaluation.samples import Sample
 from agents.report_page.layout import write_report_page
 from agents.report_page.result_table import ResultTable, markdown
@@ -20,6 +19,7 @@ from agents.reproduction.paper_table import Cell, cells, paper_table
 from agents.reproduction.parts import Part, make, read_curve, read_sample
 from agents.runs.labels import HUMAN, MARKOV, NOTE_RNN, RANDOM
 from melody_env import HumanReference, Setting
+from melody_env.measures.bootstrap import estimates, pooled
 from melody_env.measures.human_reference import missing_tunes
 from melody_env.measures.populations import training_tunes
 from note_rnn import Progress, load_note_rnn, replacing, write_json, write_text

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from melody_env.measures.auc import auc
+from melody_env.measures.auc import Scores, mean_auc
 from melody_env.measures.features import melody_features
 from melody_env.reward.composition import Floats
 from melody_env.setting import PAPER_SETTING, Setting
@@ -43,8 +43,24 @@ def discriminator_auc(
 ) -> float:
     """Return the cross-validated AUC of a classifier that distinguishes `human` from `model` melodies [B, T].
 
-    The melodies are split into `folds` parts; each is scored by a classifier fitted to the others, and the mean of the
-    AUCs is returned. 0.5: indistinguishable; 1: always distinguished.
+    It is the mean over the parts of `discriminator_scores`. 0.5: indistinguishable; 1: always distinguished.
+    Raises InputError for fewer melodies than parts.
+    """
+    return mean_auc(discriminator_scores(human, model, rng, setting, classifier, training_tunes, folds))
+
+
+def discriminator_scores(
+    human: Tokens,
+    model: Tokens,
+    rng: np.random.Generator,
+    setting: Setting = PAPER_SETTING,
+    classifier: Classifier | None = None,
+    training_tunes: Tokens | None = None,
+    folds: int = FOLDS,
+) -> list[Scores]:
+    """Return the scores of `human` and `model` melodies [B, T] by a classifier that was not fitted to them.
+
+    The melodies are split into `folds` parts; each is scored by a classifier fitted to the others.
 
     :param classifier: `LOGISTIC` if None; `TREES`, or `gru_discriminator.GRU`, which is given the tokens alone.
     :param training_tunes: other human tunes [M, T] to fit to instead of `human`, all of which are then scored in every
@@ -61,15 +77,15 @@ def discriminator_auc(
     is_human = np.repeat([True, False, True], [len(human), len(model), len(others)])
     fold = np.concatenate([rng.permutation(len(part)) % folds for part in (human, model)] + [np.full(len(others), -1)])
     of_human = slice(len(human))
-    aucs = []
+    parts = []
     for part in range(folds):
         is_tested = fold == part
         is_trained = ~is_tested
         if training_tunes is not None:
             is_tested[of_human], is_trained[of_human] = True, False
         score = classifier.fit(rows[is_trained], is_human[is_trained], int(rng.integers(2**31)))
-        aucs.append(auc(score(rows[is_tested & is_human]), score(rows[is_tested & ~is_human])))
-    return float(np.mean(aucs))
+        parts.append(Scores(score(rows[is_tested & is_human]), score(rows[is_tested & ~is_human])))
+    return parts
 
 
 def _features(melodies: Tokens, setting: Setting) -> Floats:

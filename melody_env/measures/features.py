@@ -1,6 +1,6 @@
 """Features in which machine melodies differ from human ones: twelve distributions, and the overlap of two.
 
-Shapes: B melodies, T steps, N notes of all melodies, K bins.
+Shapes: B melodies, T steps, N notes of all melodies, K bins, A = 38 tokens.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +11,14 @@ import numpy.typing as npt
 
 from melody_env.reward.composition import Floats
 from melody_env.setting import Setting
+from note_rnn.corpus.repetition import (
+    LAGS,
+    distinct_bars,
+    repeats_exactly,
+    repeats_rhythm,
+    repeats_transposed,
+    whole_bars,
+)
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MIN_PITCH, NO_EVENT, Tokens
 
 Integers = npt.NDArray[np.int64]
@@ -33,13 +41,14 @@ class NoteTable(NamedTuple):
 
 
 class MelodyFeatures(NamedTuple):
-    """Features of B melodies: for each its histograms of notes, and eight numbers."""
+    """Features of B melodies: for each its histograms of notes, and its numbers."""
 
     histograms: dict[str, Floats]
     """By name (`NOTE_HISTOGRAMS`) the notes in each bin [B, K]."""
     numbers: dict[str, Floats]
     """[B] each: leap_rate, turn_rate and repeated_note_rate of the intervals; range in semitones; notes_per_bar;
-    rest_share of the steps; distinct_pitches; repeated_motifs, the share of motifs that occurred before."""
+    rest_share of the steps; distinct_pitches; repeated_motifs, the share of motifs that occurred before; and those of
+    `bar_numbers`."""
 
 
 def melody_features(melodies: Tokens, setting: Setting) -> MelodyFeatures:
@@ -72,8 +81,38 @@ def melody_features(melodies: Tokens, setting: Setting) -> MelodyFeatures:
         "rest_share": 1 - np.bincount(notes.melody, notes.duration, size) / length,
         "distinct_pitches": _distinct(notes.melody, notes.pitch, size),
         "repeated_motifs": _repeated_motifs(notes, size),
+        **bar_numbers(melodies, setting),
     }
     return MelodyFeatures(histograms, numbers)
+
+
+def bar_numbers(melodies: Tokens, setting: Setting) -> dict[str, Floats]:
+    """Return how much comes back in each of `melodies` [B, T] after 1, 2, 4 and 8 bars: the repeated-bar spectrum.
+
+    [B] each: distinct_bars, the different bars as a share of all; and for each lag shorter than the melody, of the bars
+    that have one so many before, the share that repeat it exactly (repeated_bars_lag1 ...), with all notes moved by as
+    many steps of the setting's scale, or none (transposed_bars_lag1 ...), or in rhythm (repeated_rhythms_lag1 ...),
+    which includes both; `note_rnn.corpus.repetition` has the details. Empty without a whole bar.
+
+    Transposition is by steps of the scale, since tunes repeat figures a step higher or lower within their key, where
+    the semitones differ.
+    """
+    bars = whole_bars(melodies, setting.steps_per_bar)
+    if not bars.shape[1]:
+        return {}
+    heights = scale_heights(setting)
+    numbers = {"distinct_bars": distinct_bars(bars)}
+    for lag in (lag for lag in LAGS if lag < bars.shape[1]):
+        numbers[f"repeated_bars_lag{lag}"] = repeats_exactly(bars, lag).mean(axis=1)
+        numbers[f"repeated_rhythms_lag{lag}"] = repeats_rhythm(bars, lag).mean(axis=1)
+        numbers[f"transposed_bars_lag{lag}"] = repeats_transposed(bars, lag, heights).mean(axis=1)
+    return numbers
+
+
+def scale_heights(setting: Setting) -> npt.NDArray[np.int8]:
+    """Return the height of each token [A] in half steps of the setting's scale: even in the scale, odd between."""
+    in_scale = setting.degrees > 0
+    return (2 * np.cumsum(in_scale) + ~in_scale).astype(np.int8)
 
 
 _BINS: Mapping[str, Callable[[Floats], Floats]] = {
@@ -84,15 +123,19 @@ _BINS: Mapping[str, Callable[[Floats], Floats]] = {
     "notes_per_bar": lambda x: x,
     "distinct_pitches": lambda x: x,
 }
-"""Scaling of each number to bins of width 1: tenths of shares, minor thirds of ranges, whole notes."""
+"""Scaling to bins of width 1 of the eight numbers compared: tenths of shares, minor thirds of ranges, whole notes."""
 
 
 def distributions(features: MelodyFeatures) -> dict[str, Floats]:
-    """Return the twelve distributions by name, as the share of each bin [K]: four over notes, eight over melodies."""
+    """Return the twelve distributions by name, as the share of each bin [K]: four over notes, eight over melodies.
+
+    The twelve stay what they are, so that overlaps compare with earlier ones: numbers of bars are not among them.
+    """
     of_notes = {name: rows.sum(axis=0) for name, rows in features.histograms.items()}
     of_melodies = {
         name: np.bincount(np.floor(_BINS[name](values) + 1e-9).astype(np.int64), minlength=1).astype(np.float64)
         for name, values in features.numbers.items()
+        if name in _BINS
     }
     return {name: counts / max(counts.sum(), 1) for name, counts in (of_notes | of_melodies).items()}
 

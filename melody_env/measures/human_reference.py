@@ -3,7 +3,7 @@
 Shapes: M human tunes, T steps, K bins.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -68,8 +68,16 @@ def missing_tunes(setting: Setting) -> str:
             "tunes themselves (to hear, to look for copies and for differences with a classifier): "
             f"{tune_books_command()}"
         )
-    meters = ", ".join(dict.fromkeys(each.setting.meter for each in all_shipped()))
+    settings = [each.setting for each in all_shipped()]
+    bars = sorted({each.steps // each.steps_per_bar for each in settings})
     return (
-        f"Statistics of human tunes are shipped for C major, two or four bars of {meters}, not for {named}. To compare "
-        f"with the tunes that fit it: {tune_books_command()}"
+        f"Statistics of human tunes are shipped for C major, {_alternatives(bars)} bars of "
+        f"{_alternatives(each.meter for each in settings)}, not for {named}. To compare with the tunes that fit it: "
+        f"{tune_books_command()}"
     )
+
+
+def _alternatives(values: Iterable[object]) -> str:
+    """Return at least two different `values` as words: "2, 4 or 8"."""
+    *others, last = dict.fromkeys(map(str, values))
+    return f"{', '.join(others)} or {last}"

@@ -3,7 +3,7 @@
 Shapes: B melodies, T steps.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -95,12 +95,18 @@ def loops(human: Tokens, size: int, longest: int, rng: np.random.Generator) -> T
 
 
 @torch.inference_mode()
-def prior_melodies(prior: NoteRNN, size: int, length: int, rng: np.random.Generator) -> Tokens:
-    """Return `size` melodies [B, T] that `prior` composes after a random token, as the environment starts pieces."""
+def prior_melodies(
+    prior: NoteRNN, size: int, length: int, rng: np.random.Generator, on_step: Callable[[], object] = lambda: None
+) -> Tokens:
+    """Return `size` melodies [B, T] that `prior` composes after a random token, as the environment starts pieces.
+
+    `on_step` is called after each of the T steps.
+    """
     melodies = np.zeros((size, length + 1), np.int64)
     melodies[:, 0] = rng.integers(VOCABULARY_SIZE, size=size)
     state = prior.zero_state(size)
     for t in range(length):
         log_probs, state = prior.step(torch.from_numpy(melodies[:, t]).to(prior.head.weight.device), state)
         melodies[:, t + 1] = (log_probs.cpu().numpy() + rng.gumbel(size=log_probs.shape)).argmax(axis=-1)
+        on_step()
     return melodies[:, 1:]

@@ -6,6 +6,7 @@ Shapes: B melodies, T steps.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,9 @@ from melody_env.setting import PAPER_SETTING, Setting
 from note_rnn.vocabulary import Tokens
 
 LAGS = (1, 2, 3)
+
+Column = tuple[npt.NDArray[Any], npt.NDArray[Any]]
+"""What each of B melodies adds to the numerator and to the denominator of a statistic."""
 
 _COUNTED_STEPS: dict[str, Callable[[Composition], npt.NDArray[np.bool_]]] = {
     "notes_not_in_key": lambda composition: key(composition) < 0,
@@ -85,8 +89,27 @@ class MelodyStatistics:
         """Return the mean over the melodies of each number of `features`, by name."""
         return {name: float(values.mean()) for name, values in self.features.numbers.items()}
 
+    def columns(self) -> dict[str, Column]:
+        """Return, by name, what each melody [B] adds to the statistics that are ratios of sums.
+
+        These are those of the paper's Table 1, and the means of the numbers of `features`.
+        """
+        counts, ones = self.counts, np.ones(self.autocorrelations.shape[1])
+        steps = ones * self.length
+        columns: dict[str, Column] = {
+            name: (count, steps) for name, count in counts.items() if name.startswith("notes_")
+        }
+        columns |= {name: (count, ones) for name, count in counts.items() if name.startswith("compositions_")}
+        columns["leaps_resolved"] = (counts["leaps_resolved"], counts["leaps_resolved"] + counts["leaps_doubled"])
+        for lag, coefficients in zip(LAGS, self.autocorrelations, strict=True):
+            columns[f"autocorrelation_lag{lag}"] = (np.nan_to_num(coefficients), ~np.isnan(coefficients))
+        return columns | {name: (values, ones) for name, values in self.features.numbers.items()}
+
     def overlaps(self, human: "MelodyStatistics") -> dict[str, float]:
-        """Return the overlap, 0..1, of each of twelve distributions with that of `human` tunes, and their "mean"."""
+        """Return the overlap, 0..1, of each of twelve distributions with that of `human` tunes, and their "mean".
+
+        They are the same twelve at every length, so that overlaps compare: bars that come back are not among them.
+        """
         return overlaps(self.distributions(), human.distributions())
 
     def distributions(self) -> dict[str, Floats]:

@@ -16,12 +16,15 @@ from melody_env.reward_design.fits import fit_means
 from melody_env.reward_design.ranking_fit import capped_rules, training_windows
 from melody_env.setting import PAPER_SETTING, Setting, SettingOptions
 from note_rnn.common.errors import check_above_zero, check_count, check_seed
+from note_rnn.common.progress import Progress
 from note_rnn.corpus import DEFAULT_COLLECTIONS, load_corpus, split
 from note_rnn.network.checkpoint import load_note_rnn
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, Tokens
 
 MATCHED = ("key", *(name for name in HUMAN_RULES if name != "onset"))
 """The rules to match; the notes that begin at each position of a bar are matched too."""
+_BLOCK = 2_048
+"""Melodies scored at a time: of all 40,000 of 256 steps the values of the rules would take gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,9 @@ def match(config: MatchConfig) -> RewardProfile:
     setting = PAPER_SETTING.changed(**config.setting_changes())
     human = training_windows(split(load_corpus(config.collections)).train, setting)
     prior = setting.adapted(load_note_rnn(config.prior))
-    machine = prior_melodies(prior, config.melodies, setting.steps, np.random.default_rng(config.seed))
+    with Progress(setting.steps, "composing", "steps") as progress:
+        rng = np.random.default_rng(config.seed)
+        machine = prior_melodies(prior, config.melodies, setting.steps, rng, progress.advance)
     rules = capped_rules(MATCHED, human, setting)
     weights = fit_means(counts(human, rules, setting), counts(machine, rules, setting), config.penalty)
     return RewardProfile("matched", weighted_rules(rules, weights), c=1.0, setting=setting)
@@ -63,7 +68,17 @@ def match(config: MatchConfig) -> RewardProfile:
 
 def counts(melodies: Tokens, rules: Sequence[WeightedRule], setting: Setting) -> Floats:
     """Return the sum of each rule in `melodies` [N, T] and the notes at each position of a bar [N, R + K]."""
-    values = score_melodies(melodies, RewardProfile("counts", tuple(rules)), setting).rules
+    profile, blocks = RewardProfile("counts", tuple(rules)), []
+    with Progress(len(melodies), "counting", "melodies") as progress:
+        for first in range(0, len(melodies), _BLOCK):
+            block = melodies[first : first + _BLOCK]
+            blocks.append(_counts(block, profile, setting))
+            progress.advance(len(block))
+    return np.concatenate(blocks)
+
+
+def _counts(melodies: Tokens, profile: RewardProfile, setting: Setting) -> Floats:
+    values = score_melodies(melodies, profile, setting).rules
     onsets = melodies >= FIRST_PITCH_TOKEN
     bar = setting.steps_per_bar
     return np.column_stack(

@@ -1,10 +1,11 @@
-"""NumPy archives (.npz) of unknown origin, read within limits: arrays of numbers and text, never of objects."""
+"""NumPy arrays (.npy, .npz) of unknown origin, read within limits: arrays of numbers and text, never of objects."""
 
 import math
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy.typing as npt
 from numpy.lib import format as npy
@@ -46,15 +47,32 @@ def read_arrays(path: str | Path) -> Arrays:
         raise DataError(f"it is no archive of arrays, or a damaged one ({type(error).__name__})") from error
 
 
+def read_array(path: str | Path) -> npt.NDArray[Any]:
+    """Return the array in the file `path`, `.npy`; raises as `read_arrays` does."""
+    try:
+        size = Path(path).stat().st_size
+        if size > MAX_BYTES:
+            raise DataError(f"its array is larger than {MAX_BYTES // 2**30} GiB")
+        return _checked_array(lambda: Path(path).open("rb"), size, "the array")
+    except DataError:
+        raise
+    except _DAMAGE as error:
+        raise DataError(f"it is no array, or a damaged one ({type(error).__name__})") from error
+
+
 def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
-    """Return the array in a `member`, once its shape has been compared with the size of the member."""
-    with archive.open(member) as stream:
+    return _checked_array(lambda: archive.open(member), member.file_size, member.filename)
+
+
+def _checked_array(opened: Callable[[], IO[bytes]], size: int, name: str) -> npt.NDArray[Any]:
+    """Return the array in a stream of `size` bytes, once its shape has been compared with the size."""
+    with opened() as stream:
         version = npy.read_magic(stream)
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, _, dtype = read_header(stream)
         if dtype.kind not in _KINDS:
-            raise DataError(f"{member.filename} in it holds neither numbers nor text")
-        if math.prod(shape) * dtype.itemsize != member.file_size - stream.tell():
-            raise DataError(f"{member.filename} in it has not the size that it declares")
-    with archive.open(member) as stream:
+            raise DataError(f"{name} in it holds neither numbers nor text")
+        if math.prod(shape) * dtype.itemsize != size - stream.tell():
+            raise DataError(f"{name} in it has not the size that it declares")
+    with opened() as stream:
         return npy.read_array(stream, allow_pickle=False)

@@ -28,7 +28,7 @@ from note_rnn.corpus.reading import FileResult
 from note_rnn.corpus.report import Report
 from note_rnn.corpus.workers import read_files
 from note_rnn.extraction.pipeline import Extraction
-from note_rnn.extraction.tune_files import DEFAULT_READING, Reading
+from note_rnn.extraction.tune_files import DEFAULT_READING, Reading, Tune
 
 MIDI_VERSION = 2
 """Incremented with every change in the output of `extraction`, so that older batches are read again."""
@@ -115,16 +115,20 @@ def _counted(results: Iterator[FileResult], progress: Progress) -> Iterator[File
 
 def _corpus_of(files: Sequence[File], results: Sequence[FileResult]) -> Corpus:
     """Return the tunes read from `files`, with their report as provenance."""
-    tunes = [tune for result in results for tune in result.tunes]
     report = Report({})
     for file, result in zip(files, results, strict=True):
         report.count(file.name, result)
+    return corpus_of([tune for result in results for tune in result.tunes], report.as_dict())
+
+
+def corpus_of(tunes: Sequence[Tune], provenance: dict[str, Any]) -> Corpus:
+    """Return the corpus of `tunes` with segments, and its provenance."""
     return Corpus(
         [segment for tune in tunes for segment in tune.segments],
         np.repeat(np.arange(len(tunes)), [len(tune.segments) for tune in tunes]),
         [tune.title for tune in tunes],
         [tune.source for tune in tunes],
-        [report.as_dict()],
+        [provenance],
         [bars for tune in tunes for bars in tune.bars],
         [sections for tune in tunes for sections in tune.sections],
         [tune.origin for tune in tunes],

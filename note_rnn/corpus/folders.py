@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,8 +25,10 @@ class Files(NamedTuple):
     unread: dict[str, str]
 
 
-def find_files(folders: Sequence[str | Path]) -> Files:
+def find_files(folders: Sequence[str | Path], suffixes: Collection[str] = ALL_SUFFIXES) -> Files:
     """Return the files in `folders` and all their subfolders, sorted by name within each; each file once.
+
+    Melody files are those with one of the `suffixes`.
 
     Links to folders are not followed. Raises CorpusError if one of `folders` does not exist.
     """
@@ -47,7 +49,7 @@ def find_files(folders: Sequence[str | Path]) -> Files:
             for name in sorted(names):
                 path = os.path.join(parent, name)
                 suffix = os.path.splitext(name)[1].lower()
-                if suffix in ALL_SUFFIXES:
+                if suffix in suffixes:
                     shown = os.path.join(os.path.basename(folder), os.path.relpath(path, folder))
                     found.setdefault(path, File(path, _shown(shown)))
                 else:

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from note_rnn.corpus.reading import FileResult
@@ -105,7 +106,7 @@ class Report:
             column.justify = "right"
         for reason in self.reasons():
             files = sum(reason in reasons for reasons in self.dropped.values())
-            table.add_row(reason, *(f"{number:,}" if number else "" for number in (files, parts[reason])))
+            table.add_row(escape(reason), *(f"{number:,}" if number else "" for number in (files, parts[reason])))
         return table
 
     def _add_meter(self, meter: str, origin: str, number: int) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from note_rnn.corpus import Corpus
+from note_rnn.extraction.tunes import Bars
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, Tokens
 
 
@@ -49,9 +50,25 @@ def bar_windows(corpus: Corpus, steps: int, meter: str = "4/4") -> Tokens:
 
     Only segments in a meter of the same kind, with a note that begins on the bar line.
     """
-    windows = [segment[:steps] for segment in from_first_bar(corpus, meter).segments]
-    complete = [window for window in windows if len(window) == steps and window[0] >= FIRST_PITCH_TOKEN]
-    return np.stack(complete) if complete else np.zeros((0, steps), np.int64)
+    segments = zip(corpus.segments, corpus.all_bars, strict=True)
+    windows = [
+        segment[bars.pickup : bars.pickup + steps]
+        for segment, bars in segments
+        if not why_no_window(segment, bars, steps, meter)
+    ]
+    return np.stack(windows) if windows else np.zeros((0, steps), np.int64)
+
+
+def why_no_window(segment: Tokens, bars: Bars, steps: int, meter: str) -> str:
+    """Return why `bar_windows` has no window of a `segment` [T] with these `bars`; empty if it has one."""
+    if meter_kind(bars.meter) != meter_kind(meter):
+        estimated = ", estimated" if bars.is_estimated else ""
+        return f"in another meter ({bars.meter or 'unknown'}{estimated})"
+    if len(segment) < bars.pickup + steps:
+        return f"shorter than {steps} sixteenths from its first bar line on"
+    if segment[bars.pickup] < FIRST_PITCH_TOKEN:
+        return "no note begins on its first bar line"
+    return ""
 
 
 def first_steps(corpus: Corpus, steps: int) -> Tokens:

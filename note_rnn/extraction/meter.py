@@ -35,11 +35,14 @@ _LENGTH_WEIGHT, _REPETITION_WEIGHT = 0.5, 0.3
 Floats = npt.NDArray[np.float64]
 
 
-def find_bars(notes: Notes, num_steps: int, declared: str = "", bar_steps: int | None = None) -> Bars:
+def find_bars(
+    notes: Notes, num_steps: int, declared: str = "", bar_steps: int | None = None, trusted: bool = False
+) -> Bars:
     """Return the bars of a melody of `notes` in T = `num_steps`, which begins on a bar line of its file.
 
     :param declared: the time signature in force, "" if there is none.
     :param bar_steps: steps per bar if known without a time signature, which is then not used.
+    :param trusted: the declared meter and the bar lines of the file are used whatever the notes say.
 
     The pickup ends at the first bar line on or after the first note. Where the meter is not the declared one or its
     bar lines are not the file's, the bars are marked as estimated. They are unknown without notes.
@@ -51,6 +54,8 @@ def find_bars(notes: Notes, num_steps: int, declared: str = "", bar_steps: int |
         return Bars(f"{bar_steps}/16", -(-first // bar_steps) * bar_steps, is_estimated=True)
     meters = _meters_of(bar_steps) if bar_steps else COMMON
     is_declared = not bar_steps and _can_be_compared(declared)
+    if is_declared and trusted:
+        return Bars(declared, _pickup(first, 0, declared))
     support = {meter: meter_support(notes, num_steps, meter) for meter in (*meters, *[declared] * is_declared)}
     best = max(float(each.max()) for each in support.values())
     if is_declared and _support_of_lines(support, declared) >= best - TOLERANCE:

@@ -36,6 +36,8 @@ class Extraction:
     bar_steps: int | None = None
     """Steps per bar, such as 16, if the files' time signatures cannot be trusted; by default they are used, where the
     notes agree with them. Meters and bar lines are else estimated."""
+    declared_meter: Literal["check", "trust"] = "check"
+    """A meter that a file declares: use it where the notes agree, or always."""
     min_bars: int = 7
     """Minimum length of a melody in bars."""
     min_pitches: int = 5
@@ -123,7 +125,8 @@ def read_melodies(data: bytes, extraction: Extraction) -> tuple[list[BarredMelod
             reasons["wider than the vocabulary"] += 1
         else:
             steps += melody.num_steps
-            bars = find_bars(melody.notes, melody.num_steps, melody.meter, extraction.bar_steps)
+            trusted = extraction.declared_meter == "trust"
+            bars = find_bars(melody.notes, melody.num_steps, melody.meter, extraction.bar_steps, trusted)
             accepted.append(BarredMelody(tokens, bars))
     return accepted, reasons
 

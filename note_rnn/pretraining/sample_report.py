@@ -11,7 +11,7 @@ from rich.table import Table
 from note_rnn.common.console import print_table
 from note_rnn.corpus import Split
 from note_rnn.corpus.copying import longest_shared_runs
-from note_rnn.corpus.repetition import repeated_bars
+from note_rnn.corpus.repetition import LAGS, repeats_exactly, whole_bars
 from note_rnn.corpus.windows import bar_windows
 from note_rnn.extraction.tunes import bar_length
 from note_rnn.network.generation import sample_melodies
@@ -21,8 +21,6 @@ from note_rnn.vocabulary import Tokens
 SAMPLES = 1_000
 METER = "4/4"
 _STEPS_PER_BAR = int(bar_length(METER))
-LAGS = (1, 2, 4)
-"""Bars."""
 _BARS = 8
 _SHARED_STEPS = 64
 """Steps of the pieces whose runs are searched for."""
@@ -36,7 +34,7 @@ class MelodyReport(NamedTuple):
     distinct: float
     """Share of them that differ from all before."""
     repeated_bars: dict[str, float]
-    """For each lag in bars, the share of bars that equal the one so far before."""
+    """For each lag in bars, the share of bars that equal the one so many before."""
     shared_run: float
     """Median of the longest run, in tokens, of the first 64 that stands in a training tune."""
     copied: float
@@ -57,7 +55,7 @@ class SampleReport(NamedTuple):
         """Print the figures as a table."""
         table = Table("", "Note RNN", "human", title=f"{SAMPLES:,} samples of eight bars, and held-out tunes")
         both = self.samples, self.human
-        for lag in map(str, LAGS):
+        for lag in self.samples.repeated_bars:
             table.add_row(f"bars equal to {lag} before", *(f"{each.repeated_bars[lag]:.1%}" for each in both))
         table.add_row("distinct", *(f"{each.distinct:.1%}" for each in both))
         table.add_row("longest run in a training tune", *(f"{each.shared_run:.0f} of 64" for each in both))
@@ -77,10 +75,11 @@ def report_samples(model: NoteRNN, parts: Split, seed: int) -> SampleReport | No
 
 def _report(melodies: Tokens, parts: Split) -> MelodyReport:
     runs = longest_shared_runs(melodies[:, :_SHARED_STEPS], parts.train.segments)
+    bars = whole_bars(melodies, _STEPS_PER_BAR)
     return MelodyReport(
         melodies=len(melodies),
         distinct=len(np.unique(melodies, axis=0)) / len(melodies),
-        repeated_bars={str(lag): repeated_bars(melodies, _STEPS_PER_BAR, lag) for lag in LAGS},
+        repeated_bars={str(lag): float(repeats_exactly(bars, lag).mean()) for lag in LAGS if lag < _BARS},
         shared_run=float(np.median(runs)),
         copied=float((runs == _SHARED_STEPS).mean()),
     )

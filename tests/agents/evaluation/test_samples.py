@@ -9,10 +9,10 @@ from agents import compose_pieces
 from agents.composing.composers import NoteRNNComposer
 from agents.composing.players import NoteRNNPlayer
 from agents.evaluation import samples
-from agents.evaluation.bootstrap import estimates
 from agents.evaluation.metrics import table_metrics
 from agents.evaluation.samples import Sample, composed_sample, given_sample
 from melody_env import EnvironmentSpec, HumanReference, Setting, largest_bar_share
+from melody_env.measures.bootstrap import estimates
 from melody_env.setting import PAPER_SETTING
 from note_rnn import transposed
 

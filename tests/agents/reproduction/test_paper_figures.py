@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from agents.evaluation.bootstrap import Estimate, Sums
 from agents.evaluation.samples import Sample
 from agents.report_page.result_table import Entry, markdown
 from agents.reproduction.paper_figures import (
@@ -13,6 +12,7 @@ from agents.reproduction.paper_figures import (
     mean_curve,
 )
 from agents.reproduction.paper_table import Cell, cells, paper_table
+from melody_env.measures.bootstrap import Estimate, Sums
 
 
 def near(value: float, error: float = 0.01) -> Estimate:

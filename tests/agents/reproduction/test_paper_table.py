@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from agents.evaluation.bootstrap import Estimate
 from agents.evaluation.published import TABLE_1, published
 from agents.evaluation.table import ROWS
 from agents.report_page.result_table import Entry, markdown, result_table
 from agents.reproduction.paper_table import Cell, cells, paper_table
+from melody_env.measures.bootstrap import Estimate
 
 TABLE_OF_THE_PAPER = """
 notes_not_in_key                    0.09%   1.00%   0.60%  28.70%

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from melody_env import Setting, melody_statistics
-from melody_env.measures.features import distributions, melody_features, note_table, overlaps
+from melody_env.measures.features import (
+    bar_numbers,
+    distributions,
+    melody_features,
+    note_table,
+    overlaps,
+    scale_heights,
+)
 from note_rnn.corpus.copying import longest_shared_runs
 
 C4, D4, E4, F4, G4, C5 = 14, 16, 18, 19, 21, 26
@@ -34,6 +41,7 @@ def test_features_of_melodies_by_hand():
         "rest_share": [0.25, 0.125, 1],
         "distinct_pitches": [3, 2, 0],
         "repeated_motifs": [0, 0, 0],
+        "distinct_bars": [1, 1, 1],  # there is but one
     }
     assert np.flatnonzero(histograms["pitch_interval"][0]).tolist() == [13, 15, 18]
     assert histograms["duration"][0, :4].tolist() == [0, 2, 2, 0]
@@ -94,6 +102,51 @@ def test_degrees_and_places_in_the_bar_are_those_of_the_setting():
     second_bar = np.where(np.arange(24) == 17, C4, 1)[None]
     assert np.flatnonzero(melody_features(second_bar, Setting(meter="6/8")).histograms["onset_position"]) == [5]
     assert melody_features(melodies, Setting(meter="6/8")).numbers["notes_per_bar"][0] == pytest.approx(9 * 12 / 14)
+
+
+A, B, A_STEP_HIGHER, C = [C4, D4, E4, 1], [C4, E4, D4, 1], [D4, E4, F4, 1], [C4, 1, 1, 0]
+QUARTER_BARS = Setting(meter="1/4")
+
+
+def test_bars_that_come_back_by_hand():
+    melodies = np.array([[*A, *A, *B, *A_STEP_HIGHER, *C], [*A, *B, *A, *B, *C]])
+    found = {name: values.tolist() for name, values in bar_numbers(melodies, QUARTER_BARS).items()}
+    assert found == {
+        "distinct_bars": [4 / 5, 3 / 5],
+        "repeated_bars_lag1": [1 / 4, 0],
+        "repeated_rhythms_lag1": [3 / 4, 3 / 4],
+        "transposed_bars_lag1": [1 / 4, 0],
+        "repeated_bars_lag2": [0, 2 / 3],
+        "repeated_rhythms_lag2": [2 / 3, 2 / 3],
+        "transposed_bars_lag2": [1 / 3, 2 / 3],
+        "repeated_bars_lag4": [0, 0],
+        "repeated_rhythms_lag4": [0, 0],
+        "transposed_bars_lag4": [0, 0],
+    }
+    numbers = melody_features(melodies, QUARTER_BARS).numbers
+    assert {name: numbers[name].tolist() for name in found} == found
+
+
+def test_a_lag_that_no_bar_has_is_no_number():
+    steps = np.full((3, 16), C4)
+    assert {*bar_numbers(steps, Setting())} == {"distinct_bars"}
+    assert bar_numbers(steps[:, :15], Setting()) == {}
+    assert "repeated_bars_lag8" in bar_numbers(np.full((3, 9), C4), Setting(meter="1/16"))
+
+
+def test_heights_are_steps_of_the_scale_of_the_setting():
+    c_major, g_minor = scale_heights(Setting()), scale_heights(Setting(key="G", mode="minor"))
+    assert (c_major[[C4 + 1, D4, E4, F4, G4, C5]] - c_major[C4]).tolist() == [1, 2, 4, 6, 8, 14]
+    assert (g_minor[[G4, G4 + 2, G4 + 3, G4 + 4]] - g_minor[G4]).tolist() == [0, 2, 4, 5]
+
+
+def test_the_twelve_distributions_are_none_of_bars():
+    features = melody_features(np.full((3, 64), C4), Setting(length=64))
+    assert "repeated_bars_lag2" in features.numbers
+    assert [*distributions(features)] == [
+        *("pitch_interval", "duration", "onset_position", "scale_degree", "leap_rate", "turn_rate"),
+        *("repeated_note_rate", "range", "notes_per_bar", "rest_share", "distinct_pitches", "repeated_motifs"),
+    ]
 
 
 def test_distributions_are_of_tenths_thirds_and_whole_numbers():

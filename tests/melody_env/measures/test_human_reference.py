@@ -114,7 +114,7 @@ def test_what_is_missing_is_said_with_the_command_that_brings_it(requested, monk
     assert told.startswith(f"Human tunes: the shipped statistics of {tunes} held-out ones of the default collections.")
     assert "python -m note_rnn.corpus tune-books" in told
     told = missing_tunes(IN_D)
-    assert "not for D major, 3/4, 24 sixteenths. To compare" in told
+    assert "are shipped for C major, 2, 4, 8 or 16 bars of 4/4, 3/4 or 6/8, not for D major, 3/4, 24 sixteen" in told
     assert "python -m note_rnn.corpus tune-books" in told
     monkeypatch.setattr(human_reference, "cached_corpus", lambda: object())
     assert missing_tunes(IN_D).startswith("No held-out human tune can be compared with pieces in D major, 3/4, 24")

@@ -185,7 +185,9 @@ def test_the_prior_composes_as_it_predicts(small_prior):
 
 def test_the_prior_remembers_what_it_has_composed(sure):
     """It goes on from every first token in one way, and not from the newest token alone."""
-    melodies = prior_melodies(sure, 500, 8, np.random.default_rng(0))
+    steps = []
+    melodies = prior_melodies(sure, 500, 8, np.random.default_rng(0), lambda: steps.append(1))
+    assert len(steps) == 8
     assert {tuple(row) for row in melodies.tolist()} == continuations(sure, 8)
     following = {}
     for first, second in melodies[:, :2]:

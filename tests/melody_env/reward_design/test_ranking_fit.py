@@ -13,7 +13,7 @@ from melody_env import match as match_command
 from melody_env.measures.populations import POPULATIONS, human_melodies, prior_melodies
 from melody_env.reward.profile_yaml import profile_text
 from melody_env.reward.rules import HUMAN_RULES
-from melody_env.reward_design import ranking_audit, ranking_fit
+from melody_env.reward_design import moment_matching, ranking_audit, ranking_fit
 from melody_env.reward_design.fits import log_odds_scale
 from melody_env.reward_design.moment_matching import MATCHED, MatchConfig, counts, match, weighted_rules
 from melody_env.reward_design.ranking_fit import PAIRS, SIGNS, CalibrateConfig, calibrate, capped_rules
@@ -286,6 +286,14 @@ def test_counts_by_hand():
     (in_c,) = counts(chromatic, [WeightedRule("key")], Setting(meter="2/4"))[:, 0]
     (in_d_flat,) = counts(chromatic, [WeightedRule("key")], Setting(meter="2/4", key="Db"))[:, 0]
     assert (in_c, in_d_flat) == (-8, -4)  # C# and D# are not in C major, D is not in Db major
+
+
+def test_counts_in_blocks_are_those_of_all_at_once(monkeypatch):
+    melodies = np.random.default_rng(0).integers(0, 38, (7, 32))
+    rules = [WeightedRule("key"), WeightedRule("stepwise")]
+    together = counts(melodies, rules, Setting())
+    monkeypatch.setattr(moment_matching, "_BLOCK", 3)
+    np.testing.assert_array_equal(counts(melodies, rules, Setting()), together)
 
 
 def test_weights_go_to_their_rules_and_places():

@@ -8,7 +8,7 @@ import pytest
 from numpy.lib import format as npy
 
 from note_rnn.common import array_files
-from note_rnn.common.array_files import read_arrays
+from note_rnn.common.array_files import read_array, read_arrays
 from note_rnn.common.data_files import DataError
 
 
@@ -38,6 +38,25 @@ def test_a_shape_is_compared_with_the_file_before_memory_is_taken(shape, tmp_pat
     content = header(shape) + bytes(16)
     with pytest.raises(DataError, match="not the size that it declares"):
         read_arrays(archive(tmp_path / "a.npz", content))
+    (tmp_path / "a.npy").write_bytes(content)
+    with pytest.raises(DataError, match="not the size that it declares"):
+        read_array(tmp_path / "a.npy")
+
+
+def test_a_plain_array_is_read_alone(tmp_path, monkeypatch):
+    np.save(tmp_path / "a.npy", np.arange(6).reshape(2, 3))
+    np.testing.assert_array_equal(read_array(tmp_path / "a.npy"), [[0, 1, 2], [3, 4, 5]])
+    np.save(tmp_path / "objects.npy", np.array([{}], object), allow_pickle=True)
+    with pytest.raises(DataError, match="neither numbers nor text"):
+        read_array(tmp_path / "objects.npy")
+    (tmp_path / "text.npy").write_bytes(b"no array")
+    with pytest.raises(DataError, match="no array, or a damaged one"):
+        read_array(tmp_path / "text.npy")
+    with pytest.raises(FileNotFoundError):
+        read_array(tmp_path / "nowhere.npy")
+    monkeypatch.setattr(array_files, "MAX_BYTES", 50)
+    with pytest.raises(DataError, match="its array is larger than"):
+        read_array(tmp_path / "a.npy")
 
 
 def test_objects_and_damage_are_refused(tmp_path, monkeypatch):

@@ -23,6 +23,13 @@ def test_files_of_every_kind_are_found_in_capitals_too(tmp_path):
     assert found.others == {".wav": 1, ".pdf": 2}
 
 
+def test_other_kinds_of_files_are_found_if_asked_for(tmp_path):
+    folder = filled(tmp_path / "music", ["a.mid", "b.npy", "c.NPY"])
+    found = find_files([folder], {".npy"})
+    assert [file.name for file in found.files] == ["music/b.npy", "music/c.NPY"]
+    assert found.others == {".mid": 1}
+
+
 def test_files_are_in_the_order_of_their_names_and_folders_after_the_files_beside_them(tmp_path):
     names = ["z/b.mid", "z/a.mid", "m/c.mid", "y.mid", "a/x.mid", "x.mid", "a/deep/w.mid"]
     expected = ["x.mid", "y.mid", "a/x.mid", "a/deep/w.mid", "m/c.mid", "z/a.mid", "z/b.mid"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from note_rnn.corpus import Corpus, Origin
-from note_rnn.corpus.windows import bar_windows, first_steps, from_first_bar, meter_kind
+from note_rnn.corpus.windows import bar_windows, first_steps, from_first_bar, meter_kind, why_no_window
 from note_rnn.extraction.tunes import Bars
 from note_rnn.markov import markov_melodies
 
@@ -29,6 +29,23 @@ def test_windows_begin_on_the_first_bar_line_of_tunes_in_a_meter_of_the_kind():
     assert bar_windows(tunes, 4).tolist() == [[14, 1, 16, 1], [20, 1, 21, 1]]
     assert bar_windows(tunes, 4, "3/4").tolist() == [[30, 1, 1, 1]]
     assert bar_windows(tunes, 4, "6/8").shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("segment", "bars", "reason"),
+    [
+        ([9, 14, 1, 16, 1], Bars("2/4", 1), ""),
+        ([30, 1, 1, 1, 1], Bars("3/4", 0), "in another meter (3/4)"),
+        ([30, 1, 1, 1, 1], Bars("7/16", 0, True), "in another meter (7/16, estimated)"),
+        ([30, 1, 1, 1, 1], Bars("", 0), "in another meter (unknown)"),
+        ([9, 14, 1, 16], Bars("4/4", 1), "shorter than 4 sixteenths from its first bar line on"),
+        ([9, 1, 16, 1, 16], Bars("4/4", 1), "no note begins on its first bar line"),
+        ([9, 0, 16, 1, 16], Bars("4/4", 1), "no note begins on its first bar line"),
+    ],
+)
+def test_what_has_no_window_has_a_reason(segment, bars, reason):
+    assert why_no_window(np.array(segment), bars, 4, "4/4") == reason
+    assert (len(bar_windows(corpus((segment, bars)), 4)) == 0) == (reason != "")
 
 
 def test_tunes_from_the_first_bar_on_are_a_corpus_of_their_own():

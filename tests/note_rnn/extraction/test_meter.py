@@ -82,6 +82,15 @@ def test_a_meter_that_the_notes_contradict_is_replaced_by_an_estimate(lengths, d
     assert find_bars(*melody(lengths), declared) == Bars(bars, 0, is_estimated=True)
 
 
+def test_a_meter_to_be_trusted_needs_no_notes_that_agree():
+    jig = melody(JIG, first=3)
+    assert find_bars(*jig, "4/4").meter != "4/4"
+    assert find_bars(*jig, "4/4", trusted=True) == Bars("4/4", 16)
+    assert find_bars(*melody(JIG), "3/4", trusted=True) == Bars("3/4", 0)
+    for meaningless in ("", "1/4", "64/4"):
+        assert find_bars(*jig, meaningless, trusted=True) == find_bars(*jig)
+
+
 @pytest.mark.parametrize(("lengths", "declared"), [(MARCH, "2/4"), (MARCH, "2/2"), (JIG, "3/8")])
 def test_bars_that_are_halves_or_pairs_of_others_agree_too(lengths, declared):
     assert find_bars(*melody(lengths), declared) == Bars(declared, 0)

@@ -27,6 +27,14 @@ class Estimate(NamedTuple):
     error: float
 
 
+class Interval(NamedTuple):
+    """A statistic and its 95 % interval; nan where there is none."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+
 class Sums(NamedTuple):
     """Sums over N pieces of one agent, and over R resamples of them."""
 

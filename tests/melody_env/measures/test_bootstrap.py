@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from agents.evaluation.bootstrap import Estimate, Sums, estimates, holm, p_value, pooled, resampled_sums
+from melody_env.measures.bootstrap import Estimate, Sums, estimates, holm, p_value, pooled, resampled_sums
 
 
 def of(values, resamples=400, seed=0) -> Estimate:
