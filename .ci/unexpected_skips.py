@@ -2,8 +2,13 @@
 
 from typing import Any
 
-EXPECTED = ("the reference is not at hand", "the processor lacks such vectors")
-"""Reasons of tests that need what a clone of this repository does not hold, or another processor."""
+EXPECTED = (
+    "the reference is not at hand",
+    "the processor lacks such vectors",
+    "MusPy is not installed: pip install muspy",
+)
+"""Reasons of tests that need what a clone of this repository does not hold, a package for nothing else, or another
+processor."""
 
 
 def _unexpected(terminal: Any) -> list[str]:

@@ -148,6 +148,7 @@ def test_no_name_or_value_in_a_file_changes_the_table(tmp_path, capsys):
         ([".", "--length", "0"], "length must be a whole number above 0"),
         ([".", "--workers", "-1"], "--workers must be at least 0"),
         ([".", "--json", "."], "--json must be a file"),
+        ([".", "--page", "."], "--page must be a file"),
         ([".", "--key", "x"], "--key must be one of signature, estimate"),
     ],
 )
