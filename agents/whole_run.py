@@ -62,4 +62,6 @@ def _write_pieces(run: RunDirectory, name: str, pieces: Pieces) -> None:
         write_midi(melody, path.with_suffix(".mid"), staff=pieces.setting.staff, title=f"{name} {number}")
         write_wav(melody, path.with_suffix(".wav"), pieces.setting.tempo)
         with replacing(path.with_suffix(".png")) as temporary:
-            piano_roll_figure(melody, chances, None, f"{name} {number}", pieces.setting).savefig(temporary, dpi=90)
+            marks, title = pieces.marks(number - 1), f"{name} {number}"
+            figure = piano_roll_figure(melody, chances, title=title, setting=pieces.setting, marks=marks)
+            figure.savefig(temporary, dpi=90)

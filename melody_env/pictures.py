@@ -49,10 +49,12 @@ def pitch_name(pitch: int) -> str:
     return f"{_PITCH_CLASSES[pitch % 12]}{pitch // 12 - 1}"
 
 
-def melody_text(melody: npt.ArrayLike, setting: Setting = PAPER_SETTING, pickup: int = 0) -> str:
+def melody_text(
+    melody: npt.ArrayLike, setting: Setting = PAPER_SETTING, pickup: int = 0, marks: Mapping[int, str] = {}
+) -> str:
     """Return `melody` [T] as text, one bar per line: the name of a note, `-` while it sounds, `.` for silence.
 
-    A `pickup`, steps before the first bar line, is bar 0.
+    A `pickup`, steps before the first bar line, is bar 0. `marks`, by step, stand behind the bar that begins there.
     """
     tokens = check_tokens(melody, ndim=1)
     cells = ["."] * len(tokens)
@@ -64,7 +66,8 @@ def melody_text(melody: npt.ArrayLike, setting: Setting = PAPER_SETTING, pickup:
         bar = range(max(start, 0), min(start + per_bar, len(cells)))
         beats = itertools.groupby(bar, lambda step: (step - pickup) // per_beat)
         text = "| ".join("".join(cells[step].ljust(3) for step in steps) for _, steps in beats)
-        lines.append(f"{(start - pickup) // per_bar + 1:3d} | {text}|")
+        mark = f" {marks[start]}" if start in marks else ""
+        lines.append(f"{(start - pickup) // per_bar + 1:3d} | {text}|{mark}")
     return "\n".join(lines)
 
 
@@ -94,13 +97,14 @@ def piano_roll_figure(
     title: str = "",
     setting: Setting = PAPER_SETTING,
     pickup: int = 0,
+    marks: Mapping[int, str] = {},
 ) -> Figure:
     """Draw `melody` [T] as a piano roll, with note probabilities [T, A] and rewards [T] below it if given.
 
     The roll covers the range of the melody and highlights the tonic of the `setting`; bars are counted after `pickup`
-    steps. Row t of `probabilities` is the distribution that token t was drawn from; the tokens of the melody are
-    outlined in it. The figure is not displayed: save it, or pass it to TensorBoard. Raises VocabularyError for invalid
-    tokens, ValueError for probabilities or rewards of another shape.
+    steps, and `marks`, by step, stand beside their numbers. Row t of `probabilities` is the distribution that token
+    t was drawn from; the tokens of the melody are outlined in it. The figure is not displayed: save it, or pass it to
+    TensorBoard. Raises VocabularyError for invalid tokens, ValueError for probabilities or rewards of another shape.
     """
     tokens = check_tokens(melody, ndim=1)
     pitches = _shown_pitches([tokens], setting)
@@ -113,7 +117,7 @@ def piano_roll_figure(
         _draw_probabilities(panels[1], tokens, _checked("probabilities", probabilities, shape), setting)
     if rewards is not None:
         _draw_rewards(panels[-1], _checked("rewards", rewards, (len(tokens),)))
-    _draw_bars(panels, len(tokens), setting, pickup)
+    _draw_bars(panels, len(tokens), setting, pickup, marks)
     return panels[0].get_figure(root=True)  # type: ignore[return-value]
 
 
@@ -233,8 +237,10 @@ def _spelled_name(pitch: int, setting: Setting) -> str:
     return f"{letter}{'♯' * alteration}{'♭' * -alteration}{octave}"
 
 
-def _draw_bars(panels: list[Axes], length: int, setting: Setting, pickup: int = 0) -> None:
-    """Mark beats and bars, counted from 1 after the `pickup`."""
+def _draw_bars(
+    panels: list[Axes], length: int, setting: Setting, pickup: int = 0, marks: Mapping[int, str] = {}
+) -> None:
+    """Mark beats and bars, counted from 1 after the `pickup`, with the `marks` at their steps."""
     for axes in panels:
         for start in range(pickup % setting.steps_per_beat, length + 1, setting.steps_per_beat):
             is_bar = (start - pickup) % setting.steps_per_bar == 0
@@ -244,7 +250,8 @@ def _draw_bars(panels: list[Axes], length: int, setting: Setting, pickup: int = 
         axes.tick_params(axis="x", length=0, labelsize=10)
     panels[-1].set_xlim(0, length)
     bars = range(pickup, length, setting.steps_per_bar)
-    panels[-1].set_xticks(list(bars), [f"bar {number}" for number in range(1, len(bars) + 1)], ha="left")
+    labels = [f"bar {number} {marks.get(step, '')}".rstrip() for number, step in enumerate(bars, start=1)]
+    panels[-1].set_xticks(list(bars), labels, ha="left")
 
 
 def _checked(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> Values:

@@ -1,4 +1,4 @@
-"""The musical setting of a piece: key, mode, meter, length, range and tempo.
+"""The musical setting of a piece: key, mode, meter, length, range, tempo and form.
 
 A step is a sixteenth. Shapes: A = 38 tokens. Pitches are MIDI numbers, pitch classes 0..11 with C = 0.
 """
@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import tyro
 
+from melody_env.form import Form, bars_in, parse_forms
+from melody_env.form_steps import FormSteps, form_steps
 from note_rnn.common.errors import InputError, is_number
 from note_rnn.common.plain_text import shown
 from note_rnn.formats.notation import FIFTHS, SIGNATURE_MODES, Staff
@@ -51,7 +53,7 @@ _HOME_TONICS = (0, 9, 2, 7, 5, 4, 11, 1, 3, 6, 8, 10)
 
 
 class SettingError(InputError):
-    """An invalid key, mode, meter, length, range or tempo."""
+    """An invalid key, mode, meter, length, range, tempo or form."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,9 @@ class Setting:
     """Lowest and highest MIDI pitch, within 48..83."""
     tempo: float = 120.0
     """Quarter notes per minute."""
+    form: str = ""
+    """Sections of equal length, AABA or "A A' B A", or with bars, "A4 B4 A4 C2"; empty for none. A dash is a varied
+    repeat. Of several, "AABA | ABAC", each piece has one."""
 
     def __post_init__(self) -> None:
         for name in ("mode", "pitch_range"):
@@ -83,11 +88,18 @@ class Setting:
                 f"tempo must be a number within 4..1000 quarter notes per minute, not {shown(self.tempo)}."
             )
         _check_range(self.pitch_range)
-        _ = self.steps, self.scale, self.tonic_pitch, self.steps_per_bar  # raise SettingError if invalid
+        _ = self.steps, self.scale, self.tonic_pitch, self.steps_per_bar, self.forms  # raise SettingError if invalid
 
     def changed(self, **changes: Any) -> "Setting":
-        """Return this setting with `changes` to its fields; None leaves a field unchanged."""
-        return replace(self, **{name: value for name, value in changes.items() if value is not None})
+        """Return this setting with `changes` to its fields; None leaves a field unchanged.
+
+        Without a length, a form that gives its sections their bars determines it.
+        """
+        given = {name: value for name, value in changes.items() if value is not None}
+        bars = bars_in(given.get("form", ""))
+        if bars and "length" not in given:
+            given["length"] = f"{bars} bars"
+        return replace(self, **given)
 
     def differs_only_in_tempo(self, other: "Setting") -> bool:
         """Return whether tonic, scale, bars, length and range are those of `other`, however they are named."""
@@ -220,6 +232,21 @@ class Setting:
         return Staff("{}/{}".format(*self._meter), self.steps_per_bar, self.steps_per_beat, sharps, mode, self.tempo)
 
     @cached_property
+    def forms(self) -> tuple[Form, ...]:
+        """The forms [F] of which each piece has one; empty without form."""
+        if self.form == "":
+            return ()
+        try:
+            return parse_forms(self.form, self.steps, self.steps_per_bar)
+        except InputError as error:
+            raise SettingError(str(error)) from error
+
+    @cached_property
+    def form_steps(self) -> FormSteps:
+        """What the forms say of each step; the setting must have one."""
+        return form_steps(self.forms, self.steps)
+
+    @cached_property
     def in_scale(self) -> Flags:
         """[A]; whether a token is a note of the scale, a note off or a hold."""
         return _token_flags(lambda pitch: (pitch - self.tonic) % 12 in self.scale)
@@ -256,6 +283,9 @@ class SettingOptions:
     """Lowest and highest MIDI pitch, within 48..83 (else all)."""
     tempo: Annotated[float | None, tyro.conf.arg(aliases=["--bpm"])] = None
     """Quarter notes per minute (else 120)."""
+    form: str | None = None
+    """Sections: AABA, "A A' B A" (' for a varied repeat), with bars "A4 B4 A4 C2"; or several, one of them for each
+    piece: "AABA | ABAC" (else none)."""
 
     def setting_changes(self) -> dict[str, Any]:
         """Return the given options as keyword arguments of the environment."""

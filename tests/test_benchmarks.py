@@ -1,5 +1,6 @@
 """The benchmarks at small size: their output follows from their measurements."""
 
+import csv
 import json
 import re
 import subprocess
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from agents.evaluation.metrics import OF_FORM
 from agents.evaluation.table import ROWS
 from note_rnn.corpus import Corpus, Origin
 from note_rnn.extraction.tunes import Bars
@@ -226,10 +228,9 @@ def test_the_prior_of_g_is_trained_only_on_request(moving, monkeypatch, capsys):
     record = json.loads(output_of(g_question, arguments, monkeypatch, capsys))
     assert (record["seed"], record["moving_prior"]) == (5, moving)
     assert record["cpu_seconds"] > 0
-    assert {row.metric for row in ROWS} - record.keys() == {
-        *("human_overlap", "human_auc", "longest_shared_run"),
-        *("repeated_bars_lag4", "repeated_bars_lag8", "repeated_rhythms_lag4"),  # of two bars
-    }
+    of_longer_pieces = {"repeated_bars_lag4", "repeated_bars_lag8", "repeated_rhythms_lag4"}
+    missing = {"human_overlap", "human_auc", "longest_shared_run", *of_longer_pieces, *OF_FORM}
+    assert {row.metric for row in ROWS} - record.keys() == missing
     is_same = record["log_prob_under_the_original_prior"] == pytest.approx(record["log_prob"], abs=1e-4)
     assert is_same is not moving
     assert record["kl"] > 1e-3
@@ -256,6 +257,35 @@ def test_the_readings_of_the_tune_books_are_compared(monkeypatch, capsys):
     assert "50 tunes are longer with repeats, 2.00, 2.00, 2.00 times (quartiles)" in lines
     assert "1 tunes: unclear" in lines
     assert lines[-1].startswith("0 of 100 tunes of Reading(off_grid='round', repeats='unfold')")
+
+
+def test_the_form_of_human_tunes_is_measured(monkeypatch, capsys, tmp_path):
+    """Tunes of two bars of 4/4 and two more like them in which half of the notes are others, which end on E or G."""
+    import form_of_tunes
+
+    def load(reading):
+        assert reading.repeats == "unfold"
+        first = [14, 1, 1, 1, 16, 1, 1, 1, 18, 1, 1, 1, 19, 1, 1, 1] * 2
+        tunes = []
+        for other, end in ((30, 18), (31, 21)):
+            second = [token if token == 1 or step % 8 else other for step, token in enumerate(first)]
+            tunes.append(np.array([1, *first, *second, end, 1, 1, 1, *[1] * 28]))
+        names = ["book/1", "book/2"]
+        sections = [(0, 33), (1, 33)]
+        return Corpus(tunes, np.arange(2), names, names, [], [Bars("4/4", 1)] * 2, sections)
+
+    monkeypatch.setattr(form_of_tunes, "load_corpus", load)
+    monkeypatch.setattr(form_of_tunes, "METERS", {"4/4": 16})
+    monkeypatch.setattr(form_of_tunes, "BARS", (2,))
+    similar, ends = output_of(form_of_tunes, ["--csv", tmp_path / "form.csv"], monkeypatch, capsys).splitlines()
+    assert similar.startswith(
+        "meter 4/4, bars 2, sections 4, exact 0.0, varied 0.5, new 0.5, varied_25 0.5, varied_50 0.5"
+    )
+    assert similar.endswith("new_50 0.0, new_75 0.0, new_90 0.0")
+    assert "tunes 2, ends_on_c 0.0, ends_on_c_a_d_or_g 0.5, inner_sections 2, on_tonic 0.0, on_triad 0.0" in ends
+    assert ends.endswith("tune_lasts_2 1.0, tune_lasts_3 1.0, tune_lasts_4 1.0, tune_lasts_6 1.0")
+    rows = list(csv.DictReader((tmp_path / "form.csv").read_text().splitlines()))
+    assert [(row["meter"], row["bars"], row["tunes"]) for row in rows] == [("4/4", "2", ""), ("4/4", "", "2")]
 
 
 @pytest.fixture

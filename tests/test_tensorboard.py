@@ -53,5 +53,12 @@ def test_a_run_with_a_budget_pictures_included(trained):
     assert written(trained("ppo_kl", kl_budget=30)) == listed("ppo_kl", "--kl-budget")
 
 
+def test_a_run_with_form_and_its_rule(trained, tmp_path):
+    (tmp_path / "formal.yaml").write_text("rules: {form: {}}\n")
+    tags = written(trained("ppo_kl", form="A A'", melodies=0, reward=str(tmp_path / "formal.yaml")))
+    nine = {f"rule/{name}" for name in RULES}
+    assert tags == (listed("ppo_kl", "--form") - WITHOUT_PICTURES - nine) | {"rule/form"}
+
+
 def test_a_run_of_stable_baselines3(trained):
     assert written(trained("ppo", melodies=0)) == listed("ppo") - WITHOUT_PICTURES

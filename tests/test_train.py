@@ -25,9 +25,11 @@ from agents.composing.pieces import compose_pieces
 from agents.composing.players import NoteRNNPlayer
 from agents.evaluate import EvaluateConfig, evaluate_runs
 from agents.evaluate import main as evaluate
-from agents.evaluation.metrics import table_metrics
+from agents.evaluation.metrics import OF_FORM, table_metrics
 from agents.evaluation.table import ROWS
 from agents.report_page.curves import Curve, read_curves
+from agents.report_page.run_report import ReportConfig
+from agents.runs.labels import AGENT
 from agents.runs.presets import Algorithm, algorithm_class
 from agents.runs.run_directory import RunDirectory
 from agents.training.callbacks import ProgressCallback
@@ -123,7 +125,7 @@ def test_metrics_hold_the_table_for_the_note_rnn_and_the_agent(finished_run):
     metrics = json.loads((finished_run / "metrics.json").read_text())
     for composer in ("Note RNN", "agent"):
         of_tunes = {"human_auc", "longest_shared_run"}  # which are not shipped, as their statistics are
-        assert {row.metric for row in ROWS} - of_tunes - OF_LONGER_PIECES <= metrics[composer].keys()
+        assert {row.metric for row in ROWS} - of_tunes - OF_LONGER_PIECES - {*OF_FORM} <= metrics[composer].keys()
         assert "repeated_rhythms_lag1" in metrics[composer]
     assert metrics["Human"].keys() >= {"notes_in_motif", "human_overlap"}
     assert metrics["Note RNN"]["kl"] == pytest.approx(0.0, abs=1e-6)
@@ -250,6 +252,30 @@ def test_a_resumed_run_equals_the_one_that_was_never_stopped(algo, small_prior_f
     assert final_weights(went_on, algo).equal(final_weights(whole, algo))
     assert (went_on / "metrics.json").read_text() == (whole / "metrics.json").read_text()
     assert curves_of(went_on) == curves_of(whole)
+
+
+def test_a_run_with_forms_resumes_composes_in_others_and_names_them_in_its_table(small_prior_file, tmp_path, capsys):
+    (tmp_path / "formal.yaml").write_text("rules: {form: {}}\nsetting: {meter: 1/4}\n")
+    forms = {"form": "AABA | AA'BC", "reward": str(tmp_path / "formal.yaml")}
+    whole = train.train(tiny_config(small_prior_file, tmp_path / "whole", "ppo_kl", **forms))
+    assert "Events that a varied repeat keeps, median" in capsys.readouterr().out
+    with interrupted(at_step=130), pytest.raises(SystemExit, match="resume with"):
+        train.train(tiny_config(small_prior_file, tmp_path / "stopped", "ppo_kl", **forms))
+    (tmp_path / "formal.yaml").write_text("rules: {}\n")  # which the run does not depend on
+    went_on = train.train(train.TrainConfig.of(resume=tmp_path / "stopped"))
+    assert final_weights(went_on, "ppo_kl").equal(final_weights(whole, "ppo_kl"))
+    metrics = json.loads((whole / "metrics.json").read_text())
+    assert metrics == json.loads((went_on / "metrics.json").read_text())
+    assert {"form_recovered", "varied_kept", "sections_at_rest", "rule/form"} <= metrics[AGENT].keys()
+    assert json.loads((whole / "config.json").read_text())["environment"]["setting"]["form"] == "AABA | AA'BC"
+    assert load_run(whole).environment.shows_form
+    assert compose(whole, 2, form="A3 B'5").shape == (2, 32)
+    evaluate([str(whole), "--compositions", "10"])
+    assert "Form recovered from the tokens" in capsys.readouterr().out
+    page = agents.report.write_report(ReportConfig((whole,), melodies=1)).read_text()
+    for text in ("Form recovered from the tokens, fraction", "Sections ending on tonic, third or fifth", "form AABA |"):
+        assert text in page
+    assert page.count("Rule form per step") >= 2  # a curve and a row
 
 
 @contextmanager
@@ -451,7 +477,7 @@ def test_human_tunes_stand_beside_the_agent_where_they_are_available(small_prior
     run = train.train(small_config(small_prior_file, tmp_path / "run", **changes))
     assert {*settings} == {Setting(tempo=90)}
     metrics = json.loads((run / "metrics.json").read_text())
-    assert {row.metric for row in ROWS} - OF_LONGER_PIECES <= metrics["agent"].keys()
+    assert {row.metric for row in ROWS} - OF_LONGER_PIECES - {*OF_FORM} <= metrics["agent"].keys()
     assert metrics["Human"]["notes_not_in_key"] == 0
     assert metrics["Human"]["longest_shared_run"] == 32
     assert metrics["Human"]["human_overlap"] > metrics["Note RNN"]["human_overlap"]

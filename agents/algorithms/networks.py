@@ -16,6 +16,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, Flatten
 from torch import Tensor, nn
 
 from agents.algorithms.objectives import DuelingScores, policy_logits
+from melody_env.envs.observations import due_columns
 from note_rnn import (
     VOCABULARY_SIZE,
     Bars,
@@ -64,9 +65,11 @@ class PlainHead(nn.Module):
             nn.init.zeros_(weight)
         if scores_from_zero:
             return
-        self.logits.load_state_dict(prior.head.state_dict())
+        rows = prior.head.out_features
+        self.logits.weight[:rows] = prior.head.weight
+        self.logits.bias[:rows] = prior.head.bias
         if self.skip is not None and prior.skip is not None:
-            self.skip.weight[:, : prior.skip.in_features] = prior.skip.weight
+            self.skip.weight[:rows, : prior.skip.in_features] = prior.skip.weight
 
 
 class DuelingHead(nn.Module):
@@ -104,7 +107,7 @@ class DuelingHead(nn.Module):
             nn.init.zeros_(weight)
         if scores_from_zero:
             return
-        rows = [row for row in range(self.from_memory.out_features) if row != self.num_actions]
+        rows = [row for row in range(prior.head.out_features + 1) if row != self.num_actions]
         self.from_memory.weight[rows] = prior.head.weight
         self.from_memory.bias[rows] = prior.head.bias
         if prior.skip is not None:
@@ -123,7 +126,8 @@ class RecurrentNetwork(BaseModel):
     """Features of each observation -> LSTM or GRU -> optional fully connected layers -> a score for each action.
 
     With `lookback` the first number of an observation is the last token, and the features of lookback precede the
-    others; `bars` are those that they are counted by.
+    others; `bars` are those that they are counted by. Tokens of form in the observation, such as the one that is due
+    where a section is repeated, have bonuses of their own on their scores, which do not depend on what tokens they are.
     """
 
     action_space: spaces.Discrete
@@ -155,12 +159,14 @@ class RecurrentNetwork(BaseModel):
         widths = layer_widths(hidden_size, num_layers)
         offsets = _one_hot_offsets(observation_space) if type(features_extractor) is FlattenExtractor else None
         self.lookback, self.bars = lookback, bars
-        num_inputs, num_bonuses = int(features_dim), 0
+        self.due = due_columns(observation_space)
+        num_inputs, num_bonuses = int(features_dim), len(self.due)
         if lookback is not None:
             _check_tokens(observation_space, action_space)
             if offsets is None:
                 raise InputError("A network with lookback has no features extractor of your own: leave out either.")
-            num_inputs, num_bonuses = num_inputs - VOCABULARY_SIZE + lookback.num_inputs, lookback.num_bonuses
+            num_inputs += lookback.num_inputs - VOCABULARY_SIZE
+            num_bonuses += lookback.num_bonuses
         self.cell = RecurrentLayers(num_inputs, widths, cell)
         self.trunk = nn.Sequential(*create_mlp(widths[-1], -1, net_arch, activation_fn))
         width = net_arch[-1] if net_arch else widths[-1]
@@ -190,12 +196,15 @@ class RecurrentNetwork(BaseModel):
         state = state or self.zero_state(observations.shape[1])
         of_cell, past = state[: self.cell.num_parts], state[self.cell.num_parts :]
         inputs = self._features(observations)
+        due = observations[..., self.due].long() if self.due else None
         if self.lookback is None:
-            return self._layers(inputs, of_cell)
+            outputs, of_cell = self._layers(inputs, of_cell)
+            return (outputs if due is None else with_bonuses(outputs, due)), of_cell
         seen = look_back(self.lookback, inputs[..., 0], Past(*past))
         others = inputs[..., 1:] + (self.lookback.num_inputs - VOCABULARY_SIZE)
         outputs, of_cell = self._layers(torch.cat([seen.ones, others], -1), of_cell)
-        return with_bonuses(outputs, seen.copied), (*of_cell, *seen.past)
+        copied = seen.copied if due is None else torch.cat([seen.copied, due], -1)
+        return with_bonuses(outputs, copied), (*of_cell, *seen.past)
 
     def _layers(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the outputs of the head's readout and the last state, given the network's `inputs`."""

@@ -256,10 +256,11 @@ def _write(record: dict[str, Any], stem: Path, pieces: Pieces, row: int) -> list
     melody = (pieces.with_primer() if is_primed else pieces.melodies)[row]
     files = [stem.with_name(stem.name + suffix) for suffix in record["suffixes"]]
     primer_steps = len(pieces.primer) if is_primed else 0
+    marks = pieces.marks(row, primer_steps)
     for path in files:
-        write_melody(melody, path, pieces.setting, record["title"], primer_steps)
+        write_melody(melody, path, pieces.setting, record["title"], primer_steps, marks)
     sidecar = stem.with_name(f"{stem.name}.json")
     write_json(sidecar, record)
-    text = melody_text(melody, pieces.setting, pickup_after(primer_steps, pieces.setting))
+    text = melody_text(melody, pieces.setting, pickup_after(primer_steps, pieces.setting), marks)
     print_line(f"{', '.join(map(str, [*files, sidecar]))}\n{text}")
     return [*files, sidecar]

@@ -1,6 +1,6 @@
 """Writers of melodies by suffix: MIDI, MusicXML, sheet music, ABC, sound and picture; and the record of a piece."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from note_rnn.formats.svg import can_engrave
 
 def _write_png(melody: Tokens, path: Path, setting: Setting, staff: Staff) -> None:
     with replacing(path) as temporary:
-        piano_roll_figure(melody, setting=setting, pickup=staff.pickup).savefig(temporary, dpi=100)
+        figure = piano_roll_figure(melody, setting=setting, pickup=staff.pickup, marks=dict(staff.marks))
+        figure.savefig(temporary, dpi=100)
 
 
 _WRITERS: dict[str, Callable[[Tokens, Path, Setting, Staff, str], None]] = {
@@ -51,13 +52,21 @@ def pickup_after(primer_steps: int, setting: Setting) -> int:
     return primer_steps % setting.steps_per_bar
 
 
-def write_melody(melody: Tokens, path: Path, setting: Setting, title: str, primer_steps: int = 0) -> None:
+def write_melody(
+    melody: Tokens,
+    path: Path,
+    setting: Setting,
+    title: str,
+    primer_steps: int = 0,
+    marks: Mapping[int, str] = {},
+) -> None:
     """Write `melody` [T] to the file `path` in the format of its suffix.
 
-    The piece begins on a bar line, after a primer of `primer_steps`. Raises InputError if the format needs a package
-    that is not installed, OSError if the file cannot be written.
+    The piece begins on a bar line, after a primer of `primer_steps`. `marks` are the names of its sections by their
+    first steps in `melody`. Raises InputError if the format needs a package that is not installed, OSError if the file
+    cannot be written.
     """
-    staff = setting.staff._replace(pickup=pickup_after(primer_steps, setting))
+    staff = setting.staff._replace(pickup=pickup_after(primer_steps, setting), marks=tuple(sorted(marks.items())))
     _WRITERS[path.suffix](melody, path, setting, staff, title)
 
 
@@ -75,12 +84,13 @@ def longest_shared_run(melody: Tokens, setting: Setting) -> int | None:
 def piece_record(pieces: Pieces, row: int) -> dict[str, Any]:
     """Return the record of one of `pieces`, as JSON: tokens, notes, and sums of rewards over its steps.
 
-    log p and KL are in nats; the rules are unscaled.
+    log p and KL are in nats; the rules are unscaled. `form` is that of this piece, if it has one.
     """
     finished, setting = pieces.finished, pieces.setting
     melody = finished.melodies[row]
     return {
         "setting": setting.as_dict(),
+        **({"form": finished.forms[row]} if finished.forms else {}),
         "primer": pieces.primer.tolist(),
         "priming_token": int(pieces.priming_tokens[row]),
         "tokens": melody.tolist(),

@@ -52,7 +52,7 @@ class Pieces:
     steps: PieceSteps
     """The first K pieces step by step."""
     setting: Setting
-    """Their key, mode, meter ..."""
+    """Their key, mode, meter ...; if it has several forms, `finished.forms` has that of each piece."""
     primer: Tokens
     """[P]; the primer of all pieces, empty if there was only a priming token."""
     piece_rules: frozenset[str] = frozenset()
@@ -61,6 +61,11 @@ class Pieces:
     def with_primer(self) -> Tokens:
         """Return the pieces with the primer before them [N, P + T]."""
         return np.concatenate([np.tile(self.primer, (len(self.melodies), 1)), self.melodies], axis=1)
+
+    def marks(self, row: int, offset: int = 0) -> dict[int, str]:
+        """Return the names of a piece's sections by their first steps, after `offset` steps; empty without form."""
+        forms = {form.name: form for form in self.setting.forms}
+        return forms[self.finished.forms[row]].marks(offset) if forms else {}
 
     @property
     def melodies(self) -> Tokens:
@@ -148,7 +153,7 @@ def log_likelihood(player: Player, melodies: Tokens, environment: EnvironmentSpe
     """
     count, length = melodies.shape
     profile = replace(environment.profile, rules=(), masks=())  # human tunes may break masks
-    environment = environment.changed(reward=profile, length=length, priming="none", primer=None, fixed=None)
+    environment = environment.changed(reward=profile, length=length, form="", priming="none", primer=None, fixed=None)
     engine = MelodyEngine(count, environment)
     engine.reset()
     player.begin(count)
@@ -175,6 +180,7 @@ def _joined(parts: list[Pieces]) -> Pieces:
             join(part.music_theory for part in finished),
             join(part.log_prob for part in finished),
             join(part.returns for part in finished),
+            tuple(form for part in finished for form in part.forms),
         ),
         join(part.priming_tokens for part in parts),
         join(part.entropy for part in parts),

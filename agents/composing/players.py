@@ -16,7 +16,7 @@ from stable_baselines3.dqn.policies import DQNPolicy
 from torch import Tensor
 
 from agents.algorithms.policies import RecurrentPolicy
-from melody_env.envs.observations import NOTHING, POSITION
+from melody_env.envs.observations import NOTHING, are_tokens
 from note_rnn import VOCABULARY_SIZE, Bars, InputError, transposed
 from note_rnn.common.categorical import log_softmax
 from note_rnn.common.errors import is_number
@@ -84,8 +84,8 @@ class _TransposedPlayer:
 
     def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
         moved = observations.copy()
-        are_tokens = ... if moved.ndim == 1 else (slice(None), np.arange(moved.shape[1]) != POSITION)
-        moved[are_tokens] = self._below_or_nothing[moved[are_tokens]]
+        tokens = ... if moved.ndim == 1 else (slice(None), are_tokens(moved.shape[1]))
+        moved[tokens] = self._below_or_nothing[moved[tokens]]
         return self.player.scores(moved, prior_log_probs[:, self._above])[:, self._below]
 
 

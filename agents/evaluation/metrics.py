@@ -4,8 +4,10 @@ Shapes: N pieces, M human tunes, T steps.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from agents.composing.pieces import Pieces
 from melody_env import (
@@ -16,8 +18,10 @@ from melody_env import (
     melody_statistics,
     score_melodies,
 )
+from melody_env.form import SECTIONS_AT_REST, VARIED_KEPT
 from melody_env.measures.discriminator import discriminator_auc
 from melody_env.measures.features import overlaps
+from melody_env.measures.form_recovery import notes_of_rest, recovered_forms, varied_kept
 from melody_env.measures.statistics import MelodyStatistics, count_distinct
 from note_rnn import NO_EVENT, NoteRNN, Tokens, transposed, weights_checksum
 from note_rnn.corpus.copying import longest_shared_runs
@@ -28,6 +32,10 @@ MAX_CLASSIFIED = 2_000
 """Pieces given to the classifier; more change nothing."""
 MAX_COMPARED = 200
 """Pieces searched for runs shared with training tunes."""
+RECOVERED, KEPT = "form_recovered", "varied_kept"
+SECTIONS, ENDS = "sections_at_rest", "pieces_ending_on_tonic"
+OF_FORM = (RECOVERED, KEPT, SECTIONS, ENDS)
+"""Metrics of pieces with form."""
 MIN_COMPARED = 10
 """Melodies of each side required for a classifier."""
 
@@ -37,7 +45,7 @@ def learning_metrics(pieces: Pieces) -> dict[str, float]:
 
     Per step: total reward, r_MT, log p, entropy and each rule ("rule/<name>"). Per piece: KL from the Note RNN, and
     each rule that values a piece as a whole ("piece_rule/<name>"), with the share of pieces in which its value is not 0
-    ("piece_rule_share/<name>"). And the diversity of the pieces.
+    ("piece_rule_share/<name>"). And the diversity of the pieces, and if they have a form the `form_metrics`.
     """
     finished, length = pieces.finished, pieces.melodies.shape[1]
     return {
@@ -50,7 +58,29 @@ def learning_metrics(pieces: Pieces) -> dict[str, float]:
         "hamming_distance": mean_hamming_distance(pieces.melodies),
         "largest_bar_share": largest_bar_share(pieces.melodies, pieces.setting.steps_per_bar),
         **_rule_metrics(pieces),
+        **form_metrics(pieces),
     }
+
+
+def form_metrics(pieces: Pieces) -> dict[str, float]:
+    """Return how far `pieces` have the forms asked for, judged by their tokens alone; nothing without form.
+
+    The share of pieces whose form is recovered, the median share of their events that varied repeats keep, and the
+    shares of sections and of pieces that end on a note of rest; without what the forms have none of.
+    """
+    of_piece = np.array(pieces.finished.forms)
+    found: dict[str, list[npt.NDArray[Any]]] = {}
+    for form in {form.name: form for form in pieces.setting.forms}.values():
+        melodies = pieces.melodies[of_piece == form.name]
+        if len(melodies):
+            inner, last = notes_of_rest(melodies, form, pieces.setting)
+            recovered = np.array(recovered_forms(melodies, form.grid)) == form.pattern
+            of_form = recovered, varied_kept(melodies, form), inner.ravel(), last
+            for name, values in zip(OF_FORM, of_form, strict=True):
+                found.setdefault(name, []).append(values)
+    joined = {name: np.concatenate(values) for name, values in found.items()}
+    means = {name: np.median if name == KEPT else np.mean for name in joined}
+    return {name: float(means[name](values)) for name, values in joined.items() if len(values)}
 
 
 def _rule_metrics(pieces: Pieces) -> dict[str, float]:
@@ -106,7 +136,21 @@ def likeness(melodies: Tokens, statistics: MelodyStatistics, human: HumanReferen
 
 
 def human_metrics(human: HumanReference, prior: NoteRNN) -> dict[str, float]:
-    """Return the column of the `human` tunes, with log p of `prior`, a Note RNN of C major."""
+    """Return the column of the `human` tunes, with log p of `prior`, a Note RNN of C major.
+
+    If the setting has a form, also what varied repeats keep and where sections end in human tunes of any length.
+    """
+    return {**_column(human, prior), **_human_forms(human.setting)}
+
+
+def _human_forms(setting: Setting) -> dict[str, float]:
+    if not setting.forms:
+        return {}
+    has_varied = any(section.is_varied for form in setting.forms for section in form.sections)
+    return {SECTIONS: SECTIONS_AT_REST, **({KEPT: VARIED_KEPT} if has_varied else {})}
+
+
+def _column(human: HumanReference, prior: NoteRNN) -> dict[str, float]:
     if human.shipped is not None:
         return human.shipped.column(weights_checksum(prior.state_dict()))
     assert human.tunes is not None

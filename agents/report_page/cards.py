@@ -5,6 +5,7 @@ Shapes: N pieces, T steps, A = 38 tokens.
 
 import base64
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -71,7 +72,8 @@ def agent_cards(agent: Agent, n: int, seed: int) -> RunCards:
 def piece_cards(pieces: Pieces, profile: RewardProfile) -> list[Card]:
     """Return the pieces that were retained step by step, with the rewards of the `profile`."""
     count = len(pieces.steps.probabilities)
-    return _cards(pieces.melodies[:count], pieces.priming_tokens[:count], pieces.steps, profile)
+    staffs = [profile.setting.staff._replace(marks=tuple(pieces.marks(row).items())) for row in range(count)]
+    return _cards(pieces.melodies[:count], pieces.priming_tokens[:count], pieces.steps, profile, staffs)
 
 
 def chosen_tunes(tunes: Tokens, n: int, seed: int) -> Tokens:
@@ -87,14 +89,17 @@ def tune_cards(tunes: Tokens, environment: EnvironmentSpec) -> list[Card]:
     inputs = np.concatenate([primers[:, None], tunes[:, :-1]], axis=1)
     log_probs = environment.prior_in_key.log_probs(inputs).cpu().numpy()
     log_prob = np.take_along_axis(log_probs, tunes[..., None], -1)[..., 0]
-    scores = score_melodies(tunes, environment.profile)
+    setting = environment.setting.changed(form="")  # human tunes have none of those asked for
+    scores = score_melodies(tunes, environment.profile, setting)
     steps = PieceSteps(np.exp(log_probs), log_prob, scores.rules, scores.music_theory)
-    return _cards(tunes, primers, steps, environment.profile)
+    return _cards(tunes, primers, steps, environment.profile, [setting.staff] * len(tunes))
 
 
-def _cards(melodies: Tokens, primers: Tokens, steps: PieceSteps, profile: RewardProfile) -> list[Card]:
-    """Return `melodies` [K, T] composed in `steps` after `primers` [K], with the rewards of the `profile`."""
-    setting = profile.setting
+def _cards(
+    melodies: Tokens, primers: Tokens, steps: PieceSteps, profile: RewardProfile, staffs: Sequence[Staff]
+) -> list[Card]:
+    """Return `melodies` [K, T] composed in `steps` after `primers` [K], each on its staff, with the rewards of the
+    `profile`."""
     weights = zip(profile.rule_names, profile.weights, strict=True)
     weighted = {name: weight * steps.rules[name] for name, weight in weights}
     policy = np.take_along_axis(steps.probabilities, melodies[..., None], -1)[..., 0]
@@ -108,8 +113,8 @@ def _cards(melodies: Tokens, primers: Tokens, steps: PieceSteps, profile: Reward
             policy=_rounded(policy[i]),
             alternatives=packed(steps.probabilities[i]),
             log_prob=round(float(steps.log_prob[i].sum()), _DIGITS),
-            staff=setting.staff,
-            midi=midi_base64(melody, setting.staff),
+            staff=staffs[i],
+            midi=midi_base64(melody, staffs[i]),
         )
         for i, melody in enumerate(melodies)
     ]

@@ -18,7 +18,8 @@ def run_facts(record: RunRecord, environment: EnvironmentSpec) -> Facts:
         ("Reward", f"{profile.name}, c = {profile.c:g}: {', '.join(profile.rule_names)}"),
         (
             "Setting",
-            f"{setting.key} {setting.mode}, {setting.meter}, {setting.steps} sixteenths, {setting.tempo:g} bpm",
+            f"{setting.key} {setting.mode}, {setting.meter}, {setting.steps} sixteenths, {setting.tempo:g} bpm"
+            + (f", form {setting.form}" if setting.form else ""),
         ),
         ("Note RNN", f"{config.prior}, weights {record.prior_checksum[:12]}"),
         ("Software", f"Python {record.python}, {packages}"),

@@ -51,6 +51,8 @@ _CURVES = {
     "melody/kl": "KL from the Note RNN per piece, nats",
     "melody/entropy": "Policy entropy per step, nats",
     "melody/distinct_compositions": "Distinct compositions, fraction",
+    "melody/form_recovered": "Form recovered from the tokens, fraction",
+    "rule/form": "Rule form per step",
     "melody/human_log_prob": "log p of human tunes under the agent, nats per step",
 }
 

@@ -104,7 +104,7 @@ def log_pieces(writer: SummaryWriter, pieces: Pieces, step: int) -> None:
     retained = zip(pieces.melodies, steps.probabilities, steps.music_theory, strict=False)
     for number, (melody, chances, reward) in enumerate(retained, start=1):
         title = f"piece {number} at step {step:,}"
-        figure = piano_roll_figure(melody, chances, reward, title, pieces.setting)
+        figure = piano_roll_figure(melody, chances, reward, title, pieces.setting, marks=pieces.marks(number - 1))
         figure.canvas.draw()
         image = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
         writer.add_image(f"picture/{number}", image, step, dataformats="HWC")

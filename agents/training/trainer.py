@@ -20,10 +20,11 @@ from agents.runs.divergence import divergence_in_words
 from agents.runs.presets import algorithm_class
 from agents.runs.run_directory import RunDirectory, RunError
 from agents.runs.run_lock import locked
+from agents.training.adversary import AdversaryCallback, training_env
 from agents.training.callbacks import EvaluationCallback, ProgressCallback, SaveCallback
 from agents.training.collapse import CollapseMonitor
 from agents.training.kl_control import kl_control_callbacks
-from melody_env import EnvironmentSpec, MelodyVecEnv, RuleError, Setting
+from melody_env import EnvironmentSpec, RuleError, Setting
 from note_rnn import Progress, Tokens, held_out_openings, transposed, weights_checksum
 from note_rnn.common.command_line import train_command
 from note_rnn.common.console import print_line
@@ -83,8 +84,8 @@ def _resume(run: RunDirectory) -> TrainingResult:
 
 def _new_model(config: TrainConfig[Any], environment: EnvironmentSpec) -> BaseAlgorithm:
     torch.set_num_threads(config.threads)
-    env = MelodyVecEnv(config.n_envs, **environment.arguments)
-    return config.agent.build(config.algo, env, env.engine.prior, config.seed, config.device)
+    env = training_env(config, environment)
+    return config.agent.build(config.algo, env, environment.prior_in_key, config.seed, config.device)
 
 
 def _create_run(path: Path, config: TrainConfig[Any], environment: EnvironmentSpec) -> RunDirectory:
@@ -126,6 +127,7 @@ def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, en
         monitor = CollapseMonitor(config.on_collapse, progress.write)
         callbacks: list[BaseCallback] = [
             save,
+            *([AdversaryCallback()] if environment.profile.adversary else []),
             EvaluationCallback(
                 config.total_timesteps // config.evaluations,
                 environment,

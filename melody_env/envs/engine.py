@@ -39,11 +39,13 @@ class FinishedPieces:
     """Sum [B] of the Note RNN's log p(a|s)."""
     returns: Floats
     """Sum [B] of the rewards, undiscounted."""
+    forms: tuple[str, ...] = ()
+    """The name [B] of each piece's form; empty without form."""
 
     def infos(self) -> list[dict[str, Any]]:
         """Return for each piece the `info` of its last step."""
         sums = np.array(list(self.rules.values())).reshape(len(self.rules), len(self.melodies)).T.tolist()
-        return [
+        infos: list[dict[str, Any]] = [
             {
                 "melody": melody,
                 "rules": dict(zip(self.rules, values, strict=True)),
@@ -54,6 +56,9 @@ class FinishedPieces:
                 self.melodies.copy(), sums, self.music_theory.tolist(), self.log_prob.tolist(), strict=True
             )
         ]
+        for info, form in zip(infos, self.forms, strict=False):
+            info["form"] = form
+        return infos
 
 
 class MelodyEngine:
@@ -75,6 +80,7 @@ class MelodyEngine:
         self._first_state = self._inference.state_after(
             np.zeros(0, np.int64) if self.primer is None else self.primer[:-1]
         )
+        self._shows_form = environment.shows_form
         self._rows = np.arange(self.num_pieces) * VOCABULARY_SIZE
         self.rngs: list[np.random.Generator] = []
         """One generator per piece, which draws its priming tokens; created when first needed."""
@@ -95,7 +101,7 @@ class MelodyEngine:
 
     @property
     def setting(self) -> Setting:
-        """Key, mode, meter, length, range and tempo."""
+        """Key, mode, meter, length, range, tempo and form."""
         return self.environment.setting
 
     @property
@@ -128,20 +134,33 @@ class MelodyEngine:
         ]
 
     def reset(self) -> None:
-        """Start B new pieces: draw the priming tokens and condition the Note RNN on them."""
+        """Start B new pieces: draw priming tokens and forms, and condition the Note RNN on the tokens."""
         if self.primer is not None:
             primers = np.full(self.num_pieces, self.primer[-1])
         elif self.environment.priming == "random_note":
-            if not self.rngs:
-                self.seed([None] * self.num_pieces)
-            primers = np.array([rng.integers(VOCABULARY_SIZE) for rng in self.rngs])
+            primers = self._drawn(VOCABULARY_SIZE)
         else:
             primers = np.full(self.num_pieces, NO_EVENT)
-        self.composition = Composition(self.num_pieces, self.length, self.setting, primers)
+        forms = self._draw_forms()
+        self._forms = () if forms is None else tuple(self.setting.forms[form].name for form in forms)
+        self.composition = Composition(self.num_pieces, self.length, self.setting, primers, forms)
         self._rule_sums = np.zeros((len(self.profile.rules), self.num_pieces))
         self._music_theory_sums, self._log_prob_sums, self._returns = np.zeros((3, self.num_pieces))
         self._state = self._first_state
         self._advance(primers)
+
+    def _draw_forms(self) -> Tokens | None:
+        """Return the number of each piece's form [B], drawn where there are several; None without form."""
+        number = len(self.setting.forms)
+        if number > 1:
+            return self._drawn(number)
+        return np.zeros(self.num_pieces, np.int64) if number else None
+
+    def _drawn(self, number: int) -> Tokens:
+        """Return a number from 0 to `number` - 1 for each piece [B], drawn by its generator."""
+        if not self.rngs:
+            self.seed([None] * self.num_pieces)
+        return np.array([rng.integers(number) for rng in self.rngs])
 
     def step(self, actions: npt.ArrayLike) -> tuple[Floats32, FinishedPieces | None]:
         """Append `actions` [B] to the pieces; return the rewards [B] and, after the last step, the complete pieces.
@@ -196,7 +215,7 @@ class MelodyEngine:
 
     def _observed(self, last_tokens: Tokens, composition: Composition | None) -> npt.NDArray[np.int64]:
         environment = self.environment
-        return observe(environment.observation, last_tokens, composition, environment.observed_length)
+        return observe(environment.observation, self._shows_form, last_tokens, composition, environment.observed_length)
 
     def melody(self, piece: int) -> Tokens:
         """Return the tokens of one piece so far."""
@@ -221,4 +240,4 @@ class MelodyEngine:
     def _finished_pieces(self, composition: Composition) -> FinishedPieces:
         rules = dict(zip(self.profile.rule_names, self._rule_sums, strict=True))
         sums = self._music_theory_sums, self._log_prob_sums, self._returns
-        return FinishedPieces(composition.tokens.T.astype(np.int64), rules, *sums)
+        return FinishedPieces(composition.tokens.T.astype(np.int64), rules, *sums, self._forms)

@@ -51,6 +51,10 @@ far (see `trained_length`) |
     | `"lookback"` | `MultiDiscrete([38, length + 1, 39, 39, 39, 39])` | the last token, the number of tokens so far; \
 the tokens half a bar and one bar before the next one; the highest and the lowest note so far (38: missing) |
 
+    With a `form`, `"position"` and `"lookback"` have five more numbers, `[39, 39, 39, 33, 2]`: in an exact repeat, the
+    token that is due; in a varied repeat, the same; in a new section, the token at the same place of the section before
+    (38: missing); the steps to the end of the section, up to 32 (0: no form); whether it is the last section.
+
     None of them is a Markov state: the reward depends on the whole piece, so an agent with memory can do better than
     one without.
 
@@ -73,12 +77,14 @@ the tokens half a bar and one bar before the next one; the highest and the lowes
     | `rules` | a dict of each rule's sum over the piece, neither weighted nor divided by c |
     | `music_theory` | the weighted sum of `rules`, not divided by c |
     | `log_prob` | the sum of log p |
+    | `form` | the form of the piece, if the setting has one |
 
     ## Starting State
 
     The first observation is the token that precedes the piece, which conditions the Note RNN but is not part of the
     piece. With `priming="random_note"` it is drawn uniformly from the 38 tokens; with `priming="none"` it is token 1,
-    silence. With a `primer` it is the primer's last token, and the Note RNN is conditioned on the whole primer.
+    silence. With a `primer` it is the primer's last token, and the Note RNN is conditioned on the whole primer. Of
+    several forms, each piece has one, drawn uniformly.
 
     The piece begins on a bar line, and what precedes it comes before that, however long: a Note RNN with lookback
     counts the bars of the `meter` from there.
@@ -109,14 +115,17 @@ tonic: `[0, 2, 4, 7, 9]` |
     | `length` | int or str | `32` | the length of a piece, in sixteenth notes or in bars: `"4 bars"` |
     | `pitch_range` | pair of int | `(48, 83)` | the lowest and the highest MIDI pitch |
     | `tempo` | float | `120` | quarter notes per minute of written and rendered pieces |
+    | `form` | str | `""` | sections of equal length that fill the piece, `"AABA"` or `"A A' B A"` (`'` for a varied \
+repeat), or with their bars, `"A4 B4 A4 C2"`, which then determine the length; or several forms: `"AABA \\| ABAC"` |
     | `primer` | tokens, str or path | `None` | music that precedes the piece, in place of a priming token: tokens, \
 notes as text (`"C4 - D4 -"`), a file of MIDI or notation, or `"corpus:TITLE"` |
     | `fixed` | dict | `None` | given tokens, by step: `{0: 14, 16: 21}` |
     | `trained_length` | int | `None` | the length of the pieces that an agent was trained for, to play longer ones: \
 their positions are observed as those of such a piece, the middle of which is repeated |
+    | `observes_form` | bool | `None` | whether the form is observed, by default if there is one |
     | `render_mode` | str | `None` | `"ansi"`: text, one bar per line; `"rgb_array"`: a piano roll |
 
-    From `key` to `tempo`, the reward profile can set other defaults. In another key or mode, the Note RNN, trained in C
+    From `key` to `form`, the reward profile can set other defaults. In another key or mode, the Note RNN, trained in C
     major and A minor, is transposed.
 
     ## Vectorized

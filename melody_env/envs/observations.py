@@ -1,4 +1,4 @@
-"""Observations: the last token, the position and lookback features of a piece.
+"""Observations: the last token, the position, lookback features and the form of a piece.
 
 Shapes: B pieces, T steps, L steps of the pieces that an agent was trained for.
 """
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import Space, spaces
 
+from melody_env.form_steps import NONE, FormSteps
 from melody_env.reward.composition import Composition
 from melody_env.reward.rules.paper.extremes import UniqueExtremes
 from note_rnn.vocabulary import VOCABULARY_SIZE, Tokens
@@ -17,7 +18,7 @@ Observation = Literal["position", "token", "lookback"]
 OBSERVATIONS: tuple[str, ...] = get_args(Observation)
 
 POSITION = 1
-"""The column of the position in observations of several columns; all others are tokens."""
+"""The column of the position in observations of several columns."""
 
 NOTHING = VOCABULARY_SIZE
 """Stands for a missing token."""
@@ -25,20 +26,51 @@ NOTHING = VOCABULARY_SIZE
 LOOKBACK_FEATURES = 4
 """Columns of "lookback" besides the last token and the position."""
 
+FORM_TOKENS = 3
+"""The columns of form that are tokens, before the others."""
+LONGEST_REMAINING = 32
+"""Steps to the end of a section are distinguished up to so many."""
+_FORM = (*[NOTHING + 1] * FORM_TOKENS, LONGEST_REMAINING + 1, 2)
+"""Sizes of the columns of form, which are the last: the token due in an exact repeat, that due in a varied repeat, the
+token at the same place of the section before a new one; steps to the end of the section; whether it is the last."""
 
-def space_of(observation: str, trained_length: int) -> Space[Any]:
+
+def space_of(observation: str, trained_length: int, observes_form: bool = False) -> Space[Any]:
     """Return the space of the `observation` of an agent that is trained for pieces of `trained_length` steps."""
     if observation == "token":
         return spaces.Discrete(VOCABULARY_SIZE)
     lookback = [NOTHING + 1] * (LOOKBACK_FEATURES if observation == "lookback" else 0)
-    return spaces.MultiDiscrete([VOCABULARY_SIZE, trained_length + 1, *lookback])
+    form = _FORM if observes_form else ()
+    return spaces.MultiDiscrete([VOCABULARY_SIZE, trained_length + 1, *lookback, *form])
 
 
 def kind_of(space: Space[Any]) -> Observation:
     """Return the name of the observation that has this `space`."""
     if isinstance(space, spaces.MultiDiscrete):
-        return "position" if len(space.nvec) == POSITION + 1 else "lookback"
+        others = len(space.nvec) - (POSITION + 1) - observes_form(space) * len(_FORM)
+        return "position" if others == 0 else "lookback"
     return "token"
+
+
+def observes_form(space: Space[Any]) -> bool:
+    """Return whether an observation of this `space` has the columns of form."""
+    return isinstance(space, spaces.MultiDiscrete) and tuple(space.nvec[POSITION + 1 :][-len(_FORM) :]) == _FORM
+
+
+def due_columns(space: Space[Any]) -> list[int]:
+    """Return the columns of an observation of this `space` that are the tokens of form."""
+    if not observes_form(space):
+        return []
+    first = space.shape[0] - len(_FORM)  # type: ignore[index]
+    return list(range(first, first + FORM_TOKENS))
+
+
+def are_tokens(columns: int) -> npt.NDArray[np.bool_]:
+    """Return which of the `columns` of an observation of several are tokens."""
+    flags = np.arange(columns) != POSITION
+    has_form = columns - (POSITION + 1) not in (0, LOOKBACK_FEATURES)
+    flags[columns - has_form * (len(_FORM) - FORM_TOKENS) :] = False
+    return flags
 
 
 def length_of(space: Space[Any]) -> int | None:
@@ -67,29 +99,47 @@ def observed_position(position: int, length: int, trained_length: int, bar: int)
 
 
 def observe(
-    observation: str, last_tokens: Tokens, composition: Composition | None, trained_length: int
+    observation: str, observes_form: bool, last_tokens: Tokens, composition: Composition | None, trained_length: int
 ) -> npt.NDArray[np.int64]:
     """Return the `observation` [B, ...] of pieces whose last tokens are `last_tokens` [B].
 
     "token" is these tokens alone; "position" adds the number of tokens so far, as `observed_position` counts them for
     an agent trained for pieces of `trained_length`. "lookback" also has the tokens half a bar and one bar before the
     next token, and the highest and the lowest note so far, `NOTHING` where missing: an agent can then repeat earlier
-    tokens and keep track of the range without memory. Without a `composition`, no token has been composed.
+    tokens and keep track of the range without memory. With `observes_form` there are five more: the token to be
+    repeated exactly, the one to be repeated or varied, and in a new section the one at the same place of the section
+    before; the steps to the end of the section, up to 32; whether it is the last. Without a `composition`, no token has
+    been composed.
     """
     if observation == "token":
         return last_tokens.copy()
     has_lookback = observation == "lookback"
-    observations = np.empty((len(last_tokens), POSITION + 1 + has_lookback * LOOKBACK_FEATURES), np.int64)
+    form = POSITION + 1 + has_lookback * LOOKBACK_FEATURES
+    observations = np.empty((len(last_tokens), form + observes_form * len(_FORM)), np.int64)
     observations[:, 0] = last_tokens
     observations[:, POSITION] = 0
-    if has_lookback:
-        observations[:, POSITION + 1 :] = NOTHING
+    observations[:, POSITION + 1 : form + FORM_TOKENS] = NOTHING
+    observations[:, form + FORM_TOKENS :] = 0
     if composition is not None:
         sizes = composition.length, trained_length, composition.setting.steps_per_bar
         observations[:, POSITION] = observed_position(composition.position, *sizes)
         if has_lookback:
-            _write_lookback(composition, observations[:, POSITION + 1 :])
+            _write_lookback(composition, observations[:, POSITION + 1 : form])
+        if observes_form and composition.form is not None and not composition.is_complete:
+            _write_form(composition, composition.form, observations[:, form:])
     return observations
+
+
+def _write_form(composition: Composition, form: FormSteps, features: npt.NDArray[np.int64]) -> None:
+    """Write what the `form` of `composition` says of the next token to `features` [B, 5], NOTHING and 0."""
+    t = composition.position
+    repeated, is_varied = form.repeated[t], form.is_varied[t]
+    exact, varied = np.where(is_varied, NONE, repeated), np.where(is_varied, repeated, NONE)
+    for column, places in enumerate((exact, varied, form.earlier[0, t])):
+        due = np.take_along_axis(composition.tokens, np.maximum(places, 0)[None], axis=0)[0]
+        np.copyto(features[:, column], due, where=places != NONE)
+    features[:, FORM_TOKENS] = np.minimum(form.remaining[t], LONGEST_REMAINING)
+    features[:, FORM_TOKENS + 1] = form.is_last[t]
 
 
 def _write_lookback(composition: Composition, features: npt.NDArray[np.int64]) -> None:

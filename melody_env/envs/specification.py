@@ -14,7 +14,7 @@ import numpy.typing as npt
 from gymnasium import Space
 
 from melody_env.envs.observations import OBSERVATIONS, space_of
-from melody_env.reward.profile import RewardProfile
+from melody_env.reward.profile import ProfileError, RewardProfile
 from melody_env.reward.profile_yaml import load_profile
 from melody_env.setting import Setting
 from note_rnn.common.errors import InputError, check_choice, check_count
@@ -48,15 +48,17 @@ class EnvironmentArguments(TypedDict, total=False):
     tempo: float | None
     primer: str | Path | npt.ArrayLike | None
     fixed: Mapping[int, int] | None
+    form: str | None
     trained_length: int | None
+    observes_form: bool | None
 
 
 @dataclass(frozen=True, eq=False)
 class EnvironmentSpec:
     """A checked environment specification, built once per run and shared by training, composing and evaluation.
 
-    Raises InputError for an unknown observation or priming, an invalid fixed token, or a Note RNN with weights that are
-    not finite.
+    Raises InputError for an unknown observation or priming, an invalid fixed token, a form that the observation cannot
+    show, or a Note RNN with weights that are not finite, ProfileError for the rule `form` without a form.
     """
 
     profile: RewardProfile
@@ -73,6 +75,8 @@ class EnvironmentSpec:
     """Given tokens, by step."""
     trained_length: int | None = None
     """Steps of the pieces that the agent was trained for: it observes the positions of those. None: the setting's."""
+    observes_form: bool | None = None
+    """Whether the observation has the columns of form. None: if the setting has one."""
 
     def __post_init__(self) -> None:
         check_choice("observation", self.observation, OBSERVATIONS)
@@ -84,6 +88,16 @@ class EnvironmentSpec:
         object.__setattr__(self, "fixed", _check_fixed(self.fixed, self.setting.steps))
         if self.trained_length is not None:
             check_count("trained_length", self.trained_length)
+        self._check_form()
+
+    def _check_form(self) -> None:
+        if self.shows_form and self.observation == "token":
+            raise InputError("observation 'token' does not show the form: choose 'position' or 'lookback'.")
+        if self.profile.needs_form and not self.setting.forms:
+            raise ProfileError(
+                f"Reward profile {self.profile.name} has the rule 'form', which needs a form: set one, such as AABA, "
+                "by --form or under 'setting'."
+            )
 
     @classmethod
     def of(
@@ -96,6 +110,7 @@ class EnvironmentSpec:
         primer: str | Path | npt.ArrayLike | None = None,
         fixed: Mapping[int, int] | None = None,
         trained_length: int | None = None,
+        observes_form: bool | None = None,
         **setting: Any,
     ) -> Self:
         """Return the specification for the keyword arguments of an environment; `setting` are fields of a `Setting`.
@@ -109,21 +124,24 @@ class EnvironmentSpec:
             raise UnknownArgumentError(f"The environment has no argument {name!r}{hint}; it can be one of: {valid}.")
         profile = load_profile(reward).with_setting(**setting)
         prior = prior if isinstance(prior, NoteRNN) else load_note_rnn(prior)
-        spec = cls(profile, prior, observation, priming, fixed=fixed or {}, trained_length=trained_length)
+        spec = cls(profile, prior, observation, priming, None, fixed or {}, trained_length, observes_form)
         return spec if primer is None else replace(spec, primer=spec._read_primer(primer))
 
     def changed(self, **changes: Any) -> Self:
         """Return the specification with `changes` to the keyword arguments of an environment; errors as in `of`.
 
         Another `reward` is used in the same musical setting. A primer that is already there is not transposed. What is
-        observed has the same space as before, whatever the `length`, so that an agent of this environment can compose
-        in the changed one.
+        observed has the same space as before, whatever the `length` and the `form`, so that an agent of this
+        environment can compose in the changed one. Raises InputError for a form where none is observed.
         """
         setting = {name: changes.pop(name) for name in _SETTING if name in changes}
+        if not self.shows_form and setting.get("form", "") not in (None, "", self.setting.form):
+            raise InputError("form is for agents that were trained with one: leave it out, or train with --form.")
         profile = load_profile(changes.pop("reward", self.profile))
         profile = replace(profile, setting=self.setting).with_setting(**setting)
         current: dict[str, Any] = {"observation": self.observation, "prior": self.prior, "priming": self.priming}
         current |= {"primer": self.primer, "fixed": self.fixed, "trained_length": self.observed_length}
+        current["observes_form"] = self.shows_form
         return type(self).of(reward=profile, **current | changes)
 
     @property
@@ -137,11 +155,12 @@ class EnvironmentSpec:
             "primer": self.primer,
             "fixed": self.fixed,
             "trained_length": self.trained_length,
+            "observes_form": self.observes_form,
         }
 
     @property
     def setting(self) -> Setting:
-        """Key, mode, meter, length, range and tempo."""
+        """Key, mode, meter, length, range, tempo and form."""
         return self.profile.setting
 
     @property
@@ -150,9 +169,14 @@ class EnvironmentSpec:
         return self.trained_length or self.setting.steps
 
     @property
+    def shows_form(self) -> bool:
+        """Whether the observation has the columns of form."""
+        return bool(self.setting.forms) if self.observes_form is None else self.observes_form
+
+    @property
     def observation_space(self) -> Space[Any]:
         """The space of one piece's observation."""
-        return space_of(self.observation, self.observed_length)
+        return space_of(self.observation, self.observed_length, self.shows_form)
 
     @cached_property
     def prior_in_key(self) -> NoteRNN:
@@ -169,6 +193,7 @@ class EnvironmentSpec:
             "primer": None if self.primer is None else self.primer.tolist(),
             "fixed": {str(step): token for step, token in self.fixed.items()},
             "trained_length": self.trained_length,
+            "observes_form": self.observes_form,
         }
 
     def _read_primer(self, source: str | Path | npt.ArrayLike) -> Tokens:

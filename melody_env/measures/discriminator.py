@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from melody_env.measures.auc import Scores, mean_auc
-from melody_env.measures.features import melody_features
+from melody_env.measures.features import feature_rows, melody_features
 from melody_env.reward.composition import Floats
 from melody_env.setting import PAPER_SETTING, Setting
 from note_rnn.common.errors import InputError
@@ -88,17 +88,10 @@ def discriminator_scores(
     return parts
 
 
-def _features(melodies: Tokens, setting: Setting) -> Floats:
-    """Return the histograms of `melody_features`, as shares, and its numbers [B, F]."""
-    features = melody_features(melodies, setting)
-    shares = [counts / np.maximum(counts.sum(axis=1, keepdims=True), 1) for counts in features.histograms.values()]
-    return np.concatenate([*shares, np.column_stack(list(features.numbers.values()))], axis=1)
-
-
 def _features_and_squares(melodies: Tokens, setting: Setting) -> Floats:
-    """Return `_features` and the squared deviations of the numbers from their means."""
+    """Return `feature_rows` and the squared deviations of the numbers from their means."""
     numbers = np.column_stack(list(melody_features(melodies, setting).numbers.values()))
-    return np.concatenate([_features(melodies, setting), np.square(numbers - numbers.mean(axis=0))], axis=1)
+    return np.concatenate([feature_rows(melodies, setting), np.square(numbers - numbers.mean(axis=0))], axis=1)
 
 
 def _fit_logistic(rows: Rows, is_human: npt.NDArray[np.bool_], seed: int) -> Score:
@@ -123,5 +116,5 @@ def _fit_trees(rows: Rows, is_human: npt.NDArray[np.bool_], seed: int) -> Score:
 
 LOGISTIC = Classifier(_features_and_squares, _fit_logistic)
 """Logistic regression on the numbers of `melody_features`, their squares, and the histograms."""
-TREES = Classifier(_features, _fit_trees)
+TREES = Classifier(feature_rows, _fit_trees)
 """Boosted trees on the numbers and histograms of `melody_features`, which detect unusual combinations of them."""

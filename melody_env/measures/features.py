@@ -115,6 +115,13 @@ def scale_heights(setting: Setting) -> npt.NDArray[np.int8]:
     return (2 * np.cumsum(in_scale) + ~in_scale).astype(np.int8)
 
 
+def feature_rows(melodies: Tokens, setting: Setting) -> Floats:
+    """Return the histograms of `melody_features`, as shares, and its numbers, a row of F for each melody [B, F]."""
+    features = melody_features(melodies, setting)
+    shares = [counts / np.maximum(counts.sum(axis=1, keepdims=True), 1) for counts in features.histograms.values()]
+    return np.concatenate([*shares, np.column_stack(list(features.numbers.values()))], axis=1)
+
+
 _BINS: Mapping[str, Callable[[Floats], Floats]] = {
     **dict.fromkeys(
         ("leap_rate", "turn_rate", "repeated_note_rate", "rest_share", "repeated_motifs"), lambda x: x * 10

@@ -48,6 +48,12 @@ def training_tunes() -> list[Tokens] | None:
     return None if parts is None else parts.train.segments
 
 
+def training_melodies(setting: Setting) -> Tokens | None:
+    """Return the windows [N, T] of the default collections' training tunes in a `setting`; None if missing."""
+    parts = _cached_split()
+    return None if parts is None else human_melodies(parts.train, setting)
+
+
 @lru_cache(maxsize=1)
 def _cached_split() -> Split | None:
     corpus = cached_corpus()

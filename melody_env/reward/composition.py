@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
+from melody_env.form_steps import FormSteps
 from melody_env.setting import PAPER_SETTING, Setting
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT, VOCABULARY_SIZE
 
@@ -45,6 +46,7 @@ class Composition:
         length: int,
         setting: Setting = PAPER_SETTING,
         priming_tokens: npt.NDArray[np.integer] | None = None,
+        forms: npt.NDArray[np.integer] | None = None,
     ):
         self.batch_size = batch_size
         self.length = length
@@ -54,6 +56,9 @@ class Composition:
             np.full(batch_size, NO_EVENT, np.int8) if priming_tokens is None else priming_tokens
         )
         """[B]; the token that precedes each melody without being part of it."""
+        self.form = _form_steps(setting, batch_size, length, forms)
+        """What the form of each melody, given by its number in `forms` [B], says of each step [T, B]; None without
+        form, and where it is not known which of several it is or the melodies are not as long as whole pieces."""
         self.position = 0
         """Number of tokens so far, 0..T; the newest token is that of step t = position - 1."""
         self.tokens: Tokens8 = np.zeros((length, batch_size), np.int8)
@@ -108,3 +113,12 @@ def in_c(tokens: npt.NDArray[Integer], setting: Setting) -> npt.NDArray[Integer]
     if setting.semitones_from_c == 0:
         return tokens
     return tokens - np.multiply(tokens >= FIRST_PITCH_TOKEN, setting.semitones_from_c, dtype=tokens.dtype)
+
+
+def _form_steps(
+    setting: Setting, batch_size: int, length: int, forms: npt.NDArray[np.integer] | None
+) -> FormSteps | None:
+    number = len(setting.forms)
+    if number == 0 or length != setting.steps or (forms is None and number > 1):
+        return None
+    return setting.form_steps.of(np.zeros(batch_size, np.int64) if forms is None else forms)

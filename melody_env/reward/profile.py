@@ -14,17 +14,18 @@ import numpy as np
 
 from melody_env.reward.composition import Composition, Floats
 from melody_env.reward.plugins import LARGEST, RuleError, find_plugin
-from melody_env.reward.rules import HUMAN_RULES, MASKS, REWARD_MODE_RULES, RULES, SHAPED_RULES
+from melody_env.reward.rules import FORM_RULES, HUMAN_RULES, MASKS, REWARD_MODE_RULES, RULES, SHAPED_RULES
 from melody_env.setting import PAPER_SETTING, Flags, Setting
 from note_rnn.common.errors import InputError, is_number
 from note_rnn.common.plain_text import shown
 
-BUILT_IN_RULES = {**RULES, **REWARD_MODE_RULES, **SHAPED_RULES, **HUMAN_RULES}
+BUILT_IN_RULES = {**RULES, **REWARD_MODE_RULES, **SHAPED_RULES, **HUMAN_RULES, **FORM_RULES}
 _LARGEST_BUILT_IN = 100
 """The largest value of built-in rules, but for their parameters."""
+DISCRIMINATORS = ("features", "tokens")
+"""Discriminators that can learn along."""
 _RENAMED = {"most": "cap"}
 """Parameters of built-in rules by their name in version 0.1."""
-
 
 MAX_WHOLE = 1_000_000
 """The highest whole number that a parameter can be."""
@@ -82,7 +83,10 @@ class RewardProfile:
     log_prior: bool = True
     """Whether log p(a|s) of the Note RNN is part of the reward."""
     setting: Setting = PAPER_SETTING
-    """Key, mode, meter, length, range and tempo; arguments of the environment take precedence."""
+    """Key, mode, meter, length, range, tempo and form; arguments of the environment take precedence."""
+    adversary: Mapping[str, float] = field(default_factory=dict)
+    """Weights of the discriminators that learn along in training, by name (`melody_env.adversary`): what they pay is
+    divided by c as the rules are, and is no part of the environment's own reward."""
     masks: tuple[NamedMask, ...] = ()
     """Masks of the tokens allowed next; notes outside the setting's range are never allowed."""
 
@@ -103,13 +107,25 @@ class RewardProfile:
             self._check_size(rule)
         for mask in self.masks:
             _check(mask, MASKS, ("file",), self.name)
+        self._check_adversary()
+
+    def _check_adversary(self) -> None:
+        for name, weight in check_keys(self.adversary, DISCRIMINATORS, self.name, "under 'adversary'").items():
+            if not is_number(weight) or weight <= 0:
+                raise ProfileError(
+                    f"Reward profile {self.name}: the weight of {name!r} under 'adversary' must be a number above 0, "
+                    f"not {shown(weight)}."
+                )
+            self._check_worth(name, weight * _LARGEST_BUILT_IN)
 
     def _check_size(self, rule: WeightedRule) -> None:
         """Raise ProfileError if `rule` could reward a step with more than `LARGEST`."""
-        worth = abs(rule.weight) * max(_LARGEST_BUILT_IN, *map(abs, _numbers(rule.parameters)))
+        self._check_worth(rule.name, abs(rule.weight) * max(_LARGEST_BUILT_IN, *map(abs, _numbers(rule.parameters))))
+
+    def _check_worth(self, name: str, worth: float) -> None:
         if worth / self.c > LARGEST:
             raise ProfileError(
-                f"Reward profile {self.name}: {rule.name!r} could reward a step with {worth:.3g} / c = "
+                f"Reward profile {self.name}: {name!r} could reward a step with {worth:.3g} / c = "
                 f"{worth / self.c:.3g}, and learning has numbers up to {LARGEST:.0e}: raise c, now {self.c!r}, or "
                 "lower weight and parameters."
             )
@@ -133,6 +149,7 @@ class RewardProfile:
             "c": self.c,
             "log_prior": self.log_prior,
             "masks": {mask.name: _record(mask) for mask in self.masks},
+            "adversary": dict(self.adversary),
         }
 
     @cached_property
@@ -145,6 +162,11 @@ class RewardProfile:
         """The names of the rules that value a piece as a whole, by their `per`."""
         files = {rule.name: find_plugin(rule.file, rule.name, is_mask=False) for rule in self.rules if rule.file}
         return frozenset(name for name, plugin in files.items() if plugin.per == "piece")
+
+    @property
+    def needs_form(self) -> bool:
+        """Whether it has the built-in rule `form`, which is for settings with a form."""
+        return any(rule.name == "form" and rule.file is None for rule in self.rules)
 
     @cached_property
     def weights(self) -> Floats:

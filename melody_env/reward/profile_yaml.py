@@ -56,7 +56,7 @@ def parse_profile(data: Any, name: str, folder: Path = Path(), trust_code: bool 
     `name` is quoted by errors; paths of rule files are relative to `folder`. These files are code: without `trust_code`
     a profile that names one is refused by a RuleError, as is one whose files are missing.
     """
-    settings = dict(check_keys(data, ("c", "log_prior", "rules", "setting", "masks"), name, "at the top"))
+    settings = dict(check_keys(data, ("c", "log_prior", "rules", "setting", "masks", "adversary"), name, "at the top"))
     if "setting" in settings:
         settings["setting"] = _parse_setting(settings["setting"], name)
     rules = _parse_items(settings.pop("rules", {}), "rules", BUILT_IN_RULES, name, folder)

@@ -3,7 +3,7 @@
 Shapes: B melodies, T steps, R rules.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from melody_env.reward.composition import Composition, Floats
 from melody_env.reward.profile import RewardProfile
 from melody_env.reward.profile_yaml import load_profile
-from melody_env.setting import PAPER_SETTING, Setting
+from melody_env.setting import PAPER_SETTING, Setting, SettingError
 from note_rnn.vocabulary import Tokens, VocabularyError, check_tokens
 
 _BLOCK = 2048
@@ -31,19 +31,26 @@ class MelodyScores:
 
 
 def score_melodies(
-    tokens: npt.ArrayLike, profile: str | Path | RewardProfile = "paper", setting: Setting | None = None
+    tokens: npt.ArrayLike,
+    profile: str | Path | RewardProfile = "paper",
+    setting: Setting | None = None,
+    forms: Sequence[str] | None = None,
 ) -> MelodyScores:
     """Score each token of `tokens` [B, T] with the rules of `profile` (a name, a YAML file or a RewardProfile).
 
-    The musical `setting` defaults to that of the profile; every melody is scored as a complete piece.
-    Raises VocabularyError for tokens outside 0..37 or another shape, ProfileError for an invalid profile.
+    The musical `setting` defaults to that of the profile; every melody is scored as a complete piece. If the setting
+    has several forms, `forms` [B] names that of each melody, as `FinishedPieces.forms` does; only the rule `form` needs
+    them. Raises VocabularyError for tokens outside 0..37 or another shape, ProfileError for an invalid profile,
+    SettingError for unknown forms, RuleError for the rule `form` without them.
     """
     profile = load_profile(profile)
     melodies = check_melodies(tokens)
     size, length = melodies.shape
+    setting = setting or profile.setting
+    rows_of_forms = None if forms is None else form_numbers(forms, size, setting)
     values = np.empty((len(profile.rules), length, size))
     music_theory = np.empty((length, size))
-    for rows, composition in replay(melodies, setting or profile.setting):
+    for rows, composition in replay(melodies, setting, rows_of_forms):
         t = composition.position - 1
         values[:, t, rows] = scores = profile.score(composition)
         music_theory[t, rows] = profile.music_theory(scores)
@@ -51,13 +58,30 @@ def score_melodies(
     return MelodyScores(rules, music_theory.T)
 
 
-def replay(melodies: Tokens, setting: Setting = PAPER_SETTING) -> Iterator[tuple[slice, Composition]]:
-    """Compose `melodies` [B, T] again, in blocks of rows; yield rows and composition after every token."""
+def form_numbers(forms: Sequence[str], size: int, setting: Setting) -> npt.NDArray[np.int64]:
+    """Return the numbers [B] in `setting.forms` of the names `forms`, one for each of `size` melodies.
+
+    Raises SettingError for another number of names, or one that the setting does not have.
+    """
+    names = [form.name for form in setting.forms]
+    if len(forms) != size or not {*forms} <= {*names}:
+        raise SettingError(f"forms must name one of {', '.join(names) or 'none'} for each of {size} melodies.")
+    return np.array([names.index(form) for form in forms])
+
+
+def replay(
+    melodies: Tokens, setting: Setting = PAPER_SETTING, forms: npt.NDArray[np.int64] | None = None
+) -> Iterator[tuple[slice, Composition]]:
+    """Compose `melodies` [B, T] again, in blocks of rows; yield rows and composition after every token.
+
+    `forms` [B] are the numbers of their forms, if the setting has several.
+    """
     size, length = melodies.shape
     for start in range(0, size, _BLOCK):
         rows = slice(start, min(start + _BLOCK, size))
         columns = np.ascontiguousarray(melodies[rows].T)
-        composition = Composition(columns.shape[1], length, setting)
+        forms_of_block = None if forms is None else forms[rows]
+        composition = Composition(columns.shape[1], length, setting, forms=forms_of_block)
         for column in columns:
             composition.append(column)
             yield rows, composition

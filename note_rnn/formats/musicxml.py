@@ -49,6 +49,8 @@ def musicxml_text(tokens: npt.ArrayLike, staff: Staff = C_MAJOR, title: str = "M
         if bar is bars[0]:
             _add_attributes(measure, staff, _clef(values))
             _add_tempo(measure, staff)
+        for text in (text for step, text in staff.marks if bar and step == bar[0].start):
+            _add_mark(measure, text)
         _add_bar(measure, bar, staff, ties)
     barline = SubElement(part[-1], "barline", location="right")
     SubElement(barline, "bar-style").text = "light-heavy"
@@ -87,6 +89,12 @@ def _add_tempo(measure: Element, staff: Staff) -> None:
     _add_type(mark, staff.steps_per_beat, "beat-unit", "beat-unit-dot")
     SubElement(mark, "per-minute").text = f"{staff.beats_per_minute:g}"
     SubElement(direction, "sound", tempo=f"{staff.bpm:.10g}")
+
+
+def _add_mark(measure: Element, text: str) -> None:
+    """Add a rehearsal mark, such as the name of a section."""
+    direction = SubElement(measure, "direction", placement="above")
+    SubElement(SubElement(direction, "direction-type"), "rehearsal").text = one_line(text)
 
 
 def _add_type(parent: Element, steps: int, name: str, dot: str) -> None:

@@ -38,6 +38,8 @@ class Staff(NamedTuple):
     """Quarter notes per minute."""
     pickup: int = 0
     """Steps before the first bar line."""
+    marks: tuple[tuple[int, str], ...] = ()
+    """Rehearsal marks at the beginning of bars: their steps, from the first token on, and texts."""
 
     @property
     def beats_per_minute(self) -> float:

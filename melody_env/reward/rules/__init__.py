@@ -12,7 +12,7 @@ from typing import Any
 from melody_env.reward.composition import Floats
 from melody_env.reward.plugins import marked_functions
 from melody_env.reward.rules import masks, shaping
-from melody_env.reward.rules.human import bells, contour, degrees, form, rhythm
+from melody_env.reward.rules.human import bells, contour, degrees, form, rhythm, sections
 from melody_env.reward.rules.paper import (
     autocorrelation,
     extremes,
@@ -50,6 +50,9 @@ SHAPED_RULES: dict[str, Rule] = _defined_in(shaping)
 
 HUMAN_RULES: dict[str, Rule] = _defined_in(form, rhythm, contour, degrees, bells)
 """Counts that distinguish human melodies from machine-made ones; the profile `calibrated` weights them."""
+
+FORM_RULES: dict[str, Rule] = _defined_in(sections)
+"""The rule for a setting with form."""
 
 MASKS: dict[str, Mask] = _defined_in(masks)
 """The masks that a reward profile can name."""

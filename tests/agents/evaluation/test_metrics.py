@@ -1,6 +1,7 @@
 """The table's numbers by hand, and that they respect key, mode and meter of the pieces, of human tunes too."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -315,3 +316,36 @@ def test_without_human_tunes_an_agent_is_evaluated_beside_its_note_rnn_alone(age
     assert list(columns) == list(pieces) == ["Note RNN", "agent"]
     assert all(len(each.steps.probabilities) == 0 for each in pieces.values())
     assert not {"human_overlap", "human_auc", "longest_shared_run"} & columns["agent"].keys()
+
+
+def pieces_in(form: str, melodies: list[list[int]], forms: tuple[str, ...], small_prior):
+    """Given melodies, in bars of four steps, as pieces of these forms."""
+    environment = EnvironmentSpec.of(prior=small_prior, meter="1/4", length=len(melodies[0]), form=form)
+    pieces = compose_pieces(NoteRNNPlayer(), len(melodies), 0, environment)
+    return replace(pieces, finished=replace(pieces.finished, melodies=np.array(melodies), forms=forms))
+
+
+def test_metrics_of_form_by_hand(small_prior):
+    a, varied, other = [14, 16, 18, 14], [14, 16, 19, 14], [21, 23, 25, 26]
+    melodies = [a + varied + other, a + a + other, a + other + a, other + varied + varied]
+    pieces = pieces_in("AA'B | ABA", melodies, ("AA'B", "AA'B", "ABA", "ABA"), small_prior)
+    metrics = learning_metrics(pieces)
+    assert metrics["form_recovered"] == 2 / 4  # the first and the third
+    assert metrics["varied_kept"] == (3 / 4 + 1) / 2
+    assert metrics["sections_at_rest"] == 1  # all of them end on C
+    assert metrics["pieces_ending_on_tonic"] == 1
+    moved = replace(pieces, setting=pieces.setting.changed(key="D"))
+    assert learning_metrics(moved)["sections_at_rest"] == learning_metrics(moved)["pieces_ending_on_tonic"] == 0
+    plain = learning_metrics(pieces_in("ABA", melodies, ("ABA",) * 4, small_prior))
+    assert plain["form_recovered"] == 1 / 4
+    assert "varied_kept" not in plain
+    alone = learning_metrics(pieces_in("A", [a], ("A",), small_prior))
+    assert "sections_at_rest" not in alone
+    without = learning_metrics(pieces_in("", melodies, (), small_prior))
+    assert not {"form_recovered", "varied_kept", "sections_at_rest", "pieces_ending_on_tonic"} & without.keys()
+
+
+def test_human_tunes_have_the_shares_that_were_measured(small_prior):
+    for form, expected in (("", set()), ("AB", {"sections_at_rest"}), ("AA'", {"sections_at_rest", "varied_kept"})):
+        human = HumanReference.of(HUMAN, Setting(form=form))
+        assert {"sections_at_rest", "varied_kept"} & human_metrics(human, small_prior).keys() == expected

@@ -329,7 +329,7 @@ def test_built_in_rules_keep_their_order():
     )
     assert list(RULES) == paper.split()
     assert list(HUMAN_RULES) == human.split()
-    assert list(BUILT_IN_RULES) == f"{paper} {others} {human}".split()
+    assert list(BUILT_IN_RULES) == f"{paper} {others} {human} form".split()
     assert list(MASKS) == ["in_scale", "no_wide_leaps"]
 
 

@@ -42,6 +42,7 @@ PROFILES = {
     "refrain": (1.2, True, NINE | {"tonic": 4, "repeated_motif": 2}, {"repeated_motif": {"cap": 2.5}}),
     "unique_extremes": (1.3, True, SO_FAR | {"tonic": 4, "extrema_so_far": 2}, {}),
     "uncorrelated": (1.5, True, UNREPEATED | {"tonic": 3, "autocorrelation_so_far": 100}, {}),
+    "adversarial": (1, True, {}, {}),
     "calibrated": (
         *(1, True),
         {
@@ -89,6 +90,7 @@ def test_a_shipped_profile_is_what_its_results_were_made_with(name):
     assert (profile.c, profile.log_prior) == (c, log_prior)
     assert {rule.name: rule.weight for rule in profile.rules} == weights
     assert {rule.name: dict(rule.parameters) for rule in profile.rules if rule.parameters} == parameters
+    assert profile.adversary == ({"features": 0.5, "tokens": 0.5} if name == "adversarial" else {})
     assert (profile.setting, profile.masks) == (Setting(), ())
     assert not profile.forbids
 
