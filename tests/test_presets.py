@@ -5,13 +5,16 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import agents.training.adversary
 from agents import PPOKL, RecurrentDQN, train, whole_run
 from agents.runs.config import TrainConfig
 from agents.runs.presets import PRESETS, algorithm_class
 from agents.runs.run_directory import RunDirectory
 from melody_env import load_profile
+from note_rnn import VOCABULARY_SIZE
 
 OURS = (PPOKL, RecurrentDQN)
 PROFILES = sorted(
@@ -55,7 +58,9 @@ def test_every_preset_trains_from_the_command_line_to_its_table(
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_every_shipped_reward_trains_to_its_table(name, small_prior_file, tmp_path, capsys):
+def test_every_shipped_reward_trains_to_its_table(name, small_prior_file, tmp_path, monkeypatch, capsys):
+    tunes = np.random.default_rng(0).integers(VOCABULARY_SIZE, size=(50, 32))
+    monkeypatch.setattr(agents.training.adversary, "training_melodies", lambda setting: tunes)
     sizes = {"total_timesteps": 128, "n_envs": 4, "evaluations": 1, "checkpoints": 1, "compositions": 10}
     sizes["melodies"] = 0
     config = TrainConfig.of(

@@ -174,6 +174,7 @@ ARGUMENTS = {
     "length": "3 bars",
     "pitch_range": (55, 79),
     "tempo": 90.0,
+    "form": "ABA",
 }
 """A value other than the default for each field of a configuration except the hyperparameters."""
 
