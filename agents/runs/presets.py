@@ -44,7 +44,7 @@ class Preset:
     n_envs: int = 64
 
 
-Q = Preset(RecurrentDQNHyperparameters(learning_rate=4e-3), total_timesteps=200_000, c=0.55)
+Q = Preset(RecurrentDQNHyperparameters(learning_rate=4e-3), total_timesteps=200_000, c=0.6)
 RL_ONLY = replace(Q, c=None)
 
 # Rounds of 128 whole pieces, 12 small updates on each.

@@ -163,7 +163,7 @@ def test_paper_preset_is_section_4_of_the_paper(algo):
 @pytest.mark.parametrize(
     ("algo", "preset", "steps", "prior", "reward", "c", "observation", "n_envs"),
     [
-        ("q", "default", 200_000, "default", "paper", 0.55, "position", 64),
+        ("q", "default", 200_000, "default", "paper", 0.6, "position", 64),
         ("rl_only", "default", 200_000, "default", "paper", 0.5, "position", 64),
         ("psi", "default", 640_000, "default", "varied", 1.0, "position", 128),
         ("g", "default", 640_000, "default", "varied", 0.8, "position", 128),
