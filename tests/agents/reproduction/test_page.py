@@ -206,6 +206,6 @@ def test_each_agent_has_melodies_and_facts_of_its_own_run(text, parsed, small_ru
     made = text[text.index('<h2 id="made">') :]
     facts = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", made.split("<h3>")[1]))
     assert facts["Preset"] == "q, paper"
-    assert facts["Reward"].startswith("paper, c = 0.55")
+    assert facts["Reward"].startswith("paper, c = 0.6")
     assert "<dt>Seeds</dt><dd>0, 1</dd>" in made
     assert "python -m agents.reproduce --quick --seeds 2 --compositions 40" in made
