@@ -43,8 +43,14 @@ if __name__ == "__main__":
 """
 
 
+START_METHODS = [
+    pytest.param(each, marks=pytest.mark.slow) if each == "spawn" else each  # it starts as forkserver's first one does
+    for each in multiprocessing.get_all_start_methods()
+]
+
+
 @pytest.mark.parametrize("interface", ["gymnasium", "stable-baselines3"])
-@pytest.mark.parametrize("context", multiprocessing.get_all_start_methods())
+@pytest.mark.parametrize("context", START_METHODS)
 def test_processes_compose_what_one_does(interface, context, small_prior: NoteRNN, small_prior_file, tmp_path):
     env = MelodyCompositionVectorEnv(2, prior=small_prior)
     first, _ = env.reset(seed=5)
