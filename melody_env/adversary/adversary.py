@@ -41,8 +41,12 @@ class Adversary:
             )
         self.weights = weights
         self.human = human
-        self._features = FeatureDiscriminator(setting)
-        self._tokens = TokenDiscriminator(setting, np.random.default_rng(seed))
+        self._discriminators: dict[str, FeatureDiscriminator | TokenDiscriminator] = {}
+        self._tokens: TokenDiscriminator | None = None
+        if "features" in weights:
+            self._discriminators["features"] = FeatureDiscriminator(setting)
+        if "tokens" in weights:
+            self._discriminators["tokens"] = self._tokens = TokenDiscriminator(setting, np.random.default_rng(seed))
         self._recent = human[:0]
         self._since_fit = 0
         self._is_fitted = False
@@ -63,26 +67,24 @@ class Adversary:
 
     def begin(self, size: int) -> None:
         """Start judging the beginnings of `size` melodies."""
-        self._tokens.begin(size)
+        if self._tokens is not None:
+            self._tokens.begin(size)
 
     def potential(self, tokens: Tokens) -> Floats:
         """Return the weighted log-odds [B] of the beginnings that end with `tokens` [B]; 0 before the first fit."""
-        if "tokens" not in self.weights or not self._is_fitted:
+        if self._tokens is None or not self._is_fitted:
             return np.zeros(len(tokens))
         return self.weights["tokens"] * self._tokens.advance(tokens).clip(-LIMIT, LIMIT)
-
-    def _discriminator(self, name: str) -> FeatureDiscriminator | TokenDiscriminator:
-        return self._tokens if name == "tokens" else self._features
 
     def _log_odds(self, name: str, melodies: Tokens) -> Floats:
         if not self._is_fitted:
             return np.zeros(len(melodies))
-        return self._discriminator(name).log_odds(melodies).clip(-LIMIT, LIMIT)
+        return self._discriminators[name].log_odds(melodies).clip(-LIMIT, LIMIT)
 
     def _fit_if_due(self, interval: int) -> None:
         if self._since_fit < interval:
             return
-        for name in self.weights:
-            self._discriminator(name).fit(self.human, self._recent)
+        for discriminator in self._discriminators.values():
+            discriminator.fit(self.human, self._recent)
         self._since_fit = 0
         self._is_fitted = True

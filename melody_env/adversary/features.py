@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from melody_env.measures.features import feature_rows
+from melody_env.measures.features import feature_rows, melody_features
 from melody_env.reward.composition import Floats
 from melody_env.setting import Setting
 from note_rnn.vocabulary import Tokens
@@ -30,7 +30,7 @@ class FeatureDiscriminator:
         """Fit anew to `human` and `composed` melodies [B, T], both kinds weighted equally."""
         from sklearn.linear_model import LogisticRegression  # takes a second, so imported only where needed
 
-        rows = feature_rows(np.concatenate([human, composed]), self.setting)
+        rows = self._rows(np.concatenate([human, composed]))
         self._center, self._scale = rows.mean(axis=0), rows.std(axis=0)
         self._scale[self._scale == 0] = 1
         is_human = np.repeat([True, False], [len(human), len(composed)])
@@ -39,8 +39,11 @@ class FeatureDiscriminator:
 
     def log_odds(self, melodies: Tokens) -> Floats:
         """Return the log-odds [B] of "human" for each of `melodies` [B, T]."""
-        rows = self._standardised(feature_rows(melodies, self.setting))
+        rows = self._standardised(self._rows(melodies))
         return np.asarray(self._regression.decision_function(rows))
+
+    def _rows(self, melodies: Tokens) -> Floats:
+        return feature_rows(melody_features(melodies, self.setting))
 
     def _standardised(self, rows: Floats) -> Floats:
         """Return standardised features and their squares [B, 2 F]."""

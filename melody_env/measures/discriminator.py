@@ -88,10 +88,16 @@ def discriminator_scores(
     return parts
 
 
+def _features(melodies: Tokens, setting: Setting) -> Floats:
+    """Return the `feature_rows` of `melodies` [B, T]."""
+    return feature_rows(melody_features(melodies, setting))
+
+
 def _features_and_squares(melodies: Tokens, setting: Setting) -> Floats:
-    """Return `feature_rows` and the squared deviations of the numbers from their means."""
-    numbers = np.column_stack(list(melody_features(melodies, setting).numbers.values()))
-    return np.concatenate([feature_rows(melodies, setting), np.square(numbers - numbers.mean(axis=0))], axis=1)
+    """Return the `feature_rows` of `melodies` [B, T] and the squared deviations of the numbers from their means."""
+    features = melody_features(melodies, setting)
+    numbers = np.column_stack(list(features.numbers.values()))
+    return np.concatenate([feature_rows(features), np.square(numbers - numbers.mean(axis=0))], axis=1)
 
 
 def _fit_logistic(rows: Rows, is_human: npt.NDArray[np.bool_], seed: int) -> Score:
@@ -116,5 +122,5 @@ def _fit_trees(rows: Rows, is_human: npt.NDArray[np.bool_], seed: int) -> Score:
 
 LOGISTIC = Classifier(_features_and_squares, _fit_logistic)
 """Logistic regression on the numbers of `melody_features`, their squares, and the histograms."""
-TREES = Classifier(feature_rows, _fit_trees)
+TREES = Classifier(_features, _fit_trees)
 """Boosted trees on the numbers and histograms of `melody_features`, which detect unusual combinations of them."""

@@ -115,9 +115,8 @@ def scale_heights(setting: Setting) -> npt.NDArray[np.int8]:
     return (2 * np.cumsum(in_scale) + ~in_scale).astype(np.int8)
 
 
-def feature_rows(melodies: Tokens, setting: Setting) -> Floats:
-    """Return the histograms of `melody_features`, as shares, and its numbers, a row of F for each melody [B, F]."""
-    features = melody_features(melodies, setting)
+def feature_rows(features: MelodyFeatures) -> Floats:
+    """Return the histograms of B melodies, as shares, and their numbers, a row of F for each melody [B, F]."""
     shares = [counts / np.maximum(counts.sum(axis=1, keepdims=True), 1) for counts in features.histograms.values()]
     return np.concatenate([*shares, np.column_stack(list(features.numbers.values()))], axis=1)
 

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from melody_env import Setting
-from melody_env.adversary import features
 from melody_env.adversary.adversary import FIRST, LIMIT, MIN_TUNES, REFIT, REMEMBERED, Adversary
 from melody_env.adversary.features import FeatureDiscriminator
 from melody_env.adversary.tokens import TokenDiscriminator
@@ -60,7 +59,7 @@ def test_features_count_both_kinds_alike_however_many_there_are(rng):
 
 def test_features_see_more_than_means(rng, monkeypatch):
     """A feature of human melodies is always 20; of composed ones 10 or 30, the same in the mean."""
-    monkeypatch.setattr(features, "feature_rows", lambda melodies, setting: melodies[:, :1].astype(np.float64))
+    monkeypatch.setattr(FeatureDiscriminator, "_rows", lambda self, melodies: melodies[:, :1].astype(np.float64))
     human, composed = np.full((300, 32), 20), rng.choice([10, 30], (300, 1)).repeat(32, axis=1)
     discriminator = FeatureDiscriminator(SETTING)
     discriminator.fit(human, composed)
