@@ -94,6 +94,17 @@ class Composition:
         for memory in self._memories.values():
             memory.update(self, t)
 
+    def select(self, rows: npt.NDArray[np.integer]) -> None:
+        """Go on with the melodies `rows` [B] of the B, some of them several times, others not at all."""
+        shared = self.tokens_in_c is self.tokens
+        self.tokens, self.previous_pitches, self.pitch_pairs = (
+            np.ascontiguousarray(array[:, rows]) for array in (self.tokens, self.previous_pitches, self.pitch_pairs)
+        )
+        self.tokens_in_c = self.tokens if shared else np.ascontiguousarray(self.tokens_in_c[:, rows])
+        self.priming_tokens = self.priming_tokens[rows]
+        self.form = None if self.form is None else self.form.of(rows)
+        self._memories = {}  # rebuilt on request
+
     def memory(self, kind: Callable[..., M], *parameters: Hashable) -> M:
         """Return the up-to-date memory of this kind with these parameters, built when first requested."""
         key = (kind, *parameters)

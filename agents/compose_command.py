@@ -1,8 +1,9 @@
-"""The command compose: melodies as files, each with a record that reproduces it."""
+"""The command compose: melodies as files, each with a record that reproduces it, and a page that shows them."""
 
 from collections.abc import Sequence
 
-from agents.composing.export import ComposeConfig, compose_files
+from agents.composing.config import ComposeConfig
+from agents.composing.export import compose_files
 from note_rnn.common.command_line import parse
 
 
