@@ -3,10 +3,16 @@
 from collections.abc import Sequence
 
 from agents.composing.config import ComposeConfig
-from agents.composing.export import compose_files
+from agents.composing.export import compose_files, page_path
+from agents.report_page.tune_page import write_tune_page
 from note_rnn.common.command_line import parse
+from note_rnn.common.console import print_line
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    compose_files(parse(ComposeConfig, arguments))
+    config = parse(ComposeConfig, arguments)
+    files = compose_files(config)
+    if config.page:
+        records = [path for path in files if path.suffix == ".json"]
+        print_line(str(write_tune_page(page_path(config), records)))

@@ -53,7 +53,7 @@ class Results(NamedTuple):
 
 
 def fill_gaps(
-    player: Player, environment: EnvironmentSpec, tune: Tokens, is_open: Flags, n: int, drawing: Drawing = Drawing()
+    player: Player, environment: EnvironmentSpec, tune: Tokens, is_open: Flags, n: int, drawing: Drawing
 ) -> Results:
     """Return `tune` [T] with its open steps [T] filled in `n` different ways (N), and all others kept.
 
@@ -77,14 +77,14 @@ def fill_gaps(
     return found
 
 
-def vary(
+def vary_notes(
     player: Player,
     environment: EnvironmentSpec,
     tune: Tokens,
     change: float,
     by: Part,
     n: int,
-    drawing: Drawing = Drawing(),
+    drawing: Drawing,
 ) -> Results:
     """Return `n` different variations (N) of `tune` [T], in each of which the share `change` of its notes is another.
 
@@ -101,10 +101,8 @@ def vary(
     bar, own = environment.setting.steps_per_bar, max(drawing.candidates // _CHOICES, 1)
     found = Results(np.zeros((0, len(tune)), np.int64), np.zeros(0))
     for _ in range(n):
-        chosen = [
-            chosen_section(tune, count, bar, rng) if by == "section" else chosen_notes(tune, count, bar, other, rng)
-            for _ in range(_CHOICES)
-        ]
+        choose = chosen_section if by == "section" else chosen_notes
+        chosen = [choose(tune, count, bar, other, rng) for _ in range(_CHOICES)]
         allowed = _OTHERS[by](np.tile(tune, (_CHOICES, 1)), np.stack(chosen))
         candidates = draw_candidates(player, environment, allowed, own, rng, drawing.temperature)
         first = drawn(candidates.log_weights, rng)[:, :1]
@@ -114,9 +112,7 @@ def vary(
         order = np.lexsort([log_policy, is_near])[::-1]
         best = _different(found.tunes, tunes[None, order])
         row = int(np.flatnonzero((tunes == best).all(axis=1))[0])
-        found = Results(
-            np.concatenate([found.tunes, best]), np.append(found.effective, candidates.effective[row])
-        )
+        found = Results(np.concatenate([found.tunes, best]), np.append(found.effective, candidates.effective[row]))
         drawing.on_drawn(1)
     return found
 

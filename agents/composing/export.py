@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from agents.composing.around import Drawing, Results, fill_gaps, vary
+from agents.composing.around import Drawing, Results, fill_gaps, vary_notes
 from agents.composing.composers import Composer, load_composer
 from agents.composing.config import ComposeConfig
 from agents.composing.melodies import choose
 from agents.composing.melody_writers import pickup_after, piece_record, writable_suffixes, write_melody
 from agents.composing.pieces import Pieces, compose_pieces, pieces_of
+from agents.composing.players import Player
 from agents.composing.sidecar import Sidecar
 from agents.composing.tunes import Tune, tune_in
 from agents.infilling.gaps import parse_gaps
@@ -79,6 +80,12 @@ def compose_files(config: ComposeConfig) -> list[Path]:
     return written
 
 
+def page_path(config: ComposeConfig) -> Path:
+    """Return the file of the page that --page writes."""
+    out = config.out or (Path("melody") if config.sidecar is None or config.fill else config.sidecar)
+    return out.with_suffix(".html")
+
+
 def _check_writable(out: Path, option: str) -> None:
     check_file_name(out)
     check_out_file(out if out.suffix else out.with_suffix(".json"), option)
@@ -139,8 +146,8 @@ def _compose_around(config: ComposeConfig, source: str, composer: Composer, envi
     """Return candidate pieces around the tune in `source`, by `composer` in an `environment` of the tune's length."""
     tune = tune_in(source, environment, config.meter, config.pickup)
     tokens = " ".join(map(str, tune.tokens))
-    option = {"vary": tokens} if config.vary is not None else {"around": tokens}
-    config = replace(config, meter=tune.environment.setting.meter, pickup=tune.pickup, **option)
+    config = replace(config, meter=tune.environment.setting.meter, pickup=tune.pickup)
+    config = replace(config, vary=tokens) if config.vary is not None else replace(config, around=tokens)
     player = composer.player(tune.environment, config.strength)
     n = config.n * config.best_of
     with Progress(n, "composing", "pieces") as progress:
@@ -150,9 +157,9 @@ def _compose_around(config: ComposeConfig, source: str, composer: Composer, envi
     return Composed(config, pieces, tune, results.effective.tolist())
 
 
-def _results(config: ComposeConfig, tune: Tune, player: Any, n: int, drawing: Drawing) -> Results:
+def _results(config: ComposeConfig, tune: Tune, player: Player, n: int, drawing: Drawing) -> Results:
     if config.vary is not None:
-        return vary(player, tune.environment, tune.melody, config.change, config.by, n, drawing)
+        return vary_notes(player, tune.environment, tune.melody, config.change, config.by, n, drawing)
     assert config.fill is not None
     is_open = parse_gaps(config.fill, len(tune.melody), tune.environment.setting.steps_per_bar)
     return fill_gaps(player, tune.environment, tune.melody, is_open, n, drawing)

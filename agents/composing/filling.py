@@ -19,7 +19,6 @@ from melody_env import EnvironmentSpec, MelodyEngine
 from note_rnn import Tokens
 from note_rnn.common.categorical import log_softmax
 
-
 _LEAST = -500.0
 """The least log probability counted, in nats: of less, exp would be 0."""
 

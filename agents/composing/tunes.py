@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from agents.infilling.choices import note_distance
+from agents.infilling.choices import changed_spans, note_distance
 from melody_env import EnvironmentSpec
 from note_rnn import InputError, Tokens, read_tune
 from note_rnn.extraction.tunes import bar_steps
@@ -32,12 +32,10 @@ class Tune(NamedTuple):
     def record(self, piece: Tokens, effective: float) -> dict[str, Any]:
         """Return what the record of a `piece` [T - P] composed around the tune says of that, as JSON.
 
-        The first and last steps of each run that differs, the edit distance in notes, and the effective sample size.
+        The first and last steps of what sounds otherwise, the edit distance in notes, and the effective sample size.
         """
-        differs = np.pad(piece != self.melody, 1).astype(np.int8)
-        first, last = np.flatnonzero(np.diff(differs) == 1), np.flatnonzero(np.diff(differs) == -1) - 1
         return {
-            "changed_steps": np.column_stack([first, last]).tolist(),
+            "changed_steps": changed_spans(self.melody, piece).tolist(),
             "note_distance": float(note_distance(self.melody, piece[None])[0]),
             "effective_sample_size": effective,
         }

@@ -96,6 +96,7 @@ class MelodyEngine:
         """Each rule's values for the newest tokens [R, B], unscaled."""
         self.music_theory: Floats
         """r_MT [B] of the newest tokens."""
+        self._allowed: Flags
         self.finished: FinishedPieces | None = None
         """The pieces completed last; a reset keeps them."""
 
@@ -165,8 +166,8 @@ class MelodyEngine:
     def step(self, actions: npt.ArrayLike, enforces_masks: bool = True) -> tuple[Floats32, FinishedPieces | None]:
         """Append `actions` [B] to the pieces; return the rewards [B] and, after the last step, the complete pieces.
 
-        With `enforces_masks` a forbidden token is replaced by the nearest allowed one. Raises VocabularyError if `actions` are not B tokens,
-        ResetNeeded if no piece is in progress, RuleError for a rule that fails.
+        With `enforces_masks` a forbidden token is replaced by the nearest allowed one. Raises VocabularyError if
+        `actions` are not B tokens, ResetNeeded if no piece is in progress, RuleError for a rule that fails.
         """
         if self.composition is None or self.composition.is_complete:
             raise ResetNeeded("No piece is in progress: call reset() to start one.")

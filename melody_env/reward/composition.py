@@ -97,10 +97,10 @@ class Composition:
     def select(self, rows: npt.NDArray[np.integer]) -> None:
         """Go on with the melodies `rows` [B] of the B, some of them several times, others not at all."""
         shared = self.tokens_in_c is self.tokens
-        self.tokens, self.previous_pitches, self.pitch_pairs = (
-            np.ascontiguousarray(array[:, rows]) for array in (self.tokens, self.previous_pitches, self.pitch_pairs)
-        )
-        self.tokens_in_c = self.tokens if shared else np.ascontiguousarray(self.tokens_in_c[:, rows])
+        self.tokens = self.tokens.take(rows, axis=1)
+        self.tokens_in_c = self.tokens if shared else self.tokens_in_c.take(rows, axis=1)
+        self.previous_pitches = self.previous_pitches.take(rows, axis=1)
+        self.pitch_pairs = self.pitch_pairs.take(rows, axis=1)
         self.priming_tokens = self.priming_tokens[rows]
         self.form = None if self.form is None else self.form.of(rows)
         self._memories = {}  # rebuilt on request

@@ -64,7 +64,8 @@ def read_melody(path: Path) -> FileMelody:
     """Return the melody of a file, within the limits of the files of a corpus.
 
     A tune, the first segment of the first one in a tune file, is in C major or A minor; a MIDI file is taken as it
-    sounds, with the meter that it declares. Raises TuneError with the reason if there is none, MelodyFileError for a MIDI file that cannot be read.
+    sounds, with the meter that it declares. Raises TuneError with the reason if there is none, MelodyFileError for a
+    MIDI file that cannot be read.
     """
     with reasons_for_errors(SECONDS_PER_FILE), time_limit(SECONDS_PER_FILE), memory_limit(BYTES_PER_PROCESS):
         if path.suffix.lower() in MIDI_SUFFIXES:
