@@ -170,7 +170,7 @@ def main() -> None:
     """Print the figures of each way."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="lookback", help="Note RNN or folder of a run (default: lookback)")
-    parser.add_argument("--candidates", nargs="+", type=int, default=[100, 256], metavar="C", help="of each tune")
+    parser.add_argument("--candidates", nargs="+", type=int, default=[100, 256, 512], metavar="C", help="of each tune")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="use one of N held-out tunes (default 1)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--csv", type=Path, help="CSV file of the figures")

@@ -73,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="lookback", help="Note RNN or folder of a run (default: lookback)")
     parser.add_argument("--changes", nargs="+", type=float, default=[0.1, 0.3, 0.5], metavar="SHARE", help="of notes")
-    parser.add_argument("--candidates", type=int, default=256, metavar="C", help="of each variation (default 256)")
+    parser.add_argument("--candidates", type=int, default=512, metavar="C", help="of each variation (default 512)")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="use one of N held-out tunes (default 1)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--csv", type=Path, help="CSV file of the figures")

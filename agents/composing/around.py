@@ -28,6 +28,8 @@ _OTHERS: dict[str, Callable[[Tokens, Flags], Flags]] = {
 }
 _BATCH = 512
 """Candidates in parallel, or those of one tune if they are more."""
+_FAR = 1e6
+"""Nats that a candidate costs that is not as far from its tune as is asked: it is used if there is no other."""
 _CHOICES = 8
 """Choices of notes for a variation, of which the likeliest result is used."""
 
@@ -35,7 +37,7 @@ _CHOICES = 8
 class Drawing(NamedTuple):
     """How candidates are drawn."""
 
-    candidates: int = 256
+    candidates: int = 512
     """C of each tune."""
     temperature: float = 1.0
     seed: int = 0
@@ -105,11 +107,12 @@ def vary_notes(
         chosen = [choose(tune, count, bar, other, rng) for _ in range(_CHOICES)]
         allowed = _OTHERS[by](np.tile(tune, (_CHOICES, 1)), np.stack(chosen))
         candidates = draw_candidates(player, environment, allowed, own, rng, drawing.temperature)
-        first = drawn(candidates.log_weights, rng)[:, :1]
+        distances = np.stack([note_distance(tune, each) for each in candidates.tokens])
+        is_far = np.abs(distances - change) > max(change / 10, 1 / is_note.sum())
+        first = drawn(candidates.log_weights - _FAR * is_far, rng)[:, :1]
         tunes = np.take_along_axis(candidates.tokens, first[..., None], axis=1)[:, 0]
-        log_policy = np.take_along_axis(candidates.log_policy, first, axis=1)[:, 0]
-        is_near = np.abs(note_distance(tune, tunes) - change) <= max(change / 10, 1 / is_note.sum())
-        order = np.lexsort([log_policy, is_near])[::-1]
+        log_policy = np.take_along_axis(candidates.log_policy - _FAR * is_far, first, axis=1)[:, 0]
+        order = log_policy.argsort()[::-1]
         best = _different(found.tunes, tunes[None, order])
         row = int(np.flatnonzero((tunes == best).all(axis=1))[0])
         found = Results(np.concatenate([found.tunes, best]), np.append(found.effective, candidates.effective[row]))

@@ -41,7 +41,7 @@ class TuneOptions:
     """(with --vary) Change notes everywhere, in one section, or only their pitch or rhythm."""
     pickup: int | None = None
     """(with --around or --vary) Steps of the tune before its first bar line (default: as its file says, else 0)."""
-    candidates: int = 256
+    candidates: int = 512
     """(with --around or --vary) Candidates drawn for each tune, weighed by what is kept: more are slower and better."""
 
     @property

@@ -70,8 +70,7 @@ def draw_candidates(
             tokens = np.take_along_axis(tokens, chosen[..., None], axis=1)
             log_policy = np.take_along_axis(log_policy, chosen, axis=1)
             log_weights[is_uneven] = 0.0
-        policy = _policy(player, engine, allowed[:, step], temperature)
-        likelihood = np.where(allowed[:, step, None], np.exp(policy), 0.0)
+        policy, likelihood = _policy(player, engine, allowed[:, step], temperature)
         mass = likelihood.sum(axis=2)
         drawn, log_ratio = _drawn(guides, step, likelihood / mass[..., None], bool(is_free[:, step].any()))
         log_weights += np.log(mass) + log_ratio
@@ -81,15 +80,21 @@ def draw_candidates(
     return Candidates(tokens, log_weights, log_policy, np.minimum(effective, effective_sizes(log_weights)))
 
 
-def _policy(player: Player, engine: MelodyEngine, allowed: Flags, temperature: float) -> Floats:
-    """Return log of the policy [N, C, A] of the next tokens, masked where masks leave something `allowed` [N, A]."""
+def _policy(player: Player, engine: MelodyEngine, allowed: Flags, temperature: float) -> tuple[Floats, Floats]:
+    """Return log of the policy [N, C, A] of the next tokens, and the policy, 0 where they are not `allowed` [N, A].
+
+    Masks count where they leave something that is allowed.
+    """
     scores = player.scores(engine.observations(), engine.prior_log_probs).astype(np.float64)
     scores = scores.reshape(len(allowed), -1, allowed.shape[1])
+    left = allowed[:, None]
     if engine.forbids:
         masks = engine.action_masks().reshape(scores.shape)
-        has_any = (masks & allowed[:, None]).any(axis=2, keepdims=True)
-        scores = np.where(masks | (allowed[:, None] & ~has_any), scores, MASKED_LOGIT)
-    return np.maximum(log_softmax(scores / temperature), _LEAST)
+        has_any = (masks & left).any(axis=2, keepdims=True)
+        scores = np.where(masks | (left & ~has_any), scores, MASKED_LOGIT)
+        left = left & (masks | ~has_any)
+    policy = np.maximum(log_softmax(scores / temperature), _LEAST)
+    return policy, np.where(left, np.exp(policy), 0.0)
 
 
 def _drawn(guides: Guides, step: int, likelihood: Floats, is_free: bool) -> tuple[Tokens, Floats | float]:
