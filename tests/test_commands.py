@@ -161,9 +161,11 @@ def test_a_negative_seed_is_refused_in_one_sentence(command, tmp_path, monkeypat
 WRITING = {
     "compose": ("compose", "default", "--out", "{}.mid"),
     "compose tokens": ("compose", "default", "--tokens", "{}.npy"),
+    "compose around": ("compose", "default", "--around", "14 1 16 1", "--fill", "step 1", "--out", "{}.mid"),
     "compose from": ("compose", "--from", "melody.json", "--out", "{}"),
     "evaluate": ("evaluate", "RUN", "--csv", "{}.csv"),
     "report": ("report", "RUN", "--out", "{}.html"),
+    "report melodies": ("report", "--melodies", "melody.mid", "--out", "{}.html"),
     "study new": ("study", "new", "RUN", "--out", "{}"),
     "study analyse": ("study", "analyse", "votes.json", "--out", "{}.json"),
     "reproduce": ("reproduce", "--quick", "--out", "{}"),

@@ -149,10 +149,10 @@ def _compose_around(config: ComposeConfig, source: str, composer: Composer, envi
     config = replace(config, meter=tune.environment.setting.meter, pickup=tune.pickup)
     config = replace(config, vary=tokens) if config.vary is not None else replace(config, around=tokens)
     player = composer.player(tune.environment, config.strength)
-    n = config.n * config.best_of
-    with Progress(n, "composing", "pieces") as progress:
+    count = config.n * config.best_of
+    with Progress(count, "composing", "pieces") as progress:
         drawing = Drawing(config.candidates, config.temperature, config.seed, progress.advance)
-        results = _results(config, tune, player, n, drawing)
+        results = _results(config, tune, player, count, drawing)
     pieces = pieces_of(player, results.tunes, tune.environment)
     return Composed(config, pieces, tune, results.effective.tolist())
 

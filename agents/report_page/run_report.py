@@ -116,7 +116,7 @@ def _write_melodies(config: ReportConfig, files: Sequence[Path]) -> Path:
     if config.runs or config.votes:
         raise InputError("--melodies with files shows these alone: leave out runs and votes.")
     out = config.out or Path("melodies.html")
-    check_out_file(out)
+    check_out_file(out, "--out")
     return write_tune_page(out, files)
 
 

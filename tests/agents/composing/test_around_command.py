@@ -73,7 +73,9 @@ def test_the_record_of_a_filling_and_of_a_variation_gives_the_identical_files(lo
 
 
 def test_a_variation_is_as_far_from_its_tune_as_is_asked(lookback_prior_file):
-    config = ComposeConfig(str(lookback_prior_file), Path("v.mid"), vary="jig.abc", change=0.3, by="pitch", candidates=16)
+    config = ComposeConfig(
+        str(lookback_prior_file), Path("v.mid"), vary="jig.abc", change=0.3, by="pitch", candidates=16
+    )
     compose_files(config)
     assert record("v.json")["note_distance"] == pytest.approx(6 / 19)
     made = record("v.json")
