@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from agents.composing.filling import draw_candidates
+from agents.composing.filling import Candidates, draw_candidates
 from agents.composing.pieces import pieces_of
 from agents.composing.players import Player
 from agents.infilling.choices import chosen_notes, chosen_section, note_distance
@@ -30,8 +30,8 @@ _BATCH = 512
 """Candidates in parallel, or those of one tune if they are more."""
 _FAR = 1e6
 """Nats that a candidate costs that is not as far from its tune as is asked: it is used if there is no other."""
-_CHOICES = 8
-"""Choices of notes for a variation, of which the likeliest result is used."""
+_CHOICES, _DRAWS = 8, 4
+"""Choices of notes for a variation, and draws of each, of which the likeliest is used."""
 
 
 class Drawing(NamedTuple):
@@ -100,24 +100,33 @@ def vary_notes(
     is_note = (tune >= FIRST_PITCH_TOKEN)[None]
     given = pieces_of(player, tune[None], environment, retained=1)
     other = np.where(_OTHERS[by](tune[None], is_note)[0], given.steps.probabilities[0], 0.0).sum(axis=1)
-    bar, own = environment.setting.steps_per_bar, max(drawing.candidates // _CHOICES, 1)
+    choose = chosen_section if by == "section" else chosen_notes
     found = Results(np.zeros((0, len(tune)), np.int64), np.zeros(0))
     for _ in range(n):
-        choose = chosen_section if by == "section" else chosen_notes
-        chosen = [choose(tune, count, bar, other, rng) for _ in range(_CHOICES)]
+        chosen = [choose(tune, count, environment.setting.steps_per_bar, other, rng) for _ in range(_CHOICES)]
         allowed = _OTHERS[by](np.tile(tune, (_CHOICES, 1)), np.stack(chosen))
+        own = max(drawing.candidates // _CHOICES, 1)
         candidates = draw_candidates(player, environment, allowed, own, rng, drawing.temperature)
-        distances = np.stack([note_distance(tune, each) for each in candidates.tokens])
-        is_far = np.abs(distances - change) > max(change / 10, 1 / is_note.sum())
-        first = drawn(candidates.log_weights - _FAR * is_far, rng)[:, :1]
-        tunes = np.take_along_axis(candidates.tokens, first[..., None], axis=1)[:, 0]
-        log_policy = np.take_along_axis(candidates.log_policy - _FAR * is_far, first, axis=1)[:, 0]
-        order = log_policy.argsort()[::-1]
-        best = _different(found.tunes, tunes[None, order])
-        row = int(np.flatnonzero((tunes == best).all(axis=1))[0])
-        found = Results(np.concatenate([found.tunes, best]), np.append(found.effective, candidates.effective[row]))
+        draws = _likeliest(tune, candidates, change, rng)
+        best = _different(found.tunes, draws.tunes[None])
+        row = int((draws.tunes == best).all(axis=1).argmax())
+        found = Results(np.concatenate([found.tunes, best]), np.append(found.effective, draws.effective[row]))
         drawing.on_drawn(1)
     return found
+
+
+def _likeliest(tune: Tokens, candidates: Candidates, change: float, rng: np.random.Generator) -> Results:
+    """Return `_DRAWS` of the weighted candidates for each choice of notes, the likeliest of all by the policy first.
+
+    Those whose edit distance from `tune` [T] is not `change` within a tenth, or a note, come last.
+    """
+    distances = np.stack([note_distance(tune, each) for each in candidates.tokens])
+    least = 1 / (tune >= FIRST_PITCH_TOKEN).sum()
+    costs = _FAR * (np.abs(distances - change) > max(change / 10, least))
+    draws = drawn(candidates.log_weights - costs, rng)[:, :_DRAWS]
+    order = np.take_along_axis(candidates.log_policy - costs, draws, axis=1).ravel().argsort()[::-1]
+    tunes = np.take_along_axis(candidates.tokens, draws[..., None], axis=1).reshape(-1, len(tune))
+    return Results(tunes[order], candidates.effective.repeat(draws.shape[1])[order])
 
 
 def _notes_to_change(tune: Tokens, change: float, by: str) -> int:
