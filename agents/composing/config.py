@@ -17,9 +17,9 @@ from note_rnn.network.generation import Priming
 MAX_CANDIDATES = 10_000_000
 NOT_RECORDED = ("out", "sidecar", "tokens", "page", "trust_code")
 """Options that do not decide what is composed."""
-_BESIDE_RECORD = ("model", "out", "sidecar", "trust_code")
+_BESIDE_RECORD = ("model", "out", "sidecar", "page", "trust_code")
 """Options of `--from` alone."""
-_BESIDE_REWRITTEN = (*_BESIDE_RECORD, "fill", "n", "seed", "candidates", "best_of", "diverse", "tokens", "page")
+_BESIDE_REWRITTEN = (*_BESIDE_RECORD, "fill", "n", "seed", "candidates", "best_of", "diverse", "tokens")
 """Options of `--from` with gaps to fill again."""
 
 
@@ -76,8 +76,8 @@ class ComposeConfig(SettingOptions, TuneOptions):
     """Name of the files, by default "melody"; several melodies are numbered. With a suffix (.mid, .musicxml, .svg,
     .abc, .wav or .png) only that format is written, and the record."""
     sidecar: Annotated[Path | None, tyro.conf.arg(name="from")] = None
-    """Compose the melody of this record (.json) again, alone or with --out, --trust-code, and MODEL, needed if the
-    model has been moved; the record decides all else. With --rewrite 3-4, fill these bars anew."""
+    """Compose the melody of this record (.json) again, alone or with --out, --page, --trust-code, and MODEL, needed
+    if the model has been moved; the record decides all else. With --rewrite 3-4, fill these bars anew."""
     trust_code: bool = False
     """Load the rule files (.py) that the run names: these are code, so read them before."""
     n: int = 1
@@ -119,7 +119,8 @@ class ComposeConfig(SettingOptions, TuneOptions):
         check_count("--best-of", self.best_of)
         self.check_tune()
         if self.n * self.best_of * (1 if self.tune is None else self.candidates) > MAX_CANDIDATES:
-            raise InputError(f"--n times --best-of must be at most {MAX_CANDIDATES:,}: compose in several parts.")
+            times = "--n times --best-of" + (" times --candidates" if self.tune is not None else "")
+            raise InputError(f"{times} must be at most {MAX_CANDIDATES:,}: compose in several parts.")
         check_temperature("--temperature", self.temperature)
         check_strength("--strength", self.strength)
         if self.tokens is not None and self.tokens.suffix != ".npy":

@@ -32,7 +32,7 @@ def resampled(log_weights: Floats, rng: np.random.Generator) -> Indices:
     places = (np.arange(count) + rng.random((len(log_weights), 1))) / count
     ends = shares(log_weights).cumsum(axis=1)
     ends[:, -1] = 1.0  # despite rounding
-    return (places[:, :, None] >= ends[:, None]).sum(axis=2)
+    return np.stack([np.searchsorted(*row, side="right") for row in zip(ends, places, strict=True)])
 
 
 def drawn(log_weights: Floats, rng: np.random.Generator) -> Indices:

@@ -70,6 +70,8 @@ def write_tune_page(path: Path, files: Sequence[Path]) -> Path:
     `files` are records of composed melodies (.json), or files of music. Raises InputError for a file that is neither,
     OSError if the page cannot be written.
     """
+    if not files:
+        raise InputError("There is nothing to show: give files of melodies.")
     tunes = [_of_record(file) if file.suffix == ".json" else _of_music(file) for file in files]
     write_page(
         path,

@@ -104,6 +104,8 @@ def test_a_page_shows_what_was_composed(small_prior_file, capsys):
     melody_rl.main([*arguments, "--out", "tune.mid"])
     assert capsys.readouterr().out.splitlines()[-1] == "tune.html"
     assert "Bars 2 filled in" in Path("tune.html").read_text()
+    melody_rl.main(["compose", "--from", "tune.json", "--out", "again.mid", "--page"])
+    assert 'download="again.abc"' in Path("again.html").read_text()
     melody_rl.main(["compose", "--from", "tune.json", "--rewrite", "3", "--candidates", "4", "--out", "next.mid"])
     assert record("next.json")["config"]["fill"] == "3"
 

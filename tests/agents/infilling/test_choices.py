@@ -54,4 +54,5 @@ def test_spans_cover_notes_as_long_as_they_sound():
     assert changed_spans(tune, tune).tolist() == []
     assert changed_spans(tune, np.array([14, 1, 17, 1, 18, 1, 0, 1])).tolist() == [[2, 3]]
     assert changed_spans(tune, np.array([14, 1, 1, 1, 18, 1, 1, 1])).tolist() == [[2, 3], [6, 7]]
+    assert changed_spans(tune, np.array([14, 14, 16, 1, 18, 1, 0, 1])).tolist() == [[1, 1]]
     assert changed_spans(tune, np.array([1, 1, 16, 1, 18, 1, 0, 1])).tolist() == [[0, 1]]

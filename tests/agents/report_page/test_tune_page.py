@@ -84,6 +84,11 @@ def test_other_records_are_refused_in_a_sentence(content, told, tmp_path):
     assert not (tmp_path / "page.html").exists()
 
 
+def test_a_page_without_melodies_is_refused(tmp_path):
+    with pytest.raises(InputError, match="There is nothing to show"):
+        write_tune_page(tmp_path / "page.html", [])
+
+
 def test_runs_and_files_of_melodies_do_not_go_together(record, capsys):
     with pytest.raises(SystemExit, match="2"):
         melody_rl.main(["report", "run", "--melodies", str(record)])
