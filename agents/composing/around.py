@@ -29,7 +29,7 @@ _OTHERS: dict[str, Callable[[Tokens, Flags], Flags]] = {
 _BATCH = 512
 """Candidates in parallel, or those of one tune if they are more."""
 _FAR = 1e6
-"""Nats that a candidate costs that is not as far from its tune as is asked: it is used if there is no other."""
+"""Nats that a candidate costs which is not what was asked for: it is used if there is no other."""
 _CHOICES, _DRAWS = 8, 4
 """Choices of notes for a variation, and draws of each, of which the likeliest is used."""
 
@@ -118,11 +118,14 @@ def vary_notes(
 def _likeliest(tune: Tokens, candidates: Candidates, change: float, rng: np.random.Generator) -> Results:
     """Return `_DRAWS` of the weighted candidates for each choice of notes, the likeliest of all by the policy first.
 
-    Those whose edit distance from `tune` [T] is not `change` within a tenth, or a note, come last.
+    Those whose edit distance from `tune` [T] is not `change` within a tenth, or a note, come last, and before them
+    those that have more or fewer notes than it by as much.
     """
+    notes = int((tune >= FIRST_PITCH_TOKEN).sum())
+    tolerance = max(change / 10, 1 / notes)
     distances = np.stack([note_distance(tune, each) for each in candidates.tokens])
-    least = 1 / (tune >= FIRST_PITCH_TOKEN).sum()
-    costs = _FAR * (np.abs(distances - change) > max(change / 10, least))
+    counts = (candidates.tokens >= FIRST_PITCH_TOKEN).sum(axis=2) / notes
+    costs = 2 * _FAR * (np.abs(distances - change) > tolerance) + _FAR * (np.abs(counts - 1) > tolerance)
     draws = drawn(candidates.log_weights - costs, rng)[:, :_DRAWS]
     order = np.take_along_axis(candidates.log_policy - costs, draws, axis=1).ravel().argsort()[::-1]
     tunes = np.take_along_axis(candidates.tokens, draws[..., None], axis=1).reshape(-1, len(tune))
