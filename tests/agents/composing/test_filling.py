@@ -118,30 +118,41 @@ def test_nothing_that_was_kept_has_changed_over_a_thousand_random_gaps(lookback_
 
 
 class Upward:
-    """A player that goes on one, two or three tokens higher."""
+    """A player that goes on one, two or three tokens higher, mostly one, and remembers the sum of what it has seen."""
 
     def begin(self, num_pieces, pickup=0):
-        self.rows = np.arange(num_pieces)
+        self.sums = np.zeros(num_pieces, np.int64)
 
     def scores(self, observations, prior_log_probs):
+        self.sums = self.sums + observations[:, 0]
         above = np.arange(38) - observations[:, :1]
-        return np.where((above >= 1) & (above <= 3), 0.0, -30.0)
+        return np.where((above >= 1) & (above <= 3), np.where(above == 1, np.log(8.0), 0.0), -30.0)
 
     def select(self, rows):
-        self.rows = self.rows[rows]
+        self.sums = self.sums[rows]
 
 
 def test_what_is_filled_in_leads_to_what_follows(small_prior):
     spec = EnvironmentSpec.of(prior=small_prior, length=6, priming="none")
     tune = np.array([2, 0, 5, 6, 0, 11])
     is_open = np.array([False, True, False, False, True, False])
-    found = draw_candidates(Upward(), spec, gaps_filled(tune[None], is_open[None]), 400, np.random.default_rng(0))
+    player = Upward()
+    found = draw_candidates(player, spec, gaps_filled(tune[None], is_open[None]), 800, np.random.default_rng(0))
     weights = shares(found.log_weights)[0]
-    for step, tokens in ((1, (3, 4)), (4, (8, 9))):  # 5 or 7 would be as likely after what precedes
+    for step, expected in ((1, {3: 0.5, 4: 0.5}), (4, {8: 0.5, 9: 0.5})):  # 3 is likelier, and then 5 less likely
         measured = np.bincount(found.tokens[0, :, step], weights, minlength=38)
-        np.testing.assert_allclose(measured[[*tokens]], 0.5, atol=0.1)
+        np.testing.assert_allclose(measured[[*expected]], [*expected.values()], atol=0.1)
+    assert {*found.tokens[0, :, 1]} == {3, 4}  # the others were not gone on with
+    np.testing.assert_array_equal(player.sums, 1 + found.tokens[0, :, :5].sum(axis=1))
     results = fill_gaps(Upward(), spec, tune, is_open, 4, Drawing(64))
     assert {(3, 8), (3, 9), (4, 8), (4, 9)} == {(row[1], row[4]) for row in results.tunes.tolist()}
+
+
+def test_kept_notes_beyond_the_range_are_seen_as_they_are(small_prior):
+    spec = EnvironmentSpec.of(prior=small_prior, length=4, priming="none", pitch_range=(60, 83))
+    tune, player = np.array([2, 3, 14, 15]), Upward()
+    draw_candidates(player, spec, gaps_filled(tune[None], np.zeros((1, 4), bool)), 2, np.random.default_rng(0))
+    assert player.sums.tolist() == [1 + 2 + 3 + 14] * 2
 
 
 def test_several_gaps_and_a_form_are_filled(small_prior):
