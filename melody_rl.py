@@ -17,9 +17,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "train": Command("agents.train", "tune a Note RNN by reinforcement learning"),
-    "compose": Command(
-        "agents.composing.command", "compose melodies with a run's agent, as files to hear, see and play"
-    ),
+    "compose": Command("agents.compose_command", "compose melodies with a run's agent, as files to hear, see and play"),
     "evaluate": Command("agents.evaluate", "measure the paper's statistics over many compositions of a run"),
     "report": Command("agents.report", "write a web page on finished runs"),
     "frontier": Command("agents.frontier", "train over a range of c, or of KL budgets, and plot reward against KL"),

@@ -4,7 +4,7 @@ from .algorithms.ppo_kl import PPOKL
 from .algorithms.recurrent_dqn import RecurrentDQN
 from .algorithms.saved_policies import SavedPolicy
 from .composing.composers import load_composer
-from .composing.melodies import compose
+from .composing.melodies import compose, infill, vary
 from .composing.pieces import Pieces, compose_pieces
 from .runs.run_directory import RunDirectory, RunError
 
@@ -21,5 +21,7 @@ __all__ = [
     "SavedPolicy",
     "compose",
     "compose_pieces",
+    "infill",
     "load_composer",
+    "vary",
 ]

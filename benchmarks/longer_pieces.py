@@ -55,6 +55,10 @@ class Counting:
         self._player.begin(num_pieces, pickup)
         self._position = 0
 
+    def select(self, rows: npt.NDArray[np.int64]) -> None:
+        """Go on with the pieces `rows` [N]."""
+        self._player.select(rows)
+
     def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
         """Return the scores [N, A] of the next tokens."""
         moved = observations.copy()

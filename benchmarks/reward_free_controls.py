@@ -8,6 +8,7 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
+from agents.composing.players import NoteRNNPlayer
 from note_rnn import VOCABULARY_SIZE, NoteRNN, Tokens
 
 Floats32 = npt.NDArray[np.float32]
@@ -15,21 +16,18 @@ Floats32 = npt.NDArray[np.float32]
 ITERATIONS = 50
 
 
-class ColderPrior:
+class ColderPrior(NoteRNNPlayer):
     """Player that composes with log p / `temperature`."""
 
     def __init__(self, temperature: float):
         self.temperature = temperature
-
-    def begin(self, num_pieces: int, pickup: int = 0) -> None:
-        """Do nothing: the state is that of the engine's Note RNN."""
 
     def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
         """Return the scores [N, A] of the next tokens."""
         return prior_log_probs / np.float32(self.temperature)
 
 
-class PositionedPrior:
+class PositionedPrior(NoteRNNPlayer):
     """Player that composes with log p + bias[t], with one bias per token and step t of the piece."""
 
     def __init__(self, bias: Floats32):

@@ -18,7 +18,7 @@ from .network.model import NoteRNN
 from .network.one_hot_lstm import LSTMState, one_hot_lstm
 from .network.readout import Readout, one_hot
 from .network.recurrent_layers import Cell, RecurrentLayers, State, layer_widths
-from .primers import PrimerError, parse_token, read_primer
+from .primers import PrimerError, parse_token, read_primer, read_tune
 from .vocabulary import NO_EVENT, NOTE_OFF, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens, transposed
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "read_midi",
     "read_model_card",
     "read_primer",
+    "read_tune",
     "replacing",
     "run_command",
     "save_note_rnn",

@@ -13,8 +13,8 @@ from note_rnn.common.data_files import is_file, user_path
 from note_rnn.common.errors import InputError
 from note_rnn.common.plain_text import shown
 from note_rnn.corpus import load_corpus
-from note_rnn.corpus.reading import ALL_SUFFIXES, read_melody
-from note_rnn.extraction.tunes import TuneError
+from note_rnn.corpus.reading import ALL_SUFFIXES, FileMelody, read_melody
+from note_rnn.extraction.tunes import UNKNOWN_BARS, Bars, TuneError
 from note_rnn.notes import ACCIDENTALS, LETTERS
 from note_rnn.vocabulary import (
     NO_EVENT,
@@ -55,7 +55,7 @@ def read_primer(source: str | Path | npt.ArrayLike, length: int | None = None, s
     """
     if length is not None and length < 1:
         raise PrimerError(f"The length of a primer must be at least 1 step, not {length}.")
-    tokens, is_tune = _read(source)
+    tokens, _, is_tune = _read(source)
     if is_tune:
         tokens = transposed(tokens, semitones)
         length = min(PHRASE, len(tokens)) if length is None else length
@@ -64,6 +64,17 @@ def read_primer(source: str | Path | npt.ArrayLike, length: int | None = None, s
     if length is not None and length > len(tokens):
         raise PrimerError(f"Primer {shown(source)} has {len(tokens)} steps: it cannot give {length}.")
     return tokens[:length]
+
+
+def read_tune(source: str | Path | npt.ArrayLike, semitones: int = 0) -> tuple[Tokens, Bars]:
+    """Return the whole tune [T] in `source`, and its bars as far as the source says.
+
+    Source, transposition by `semitones`, and errors are those of `read_primer`.
+    """
+    tokens, bars, is_tune = _read(source)
+    if not len(tokens):
+        raise PrimerError(f"Tune {shown(source)} is empty: give at least one token.")
+    return transposed(tokens, semitones) if is_tune else tokens, bars
 
 
 def check_primer_options(primer: str | None, length: int | None, keep: bool, has_priming: bool) -> None:
@@ -109,13 +120,13 @@ def parse_token(word: str) -> int:
     return pitch_to_token(12 * (int(octave) + 1) + LETTERS[letter] + ACCIDENTALS[accidental])
 
 
-def _read(source: str | Path | npt.ArrayLike) -> tuple[Tokens, bool]:
-    """Return the tokens of `source`, and whether it is a tune in C major or A minor."""
+def _read(source: str | Path | npt.ArrayLike) -> FileMelody:
+    """Return the melody in `source`."""
     if not isinstance(source, str | Path):
-        return check_tokens(source, ndim=1), False
+        return FileMelody(check_tokens(source, ndim=1), UNKNOWN_BARS, False)
     text = str(source)
     if text.startswith(_CORPUS):
-        return _tune_of_corpus(text.removeprefix(_CORPUS)), True
+        return _tune_of_corpus(text.removeprefix(_CORPUS))
     path = user_path(source)
     if path.suffix.lower() in ALL_SUFFIXES:
         return _melody_of_file(path)
@@ -123,12 +134,12 @@ def _read(source: str | Path | npt.ArrayLike) -> tuple[Tokens, bool]:
         known = ", ".join(sorted(ALL_SUFFIXES))
         raise PrimerError(f"{path} is not a file of music that can be read: it must end in one of {known}.")
     if re.fullmatch(r"[0-9\s,]+", text):
-        return np.array([parse_token(number) for number in re.findall("[0-9]+", text)], np.int64), False
-    return parse_notes(text), False
+        tokens = np.array([parse_token(number) for number in re.findall("[0-9]+", text)], np.int64)
+        return FileMelody(tokens, UNKNOWN_BARS, False)
+    return FileMelody(parse_notes(text), UNKNOWN_BARS, False)
 
 
-def _melody_of_file(path: Path) -> tuple[Tokens, bool]:
-    """Return the melody of a file, and whether it is a tune in C major or A minor."""
+def _melody_of_file(path: Path) -> FileMelody:
     if not is_file(path):
         raise PrimerError(f"There is no file {path} to start from.")
     try:
@@ -137,10 +148,11 @@ def _melody_of_file(path: Path) -> tuple[Tokens, bool]:
         raise PrimerError(f"{path} has no tune to start from: {error}.") from error
 
 
-def _tune_of_corpus(title: str) -> Tokens:
+def _tune_of_corpus(title: str) -> FileMelody:
     """Return the first segment of the first tune whose title contains `title`, ignoring case."""
     corpus = load_corpus()
     found = [tune for tune, name in enumerate(corpus.titles) if title.strip().lower() in name.lower()]
     if not found:
         raise PrimerError(f"No tune of the corpus is called {title!r}; a part of the title is enough.")
-    return corpus.segments[int(np.flatnonzero(corpus.tune_of_segment == found[0])[0])]
+    segment = int(np.flatnonzero(corpus.tune_of_segment == found[0])[0])
+    return FileMelody(corpus.segments[segment], corpus.all_bars[segment], True)

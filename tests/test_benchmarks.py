@@ -396,3 +396,69 @@ def test_the_first_bars_of_a_note_rnn_are_compared_after_each_priming(
     for line, priming in zip(lines[1:], ("random_note", "none", "before the bar"), strict=True):
         assert f" {priming} " in line
     assert len((tmp_path / "openings.csv").read_text().splitlines()) == 5
+
+
+def _tunes(monkeypatch, module) -> None:
+    """Give a benchmark twelve random tunes of eight bars of 2/4 after a pickup, in two parts."""
+    rng = np.random.default_rng(0)
+    segments = [rng.choice([1, 1, 14, 16, 18], 66) for _ in range(12)]
+    names = [str(number) for number in range(12)]
+    corpus = Corpus(segments, np.arange(12), names, names, [], [Bars("2/4", 2)] * 12)
+    short = Corpus([segments[0][:40]], np.arange(1), ["x"], ["x"], [], [Bars("2/4", 2)])
+    monkeypatch.setattr(module, "load_corpus", lambda: corpus)
+    monkeypatch.setattr(module, "split", lambda _: SimpleNamespace(validation=corpus, test=short))
+
+
+def test_fillings_are_compared_with_the_true_bars(lookback_prior_file, monkeypatch, capsys, tmp_path):
+    import infilling
+
+    _tunes(monkeypatch, infilling)
+    path = tmp_path / "infilling.csv"
+    options = ["--model", lookback_prior_file, "--candidates", 3, "--csv", path]
+    lines = output_of(infilling, options, monkeypatch, capsys).splitlines()
+    assert [line[:24].strip() for line in lines] == ["true bars", "--fixed", "--fill, 3 candidates"]
+    true, fixed, filled = csv.DictReader(path.read_text().splitlines())
+    assert {row["tunes"] for row in (true, fixed, filled)} == {"12"}
+    assert float(true["above_true"]) == 0
+    assert float(true["auc_8"]) == 0.5
+    assert float(fixed["following_nats"]) == pytest.approx(float(true["following_nats"]) + float(fixed["above_true"]))
+    assert 1 <= float(filled["effective_sample_size"]) <= 3
+
+
+def test_two_bars_in_the_middle_are_hidden_and_nothing_else_changes(lookback_prior_file, monkeypatch):
+    import infilling
+
+    _tunes(monkeypatch, infilling)
+    composer = infilling.load_composer(lookback_prior_file)
+    first = next(infilling.cases([infilling.load_corpus()], composer))
+    assert (first.tune.pickup, first.hidden) == (2, slice(24, 40))
+    kept = ~np.isin(np.arange(64), np.arange(24, 40))
+    for tokens in (infilling.fixed(composer, first, 0), infilling.infilled(composer, first, 0, 4)[0]):
+        np.testing.assert_array_equal(tokens[kept], first.tune.melody[kept])
+        assert (tokens != first.tune.melody).any()
+
+
+def test_seams_are_told_apart_by_what_is_at_them_and_never_by_the_tune():
+    import infilling
+
+    rng = np.random.default_rng(0)
+    true = rng.choice([1, 14, 16], (120, 8))
+    other = true.copy()
+    other[:, 4] = 20
+    assert infilling.auc(*infilling.seam_scores(true, other, 0)) == 1.0
+    assert 0.3 < infilling.auc(*infilling.seam_scores(true, rng.choice([1, 14, 16], (120, 8)), 0)) < 0.7
+    features = infilling.seam_features(np.array([[1, 14, 1, 16]]))
+    np.testing.assert_array_equal(features[0], [1, 14, 1, 16, 1, 2, 1, 2, np.nan, 14, 14, 16, np.nan, np.nan, 2])
+
+
+def test_variations_are_measured(lookback_prior_file, monkeypatch, capsys, tmp_path):
+    import variations
+
+    _tunes(monkeypatch, variations)
+    path = tmp_path / "variations.csv"
+    options = ["--model", lookback_prior_file, "--candidates", 8, "--every", 4, "--changes", 0.2, "--csv", path]
+    lines = output_of(variations, options, monkeypatch, capsys).splitlines()
+    assert [line.split()[0] for line in lines] == ["everywhere", "section", "pitch", "rhythm"]
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert [row["tunes"] for row in rows] == ["3"] * 4
+    assert float(rows[2]["distance_of_asked"]) == pytest.approx(1, abs=0.15)

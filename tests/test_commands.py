@@ -93,7 +93,7 @@ def test_help_of_a_command_of_melody_rl(name, capsys):
 def test_melody_rl_has_all_commands_and_a_line_on_each(capsys):
     modules = {command.split()[0] for command in COMMANDS} | {"agents.train"}
     called = {command.module.removesuffix(".__main__") for command in melody_rl.COMMANDS.values()}
-    called = called - {"agents.composing.command"} | {"agents.compose"}  # whose name is the function's
+    called = called - {"agents.compose_command"} | {"agents.compose"}  # whose name is the function's
     assert called == modules
     melody_rl.main(["--help"])
     lines = capsys.readouterr().out.splitlines()
@@ -161,9 +161,11 @@ def test_a_negative_seed_is_refused_in_one_sentence(command, tmp_path, monkeypat
 WRITING = {
     "compose": ("compose", "default", "--out", "{}.mid"),
     "compose tokens": ("compose", "default", "--tokens", "{}.npy"),
+    "compose around": ("compose", "default", "--around", "14 1 16 1", "--fill", "step 1", "--out", "{}.mid"),
     "compose from": ("compose", "--from", "melody.json", "--out", "{}"),
     "evaluate": ("evaluate", "RUN", "--csv", "{}.csv"),
     "report": ("report", "RUN", "--out", "{}.html"),
+    "report melodies": ("report", "--melodies", "melody.mid", "--out", "{}.html"),
     "study new": ("study", "new", "RUN", "--out", "{}"),
     "study analyse": ("study", "analyse", "votes.json", "--out", "{}.json"),
     "reproduce": ("reproduce", "--quick", "--out", "{}"),

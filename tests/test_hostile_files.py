@@ -28,6 +28,7 @@ from agents.evaluation.table import metrics_table
 from agents.evaluation.votes import read_votes
 from agents.report_page.claims import Measured, claims_by_heading
 from agents.report_page.facts import run_facts
+from agents.report_page.tune_page import write_tune_page
 from agents.runs.run_directory import RunDirectory
 from agents.training.frontier_agents import FrontierConfig, references, sweep
 from melody_env import load_profile, score_melodies
@@ -192,6 +193,13 @@ def sidecar_kind(run: Path, folder: Path) -> Kind:
     return Kind(folder / "melody.json", content, lambda path: compose_files(ComposeConfig(sidecar=path)))
 
 
+def page_kind(run: Path, folder: Path) -> Kind:
+    around = ComposeConfig(str(run), folder / "melody.mid", around="14 1 16 1", fill="step 2", pickup=1, candidates=2)
+    compose_files(around)
+    content = json.loads((folder / "melody.json").read_text())
+    return Kind(folder / "melody.json", content, lambda path: write_tune_page(folder / "page.html", [path]))
+
+
 def report_kind(folder: Path) -> Kind:
     meters, others, unread = {"6/8": {"declared": 3, "estimated": 1}}, {".txt": 1}, {"x": "gone"}
     dropped, cut = {"one": {"short": 2}}, {"two": {"wide": 1}}
@@ -306,6 +314,8 @@ def kinds(name: str, runs: list[Path], prior_file: Path, folder: Path) -> Kind:
             return votes_kind(folder)
         case "sidecar":
             return sidecar_kind(run, folder)
+        case "record on a page":
+            return page_kind(run, folder)
         case "corpus report":
             return report_kind(folder)
         case "frontier" | "references":
@@ -329,7 +339,7 @@ def kinds(name: str, runs: list[Path], prior_file: Path, folder: Path) -> Kind:
 
 KINDS = (
     *("config", "metrics", "votes", "sidecar", "corpus report", "frontier", "references", "profile", "note rnn"),
-    *("policy", "corpus", "zip of sb3", "magenta", "tokens", "record of tokens"),
+    *("policy", "corpus", "zip of sb3", "magenta", "tokens", "record of tokens", "record on a page"),
 )
 
 

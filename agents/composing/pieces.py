@@ -97,32 +97,74 @@ def compose_pieces(
         size = min(_BATCH, n - first)
         engine = MelodyEngine(size, environment)
         engine.seed(rng.integers(2**31, size=size).tolist())
-        parts.append(_compose_batch(player, engine, rng, temperature, min(max(retained - first, 0), size)))
+        parts.append(_played(player, engine, _Drawn(rng, temperature), min(max(retained - first, 0), size)))
         on_composed(size)
     return _joined(parts)
 
 
-def _compose_batch(
-    player: Player, engine: MelodyEngine, rng: np.random.Generator, temperature: float, retained: int
-) -> Pieces:
+def pieces_of(player: Player, melodies: Tokens, environment: EnvironmentSpec, retained: int = 0) -> Pieces:
+    """Return given `melodies` [N, T] as pieces that the `player` composed in `environment`, whose length T is.
+
+    They may break masks. The first `retained` of them (K) are retained step by step.
+    """
+    environment = environment.changed(fixed=None)
+    parts = []
+    for first in range(0, len(melodies), _BATCH):
+        batch = melodies[first : first + _BATCH]
+        engine = MelodyEngine(len(batch), environment)
+        engine.seed(range(first, first + len(batch)))
+        parts.append(_played(player, engine, _Given(batch), min(max(retained - first, 0), len(batch))))
+    return _joined(parts)
+
+
+def begin_pieces(player: Player, engine: MelodyEngine) -> Tokens:
+    """Start new pieces of `engine` with `player`; return their priming tokens [N], before which the primer came."""
     engine.reset()
-    primer = np.zeros(0, np.int64) if engine.primer is None else engine.primer
-    before = primer[:-1]
+    before = np.zeros(0, np.int64) if engine.primer is None else engine.primer[:-1]
     player.begin(engine.num_pieces, len(before))
     for token in before:
         player.scores(engine.observations_of(token), engine.prior_log_probs)  # only to advance its state
-    priming_tokens = engine.last_tokens
+    return engine.last_tokens
+
+
+class _Drawn:
+    """Tokens drawn from softmax(scores / temperature), over the allowed ones."""
+
+    enforces_masks = True
+
+    def __init__(self, rng: np.random.Generator, temperature: float):
+        self.rng, self.temperature = rng, temperature
+
+    def next(self, step: int, log_policy: Floats) -> Tokens:
+        return draw(log_policy, self.rng)
+
+
+class _Given:
+    """Given tokens [N, T]."""
+
+    enforces_masks = False
+    temperature = 1.0
+
+    def __init__(self, melodies: Tokens):
+        self.melodies = melodies
+
+    def next(self, step: int, log_policy: Floats) -> Tokens:
+        return self.melodies[:, step]
+
+
+def _played(player: Player, engine: MelodyEngine, tokens: _Drawn | _Given, retained: int) -> Pieces:
+    priming_tokens = begin_pieces(player, engine)
     entropy, kl = np.zeros((2, engine.num_pieces))
     steps: list[tuple[Floats, ...]] = []
-    for _ in range(engine.length):
+    for step in range(engine.length):
         scores = player.scores(engine.observations(), engine.prior_log_probs)
         if engine.forbids:
             scores = np.where(engine.action_masks(), scores, MASKED_LOGIT)
-        log_policy = log_softmax(scores / temperature)
+        log_policy = log_softmax(scores / tokens.temperature)
         probabilities = np.exp(log_policy)
         entropy -= (probabilities * log_policy).sum(-1)
         kl += (probabilities * (log_policy - engine.prior_log_probs)).sum(-1)
-        _, finished = engine.step(draw(log_policy, rng))
+        _, finished = engine.step(tokens.next(step, log_policy), tokens.enforces_masks)
         scored: tuple[Floats, ...] = (engine.log_prob, engine.rule_values, engine.music_theory)
         steps.append((probabilities[:retained], *(values[..., :retained] for values in scored)))
     assert finished is not None
@@ -134,7 +176,7 @@ def _compose_batch(
         kl,
         _piece_steps(steps, engine),
         engine.setting,
-        primer,
+        np.zeros(0, np.int64) if engine.primer is None else engine.primer,
         engine.profile.piece_rules,
     )
 

@@ -10,16 +10,17 @@ import numpy.typing as npt
 import torch
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
-from sb3_contrib.common.recurrent.type_aliases import RNNStates
 from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 from stable_baselines3.dqn.policies import DQNPolicy
 from torch import Tensor
 
 from agents.algorithms.policies import RecurrentPolicy
+from agents.composing.selection import Rows
 from melody_env.envs.observations import NOTHING, are_tokens
 from note_rnn import VOCABULARY_SIZE, Bars, InputError, transposed
 from note_rnn.common.categorical import log_softmax
 from note_rnn.common.errors import is_number
+from note_rnn.network.inference import rows_of
 
 MAX_STRENGTH = 1_000
 Floats32 = npt.NDArray[np.float32]
@@ -34,6 +35,9 @@ class Player(Protocol):
     def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
         """Return the scores [N, A] of the next tokens, given the observations and the Note RNN's log p [N, A]."""
 
+    def select(self, rows: Rows) -> None:
+        """Go on with the pieces `rows` [N] of the N, some of them several times, others not at all."""
+
 
 class NoteRNNPlayer:
     """The Note RNN of the environment."""
@@ -44,6 +48,9 @@ class NoteRNNPlayer:
     def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
         """Return log p [N, A]."""
         return prior_log_probs
+
+    def select(self, rows: Rows) -> None:
+        """Do nothing: the environment has the state."""
 
 
 def check_strength(argument: str, value: float) -> float:
@@ -88,6 +95,9 @@ class _TransposedPlayer:
         moved[tokens] = self._below_or_nothing[moved[tokens]]
         return self.player.scores(moved, prior_log_probs[:, self._above])[:, self._below]
 
+    def select(self, rows: Rows) -> None:
+        self.player.select(rows)
+
 
 class _ScaledPlayer:
     """Composes with log p + strength * (log policy - log p), the policy being that of `player`."""
@@ -103,13 +113,17 @@ class _ScaledPlayer:
         log_policy = log_softmax(self.player.scores(observations, prior_log_probs))
         return (1 - self.strength) * prior_log_probs + self.strength * log_policy
 
+    def select(self, rows: Rows) -> None:
+        self.player.select(rows)
+
 
 class _PolicyPlayer:
-    """Base class of players with a policy; `scored` returns its Q-values or logits."""
+    """Base class of players with a policy; `scored` returns its Q-values or logits, and `state` is its memory."""
 
     def __init__(self, policy: Any, meter: str | None):
         self.policy = policy
         self.meter = meter
+        self.state: Any = ()
 
     def begin(self, num_pieces: int, pickup: int = 0) -> None:
         self.start = torch.ones(num_pieces, dtype=torch.bool, device=self.policy.device)
@@ -122,6 +136,9 @@ class _PolicyPlayer:
 
     def scored(self, observations: Tensor, prior_log_probs: Floats32) -> Tensor:
         raise NotImplementedError
+
+    def select(self, rows: Rows) -> None:
+        self.state = rows_of(self.state, rows)
 
 
 class _QPlayer(_PolicyPlayer):
@@ -139,7 +156,7 @@ class _RecurrentActorPlayer(_PolicyPlayer):
         super().begin(num_pieces, pickup)
         lstm = self.policy.lstm_actor
         zeros = torch.zeros(lstm.num_layers, num_pieces, lstm.hidden_size, device=self.policy.device)
-        self.state: RNNStates | tuple[Tensor, ...] = (zeros, zeros)
+        self.state = (zeros, zeros)
 
     def scored(self, observations: Tensor, prior_log_probs: Floats32) -> Tensor:
         distribution, self.state = self.policy.get_distribution(observations, self.state, self.start.float())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from markupsafe import Markup
 
 from agents.report_page.cards import Card
@@ -18,6 +19,7 @@ from agents.report_page.facts import Facts
 from agents.report_page.rendering import write_page
 from agents.report_page.result_table import ResultTable
 from agents.runs.labels import NOTE_RNN
+from note_rnn.formats.notation import Staff
 from note_rnn.formats.svg import can_engrave, svg_text
 from note_rnn.notes import tokens_to_notes
 
@@ -165,10 +167,10 @@ def _content(report: Report) -> dict[str, Any]:
         "agents": shown,
         "rows": rows,
         "facts": [*report.facts, *shared],
-        "tempo": _tempo(items),
+        "tempo": tempo_range([item.card.staff for item in items]),
         "data": {
             "cards": [_card_data(item.card) for item in items],
-            "pitchRange": _pitch_range(items),
+            "pitchRange": pitch_range([item.card.tokens for item in items]),
             "compositions": [composition._asdict() for composition in report.compositions],
         },
     }
@@ -176,9 +178,17 @@ def _content(report: Report) -> dict[str, Any]:
 
 def _card_data(card: Card) -> dict[str, Any]:
     """Return what the page's script needs of a `card`."""
-    staff = card.staff
-    meter = {"steps_per_beat": staff.steps_per_beat, "steps_per_bar": staff.steps_per_bar, "tempo": staff.bpm}
-    return {name: value for name, value in asdict(card).items() if name != "staff"} | meter
+    return {name: value for name, value in asdict(card).items() if name != "staff"} | staff_data(card.staff)
+
+
+def staff_data(staff: Staff) -> dict[str, Any]:
+    """Return what a page's script needs of a `staff`."""
+    return {
+        "steps_per_beat": staff.steps_per_beat,
+        "steps_per_bar": staff.steps_per_bar,
+        "pickup": staff.pickup,
+        "tempo": staff.bpm,
+    }
 
 
 def _score(card: Card, name: str, number: int) -> Markup | None:
@@ -221,14 +231,14 @@ def _shared_facts(agents: Sequence[AgentMelodies]) -> Facts:
     return [fact for fact in first.facts if others and all(fact in agent.facts for agent in others)]
 
 
-def _tempo(items: Sequence[Item]) -> dict[str, int]:
+def tempo_range(staffs: Sequence[Staff]) -> dict[str, int]:
     """Return the initial value of the tempo control, and its range, which includes the tempo of every melody."""
-    tempos = [round(item.card.staff.bpm) for item in items]
+    tempos = [round(staff.bpm) for staff in staffs]
     return {"first": tempos[0], "lowest": min(40, *tempos), "highest": max(240, *tempos)}
 
 
-def _pitch_range(items: Sequence[Item]) -> tuple[int, int]:
-    """Return the lowest and highest MIDI pitch of all melodies, an octave apart or more."""
-    pitches = np.concatenate([tokens_to_notes(item.card.tokens).pitches for item in items])
+def pitch_range(melodies: Sequence[npt.ArrayLike]) -> tuple[int, int]:
+    """Return the lowest and highest MIDI pitch of all `melodies`, an octave apart or more."""
+    pitches = np.concatenate([tokens_to_notes(melody).pitches for melody in melodies])
     low, high = (int(pitches.min()), int(pitches.max())) if len(pitches) else (60, 72)
     return low - 1, max(high, low + 12) + 1

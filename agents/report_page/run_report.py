@@ -29,6 +29,7 @@ from agents.report_page.layout import (
     write_report_page,
 )
 from agents.report_page.result_table import Entry, ResultTable, result_table
+from agents.report_page.tune_page import write_tune_page
 from agents.runs.config import TrainConfig
 from agents.runs.labels import AGENT, HUMAN, NOTE_RNN, run_labels
 from agents.runs.run_directory import RunDirectory, RunError
@@ -69,9 +70,10 @@ class ReportConfig:
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Folders of runs."""
     out: Path | None = None
-    """File to write (default: report.html in the folder of the first run)."""
-    melodies: int = 9
-    """Melodies of each model; the first three are shown beside those of the Note RNN from the same priming note."""
+    """File to write (default: report.html in the folder of the first run, melodies.html for files of melodies)."""
+    melodies: int | tuple[Path, ...] = 9
+    """Melodies of each model; the first three are shown beside those of the Note RNN from the same priming note. Or,
+    without runs, files of melodies to show: records of compose (.json), MIDI, ABC, MusicXML or kern."""
     seed: int = 0
     """Seed of the melodies."""
     trust_code: bool = False
@@ -94,6 +96,8 @@ class Run(NamedTuple):
 
 def write_report(config: ReportConfig) -> Path:
     """Write the page of the runs of `config`; return its file. Raises InputError for runs or votes it cannot use."""
+    if not isinstance(config.melodies, int):
+        return _write_melodies(config, config.melodies)
     if not config.runs:
         raise InputError("There is nothing to report: give the folder of at least one run.")
     check_count("--melodies", config.melodies)
@@ -108,6 +112,14 @@ def write_report(config: ReportConfig) -> Path:
     return out
 
 
+def _write_melodies(config: ReportConfig, files: Sequence[Path]) -> Path:
+    if config.runs or config.votes:
+        raise InputError("--melodies with files shows these alone: leave out runs and votes.")
+    out = config.out or Path("melodies.html")
+    check_out_file(out, "--out")
+    return write_tune_page(out, files)
+
+
 def _read(path: Path, label: str, config: ReportConfig) -> Run:
     run = RunDirectory.open(path)
     measured = [name for name in ("evaluation.json", "metrics.json") if is_file(run.path / name)]
@@ -115,7 +127,7 @@ def _read(path: Path, label: str, config: ReportConfig) -> Run:
         raise RunError(f"{path} has not finished: resume it with {train_command()} --resume {path}")
     metrics = SavedMetrics.read(run.path / measured[0])
     agent = load_run(path, config.trust_code)
-    cards = agent_cards(agent, config.melodies, config.seed)
+    cards = agent_cards(agent, _count(config), config.seed)
     return Run(label, run.record(), metrics, read_curves(path), agent.environment, cards)
 
 
@@ -140,9 +152,14 @@ def _report(runs: Sequence[Run], preference: Preference | None, config: ReportCo
 def _human_tunes(config: ReportConfig, environment: EnvironmentSpec) -> MelodyRow:
     """Return as many human tunes as each model has melodies outside pairs; none if they are not available."""
     tunes = held_out_melodies(environment.setting)
-    count = max(config.melodies - PAIRS, 0)
+    count = max(_count(config) - PAIRS, 0)
     shown = [] if tunes is None else tune_cards(chosen_tunes(tunes, count, config.seed), environment)
     return MelodyRow(HUMAN, shown, heading=HELD_OUT)
+
+
+def _count(config: ReportConfig) -> int:
+    assert isinstance(config.melodies, int)
+    return config.melodies
 
 
 def _results(runs: Sequence[Run]) -> Results:

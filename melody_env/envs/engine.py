@@ -19,7 +19,7 @@ from melody_env.envs.specification import EnvironmentSpec
 from melody_env.reward.composition import Composition, Floats
 from melody_env.setting import Flags, Setting
 from note_rnn.common.errors import check_count
-from note_rnn.network.inference import inference
+from note_rnn.network.inference import inference, rows_of
 from note_rnn.vocabulary import NO_EVENT, VOCABULARY_SIZE, Tokens, VocabularyError, check_tokens
 
 Floats32 = npt.NDArray[np.float32]
@@ -96,6 +96,7 @@ class MelodyEngine:
         """Each rule's values for the newest tokens [R, B], unscaled."""
         self.music_theory: Floats
         """r_MT [B] of the newest tokens."""
+        self._allowed: Flags
         self.finished: FinishedPieces | None = None
         """The pieces completed last; a reset keeps them."""
 
@@ -162,18 +163,18 @@ class MelodyEngine:
             self.seed([None] * self.num_pieces)
         return np.array([rng.integers(number) for rng in self.rngs])
 
-    def step(self, actions: npt.ArrayLike) -> tuple[Floats32, FinishedPieces | None]:
+    def step(self, actions: npt.ArrayLike, enforces_masks: bool = True) -> tuple[Floats32, FinishedPieces | None]:
         """Append `actions` [B] to the pieces; return the rewards [B] and, after the last step, the complete pieces.
 
-        A forbidden token is replaced by the nearest allowed one. Raises VocabularyError if `actions` are not B tokens,
-        ResetNeeded if no piece is in progress, RuleError for a rule that fails.
+        With `enforces_masks` a forbidden token is replaced by the nearest allowed one. Raises VocabularyError if
+        `actions` are not B tokens, ResetNeeded if no piece is in progress, RuleError for a rule that fails.
         """
         if self.composition is None or self.composition.is_complete:
             raise ResetNeeded("No piece is in progress: call reset() to start one.")
         tokens = check_tokens(actions, ndim=1)
         if len(tokens) != self.num_pieces:
             raise VocabularyError(f"Expected one token for each of {self.num_pieces} pieces, got {len(tokens)}.")
-        if self.forbids:
+        if self.forbids and enforces_masks:
             tokens = nearest_allowed(tokens, self._allowed)
         self.log_prob = self.prior_log_probs.take(self._rows + tokens)
         self.composition.append(tokens)
@@ -193,6 +194,24 @@ class MelodyEngine:
             return rewards, self.finished
         self._advance(tokens)
         return rewards, None
+
+    def select(self, rows: npt.NDArray[np.int64]) -> None:
+        """Go on with the pieces `rows` [B] of the B in progress, some of them several times, others not at all.
+
+        Their priming tokens, forms, states and rewards so far go with them; the generators stay.
+        """
+        if self.composition is None or self.composition.is_complete:
+            raise ResetNeeded("No piece is in progress: call reset() to start one.")
+        self.composition.select(rows)
+        self._forms = tuple(self._forms[row] for row in rows) if self._forms else ()
+        self._rule_sums = self._rule_sums[:, rows]
+        self._music_theory_sums, self._log_prob_sums, self._returns = (
+            sums[rows] for sums in (self._music_theory_sums, self._log_prob_sums, self._returns)
+        )
+        self._state = rows_of(self._state, rows)
+        self.prior_log_probs, self.last_tokens = self.prior_log_probs[rows], self.last_tokens[rows]
+        if self.forbids:
+            self._allowed = self._allowed[rows]
 
     @property
     def forbids(self) -> bool:

@@ -94,6 +94,17 @@ class Composition:
         for memory in self._memories.values():
             memory.update(self, t)
 
+    def select(self, rows: npt.NDArray[np.integer]) -> None:
+        """Go on with the melodies `rows` [B] of the B, some of them several times, others not at all."""
+        shared = self.tokens_in_c is self.tokens
+        self.tokens = self.tokens.take(rows, axis=1)
+        self.tokens_in_c = self.tokens if shared else self.tokens_in_c.take(rows, axis=1)
+        self.previous_pitches = self.previous_pitches.take(rows, axis=1)
+        self.pitch_pairs = self.pitch_pairs.take(rows, axis=1)
+        self.priming_tokens = self.priming_tokens[rows]
+        self.form = None if self.form is None else self.form.of(rows)
+        self._memories = {}  # rebuilt on request
+
     def memory(self, kind: Callable[..., M], *parameters: Hashable) -> M:
         """Return the up-to-date memory of this kind with these parameters, built when first requested."""
         key = (kind, *parameters)

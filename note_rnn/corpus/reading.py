@@ -11,10 +11,10 @@ from typing import NamedTuple
 from note_rnn.common.errors import InputError
 from note_rnn.corpus.collections import SUFFIXES
 from note_rnn.extraction.contents import read_content
-from note_rnn.extraction.midi_melody import read_midi
+from note_rnn.extraction.midi_melody import declared_bars, read_midi
 from note_rnn.extraction.pipeline import Extraction, read_melodies
 from note_rnn.extraction.tune_files import DEFAULT_READING, Reading, Tune, read_tunes
-from note_rnn.extraction.tunes import TuneError
+from note_rnn.extraction.tunes import Bars, TuneError
 from note_rnn.vocabulary import Tokens
 
 SECONDS_PER_FILE = 10.0
@@ -52,19 +52,28 @@ def read_file(
         return FileResult([], {str(error): 1})
 
 
-def read_melody(path: Path) -> tuple[Tokens, bool]:
-    """Return the melody [T] of a file, within the limits of the files of a corpus, and whether it is a tune.
+class FileMelody(NamedTuple):
+    """A melody [T], its bars, and whether it is a tune in C major or A minor."""
+
+    tokens: Tokens
+    bars: Bars
+    is_tune: bool
+
+
+def read_melody(path: Path) -> FileMelody:
+    """Return the melody of a file, within the limits of the files of a corpus.
 
     A tune, the first segment of the first one in a tune file, is in C major or A minor; a MIDI file is taken as it
-    sounds. Raises TuneError with the reason if there is none, MelodyFileError for a MIDI file that cannot be read.
+    sounds, with the meter that it declares. Raises TuneError with the reason if there is none, MelodyFileError for a
+    MIDI file that cannot be read.
     """
     with reasons_for_errors(SECONDS_PER_FILE), time_limit(SECONDS_PER_FILE), memory_limit(BYTES_PER_PROCESS):
         if path.suffix.lower() in MIDI_SUFFIXES:
-            return read_midi(path), False
+            return FileMelody(read_midi(path), declared_bars(path), False)
         tune = next(iter(read_tunes(path, min_steps=1, seconds=SECONDS_PER_FILE)), None)
         if tune is None or not tune.segments:
             raise TuneError(tune.dropped if tune else "no tunes")
-        return tune.segments[0], True
+        return FileMelody(tune.segments[0], tune.bars[0], True)
 
 
 @contextmanager

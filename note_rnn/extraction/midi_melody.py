@@ -9,7 +9,7 @@ from note_rnn.extraction.contents import read_content
 from note_rnn.extraction.midi_score import Score, Track, parse_midi
 from note_rnn.extraction.monophony import monophonic
 from note_rnn.extraction.sections import grid_shift, to_steps
-from note_rnn.extraction.tunes import TuneError
+from note_rnn.extraction.tunes import UNKNOWN_BARS, Bars, TuneError, bar_steps, is_meter
 from note_rnn.formats.midi import END_TEXT, NOTE_OFF_TEXT, MelodyFileError
 from note_rnn.notes import Notes, notes_to_tokens
 from note_rnn.vocabulary import MAX_PITCH, MIN_PITCH, NO_EVENT, NOTE_OFF, Tokens
@@ -37,6 +37,20 @@ def read_midi(path: str | Path) -> Tokens:
     silent = [step for step in _steps_of(score, NOTE_OFF_TEXT) if step < len(tokens) and tokens[step] == NO_EVENT]
     tokens[silent] = NOTE_OFF
     return tokens
+
+
+def declared_bars(path: str | Path) -> Bars:
+    """Return the meter that a MIDI file declares, and the steps before its first bar line; unknown where it changes.
+
+    A first bar in a meter of its own, shorter than those that follow, is a pickup. Raises MelodyFileError for a file
+    that is not MIDI.
+    """
+    score = _read_score(path)
+    starts = to_steps(score.meters.times, score.resolution).tolist()
+    meters = [f"{count}/{unit}" for count, unit in score.meters.values.tolist()]
+    if len(meters) == 2 and 0 < starts[1] < (bar_steps(meters[1]) or 0):
+        return Bars(meters[1], starts[1])
+    return Bars(meters[0], 0) if len(set(meters)) == 1 and is_meter(meters[0]) else UNKNOWN_BARS
 
 
 def _read_score(path: str | Path) -> Score:

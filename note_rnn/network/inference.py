@@ -50,6 +50,18 @@ def inference(model: NoteRNN, num_melodies: int) -> Inference:
     return (_InNumPy if num_melodies <= _FEW and model.lookback is None else _InPyTorch)(model, num_melodies)
 
 
+def rows_of(state: Any, rows: npt.NDArray[np.int64]) -> Any:
+    """Return the `state` of the melodies `rows` of those that it is of; any state has its melodies on axis 1.
+
+    The states of agents too: arrays, tensors, and sequences of these.
+    """
+    if isinstance(state, np.ndarray):
+        return state.take(rows, axis=1)
+    if isinstance(state, Tensor):
+        return state.index_select(1, torch.from_numpy(rows).to(state.device))
+    return tuple(rows_of(part, rows) for part in state)
+
+
 def _is_compiled(model: NoteRNN) -> bool:
     first = model.layers[0]
     return len(model.layers) == 1 and isinstance(first, nn.LSTM) and can_run(first, model.head.weight, VOCABULARY_SIZE)

@@ -187,17 +187,18 @@ function svg(name, attributes, parent) {
 const percent = (fraction) => `${(100 * fraction).toFixed(3)}%`;
 
 // Draw a piano roll of `tokens` into `parent`, with rows for the pitches lowest..highest; lengths are in percent of the
-// picture. Given `probabilities` [T][38], shade every note at every step by its probability.
-function drawRoll(parent, tokens, [lowest, highest], stepsPerBeat, stepsPerBar, probabilities = []) {
+// picture. Given `probabilities` [T][38], shade every note at every step by its probability. The first bar begins
+// after a `pickup`.
+function drawRoll(parent, tokens, [lowest, highest], stepsPerBeat, stepsPerBar, probabilities = [], pickup = 0) {
   const rows = highest - lowest + 1;
   const picture = svg("svg", {class: "roll", "aria-hidden": "true"}, parent);
   const top = (pitch) => percent((highest - pitch) / rows);
   for (let pitch = lowest; pitch <= highest; pitch++)
     if (PITCH_CLASSES[pitch % 12].length > 1)
       svg("rect", {class: "black-key", y: top(pitch), width: "100%", height: percent(1 / rows)}, picture);
-  for (let step = stepsPerBeat; step < tokens.length; step += stepsPerBeat) {
+  for (let step = pickup % stepsPerBeat || stepsPerBeat; step < tokens.length; step += stepsPerBeat) {
     const x = percent(step / tokens.length);
-    svg("line", {class: step % stepsPerBar ? "beat" : "bar", x1: x, x2: x, y1: 0, y2: "100%"}, picture);
+    svg("line", {class: (step - pickup) % stepsPerBar ? "beat" : "bar", x1: x, x2: x, y1: 0, y2: "100%"}, picture);
   }
   for (let pitch = 12 * Math.ceil((lowest + 3) / 12); pitch <= highest; pitch += 12) {
     svg("line", {class: "octave", x1: 0, x2: "100%", y1: top(pitch - 1), y2: top(pitch - 1)}, picture);

@@ -10,8 +10,8 @@ import torch
 
 from agents import PPOKL, compose, compose_pieces
 from agents.algorithms.saved_policies import SavedPolicy
+from agents.compose_command import main
 from agents.composing import melody_writers
-from agents.composing.command import main
 from agents.composing.composers import Agent
 from agents.composing.export import ComposeConfig, compose_files
 from agents.composing.pieces import log_likelihood

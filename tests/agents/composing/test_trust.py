@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from agents import compose, train
+from agents.compose_command import main as compose_command
 from agents.composing import export
-from agents.composing.command import main as compose_command
 from agents.composing.composers import load_composer, load_run
 from agents.composing.export import ComposeConfig, compose_files
 from agents.evaluate import EvaluateConfig, evaluate_runs

@@ -1,0 +1,1 @@
+"""Infilling: gaps in tunes, what may stand in them, and the weights of candidates, as functions of arrays."""
