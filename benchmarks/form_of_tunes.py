@@ -30,23 +30,28 @@ Row = dict[str, str | int | float]
 
 
 def nearest_similarity(tune: Tokens, steps: int) -> Floats:
-    """Return for each section of `steps` of a `tune` [T] but the first its similarity to the most similar earlier one
-    [U - 1]."""
+    """Return the similarities [3, U - 1] of each section of `steps` of a `tune` [T] but the first to the most similar
+    earlier one: of the whole, and of its first and its second half."""
     sections = tune[: len(tune) // steps * steps].reshape(-1, steps)
-    return np.array(
-        [similarity(np.broadcast_to(each, (i, steps)), sections[:i]).max() for i, each in enumerate(sections) if i]
-    )
+    found = np.zeros((3, max(len(sections) - 1, 0)))
+    for i, each in enumerate(sections[1:], start=1):
+        whole = similarity(np.broadcast_to(each, (i, steps)), sections[:i])
+        pair = np.stack([each, sections[whole.argmax()]]).reshape(2, 2, -1)
+        found[:, i - 1] = whole.max(), *similarity(*pair)
+    return found
 
 
 def similarity_row(tunes: list[Tokens], meter: str, bars: int) -> Row:
     """Return how sections of `bars` bars of `tunes` repeat earlier ones."""
-    nearest = np.concatenate([np.zeros(0), *(nearest_similarity(tune, bars * METERS[meter]) for tune in tunes)])
+    found = [nearest_similarity(tune, bars * METERS[meter]) for tune in tunes]
+    nearest, opening, ending = np.concatenate(found, axis=1)
     is_varied, is_new = (nearest >= VARIED) & (nearest < EXACT), nearest < VARIED
     quartiles = _percentiles("varied", nearest[is_varied], (25, 50, 75))
+    halves = {"varied_opening": float(opening[is_varied].mean()), "varied_ending": float(ending[is_varied].mean())}
     new = _percentiles("new", nearest[is_new], (50, 75, 90))
     flags = {"exact": nearest >= EXACT, "varied": is_varied, "new": is_new}
     shares = {name: float(flag.mean()) for name, flag in flags.items()}
-    return {"meter": meter, "bars": bars, "sections": len(nearest), **shares, **quartiles, **new}
+    return {"meter": meter, "bars": bars, "sections": len(nearest), **shares, **quartiles, **halves, **new}
 
 
 def _percentiles(name: str, values: Floats, percents: tuple[int, ...]) -> Row:
