@@ -31,6 +31,8 @@ NEW_KEPT = 0.3
 no more."""
 SECTIONS_AT_REST = 0.91
 """The share of sections of human tunes that end on a tonic, third or fifth."""
+REST_BARS = 4
+"""Bars of the shortest sections that come to rest: shorter phrases of human tunes mostly go on."""
 REST_STEPS = 4
 """Steps for which the last note of a section rests, or longer, in four of five human tunes."""
 

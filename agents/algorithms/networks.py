@@ -32,7 +32,7 @@ from note_rnn import (
 from note_rnn.network.lookback import COMMON_TIME, Past, begin, look_back, with_bonuses
 
 
-_DUE_SCALE = 8.0
+DUE_SCALE = 8.0
 """Factor of the bonuses of due tokens, which start from zero: they learn so much faster than what the prior knows."""
 
 
@@ -270,7 +270,7 @@ class RecurrentNetwork(BaseModel):
 def _scaled(outputs: Tensor) -> Tensor:
     """Return the `outputs` of a readout with the bonuses of due tokens, the last ones, times their factor."""
     scale = outputs.new_ones(outputs.shape[-1])
-    scale[-FORM_TOKENS:] = _DUE_SCALE
+    scale[-FORM_TOKENS:] = DUE_SCALE
     return outputs * scale
 
 

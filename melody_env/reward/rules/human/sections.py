@@ -8,7 +8,7 @@ earlier sections.
 import numpy as np
 import numpy.typing as npt
 
-from melody_env.form import ENDING_KEPT, NEW_KEPT, OPENING_KEPT, REST_STEPS, Flags, matches
+from melody_env.form import ENDING_KEPT, NEW_KEPT, OPENING_KEPT, REST_BARS, REST_STEPS, Flags, matches
 from melody_env.form_steps import NONE, FormSteps
 from melody_env.reward.composition import Composition, Floats
 from melody_env.reward.plugins import RuleError, rule
@@ -136,7 +136,9 @@ def form(
     opening_kept: float = OPENING_KEPT,
     ending_kept: float = ENDING_KEPT,
     new_kept: float = NEW_KEPT,
+    rest_bars: int = REST_BARS,
     rest_steps: int = REST_STEPS,
+    close_steps: int = REST_STEPS,
 ) -> Floats:
     """The form of the setting: repeats, varied repeats, new sections, and the ends of sections; 0 without form.
 
@@ -146,16 +148,17 @@ def form(
       with `ending_kept` in its second, so 0 in all for one that keeps these shares, and less for more or fewer.
     - A new section: `contrast` times the change in -(events that equal the most similar earlier section - `new_kept` *
       events), where that is below 0; a section of eighths that is such a copy costs (1 - `new_kept`) a bar.
-    - The end of a section: `rest` spread over its last `rest_steps` steps, while a tonic, third or fifth rests that
-      began before them or at the first of them. At the end of the piece, and of a section that the last one repeats
-      exactly, `close`, for the tonic alone.
+    - The end of a section of `rest_bars` bars or more: `rest` spread over its last `rest_steps` steps, while a tonic,
+      third or fifth rests that began before them or at the first of them. At the end of the piece, and of a section
+      that the last one repeats exactly, `close` and `close_steps`, for the tonic alone.
 
     Raises RuleError if it is not known which of several forms each melody has.
     """
     if not composition.setting.forms:
         return np.zeros(composition.batch_size)
     of_step, t = _form_of(composition), composition.position - 1
-    value = rest_of_section(composition, of_step, rest_steps) * np.where(of_step.closes[t], close, rest)
+    rests = rest_of_section(composition, of_step, rest_bars, rest_steps, close_steps)
+    value = rests * np.where(of_step.closes[t], close, rest)
     found = composition.memory(SectionMatches)
     gains, contrast_gain = found.repeat_gains(t, opening_kept, ending_kept), found.contrast_gain(t, new_kept)
     if gains is not None:
@@ -166,18 +169,25 @@ def form(
     return value
 
 
-def rest_of_section(composition: Composition, form: FormSteps, steps: int) -> Floats:
-    """Return 1 / `steps` [B] for each of the last `steps` of a section in which a note of rest, of this section and
-    begun by the first of these steps, is still the last note; elsewhere 0."""
+def rest_of_section(
+    composition: Composition, form: FormSteps, bars: int, rest_steps: int, close_steps: int
+) -> Floats:
+    """Return 1 / steps [B] for each of the last steps of a section in which a note of rest, of this section and begun
+    by the first of these steps, is still the last note; elsewhere 0.
+
+    They are `close_steps` where the section closes, and `rest_steps` in others of at least so many `bars`.
+    """
     t = composition.position - 1
-    remaining = form.remaining[t]
-    if remaining.min() > steps:
+    remaining, first, closes = form.remaining[t], form.first[t], form.closes[t]
+    if remaining.min() > max(rest_steps, close_steps):
         return np.zeros(composition.batch_size)
     last, setting = composition.memory(Onsets).last, composition.setting
     notes = PITCH_CLASSES.take(composition.previous_pitches[t + 1])
-    is_rest = (notes == setting.tonic) | (~form.closes[t] & np.isin(notes, (setting.third, setting.fifth)))
-    began = (last >= form.first[t]) & (last <= t + remaining - steps)
-    return (is_rest & began & (remaining <= steps)) / steps
+    is_rest = (notes == setting.tonic) | (~closes & np.isin(notes, (setting.third, setting.fifth)))
+    is_long = closes | (t + remaining - first >= bars * setting.steps_per_bar)
+    steps = np.where(closes, close_steps, rest_steps)
+    began = (last >= first) & (last <= t + remaining - steps)
+    return (is_rest & is_long & began & (remaining <= steps)) / steps
 
 
 def _form_of(composition: Composition) -> FormSteps:

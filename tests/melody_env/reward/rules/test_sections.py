@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from melody_env import Composition, RewardProfile, RuleError, Setting, WeightedRule, score_melodies
-from melody_env.form import ENDING_KEPT, NEW_KEPT, OPENING_KEPT, REST_STEPS, Form
+from melody_env.form import ENDING_KEPT, NEW_KEPT, OPENING_KEPT, REST_BARS, REST_STEPS, Form
 from melody_env.reward.rules import FORM_RULES
 from melody_env.setting import PAPER_SETTING, SettingError
 
@@ -91,7 +91,7 @@ def test_a_new_section_is_compared_with_the_most_similar_earlier_one():
 
 
 def test_a_section_rests_on_tonic_third_or_fifth_and_a_piece_on_the_tonic():
-    two = {"rest": 1.0, "close": 3.0, "rest_steps": 2}
+    two = {"rest": 1.0, "close": 3.0, "rest_bars": 1, "rest_steps": 2, "close_steps": 2}
     for note, worth in ((C, 0.5), (E, 0.5), (G, 0.5), (D, 0), (F, 0)):
         section = [D, HOLD, note, HOLD]
         last = 1.5 if note == C else 0
@@ -100,15 +100,22 @@ def test_a_section_rests_on_tonic_third_or_fifth_and_a_piece_on_the_tonic():
     assert values("AB", [D, 1, 24, 1, D, 1, 9, 1], setting=in_g, **two) == [0, 0, 0.5, 0.5, 0, 0, 1.5, 1.5]
 
 
+def test_short_sections_need_not_rest_but_every_piece_closes_for_steps_of_its_own():
+    parts = {"rest": 1.0, "close": 3.0, "rest_bars": 2, "rest_steps": 1, "close_steps": 3}
+    note = [C, HOLD, HOLD, HOLD]
+    assert values("A1 B1", note + note, **parts) == [0] * 5 + [1, 1, 1]
+    assert values("A2 B1", note * 3, **parts) == [0] * 7 + [1] + [0, 1, 1, 1]
+
+
 def test_a_section_that_the_piece_ends_with_closes_as_the_piece_does():
-    two = {"rest": 1.0, "close": 3.0, "rest_steps": 2}
+    two = {"rest": 1.0, "close": 3.0, "rest_bars": 1, "rest_steps": 2, "close_steps": 2}
     for note, worth in ((C, 1.5), (E, 0)):
         section = [D, HOLD, note, HOLD]
         assert values("ABA", section + A + section, **two) == [0, 0, worth, worth, *[0] * 4, 0, 0, worth, worth]
 
 
 def test_a_rest_lasts_as_long_as_its_steps_and_ends_with_the_next_note():
-    three = {"rest": 3.0, "close": 0.0, "rest_steps": 3}
+    three = {"rest": 3.0, "close": 0.0, "rest_bars": 1, "rest_steps": 3}
     assert values("AB", [D, C, HOLD, HOLD] * 2, **three)[:4] == [0, 1, 1, 1]
     assert values("AB", [C, HOLD, HOLD, HOLD] * 2, **three)[:4] == [0, 1, 1, 1]  # longer is worth the same
     assert values("AB", [D, HOLD, C, HOLD] * 2, **three)[:4] == [0, 0, 0, 0]  # too late
@@ -148,8 +155,9 @@ def test_it_is_refused_where_the_form_of_a_melody_is_not_known():
 
 def test_its_defaults_are_those_of_human_tunes():
     defaults = FORM_RULES["form"].__kwdefaults__
-    shares = {"opening_kept": OPENING_KEPT, "ending_kept": ENDING_KEPT, "new_kept": NEW_KEPT, "rest_steps": REST_STEPS}
-    assert {name: defaults[name] for name in shares} == shares
+    shares = {"opening_kept": OPENING_KEPT, "ending_kept": ENDING_KEPT, "new_kept": NEW_KEPT}
+    ends = {"rest_bars": REST_BARS, "rest_steps": REST_STEPS, "close_steps": REST_STEPS}
+    assert {name: defaults[name] for name in shares | ends} == shares | ends
 
 
 def by_hand(part: str, form: Form, number: int, melody: np.ndarray) -> float:
@@ -187,7 +195,7 @@ def test_the_sum_of_a_section_follows_from_its_events_alone(part):
 
 
 def test_sections_that_end_at_different_steps_rest_each_at_its_own():
-    parts = {"rest": 1.0, "close": 1.0, "rest_steps": 2}
+    parts = {"rest": 1.0, "close": 1.0, "rest_bars": 1, "rest_steps": 2, "close_steps": 2}
     melody = [C, HOLD, HOLD, HOLD] * 3
     setting = Setting(meter="1/4", form="A1 B2 | A2 B1", length=12)
     profile = RewardProfile("form", (WeightedRule("form", 1.0, {**ONLY, **parts}),))
