@@ -106,7 +106,7 @@ PSI_PEOPLE = replace(
 
 # Whole tunes. What a token earns by form comes with it, so a small discount factor hides the noise of all that follows.
 TUNE = Preset(
-    PPOKLHyperparameters(learning_rate=1e-3, final_learning_rate=1e-4, batch_size=64),
+    PPOKLHyperparameters(gamma=0.95, learning_rate=1e-3, final_learning_rate=1e-4, batch_size=64),
     total_timesteps=2_600_000,
     prior="lookback",
     reward="tune",
