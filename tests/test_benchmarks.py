@@ -10,8 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from agents import PPOKL
 from agents.evaluation.metrics import OF_FORM
 from agents.evaluation.table import ROWS
+from melody_env import EnvironmentSpec, MelodyVecEnv
 from note_rnn.corpus import Corpus, Origin
 from note_rnn.extraction.tunes import Bars
 
@@ -296,8 +298,8 @@ def test_the_form_of_human_tunes_is_measured(monkeypatch, capsys, tmp_path):
     """Tunes of two bars of 4/4 and two more like them in which half of the notes are others, which end on E or G."""
     import form_of_tunes
 
-    def load(reading):
-        assert reading.repeats == "unfold"
+    def load(reading=None):
+        assert reading is None or reading.repeats == "unfold"
         first = [14, 1, 1, 1, 16, 1, 1, 1, 18, 1, 1, 1, 19, 1, 1, 1] * 2
         tunes = []
         for other, end in ((30, 18), (31, 21)):
@@ -310,7 +312,13 @@ def test_the_form_of_human_tunes_is_measured(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(form_of_tunes, "load_corpus", load)
     monkeypatch.setattr(form_of_tunes, "METERS", {"4/4": 16})
     monkeypatch.setattr(form_of_tunes, "BARS", (2,))
-    similar, ends = output_of(form_of_tunes, ["--csv", tmp_path / "form.csv"], monkeypatch, capsys).splitlines()
+    monkeypatch.setattr(form_of_tunes, "human_melodies", lambda corpus, setting: forms)
+    bars = np.array([[14, 16, 18, 19] * 16, [26, 28, 30, 31] * 16])
+    forms = np.stack([np.concatenate(bars[order]) for order in ([0, 0, 1, 0], [0, 0, 1, 0], [0, 1, 0, 1])])
+    similar, ends, *commonest = output_of(
+        form_of_tunes, ["--csv", tmp_path / "form.csv"], monkeypatch, capsys
+    ).splitlines()
+    assert commonest == ["meter 4/4, form AABA, of_windows 0.67", "meter 4/4, form ABAB, of_windows 0.33"]
     assert similar.startswith(
         "meter 4/4, bars 2, sections 4, exact 0.0, varied 0.5, new 0.5, varied_25 0.5, varied_50 0.5"
     )
@@ -318,7 +326,12 @@ def test_the_form_of_human_tunes_is_measured(monkeypatch, capsys, tmp_path):
     assert "tunes 2, ends_on_c 0.0, ends_on_c_a_d_or_g 0.5, inner_sections 2, on_tonic 0.0, on_triad 0.0" in ends
     assert ends.endswith("tune_lasts_2 1.0, tune_lasts_3 1.0, tune_lasts_4 1.0, tune_lasts_6 1.0")
     rows = list(csv.DictReader((tmp_path / "form.csv").read_text().splitlines()))
-    assert [(row["meter"], row["bars"], row["tunes"]) for row in rows] == [("4/4", "2", ""), ("4/4", "", "2")]
+    assert [(row["meter"], row["bars"], row["tunes"]) for row in rows] == [
+        ("4/4", "2", ""),
+        ("4/4", "", "2"),
+        ("4/4", "", ""),
+        ("4/4", "", ""),
+    ]
 
 
 @pytest.fixture

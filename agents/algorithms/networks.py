@@ -31,7 +31,6 @@ from note_rnn import (
 )
 from note_rnn.network.lookback import COMMON_TIME, Past, begin, look_back, with_bonuses
 
-
 DUE_SCALE = 8.0
 """Factor of the bonuses of due tokens, which start from zero: they learn so much faster than what the prior knows."""
 

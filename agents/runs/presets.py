@@ -153,4 +153,3 @@ PRESETS: Mapping[tuple[Algorithm, PresetName], Preset] = {
 def default_algorithm(preset: str) -> Algorithm:
     """Return the algorithm of `preset` where none is named, Q-learning if there is no such preset."""
     return next((algo for algo, name in PRESETS if name == preset), "q")
-

@@ -112,9 +112,9 @@ def observe(
     next token, and the highest and the lowest note so far, `NOTHING` where missing: an agent can then repeat earlier
     tokens and keep track of the range without memory. With `observes_form` there are six more: the token to be
     repeated exactly, the one to be repeated or varied, and in a new section the one at the same place of the section
-    before; the steps to the end of the section, up to 32; whether it ends as the piece does; and the balance of the section so
-    far, 8 and up to 8 more or less: events kept beyond what the form asks for. Without a `composition`, no token has
-    been composed.
+    before; the steps to the end of the section, up to 32; whether it ends as the piece does; and 8 plus the balance of
+    the section so far, the events that it has kept beyond what human tunes keep, up to 8 either way. Without a
+    `composition`, no token has been composed.
     """
     if observation == "token":
         return last_tokens.copy()

@@ -68,8 +68,9 @@ def test_it_learns_from_the_columns_of_form_and_its_weights_file_plays_as_it_doe
 @pytest.mark.parametrize("algorithm", ["q", "psi dueling", "g", "ppo_kl"])
 @pytest.mark.parametrize("looks_back", [False, True])
 def test_a_bonus_raises_the_token_that_is_due_whatever_it_is(algorithm, looks_back, small_prior, looking_back):
-    """The last three outputs of the readout are bonuses of the tokens in the three columns; without one, of nothing. They
-    count eight times, so that they learn as much faster."""
+    """The last three outputs of the readout are bonuses of the tokens in the three columns; without one, of nothing.
+
+    They count eight times, so that they learn as much faster."""
     assert DUE_SCALE == 8
     model, _ = agent_of(algorithm, looking_back if looks_back else small_prior)
     network = model.policy.network

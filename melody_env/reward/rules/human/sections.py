@@ -169,9 +169,7 @@ def form(
     return value
 
 
-def rest_of_section(
-    composition: Composition, form: FormSteps, bars: int, rest_steps: int, close_steps: int
-) -> Floats:
+def rest_of_section(composition: Composition, form: FormSteps, bars: int, rest_steps: int, close_steps: int) -> Floats:
     """Return 1 / steps [B] for each of the last steps of a section in which a note of rest, of this section and begun
     by the first of these steps, is still the last note; elsewhere 0.
 
