@@ -1,21 +1,25 @@
-"""Form of human tunes: how similar their sections are, and where sections come to rest.
+"""Form of human tunes: how similar their sections are, where sections come to rest, and the commonest forms.
 
     python benchmarks/form_of_tunes.py --csv docs/results/human_form.csv
 
-Tunes are read with their repeats played out. They are in C major and its modes, so the tonic of a tune is taken to be
-its last note. Shapes: T steps, U sections of a tune.
+Tunes are read with their repeats played out, but once through for the forms, which are those of sixteen bars cut in
+four. They are in C major and its modes, so the tonic of a tune is taken to be its last note. Shapes: T steps, U
+sections of a tune.
 """
 
 import argparse
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from melody_env.form import similarity
-from melody_env.measures.form_recovery import EXACT, VARIED
+from melody_env.form import parse_forms, similarity
+from melody_env.measures.form_recovery import EXACT, VARIED, recovered_forms
+from melody_env.measures.populations import human_melodies
 from melody_env.reward.composition import Floats
+from melody_env.setting import Setting
 from note_rnn import Tokens, run_command
 from note_rnn.common.csv_tables import write_csv
 from note_rnn.corpus import Corpus, Reading, load_corpus
@@ -26,27 +30,34 @@ METERS = {"4/4": 16, "2/2": 16, "6/8": 12, "3/4": 12}
 """Meters and the steps of their bars."""
 BARS = (2, 4, 8)
 """Lengths of the sections that are compared, in bars."""
+COMMONEST = 8
+"""Forms shown."""
 Row = dict[str, str | int | float]
 
 
 def nearest_similarity(tune: Tokens, steps: int) -> Floats:
-    """Return for each section of `steps` of a `tune` [T] but the first its similarity to the most similar earlier one
-    [U - 1]."""
+    """Return the similarities [3, U - 1] of each section of `steps` of a `tune` [T] but the first to the most similar
+    earlier one: of the whole, and of its first and its second half."""
     sections = tune[: len(tune) // steps * steps].reshape(-1, steps)
-    return np.array(
-        [similarity(np.broadcast_to(each, (i, steps)), sections[:i]).max() for i, each in enumerate(sections) if i]
-    )
+    found = np.zeros((3, max(len(sections) - 1, 0)))
+    for i, each in enumerate(sections[1:], start=1):
+        whole = similarity(np.broadcast_to(each, (i, steps)), sections[:i])
+        pair = np.stack([each, sections[whole.argmax()]]).reshape(2, 2, -1)
+        found[:, i - 1] = whole.max(), *similarity(*pair)
+    return found
 
 
 def similarity_row(tunes: list[Tokens], meter: str, bars: int) -> Row:
     """Return how sections of `bars` bars of `tunes` repeat earlier ones."""
-    nearest = np.concatenate([np.zeros(0), *(nearest_similarity(tune, bars * METERS[meter]) for tune in tunes)])
+    found = [nearest_similarity(tune, bars * METERS[meter]) for tune in tunes]
+    nearest, opening, ending = np.concatenate(found, axis=1)
     is_varied, is_new = (nearest >= VARIED) & (nearest < EXACT), nearest < VARIED
     quartiles = _percentiles("varied", nearest[is_varied], (25, 50, 75))
+    halves = {"varied_opening": float(opening[is_varied].mean()), "varied_ending": float(ending[is_varied].mean())}
     new = _percentiles("new", nearest[is_new], (50, 75, 90))
     flags = {"exact": nearest >= EXACT, "varied": is_varied, "new": is_new}
     shares = {name: float(flag.mean()) for name, flag in flags.items()}
-    return {"meter": meter, "bars": bars, "sections": len(nearest), **shares, **quartiles, **new}
+    return {"meter": meter, "bars": bars, "sections": len(nearest), **shares, **quartiles, **halves, **new}
 
 
 def _percentiles(name: str, values: Floats, percents: tuple[int, ...]) -> Row:
@@ -96,6 +107,15 @@ def _lasting(name: str, steps: list[int]) -> Row:
     return {f"{name}_lasts_{least}": float((np.array(steps) >= least).mean()) for least in (2, 3, 4, 6)}
 
 
+def form_rows(corpus: Corpus, meter: str) -> list[Row]:
+    """Return the commonest forms of all windows of sixteen bars in `corpus`, cut in four, and their shares."""
+    setting = Setting(meter=meter, length="16 bars")
+    windows = human_melodies(corpus, setting)
+    grid = parse_forms("ABCD", setting.steps, setting.steps_per_bar)[0].grid
+    counts = Counter(recovered_forms(windows, grid)).most_common(COMMONEST)
+    return [{"meter": meter, "form": form, "of_windows": count / len(windows)} for form, count in counts]
+
+
 def in_meter(corpus: Corpus, meter: str) -> tuple[list[Tokens], list[tuple[int, ...]]]:
     """Return the whole tunes of `corpus` in exactly this meter from their first bar line on, and their sections."""
     whole = np.bincount(corpus.tune_of_segment)[corpus.tune_of_segment] == 1
@@ -111,12 +131,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--csv", type=Path, help="CSV file of all figures")
     arguments = parser.parse_args()
-    corpus = load_corpus(reading=Reading(repeats="unfold"))
+    corpus, once = load_corpus(reading=Reading(repeats="unfold")), load_corpus()
     rows: list[Row] = []
     for meter in METERS:
         tunes, starts = in_meter(corpus, meter)
         rows += [similarity_row(tunes, meter, bars) for bars in BARS]
         rows.append(ends_row(tunes, starts, meter))
+        if meter != "2/2":  # among the windows of 4/4
+            rows += form_rows(once, meter)
     for row in rows:
         print(
             ", ".join(f"{name} {round(value, 2) if isinstance(value, float) else value}" for name, value in row.items())

@@ -24,11 +24,15 @@ MAX_FORMS = 26
 
 VARIED_KEPT = 0.7
 """The share of its events that a varied repeat of a human tune keeps, the median."""
+OPENING_KEPT, ENDING_KEPT = 0.85, 0.6
+"""The shares that it keeps of its first and of its second half: most variations are of the ending."""
 NEW_KEPT = 0.3
 """The share of its events that a new section of a human tune has in common with an earlier one: three in four have
 no more."""
 SECTIONS_AT_REST = 0.91
 """The share of sections of human tunes that end on a tonic, third or fifth."""
+REST_BARS = 4
+"""Bars of the shortest sections that come to rest: shorter phrases of human tunes mostly go on."""
 REST_STEPS = 4
 """Steps for which the last note of a section rests, or longer, in four of five human tunes."""
 
@@ -53,6 +57,11 @@ class Section(NamedTuple):
     def place(self) -> slice:
         """Its steps in the piece."""
         return slice(self.start, self.start + self.steps)
+
+    @property
+    def middle(self) -> int:
+        """The first step of its second half, the shorter one of an odd number of steps."""
+        return self.start + (self.steps + 1) // 2
 
 
 class Form(NamedTuple):

@@ -19,6 +19,8 @@ class FormSteps(NamedTuple):
 
     first: Integers
     """[T, B]; the first step of the section."""
+    half: Integers
+    """[T, B]; the first step of the half of the section."""
     repeated: Integers
     """[T, B]; the step that is repeated, NONE in a new section and beyond the end of the section repeated."""
     is_varied: Flags
@@ -30,8 +32,8 @@ class FormSteps(NamedTuple):
     NONE."""
     remaining: Integers
     """[T, B]; steps to the end of the section, this one included."""
-    is_last: Flags
-    """[T, B]; whether the section is the last."""
+    closes: Flags
+    """[T, B]; whether the section ends as the piece does: it is the last, or that is an exact repeat of it."""
 
     def of(self, rows: Integers) -> "FormSteps":
         """Return the columns `rows` [B]: those of B pieces, given the form 0..F-1 of each."""
@@ -53,14 +55,16 @@ def _padded(earlier: Integers, size: int) -> Integers:
 
 def _steps_of(form: Form, length: int) -> FormSteps:
     """Return the columns of one form, [T] and [S, T]."""
-    is_varied, is_last = np.zeros((2, length), np.bool_)
-    first, repeated, shared, remaining = np.full((4, length), NONE, np.int32)
+    is_varied, closes = np.zeros((2, length), np.bool_)
+    first, half, repeated, shared, remaining = np.full((5, length), NONE, np.int32)
     earlier = np.full((max(len(form.sections) - 1, 1), length), NONE, np.int32)
+    last = form.sections[-1]
     for number, section in enumerate(form.sections):
         steps = section.place
-        first[steps] = section.start
+        first[steps] = half[steps] = section.start
+        half[section.middle : steps.stop] = section.middle
         is_varied[steps] = section.is_varied
-        is_last[steps] = number == len(form.sections) - 1
+        closes[steps] = (section.name, section.steps) == (last.name, last.steps)
         remaining[steps] = np.arange(section.steps, 0, -1)
         source = None if section.source is None else form.sections[section.source]
         shared[steps] = 0 if source is None else min(section.steps, source.steps)
@@ -68,7 +72,7 @@ def _steps_of(form: Form, length: int) -> FormSteps:
             repeated[steps] = _places_in(source, section.steps)
         for back, other in enumerate(reversed(form.sections[:number])):
             earlier[back, steps] = np.where(repeated[steps] == NONE, _places_in(other, section.steps), NONE)
-    return FormSteps(first, repeated, is_varied, shared, earlier, remaining, is_last)
+    return FormSteps(first, half, repeated, is_varied, shared, earlier, remaining, closes)
 
 
 def _places_in(section: Section, steps: int) -> Integers:

@@ -10,8 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from agents import PPOKL
 from agents.evaluation.metrics import OF_FORM
 from agents.evaluation.table import ROWS
+from melody_env import EnvironmentSpec, MelodyVecEnv
 from note_rnn.corpus import Corpus, Origin
 from note_rnn.extraction.tunes import Bars
 
@@ -165,6 +167,39 @@ def test_longer_pieces_are_measured_for_every_way_of_counting(small_runs, monkey
     ]
 
 
+def test_agents_are_asked_for_forms_trained_or_new(small_prior, monkeypatch, capsys, tmp_path):
+    import forms_of_agents
+
+    from agents.composing.composers import Agent
+    from agents.evaluation.metrics import form_metrics
+
+    spec = EnvironmentSpec.of(prior=small_prior, form="AABA | AA'BC", length="4 bars", reward="paper")
+    env = MelodyVecEnv(2, **spec.arguments)
+    agent = Agent(PPOKL(env=env, prior=env.engine.prior, seed=0, device="cpu").policy, spec)
+    monkeypatch.setattr(forms_of_agents, "load_run", lambda path: agent)
+    shapes = ["--forms", "AABA", "ABB'A", "--lengths", "4 bars", "8 bars", "--pieces", 20]
+    lines = output_of(forms_of_agents, ["runs/tune", *shapes, "--csv", tmp_path / "forms.csv"], monkeypatch, capsys)
+    assert [line.split()[:4] for line in lines.splitlines()] == [
+        ["tune", "4", "bars", "AABA"],
+        ["tune", "4", "bars", "ABB'A"],
+        ["tune", "8", "bars", "AABA"],
+        ["tune", "8", "bars", "ABB'A"],
+        ["tune", "trained", "form_recovered", "0.0%"],
+        ["tune", "new", "form_recovered", "0.0%"],
+    ]
+    rows = list(csv.DictReader((tmp_path / "forms.csv").read_text().splitlines()))
+    assert [row["trained"] for row in rows] == ["1", "0"] * 2
+    environment = spec.changed(length="8 bars", form="ABB'A")
+    pieces = forms_of_agents.compose_pieces(agent.player(environment), 20, 0, environment)
+    found = form_metrics(pieces)
+    assert {name: float(rows[3][name]) for name in found} == pytest.approx(found)
+    assert rows[0]["varied_kept"] == ""
+    assert forms_of_agents.means([{"varied_kept": 0.5}, {"form_recovered": 1.0}, {"varied_kept": 1.0}]) == {
+        "form_recovered": 1.0,
+        "varied_kept": 0.75,
+    }
+
+
 def test_a_transition_counts_for_each_update_that_it_is_part_of(monkeypatch, small_prior):
     import bench_learning
 
@@ -263,12 +298,12 @@ def test_the_form_of_human_tunes_is_measured(monkeypatch, capsys, tmp_path):
     """Tunes of two bars of 4/4 and two more like them in which half of the notes are others, which end on E or G."""
     import form_of_tunes
 
-    def load(reading):
-        assert reading.repeats == "unfold"
+    def load(reading=None):
+        assert reading is None or reading.repeats == "unfold"
         first = [14, 1, 1, 1, 16, 1, 1, 1, 18, 1, 1, 1, 19, 1, 1, 1] * 2
         tunes = []
         for other, end in ((30, 18), (31, 21)):
-            second = [token if token == 1 or step % 8 else other for step, token in enumerate(first)]
+            second = [token if token == 1 or step >= 16 else other for step, token in enumerate(first)]
             tunes.append(np.array([1, *first, *second, end, 1, 1, 1, *[1] * 28]))
         names = ["book/1", "book/2"]
         sections = [(0, 33), (1, 33)]
@@ -277,15 +312,26 @@ def test_the_form_of_human_tunes_is_measured(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(form_of_tunes, "load_corpus", load)
     monkeypatch.setattr(form_of_tunes, "METERS", {"4/4": 16})
     monkeypatch.setattr(form_of_tunes, "BARS", (2,))
-    similar, ends = output_of(form_of_tunes, ["--csv", tmp_path / "form.csv"], monkeypatch, capsys).splitlines()
+    monkeypatch.setattr(form_of_tunes, "human_melodies", lambda corpus, setting: forms)
+    bars = np.array([[14, 16, 18, 19] * 16, [26, 28, 30, 31] * 16])
+    forms = np.stack([np.concatenate(bars[order]) for order in ([0, 0, 1, 0], [0, 0, 1, 0], [0, 1, 0, 1])])
+    similar, ends, *commonest = output_of(
+        form_of_tunes, ["--csv", tmp_path / "form.csv"], monkeypatch, capsys
+    ).splitlines()
+    assert commonest == ["meter 4/4, form AABA, of_windows 0.67", "meter 4/4, form ABAB, of_windows 0.33"]
     assert similar.startswith(
         "meter 4/4, bars 2, sections 4, exact 0.0, varied 0.5, new 0.5, varied_25 0.5, varied_50 0.5"
     )
-    assert similar.endswith("new_50 0.0, new_75 0.0, new_90 0.0")
+    assert similar.endswith("varied_opening 0.0, varied_ending 1.0, new_50 0.0, new_75 0.0, new_90 0.0")
     assert "tunes 2, ends_on_c 0.0, ends_on_c_a_d_or_g 0.5, inner_sections 2, on_tonic 0.0, on_triad 0.0" in ends
     assert ends.endswith("tune_lasts_2 1.0, tune_lasts_3 1.0, tune_lasts_4 1.0, tune_lasts_6 1.0")
     rows = list(csv.DictReader((tmp_path / "form.csv").read_text().splitlines()))
-    assert [(row["meter"], row["bars"], row["tunes"]) for row in rows] == [("4/4", "2", ""), ("4/4", "", "2")]
+    assert [(row["meter"], row["bars"], row["tunes"]) for row in rows] == [
+        ("4/4", "2", ""),
+        ("4/4", "", "2"),
+        ("4/4", "", ""),
+        ("4/4", "", ""),
+    ]
 
 
 @pytest.fixture

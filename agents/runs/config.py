@@ -12,7 +12,7 @@ import melody_env
 import note_rnn
 from agents.algorithms.ranges import RENAMED, check_device, check_hyperparameters
 from agents.runs.hyperparameters import Hyperparameters
-from agents.runs.presets import PRESETS, REGULARIZED, Algorithm, Preset, PresetName
+from agents.runs.presets import PRESETS, REGULARIZED, Algorithm, Preset, PresetName, default_algorithm
 from agents.runs.run_record import RunRecord
 from melody_env import Setting, SettingOptions, load_profile, profile_path
 from melody_env.envs.observations import Observation
@@ -42,7 +42,7 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
     ppo_kl: a policy gradient with it, the fastest. rl_only: q without log p in the reward. Others: SB3's."""
     preset: PresetName = "default"
     """Defaults of the other options. default: the best found. lookback (ppo_kl): for rewards of whole pieces.
-    people (psi, ppo_kl): closer to human tunes. paper (q, psi, g, rl_only): the paper's."""
+    people (ppo_kl, psi): closer to human tunes. tune (ppo_kl): whole tunes with form. paper: the paper's."""
     total_timesteps: int
     """Length of the training: steps (tokens) to compose, all pieces together."""
     seed: int = 0
@@ -82,11 +82,11 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
     n_envs: int
     """Pieces composed in parallel."""
 
-    evaluations: int = 20
+    evaluations: int
     """Number of evaluations during training, logged to TensorBoard."""
     checkpoints: int = 10
     """Number of checkpoints saved during training."""
-    compositions: int = 2_000
+    compositions: int
     """Pieces behind the final table, by the Note RNN and by the agent each."""
     melodies: int = 6
     """Melodies written at the end as MIDI, WAV and PNG, by the Note RNN and by the agent each; the first two of an
@@ -117,10 +117,11 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
     def parse(cls, arguments: Sequence[str] | None = None) -> "TrainConfig[Any]":
         """Return the configuration of the command line; options that it leaves out have the preset's values."""
         chooser = ArgumentParser(add_help=False, allow_abbrev=False)
-        chooser.add_argument("--algo", nargs="?", default="q")
+        chooser.add_argument("--algo", nargs="?")
         chooser.add_argument("--preset", nargs="?", default="default")
         chooser.add_argument("--reward", nargs="?")
         chosen, _ = chooser.parse_known_args(arguments)
+        chosen.algo = chosen.algo or default_algorithm(chosen.preset)
         valid = chosen.algo in get_args(Algorithm) and chosen.preset in get_args(PresetName)
         changes = {} if chosen.reward is None else {"reward": chosen.reward}
         default = cls.of(chosen.algo, chosen.preset, **changes) if valid else cls.of()

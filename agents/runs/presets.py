@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
 Algorithm = Literal["q", "psi", "g", "rl_only", "ppo_kl", "ppo", "a2c", "dqn", "recurrent_ppo"]
-PresetName = Literal["default", "lookback", "people", "paper"]
+PresetName = Literal["default", "lookback", "people", "tune", "paper"]
 
 REGULARIZED = ("ppo_kl", "psi", "g")
 """Algorithms with KL from the prior as a cost."""
@@ -42,6 +42,8 @@ class Preset:
     """None: that of the reward profile."""
     observation: Observation = "position"
     n_envs: int = 64
+    evaluations: int = 20
+    compositions: int = 2_000
 
 
 Q = Preset(RecurrentDQNHyperparameters(learning_rate=4e-3), total_timesteps=200_000, c=0.6)
@@ -102,6 +104,17 @@ PSI_PEOPLE = replace(
     ),
 )
 
+# Whole tunes. What a token earns by form comes with it, so a small discount factor hides the noise of all that follows.
+TUNE = Preset(
+    PPOKLHyperparameters(gamma=0.95, learning_rate=1e-3, final_learning_rate=1e-4, batch_size=64),
+    total_timesteps=2_600_000,
+    prior="lookback",
+    reward="tune",
+    n_envs=128,
+    evaluations=10,
+    compositions=500,
+)
+
 # Section 4 of Jaques et al. 2017: "We then trained the RL RNN model for 3,000,000 iterations, using a batch size of 32,
 # and clipping gradients in the same way [to an L2 norm less than 5]. The Adam optimizer was used and we set the reward
 # discount factor gamma = .5 ... eta = .01 is the Target-Q-network update rate. The weight placed on the music-theory
@@ -122,8 +135,9 @@ PRESETS: Mapping[tuple[Algorithm, PresetName], Preset] = {
     ("g", "default"): G,
     ("ppo_kl", "default"): PPO_KL,
     ("ppo_kl", "lookback"): PPO_KL_LOOKBACK,
-    ("psi", "people"): PSI_PEOPLE,
     ("ppo_kl", "people"): PPO_KL_PEOPLE,
+    ("psi", "people"): PSI_PEOPLE,
+    ("ppo_kl", "tune"): TUNE,
     ("ppo", "default"): Preset(PPOHyperparameters()),
     ("recurrent_ppo", "default"): Preset(PPOHyperparameters()),
     ("a2c", "default"): Preset(A2CHyperparameters()),
@@ -133,4 +147,9 @@ PRESETS: Mapping[tuple[Algorithm, PresetName], Preset] = {
     ("g", "paper"): PAPER,
     ("rl_only", "paper"): PAPER,
 }
-"""By algorithm and name."""
+"""By algorithm and name; the first algorithm of a name is its default."""
+
+
+def default_algorithm(preset: str) -> Algorithm:
+    """Return the algorithm of `preset` where none is named, Q-learning if there is no such preset."""
+    return next((algo for algo, name in PRESETS if name == preset), "q")

@@ -51,9 +51,10 @@ far (see `trained_length`) |
     | `"lookback"` | `MultiDiscrete([38, length + 1, 39, 39, 39, 39])` | the last token, the number of tokens so far; \
 the tokens half a bar and one bar before the next one; the highest and the lowest note so far (38: missing) |
 
-    With a `form`, `"position"` and `"lookback"` have five more numbers, `[39, 39, 39, 33, 2]`: in an exact repeat, the
-    token that is due; in a varied repeat, the same; in a new section, the token at the same place of the section before
-    (38: missing); the steps to the end of the section, up to 32 (0: no form); whether it is the last section.
+    With a `form`, `"position"` and `"lookback"` have six more numbers, `[39, 39, 39, 33, 2, 17]`: in an exact repeat,
+    the token that is due; in a varied repeat, the same; in a new section, the token at the same place of the section
+    before (38: missing); the steps to the end of the section, up to 32 (0: no form); whether it ends as the piece does;
+    and 8, plus the events that it has kept so far beyond what human tunes keep, or less those too few, up to 8.
 
     None of them is a Markov state: the reward depends on the whole piece, so an agent with memory can do better than
     one without.

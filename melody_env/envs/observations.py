@@ -11,6 +11,7 @@ from gymnasium import Space, spaces
 
 from melody_env.form_steps import NONE, FormSteps
 from melody_env.reward.composition import Composition
+from melody_env.reward.rules.human.sections import SectionMatches
 from melody_env.reward.rules.paper.extremes import UniqueExtremes
 from note_rnn.vocabulary import VOCABULARY_SIZE, Tokens
 
@@ -30,9 +31,12 @@ FORM_TOKENS = 3
 """The columns of form that are tokens, before the others."""
 LONGEST_REMAINING = 32
 """Steps to the end of a section are distinguished up to so many."""
-_FORM = (*[NOTHING + 1] * FORM_TOKENS, LONGEST_REMAINING + 1, 2)
+LARGEST_BALANCE = 8
+"""Events kept beyond what the form asks for, or missing from it, are distinguished up to so many."""
+_FORM = (*[NOTHING + 1] * FORM_TOKENS, LONGEST_REMAINING + 1, 2, 2 * LARGEST_BALANCE + 1)
 """Sizes of the columns of form, which are the last: the token due in an exact repeat, that due in a varied repeat, the
-token at the same place of the section before a new one; steps to the end of the section; whether it is the last."""
+token at the same place of the section before a new one; steps to the end of the section; whether it ends as the
+piece does; the balance of what it keeps so far."""
 
 
 def space_of(observation: str, trained_length: int, observes_form: bool = False) -> Space[Any]:
@@ -106,10 +110,11 @@ def observe(
     "token" is these tokens alone; "position" adds the number of tokens so far, as `observed_position` counts them for
     an agent trained for pieces of `trained_length`. "lookback" also has the tokens half a bar and one bar before the
     next token, and the highest and the lowest note so far, `NOTHING` where missing: an agent can then repeat earlier
-    tokens and keep track of the range without memory. With `observes_form` there are five more: the token to be
+    tokens and keep track of the range without memory. With `observes_form` there are six more: the token to be
     repeated exactly, the one to be repeated or varied, and in a new section the one at the same place of the section
-    before; the steps to the end of the section, up to 32; whether it is the last. Without a `composition`, no token has
-    been composed.
+    before; the steps to the end of the section, up to 32; whether it ends as the piece does; and 8 plus the balance of
+    the section so far, the events that it has kept beyond what human tunes keep, up to 8 either way. Without a
+    `composition`, no token has been composed.
     """
     if observation == "token":
         return last_tokens.copy()
@@ -131,7 +136,7 @@ def observe(
 
 
 def _write_form(composition: Composition, form: FormSteps, features: npt.NDArray[np.int64]) -> None:
-    """Write what the `form` of `composition` says of the next token to `features` [B, 5], NOTHING and 0."""
+    """Write what the `form` of `composition` says of the next token to `features` [B, 6], NOTHING and 0."""
     t = composition.position
     repeated, is_varied = form.repeated[t], form.is_varied[t]
     exact, varied = np.where(is_varied, NONE, repeated), np.where(is_varied, repeated, NONE)
@@ -139,7 +144,9 @@ def _write_form(composition: Composition, form: FormSteps, features: npt.NDArray
         due = np.take_along_axis(composition.tokens, np.maximum(places, 0)[None], axis=0)[0]
         np.copyto(features[:, column], due, where=places != NONE)
     features[:, FORM_TOKENS] = np.minimum(form.remaining[t], LONGEST_REMAINING)
-    features[:, FORM_TOKENS + 1] = form.is_last[t]
+    features[:, FORM_TOKENS + 1] = form.closes[t]
+    balance = np.rint(composition.memory(SectionMatches).balance(t)).astype(np.int64)
+    features[:, FORM_TOKENS + 2] = balance.clip(-LARGEST_BALANCE, LARGEST_BALANCE) + LARGEST_BALANCE
 
 
 def _write_lookback(composition: Composition, features: npt.NDArray[np.int64]) -> None:

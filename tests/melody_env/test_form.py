@@ -130,7 +130,8 @@ def test_a_form_says_of_each_step_what_is_repeated_and_what_was_there_before():
     assert one.is_varied[:, 0].tolist() == [False, False, True, True, True, False, False]
     assert one.shared[:, 0].tolist() == [0, 0, 2, 2, 2, 0, 0]
     assert one.remaining[:, 0].tolist() == [2, 1, 3, 2, 1, 2, 1]
-    assert one.is_last[:, 0].tolist() == [False] * 5 + [True] * 2
+    assert one.half[:, 0].tolist() == [0, 1, 2, 2, 4, 5, 6]
+    assert one.closes[:, 0].tolist() == [False] * 5 + [True] * 2
     assert one.earlier[:, :, 0].tolist() == [
         [NONE, NONE, NONE, NONE, NONE, 2, 3],
         [NONE, NONE, NONE, NONE, NONE, 0, 1],
@@ -141,6 +142,13 @@ def test_a_form_says_of_each_step_what_is_repeated_and_what_was_there_before():
     assert two.remaining[:, 0].tolist() == [5, 4, 3, 2, 1, 2, 1]
     assert (two.earlier[:, :, 0] == NONE).all()
     np.testing.assert_array_equal(two.earlier[..., 1], one.earlier[..., 0])
+
+
+def test_a_section_that_the_last_one_repeats_exactly_ends_as_the_piece_does():
+    forms = ("ABA", "ABA'", "A'AA'", "A1 B1 A2")
+    closes = [form_steps(parse_forms(form, 4 if "1" in form else 3, 1), 4).closes[:, 0].tolist() for form in forms]
+    assert [closing[:3] for closing in closes[:3]] == [[True, False, True], [False, False, True], [True, False, True]]
+    assert closes[3] == [False, False, True, True]
 
 
 def test_what_exceeds_the_section_repeated_is_compared_with_longer_earlier_ones():

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from agents import PPOKL, RecurrentDQN, compose_pieces, load_composer
+from agents.algorithms.networks import DUE_SCALE
 from agents.algorithms.saved_policies import SavedPolicy
 from agents.composing.composers import Agent
 from agents.composing.players import NoteRNNPlayer
@@ -51,7 +52,7 @@ def test_it_starts_exactly_as_its_prior(algorithm, observation, looks_back, smal
 def test_it_learns_from_the_columns_of_form_and_its_weights_file_plays_as_it_does(algorithm, small_prior, tmp_path):
     model, spec = agent_of(algorithm, small_prior)
     model.learn(4 * 16 * 4)
-    assert model.policy.network.cell.input_weights[:, -(3 * 39 + 33 + 2) :].abs().max() > 0
+    assert model.policy.network.cell.input_weights[:, -(3 * 39 + 33 + 2 + 17) :].abs().max() > 0
     SavedPolicy.of(model).save(tmp_path / "agent.safetensors")
     saved = load_composer(tmp_path / "agent.safetensors")
     assert (saved.environment.setting, saved.environment.shows_form) == (spec.setting, True)
@@ -67,16 +68,19 @@ def test_it_learns_from_the_columns_of_form_and_its_weights_file_plays_as_it_doe
 @pytest.mark.parametrize("algorithm", ["q", "psi dueling", "g", "ppo_kl"])
 @pytest.mark.parametrize("looks_back", [False, True])
 def test_a_bonus_raises_the_token_that_is_due_whatever_it_is(algorithm, looks_back, small_prior, looking_back):
-    """The last three outputs of the readout are bonuses of the tokens in the three columns; without one, of nothing."""
+    """The last three outputs of the readout are bonuses of the tokens in the three columns; without one, of nothing.
+
+    They count eight times, so that they learn as much faster."""
+    assert DUE_SCALE == 8
     model, _ = agent_of(algorithm, looking_back if looks_back else small_prior)
     network = model.policy.network
     due = [[20, 7, NOTHING], [NOTHING, 7, 7], [NOTHING] * 3, [0, 37, 20]]
-    observations = torch.tensor([[14, 3, *tokens, 5, 0] for tokens in due])
+    observations = torch.tensor([[14, 3, *tokens, 5, 0, 8] for tokens in due])
     state, no_base = network.zero_state(len(due)), torch.zeros(len(due), 38)
     before, _ = network.step(observations, no_base, state)
     bonuses = torch.tensor([1.0, 10.0, 100.0])
     with torch.no_grad():
-        network.head.readout.linear.bias[-3:] += bonuses
+        network.head.readout.linear.bias[-3:] += bonuses / DUE_SCALE
     after, _ = network.step(observations, no_base, state)
     expected = torch.zeros(len(due), 38)
     for row, tokens in enumerate(due):

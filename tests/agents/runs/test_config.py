@@ -30,6 +30,21 @@ def test_every_preset_can_be_requested_and_arguments_override_it(algo, preset):
     assert config == untouched
 
 
+@pytest.mark.parametrize(("preset", "algo"), [("paper", "q"), ("people", "ppo_kl"), ("tune", "ppo_kl")])
+def test_a_preset_alone_has_its_own_algorithm(preset, algo):
+    assert TrainConfig.parse(["--preset", preset]) == TrainConfig.of(algo, preset)
+
+
+def test_preset_tune_is_whole_tunes_in_any_meter_from_the_note_rnn_that_looks_back():
+    config = TrainConfig.parse(["--preset", "tune", "--meter", "6/8"])
+    environment = config.environment()
+    setting, profile = environment.setting, environment.profile
+    assert (config.prior, config.observation) == ("lookback", "position")
+    assert (setting.steps, setting.steps_per_bar, {*profile.adversary}) == (192, 12, {"features", "tokens"})
+    assert {"AABA", "AA'BB'", "ABCD"} <= {form.name for form in setting.forms}
+    assert {section.steps for form in setting.forms for section in form.sections} == {24, 48}
+
+
 @pytest.mark.parametrize("algo", ["q", "g", "ppo_kl"])
 def test_the_c_of_a_preset_goes_with_its_reward(algo):
     with_its_own = TrainConfig.parse(["--algo", algo])

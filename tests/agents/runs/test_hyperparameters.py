@@ -171,6 +171,7 @@ def test_paper_preset_is_section_4_of_the_paper(algo):
         ("ppo_kl", "lookback", 800_000, "default", "varied", 1.2, "lookback", 128),
         ("psi", "people", 800_000, "bars", "matched", 1.0, "lookback", 128),
         ("ppo_kl", "people", 800_000, "bars", "matched", 1.0, "lookback", 128),
+        ("ppo_kl", "tune", 2_600_000, "lookback", "tune", 1.0, "position", 128),
         ("ppo", "default", 300_000, "default", "paper", 0.5, "position", 64),
     ],
 )
@@ -178,6 +179,7 @@ def test_presets_are_what_the_documentation_says(algo, preset, steps, prior, rew
     config = TrainConfig.of(algo, preset)
     assert (config.total_timesteps, config.prior, config.reward) == (steps, prior, reward)
     assert (config.environment().profile.c, config.observation, config.n_envs) == (c, observation, n_envs)
+    assert (config.evaluations, config.compositions) == ((10, 500) if preset == "tune" else (20, 2_000))
 
 
 USUAL = {"learning_rate": 3e-4, "final_learning_rate": 0.0, "gamma": 0.9, "max_grad_norm": 0.5}
@@ -219,7 +221,9 @@ def test_what_the_soft_presets_differ_in():
 
 def test_what_the_policy_gradients_presets_differ_in():
     presets = {"default": (4e-3, 0.9, 64), "lookback": (5e-3, 0.9, 128), "people": (1e-3, 1.0, 128)}
+    presets["tune"] = (1e-3, 0.95, 64)
     for preset, values in presets.items():
         agent = TrainConfig.of("ppo_kl", preset).agent
         assert (agent.learning_rate, agent.gamma, agent.batch_size) == values
-        assert (agent.n_steps, agent.n_epochs, agent.clip_range, agent.skip_connection) == (32, 4, 0.2, True)
+        assert (agent.n_steps, agent.n_epochs, agent.clip_range) == (32, 4, 0.2)
+        assert agent.skip_connection == (preset != "tune")  # its Note RNN has one

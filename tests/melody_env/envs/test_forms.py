@@ -39,7 +39,7 @@ def observed(form: str, tokens: list[int], prior, observation: str = "position",
     env = MelodyCompositionEnv(prior=prior, meter="1/4", form=form, observation=observation, **arguments)
     rows = [env.reset(seed=0)[0], *(env.step(token)[0] for token in tokens)]
     assert all(row in env.observation_space for row in rows)
-    return np.array(rows)[:, -5:]
+    return np.array(rows)[:, -6:]
 
 
 @pytest.mark.parametrize("observation", ["position", "lookback"])
@@ -55,6 +55,24 @@ def test_the_token_due_stands_in_the_column_of_its_kind_of_section(prior, observ
     assert columns[:, 4].tolist() == [0] * 12 + [1] * 4 + [0]
 
 
+def test_the_balance_of_a_section_counts_events_kept_beyond_what_human_tunes_keep(prior):
+    """Four steps each: 85 % are asked for in the first half of A', 60 % in its second, 30 % are enough in B."""
+    a = [14, 16, 18, 19]
+
+    def balances(form, *sections):
+        tokens = [token for section in (a, *sections) for token in section]
+        return (observed(form, tokens, prior, length=len(tokens))[:, 5] - 8).tolist()
+
+    assert balances("AA", [14, 20, 18, 21]) == [0] * 5 + [0, 0, 0, -8]  # each half by itself; the piece is complete
+    assert balances("AA", [20, 20, 20, 20])[4:8] == [0, -1, 0, -1]
+    assert balances("AA'", [14, 20, 18, 1])[4:8] == [0, 0, 0, 0]  # 1 - .85, 1 - .6
+    assert balances("AA'", [20, 1, 1, 20])[4:8] == [0, -1, 0, -1]
+    assert balances("AB", a)[4:8] == [0, 1, 1, 2]  # .7, 1.4, 2.1
+    assert balances("ABC", [20, 16, 21, 1], [20, 16, 18, 1])[8:12] == [0, 1, 1, 1]  # of B .7, 1.4, 1.1; of A less
+    long = [14] * 16
+    assert observed("A4 B4", long + long, prior, length=32)[-2, 5] == 8 + 8  # 10.5, no more are told apart
+
+
 def test_what_exceeds_the_section_repeated_is_due_nothing_and_long_sections_are_far_from_their_ends(prior):
     columns = observed("A1 A9", [14, 16, 18, 20, *[1] * 36], prior, length=40)
     assert columns[:, 0].tolist() == [NONE] * 4 + [14, 16, 18, 20] + [NONE] * 33
@@ -64,7 +82,7 @@ def test_what_exceeds_the_section_repeated_is_due_nothing_and_long_sections_are_
 
 def test_without_form_its_columns_are_empty(prior):
     columns = observed("", [14, 16, 18, 20], prior, length=4, observes_form=True)
-    assert columns.tolist() == [[NONE, NONE, NONE, 0, 0]] * 5
+    assert columns.tolist() == [[NONE, NONE, NONE, 0, 0, 0]] * 5
 
 
 @pytest.mark.parametrize("observation", ["position", "lookback"])
@@ -73,10 +91,10 @@ def test_a_space_tells_its_observation_length_and_form(observation, has_form):
     space = space_of(observation, 24, has_form)
     assert (kind_of(space), length_of(space), observes_form(space)) == (observation, 24, has_form)
     lookback = [39] * 4 if observation == "lookback" else []
-    form = [39, 39, 39, 33, 2] if has_form else []
+    form = [39, 39, 39, 33, 2, 17] if has_form else []
     assert space.nvec.tolist() == [38, 25, *lookback, *form]
     flags = are_tokens(len(space.nvec)).tolist()
-    assert flags == [True, False, *[True] * len(lookback), *([True] * 3 + [False] * 2 if has_form else [])]
+    assert flags == [True, False, *[True] * len(lookback), *([True] * 3 + [False] * 3 if has_form else [])]
 
 
 def test_the_token_alone_shows_no_form():

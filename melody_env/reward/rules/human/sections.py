@@ -8,7 +8,7 @@ earlier sections.
 import numpy as np
 import numpy.typing as npt
 
-from melody_env.form import NEW_KEPT, REST_STEPS, VARIED_KEPT, Flags, matches
+from melody_env.form import ENDING_KEPT, NEW_KEPT, OPENING_KEPT, REST_BARS, REST_STEPS, Flags, matches
 from melody_env.form_steps import NONE, FormSteps
 from melody_env.reward.composition import Composition, Floats
 from melody_env.reward.plugins import RuleError, rule
@@ -24,8 +24,9 @@ _EIGHTH = 2
 """Steps; the usual distance of events, for what has no section to repeat."""
 
 
-def of_varied_repeat(kept: Counts, events: Counts, share: float) -> Floats:
-    """Return the potential [B] of a varied repeat that has `kept` so many of `events`: 0 at `share`, else below."""
+def of_varied_repeat(kept: Counts, events: Counts, share: Floats) -> Floats:
+    """Return the potential [B] of half of a varied repeat that has `kept` so many of `events`: 0 at `share` [B], else
+    below."""
     return -np.abs(kept - share * events)
 
 
@@ -40,7 +41,8 @@ def of_new_section(kept: Counts, events: Counts, share: float) -> Floats:
 class SectionMatches:
     """The events of each melody's section so far, and those that equal the section repeated or an earlier one.
 
-    Row 0 is the section repeated; the rows from 1 on are, where nothing is repeated, the S earlier sections.
+    Row 0 is the section repeated, of which each half is counted by itself; the rows from 1 on are, where nothing is
+    repeated, the S earlier sections.
     """
 
     def __init__(self, composition: Composition):
@@ -49,7 +51,7 @@ class SectionMatches:
         self._form, self._bar = form, composition.setting.steps_per_bar
         self._exists = places != NONE
         self._indices = np.maximum(places, 0) * np.intp(len(batch)) + batch
-        self._has_start: list[bool] = (form.first == np.arange(composition.length)[:, None]).any(axis=1).tolist()
+        self._has_start: list[bool] = (form.half == np.arange(composition.length)[:, None]).any(axis=1).tolist()
         self._has_repeat: list[bool] = self._exists[:, 0].any(axis=1).tolist()
         self._has_new: list[bool] = self._exists[:, 1:].any(axis=(1, 2)).tolist()
         self._events_before = np.zeros((composition.length + 1, len(batch)), np.int32)
@@ -70,8 +72,9 @@ class SectionMatches:
         token = composition.tokens[t]
         np.add(self._events_before[t], token != NO_EVENT, out=self._events_before[t + 1])
         if self._has_start[t]:
-            starts = self._form.first[t] == t
+            starts, halves = self._form.first[t] == t, self._form.half[t] == t
             self.events[:, starts] = self.kept[:, starts] = 0
+            self.events[0, halves] = self.kept[0, halves] = 0
             self.worth = np.where(starts, self._worth_at(t), self.worth)
         found = matches(token, composition.tokens.ravel().take(self._indices[t]))
         self.events_now, self.kept_now = found.events & self._exists[t], found.kept & self._exists[t]
@@ -85,11 +88,29 @@ class SectionMatches:
         fewest = np.maximum(steps / _QUARTER, 1)
         return steps / self._bar / np.maximum(ends[1] - ends[0], fewest)
 
-    def repeat_gains(self, t: int, share: float) -> tuple[Floats, Floats] | None:
+    def balance(self, t: int) -> Floats:
+        """Return how many events each section has kept before token `t` beyond what human tunes keep [B].
+
+        Of a varied repeat that is the share for this half of it, counted from the beginning of the half; of an exact
+        one all; of a new section the share of the most similar earlier one. Too few are below 0.
+        """
+        form, kept, events = self._form, self.kept, self.events
+        share = np.where(form.is_varied[t], self.varied_share(t), 1.0)
+        of_new = (kept[1:] - NEW_KEPT * events[1:]).max(axis=0)
+        is_repeat = form.shared[t] > 0
+        balance = np.where(is_repeat, kept[0] - share * events[0], of_new)
+        return np.where(np.where(is_repeat, form.half[t], form.first[t]) == t, 0.0, balance)
+
+    def varied_share(self, t: int, opening: float = OPENING_KEPT, ending: float = ENDING_KEPT) -> Floats:
+        """Return the share [B] that a varied repeat keeps of its half at step `t`: `opening` or `ending`."""
+        return np.where(self._form.half[t] == self._form.first[t], opening, ending)
+
+    def repeat_gains(self, t: int, opening: float, ending: float) -> tuple[Floats, Floats] | None:
         """Return what token `t` adds to an exact repeat and to the potential of a varied one, each [B] and not yet
         times its `worth`; 0 where there is none, None if nowhere."""
         if not self._has_repeat[t]:
             return None
+        share = self.varied_share(t, opening, ending)
         kept, events, kept_now, events_now = self.kept[0], self.events[0], self.kept_now[0], self.events_now[0]
         before = of_varied_repeat(kept - kept_now, events - events_now, share)
         return 2.0 * kept_now - events_now, of_varied_repeat(kept, events, share) - before
@@ -112,29 +133,34 @@ def form(
     contrast: float = 1.0,
     rest: float = 1.0,
     close: float = 1.0,
-    varied_kept: float = VARIED_KEPT,
+    opening_kept: float = OPENING_KEPT,
+    ending_kept: float = ENDING_KEPT,
     new_kept: float = NEW_KEPT,
+    rest_bars: int = REST_BARS,
     rest_steps: int = REST_STEPS,
+    close_steps: int = REST_STEPS,
 ) -> Floats:
     """The form of the setting: repeats, varied repeats, new sections, and the ends of sections; 0 without form.
 
     - An exact repeat: `repeat` for each event (a note, a note off) that is that of the section repeated, less the same
       for each that only one of them has or that differs. A perfect one is worth `repeat` a bar.
-    - A varied repeat: `variation` times the change in -|events kept - `varied_kept` * events|, so 0 in all for one that
-      keeps this share of its events, and less for more or fewer.
+    - A varied repeat: `variation` times the change in -|events kept - `opening_kept` * events| in its first half, and
+      with `ending_kept` in its second, so 0 in all for one that keeps these shares, and less for more or fewer.
     - A new section: `contrast` times the change in -(events that equal the most similar earlier section - `new_kept` *
       events), where that is below 0; a section of eighths that is such a copy costs (1 - `new_kept`) a bar.
-    - The end of a section: `rest` spread over its last `rest_steps` steps, while a tonic, third or fifth rests that
-      began before them or at the first of them; at the end of the piece `close`, for the tonic alone.
+    - The end of a section of `rest_bars` bars or more: `rest` spread over its last `rest_steps` steps, while a tonic,
+      third or fifth rests that began before them or at the first of them. At the end of the piece, and of a section
+      that the last one repeats exactly, `close` and `close_steps`, for the tonic alone.
 
     Raises RuleError if it is not known which of several forms each melody has.
     """
     if not composition.setting.forms:
         return np.zeros(composition.batch_size)
     of_step, t = _form_of(composition), composition.position - 1
-    value = rest_of_section(composition, of_step, rest_steps) * np.where(of_step.is_last[t], close, rest)
+    rests = rest_of_section(composition, of_step, rest_bars, rest_steps, close_steps)
+    value = rests * np.where(of_step.closes[t], close, rest)
     found = composition.memory(SectionMatches)
-    gains, contrast_gain = found.repeat_gains(t, varied_kept), found.contrast_gain(t, new_kept)
+    gains, contrast_gain = found.repeat_gains(t, opening_kept, ending_kept), found.contrast_gain(t, new_kept)
     if gains is not None:
         exact, varied = gains
         value += np.where(of_step.is_varied[t], variation * varied, repeat * exact) * found.worth
@@ -143,18 +169,23 @@ def form(
     return value
 
 
-def rest_of_section(composition: Composition, form: FormSteps, steps: int) -> Floats:
-    """Return 1 / `steps` [B] for each of the last `steps` of a section in which a note of rest, of this section and
-    begun by the first of these steps, is still the last note; elsewhere 0."""
+def rest_of_section(composition: Composition, form: FormSteps, bars: int, rest_steps: int, close_steps: int) -> Floats:
+    """Return 1 / steps [B] for each of the last steps of a section in which a note of rest, of this section and begun
+    by the first of these steps, is still the last note; elsewhere 0.
+
+    They are `close_steps` where the section closes, and `rest_steps` in others of at least so many `bars`.
+    """
     t = composition.position - 1
-    remaining = form.remaining[t]
-    if remaining.min() > steps:
+    remaining, first, closes = form.remaining[t], form.first[t], form.closes[t]
+    if remaining.min() > max(rest_steps, close_steps):
         return np.zeros(composition.batch_size)
     last, setting = composition.memory(Onsets).last, composition.setting
     notes = PITCH_CLASSES.take(composition.previous_pitches[t + 1])
-    is_rest = (notes == setting.tonic) | (~form.is_last[t] & np.isin(notes, (setting.third, setting.fifth)))
-    began = (last >= form.first[t]) & (last <= t + remaining - steps)
-    return (is_rest & began & (remaining <= steps)) / steps
+    is_rest = (notes == setting.tonic) | (~closes & np.isin(notes, (setting.third, setting.fifth)))
+    is_long = closes | (t + remaining - first >= bars * setting.steps_per_bar)
+    steps = np.where(closes, close_steps, rest_steps)
+    began = (last >= first) & (last <= t + remaining - steps)
+    return (is_rest & is_long & began & (remaining <= steps)) / steps
 
 
 def _form_of(composition: Composition) -> FormSteps:

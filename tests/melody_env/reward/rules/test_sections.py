@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from melody_env import Composition, RewardProfile, RuleError, Setting, WeightedRule, score_melodies
-from melody_env.form import NEW_KEPT, REST_STEPS, VARIED_KEPT, Form
+from melody_env.form import ENDING_KEPT, NEW_KEPT, OPENING_KEPT, REST_BARS, REST_STEPS, Form
 from melody_env.reward.rules import FORM_RULES
 from melody_env.setting import PAPER_SETTING, SettingError
 
@@ -55,13 +55,21 @@ def test_what_exceeds_the_section_repeated_is_not_a_repeat():
 
 
 def test_a_varied_repeat_loses_what_it_keeps_more_or_less_than_the_share():
-    half = {"variation": 1.0, "varied_kept": 0.5}
-    assert values("AA'", [*A, C, HOLD, E, HOLD], **half)[4:] == [-0.25, 0, 0.25, 0]
-    assert sum(values("AA'", A + A, **half)) == pytest.approx(-0.5 * 1.0)  # kept 2 of 2 where 1 is asked for
-    assert sum(values("AA'", [*A, E, HOLD, E, HOLD], **half)) == pytest.approx(-0.5 * 1.0)  # none
-    assert values("AA'", A + A, variation=2.0, varied_kept=1.0) == [0] * 8
-    assert values("AA'", [*A, E, HOLD, D, HOLD], variation=2.0, varied_kept=1.0)[4:] == [-1, 0, 0, 0]
+    dense, half = [C, D, E, F], {"variation": 1.0, "opening_kept": 0.5, "ending_kept": 0.5}
+    assert values("AA'", [*dense, C, E, G, F], **half)[4:] == [-0.125, 0.125, -0.125, 0.125]
+    assert values("AA'", dense + dense, **half)[4:] == [-0.125] * 4  # kept 2 of 2 where 1 is asked for, in each half
+    assert values("AA'", [*dense, G, G, G, G], **half)[4:] == [-0.125] * 4  # none
+    whole = {"variation": 2.0, "opening_kept": 1.0, "ending_kept": 1.0}
+    assert values("AA'", A + A, **whole) == [0] * 8
+    assert values("AA'", [*A, E, HOLD, D, HOLD], **whole)[4:] == [-1, 0, 0, 0]
     assert values("AA", A + A, **half) == [0] * 8
+
+
+def test_the_halves_of_a_varied_repeat_have_shares_of_their_own():
+    opening = {"variation": 1.0, "opening_kept": 1.0, "ending_kept": 0.0}
+    assert values("AA'", [*A, C, HOLD, E, HOLD], **opening) == [0] * 8
+    assert values("AA'", [*A, E, HOLD, D, HOLD], **opening)[4:] == [-0.5, 0, -0.5, 0]
+    assert values("A3 A'3", A * 3 + [*A, C, HOLD, E, E, E, E, E, E], **opening)[12:] == [0] * 12  # six steps each
 
 
 def test_a_new_section_loses_what_it_has_in_common_beyond_the_share():
@@ -83,7 +91,7 @@ def test_a_new_section_is_compared_with_the_most_similar_earlier_one():
 
 
 def test_a_section_rests_on_tonic_third_or_fifth_and_a_piece_on_the_tonic():
-    two = {"rest": 1.0, "close": 3.0, "rest_steps": 2}
+    two = {"rest": 1.0, "close": 3.0, "rest_bars": 1, "rest_steps": 2, "close_steps": 2}
     for note, worth in ((C, 0.5), (E, 0.5), (G, 0.5), (D, 0), (F, 0)):
         section = [D, HOLD, note, HOLD]
         last = 1.5 if note == C else 0
@@ -92,8 +100,22 @@ def test_a_section_rests_on_tonic_third_or_fifth_and_a_piece_on_the_tonic():
     assert values("AB", [D, 1, 24, 1, D, 1, 9, 1], setting=in_g, **two) == [0, 0, 0.5, 0.5, 0, 0, 1.5, 1.5]
 
 
+def test_short_sections_need_not_rest_but_every_piece_closes_for_steps_of_its_own():
+    parts = {"rest": 1.0, "close": 3.0, "rest_bars": 2, "rest_steps": 1, "close_steps": 3}
+    note = [C, HOLD, HOLD, HOLD]
+    assert values("A1 B1", note + note, **parts) == [0] * 5 + [1, 1, 1]
+    assert values("A2 B1", note * 3, **parts) == [0] * 7 + [1] + [0, 1, 1, 1]
+
+
+def test_a_section_that_the_piece_ends_with_closes_as_the_piece_does():
+    two = {"rest": 1.0, "close": 3.0, "rest_bars": 1, "rest_steps": 2, "close_steps": 2}
+    for note, worth in ((C, 1.5), (E, 0)):
+        section = [D, HOLD, note, HOLD]
+        assert values("ABA", section + A + section, **two) == [0, 0, worth, worth, *[0] * 4, 0, 0, worth, worth]
+
+
 def test_a_rest_lasts_as_long_as_its_steps_and_ends_with_the_next_note():
-    three = {"rest": 3.0, "close": 0.0, "rest_steps": 3}
+    three = {"rest": 3.0, "close": 0.0, "rest_bars": 1, "rest_steps": 3}
     assert values("AB", [D, C, HOLD, HOLD] * 2, **three)[:4] == [0, 1, 1, 1]
     assert values("AB", [C, HOLD, HOLD, HOLD] * 2, **three)[:4] == [0, 1, 1, 1]  # longer is worth the same
     assert values("AB", [D, HOLD, C, HOLD] * 2, **three)[:4] == [0, 0, 0, 0]  # too late
@@ -133,11 +155,9 @@ def test_it_is_refused_where_the_form_of_a_melody_is_not_known():
 
 def test_its_defaults_are_those_of_human_tunes():
     defaults = FORM_RULES["form"].__kwdefaults__
-    assert (defaults["varied_kept"], defaults["new_kept"], defaults["rest_steps"]) == (
-        VARIED_KEPT,
-        NEW_KEPT,
-        REST_STEPS,
-    )
+    shares = {"opening_kept": OPENING_KEPT, "ending_kept": ENDING_KEPT, "new_kept": NEW_KEPT}
+    ends = {"rest_bars": REST_BARS, "rest_steps": REST_STEPS, "close_steps": REST_STEPS}
+    assert {name: defaults[name] for name in shares | ends} == shares | ends
 
 
 def by_hand(part: str, form: Form, number: int, melody: np.ndarray) -> float:
@@ -145,15 +165,20 @@ def by_hand(part: str, form: Form, number: int, melody: np.ndarray) -> float:
     section, own = form.sections[number], melody[form.grid[number]]
     counts = []
     for other in form.grid[:number] if section.source is None else [form.grid[section.source]]:
-        events = (own != 1) | (melody[other] != 1)
-        counts.append(((events & (own == melody[other])).sum(), events.sum()))
+        either = (own != 1) | (melody[other] != 1)
+        match = either & (own == melody[other])
+        counts.append((match.sum(), either.sum()))
     if section.source is None:
         shared = [kept - NEW_KEPT * events for kept, events in counts]
         return -max(0, *shared, 0) * 2 / 8 if part == "contrast" else 0.0
     ((kept, events),) = counts
     worth = 1 / max((melody[form.grid[section.source]] != 1).sum(), 2)
     if section.is_varied:
-        return -abs(kept - VARIED_KEPT * events) * worth if part == "variation" else 0.0
+        lost = [
+            abs(np.sum(match[half]) - share * np.sum(either[half]))
+            for half, share in ((slice(4), OPENING_KEPT), (slice(4, 8), ENDING_KEPT))
+        ]
+        return -sum(lost) * worth if part == "variation" else 0.0
     return (2 * kept - events) * worth if part == "repeat" else 0.0
 
 
@@ -170,7 +195,7 @@ def test_the_sum_of_a_section_follows_from_its_events_alone(part):
 
 
 def test_sections_that_end_at_different_steps_rest_each_at_its_own():
-    parts = {"rest": 1.0, "close": 1.0, "rest_steps": 2}
+    parts = {"rest": 1.0, "close": 1.0, "rest_bars": 1, "rest_steps": 2, "close_steps": 2}
     melody = [C, HOLD, HOLD, HOLD] * 3
     setting = Setting(meter="1/4", form="A1 B2 | A2 B1", length=12)
     profile = RewardProfile("form", (WeightedRule("form", 1.0, {**ONLY, **parts}),))
