@@ -55,11 +55,20 @@ class TuneOptions:
             raise InputError("--around fills gaps of a tune, and --vary changes it: leave out one of them.")
         if (self.around is None) != (self.fill is None):
             raise InputError("--fill and --around belong together: give the gaps, and the tune that has them.")
-        if self.tune is None and self.pickup is not None:
-            raise InputError("--pickup is that of a tune: add --around or --vary, or leave it out.")
+        if self.vary is None:
+            self._check_unused(("change", "by"), "--vary")
+        if self.tune is None and self.fill is None:
+            self._check_unused(("pickup", "candidates"), "--around or --vary")
         if self.pickup is not None:
             check_count("--pickup", self.pickup, minimum=0)
         check_count("--candidates", self.candidates)
+
+    def _check_unused(self, names: tuple[str, ...], option: str) -> None:
+        """Raise InputError for options that have an effect beside `option` alone."""
+        default = TuneOptions()
+        given = [f"--{name}" for name in names if getattr(self, name) != getattr(default, name)]
+        if given:
+            raise InputError(f"{', '.join(given)} would have no effect: add {option}, or leave that out.")
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,8 @@ def made_by(config: dict[str, Any]) -> str:
         share, where = _percent(config.get("change")), how.get(str(config.get("by")), "")
         return f"A variation by {model}: {share} of the notes of a given tune changed{where}."
     if config.get("fill") is not None:
-        gaps = re.sub(r"^(?=\d)", "bars ", str(config["fill"])).replace("-", "\N{EN DASH}")
+        fill = str(config["fill"])
+        gaps = re.sub(r"^(?=\d)", "bar " if fill.isdigit() else "bars ", fill).replace("-", "\N{EN DASH}")
         return f"{gaps[:1].upper()}{gaps[1:]} filled in by {model}; the rest is a given tune."
     return f"Composed by {model}."
 

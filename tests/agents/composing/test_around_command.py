@@ -103,7 +103,7 @@ def test_a_page_shows_what_was_composed(small_prior_file, capsys):
     arguments = ["compose", str(small_prior_file), "--around", "jig.abc", "--fill", "2", "--candidates", "4", "--page"]
     melody_rl.main([*arguments, "--out", "tune.mid"])
     assert capsys.readouterr().out.splitlines()[-1] == "tune.html"
-    assert "Bars 2 filled in" in Path("tune.html").read_text()
+    assert "Bar 2 filled in" in Path("tune.html").read_text()
     melody_rl.main(["compose", "--from", "tune.json", "--out", "again.mid", "--page"])
     assert 'download="again.abc"' in Path("again.html").read_text()
     melody_rl.main(["compose", "--from", "tune.json", "--rewrite", "3", "--candidates", "4", "--out", "next.mid"])
@@ -126,7 +126,10 @@ def test_a_page_shows_what_was_composed(small_prior_file, capsys):
         (["--around", "C4 D4", "--fill", "step 1", "--pickup", "2"], "its pickup cannot have 2"),
         (["--vary", "jig.abc", "--change", "2"], "change must be a share"),
         (["--vary", "jig.abc", "--candidates", "0"], "--candidates must be at least 1, not 0."),
-        (["--pickup", "2"], "--pickup is that of a tune"),
+        (["--pickup", "2"], "--pickup would have no effect: add --around or --vary"),
+        (["--candidates", "8"], "--candidates would have no effect: add --around or --vary"),
+        (["--change", "0.5", "--by", "pitch"], "--change, --by would have no effect: add --vary, or leave"),
+        (["--around", "C4 D4", "--fill", "step 1", "--by", "pitch"], "--by would have no effect: add --vary"),
         (["--page", "--tokens", "all.npy"], "--page shows the files of melodies"),
     ],
 )
