@@ -34,6 +34,12 @@ ENGINE = (
     "rules/leaps",
     "rules/extrema",
     "rules/scoring",
+    "formats/notation",
+    "formats/abc",
+    "formats/midi",
+    "formats/opened",
+    "formats/wav",
+    "formats/record",
 )
 """Scripts of the engine, in their order: they need no browser."""
 

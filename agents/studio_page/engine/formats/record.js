@@ -1,0 +1,30 @@
+// The record of a melody: what `compose --from` needs to give it again, and this page too.
+"use strict";
+
+// The record of `tokens`, composed or edited with an `agent` by `options` {strength, temperature, seed}. All its tokens are
+// fixed, so that it is the same melody whatever a generator of random numbers draws.
+function recordOf(tokens, agent, setting, {strength, temperature, seed}, title) {
+  const {card} = agent;
+  const config = {
+    model: card.model, n: 1, seed, temperature, strength,
+    key: setting.key, mode: typeof setting.mode === "string" ? setting.mode : setting.mode.join(","), meter: setting.meter,
+    length: setting.steps, pitch_range: setting.range, tempo: setting.tempo, ...(setting.form ? {form: setting.form} : {}),
+    fixed: tokens.map((token, step) => `${step}=${token}`),
+  };
+  return {title, number: 1, suffixes: [".mid"], config, checksum: card.checksum, tokens};
+}
+
+// Tokens, setting and options of a record, or an Error that says why it is none.
+function readRecord(record) {
+  const {tokens, config} = record ?? {};
+  const areTokens = Array.isArray(tokens) && tokens.length > 0 && tokens.length <= MOST_STEPS && tokens.every((token) => Number.isInteger(token) && token >= 0 && token < VOCABULARY_SIZE);
+  if (!areTokens || typeof config !== "object") throw new Error("This is not the record of a melody.");
+  const own = record.setting ?? config;
+  const numbers = typeof own.mode === "string" && /^[\d,]+$/.test(own.mode) ? own.mode.split(",").map(Number) : own.mode;
+  return {
+    tokens,
+    checksum: record.checksum,
+    setting: {key: own.key, mode: numbers, meter: own.meter, tempo: own.tempo, form: record.form ?? own.form ?? ""},
+    options: {strength: config.strength, temperature: config.temperature, seed: config.seed},
+  };
+}
