@@ -43,10 +43,22 @@ ENGINE = (
 )
 """Scripts of the engine, in their order: they need no browser."""
 
-PAGE: tuple[str, ...] = ()
+PAGE = (
+    "work",
+    "storage",
+    "actions",
+    "transport",
+    "roll",
+    "editing",
+    "readout",
+    "controls",
+    "compare",
+    "playing_in",
+    "files",
+    "studio",
+    "start",
+)
 """Scripts of the page, in their order."""
-
-STYLES = ("studio",)
 
 _SHARED = files("agents.report_page") / "templates"
 _OWN = files("agents.studio_page")
@@ -70,8 +82,9 @@ def rendered(content: Studio) -> str:
 
     Its content policy allows the page's own script and styles, by their hashes, and no request at all.
     """
-    script = engine_script() + _joined(_OWN / "page" / f"{name}.js" for name in PAGE)
-    styles = _joined(_OWN / "page" / f"{name}.css" for name in STYLES)
+    shared = [_SHARED / "instrument.js", _SHARED / "picture.js"]
+    script = engine_script() + _joined([*shared, *(_OWN / "page" / f"{name}.js" for name in PAGE)])
+    styles = _joined([_SHARED / "page.css", _OWN / "page" / "studio.css"])
     return _TEMPLATES.get_template("studio.html").render(
         script=Markup(script),
         styles=Markup(styles),

@@ -1,7 +1,9 @@
 // Composing: whole melodies around given tokens, passages that fit what follows, and what is likely at each step.
 "use strict";
 
-const CANDIDATES = 64, HORIZON = 32;
+const MOST = 96, FEWEST = 16, MOST_TOKENS = 4096;
+const HORIZON = 16;
+const LEAST = -50;
 
 const MASKS = {
   in_scale: ({setting}) => (pitch) => setting.inScale(pitch),
@@ -33,29 +35,46 @@ function composeAround(composer, given, {temperature, masks}, uniform) {
   return tokens.slice();
 }
 
-// The melody with its tokens that are null in `given` filled in: of many candidates one, each with the chance that the
-// policy then plays the given tokens after them (sampling importance resampling, Rubin 1987).
+// The melody with its tokens that are null in `given` filled in, one passage after the other: of many candidates one, each
+// with the chance that the policy then plays the tokens that follow it (sampling importance resampling, Rubin 1987).
 function fillIn(composer, primer, given, options, uniform) {
-  const first = given.indexOf(null), last = given.lastIndexOf(null);
-  if (first < 0) return given.slice();
+  const passages = passagesOf(given);
+  const steps = passages.reduce((sum, {start, end}) => sum + end - start + HORIZON, 0);
+  const number = Math.max(FEWEST, Math.min(MOST, Math.floor(MOST_TOKENS / steps)));
   composer.begin(primer);
-  composeAround(composer, given.slice(0, first), options, uniform);
-  const start = composer.state, end = Math.min(last + 1 + HORIZON, given.length);
-  const logits = new Float64Array(VOCABULARY_SIZE);
-  const isOpen = given.slice(first).every((token) => token === null);
-  const candidates = Array.from({length: isOpen ? 1 : CANDIDATES}, () => {
-    composer.state = start;
-    let weight = 0;
-    for (let t = first; t < end; t++) {
-      const fixed = given[t];
-      allowedLogits(composer, options.temperature, options.masks, logits);
-      if (fixed !== null) weight += Math.max(logits[fixed], -50);
-      composer.play(fixed ?? drawn(logits, uniform()));
-    }
-    return {tokens: composer.melody.tokens.slice(first, last + 1), weight};
+  for (const {start, end} of passages) {
+    composeAround(composer, given.slice(0, start), options, uniform);
+    const before = composer.state;
+    const candidates = Array.from({length: end < given.length ? number : 1}, () => {
+      composer.state = before;
+      return {tokens: composeAround(composer, given.slice(0, end), options, uniform), fit: fitOf(composer, given, end, options)};
+    });
+    const chosen = candidates[drawn(Float64Array.from(candidates, ({fit}) => fit), uniform())];
+    composer.state = before;
+    chosen.tokens.slice(start).forEach((token) => composer.play(token));
+  }
+  return composeAround(composer, given, options, uniform);
+}
+
+// The first step and the end of each run of null in `given`.
+function passagesOf(given) {
+  const isFree = (t) => given[t] === null;
+  const starts = given.flatMap((_, t) => (isFree(t) && !isFree(t - 1) ? [t] : []));
+  return starts.map((start) => {
+    const length = given.slice(start).findIndex((token) => token !== null);
+    return {start, end: length < 0 ? given.length : start + length};
   });
-  const chosen = drawn(Float64Array.from(candidates, ({weight}) => weight), uniform());
-  return [...given.slice(0, first), ...candidates[chosen].tokens, ...given.slice(last + 1)];
+}
+
+// The log-probability that the composer continues with the given tokens from step `from` on, as far as they go.
+function fitOf(composer, given, from, {temperature, masks}) {
+  const logits = new Float64Array(VOCABULARY_SIZE);
+  let fit = 0;
+  for (let t = from; t < Math.min(from + HORIZON, given.length) && given[t] !== null; t++) {
+    fit += Math.max(allowedLogits(composer, temperature, masks, logits)[given[t]], LEAST);
+    composer.play(given[t]);
+  }
+  return fit;
 }
 
 // For each of `tokens`, in flat arrays: the policy's probabilities of all tokens there, and log p of the Note RNN.
