@@ -44,7 +44,7 @@ class Comparison {
     const candidates = [{}, other].map((changes) => {
       const seed = newSeed();
       work.state = {...state, ...changes};
-      const candidate = {...actions.composed(seed), seed, ...changes, label: this.label()};
+      const candidate = {...actions.composed(seed), seed, label: this.label()};
       work.state = state;
       return candidate;
     });
@@ -83,8 +83,8 @@ class Comparison {
     }
     const verdict = index === null ? "No difference" : `You chose ${"AB"[index]}`;
     if (index !== null) {
-      const {tokens, isComposed, seed, agent = work.state.agent, strength = work.state.strength} = this.candidates[index];
-      work.change({tokens, isComposed, seed, agent, strength, form: work.agents[agent].card.observes_form ? work.state.form : ""});
+      const {tokens, label, seed} = this.candidates[index];
+      work.change({tokens, seed, isComposed: label === this.label()});
     }
     this.present();
     byId("verdict").textContent = `${verdict}. A was by ${left.label}, B by ${right.label}.`;

@@ -1,7 +1,7 @@
 // Editing on the roll, by pointer and by keyboard: add, move, lengthen, delete and lock notes; select bars.
 "use strict";
 
-const EDGE = 7, NEW_STEPS = 2;
+const EDGE = 7, NEW_STEPS = 2, TWO_TAPS_MS = 400;
 
 // The tokens after `note` {start, end, pitch} is written over `tokens` without `old`, a note that it replaces or null.
 function withNote(tokens, note, old = null) {
@@ -22,7 +22,6 @@ class Editing {
     this.studio = studio;
     const {sheet} = studio.roll;
     sheet.addEventListener("pointerdown", (event) => this.press(event));
-    sheet.addEventListener("dblclick", (event) => this.remove(this.noteUnder(event)));
     sheet.addEventListener("keydown", (event) => this.key(event));
     sheet.addEventListener("focus", () => studio.point(studio.caret ?? {step: 0, pitch: studio.work.setting.tonicPitch}));
   }
@@ -88,12 +87,20 @@ class Editing {
       studio.work.show({...before, tokens: withNote(before.tokens, other, note), isComposed: false});
     };
     const ended = (isStill) => {
-      if (isStill) return studio.transport.strike(note.pitch);
+      if (isStill) return this.tap(note);
       const {tokens} = studio.work.state;
       studio.work.show(before);
       studio.work.change({tokens, isComposed: false, locked: this.movedLocks(before.locked, note, latest)});
     };
     return {moved, ended};
+  }
+
+  // A tap sounds the note; two soon after each other delete it.
+  tap(note) {
+    const now = performance.now(), isSecond = now - this.tapped < TWO_TAPS_MS;
+    this.tapped = isSecond ? undefined : now;
+    if (isSecond) this.remove(note);
+    else this.studio.transport.strike(note.pitch);
   }
 
   movedLocks(locked, note, latest) {
