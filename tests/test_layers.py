@@ -39,8 +39,11 @@ LAYERS = (
     {"agents.evaluation"},
     {"agents.training"},
     {"agents.report_page"},
-    {"agents.listening_study", "agents.reproduction", "agents.whole_run"},
-    {f"agents.{name}" for name in ("train", "compose", "evaluate", "report", "reproduce", "frontier", "study")},
+    {"agents.listening_study", "agents.studio_page", "agents.reproduction", "agents.whole_run"},
+    {
+        f"agents.{name}"
+        for name in ("train", "compose", "evaluate", "report", "reproduce", "frontier", "study", "studio")
+    },
     {"agents"},
     {"melody_rl", "train"},
 )

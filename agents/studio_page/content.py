@@ -98,7 +98,9 @@ def studio(names: Sequence[str], sources: Sequence[Path], agents: Sequence[Agent
         return list(networks).index(network.weights)
 
     cards = tuple(
-        _agent_card(name, source, agent, placed(_packed(source, agent)), placed(packed_note_rnn(agent.environment.prior)))
+        _agent_card(
+            name, source, agent, placed(_packed(source, agent)), placed(packed_note_rnn(agent.environment.prior))
+        )
         for name, source, agent in zip(names, sources, agents, strict=True)
     )
     identity = hashlib.sha256(json.dumps([[card.name, card.checksum] for card in cards]).encode()).hexdigest()[:12]

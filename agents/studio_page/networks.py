@@ -90,7 +90,11 @@ def _of_layers(layers: RecurrentLayers) -> Mapping[str, Floats]:
     for number, layer in enumerate(layers):
         inputs = _array(layer.get_parameter("weight_ih_l0"))
         arrays[f"input_{number}"] = inputs if number else inputs.T
-        for name, own in (("recurrent", "weight_hh_l0"), ("input_bias", "bias_ih_l0"), ("recurrent_bias", "bias_hh_l0")):
+        for name, own in (
+            ("recurrent", "weight_hh_l0"),
+            ("input_bias", "bias_ih_l0"),
+            ("recurrent_bias", "bias_hh_l0"),
+        ):
             arrays[f"{name}_{number}"] = _array(layer.get_parameter(own))
     return arrays
 

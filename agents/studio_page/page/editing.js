@@ -97,8 +97,9 @@ class Editing {
 
   // A tap sounds the note; two soon after each other delete it.
   tap(note) {
-    const now = performance.now(), isSecond = now - this.tapped < TWO_TAPS_MS;
-    this.tapped = isSecond ? undefined : now;
+    const now = performance.now(), {tapped} = this;
+    const isSecond = tapped?.start === note.start && now - tapped.at < TWO_TAPS_MS;
+    this.tapped = isSecond ? null : {start: note.start, at: now};
     if (isSecond) this.remove(note);
     else this.studio.transport.strike(note.pitch);
   }

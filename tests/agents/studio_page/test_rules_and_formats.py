@@ -19,6 +19,12 @@ SETTINGS = [
 ]
 
 
+SCORE = """
+const main = async ({setting, tokens, parameters}) =>
+  tokens.map((melody) => ruleValues(melody, new Setting(setting), parameters));
+"""
+
+
 def page_setting(setting: Setting) -> dict[str, object]:
     """The `setting` as the page has it."""
     names = {"key", "mode", "meter", "tempo", "form"}
@@ -39,8 +45,7 @@ def melodies(setting: Setting, number: int = 60) -> np.ndarray:
 def test_rules_are_those_of_python(engine, changes):
     setting = Setting(**changes)
     tokens = melodies(setting)
-    script = "const main = async ({setting, tokens}) => tokens.map((melody) => ruleValues(melody, new Setting(setting), {}));"
-    values = engine(script, {"setting": page_setting(setting), "tokens": tokens.tolist()})
+    values = engine(SCORE, {"setting": page_setting(setting), "tokens": tokens.tolist(), "parameters": {}})
     expected = score_melodies(tokens, "paper", setting).rules
     assert [*values[0]] == [*expected]
     for name, rows in expected.items():
@@ -59,9 +64,8 @@ def test_rules_have_the_parameters_of_the_profile(engine, tmp_path):
     profile.write_text("rules:\n" + "".join(f"  {name}: {own}\n" for name, own in parameters.items()))
     setting = Setting()
     tokens = melodies(setting)
-    script = "const main = async (d) => d.tokens.map((melody) => ruleValues(melody, new Setting(d.setting), d.parameters));"
     call = {"setting": page_setting(setting), "tokens": tokens.tolist(), "parameters": parameters}
-    values = engine(script, call)
+    values = engine(SCORE, call)
     for name, rows in score_melodies(tokens, profile, setting).rules.items():
         np.testing.assert_allclose([melody[name] for melody in values], rows, atol=1e-9, err_msg=name)
 
@@ -76,7 +80,10 @@ def test_rewards_are_weighted(engine):
 def test_abc_is_that_of_python(engine, changes):
     setting = Setting(**changes)
     tokens = melodies(setting, 15)
-    script = """const main = async ({setting, tokens}) => tokens.map((melody) => abcText(melody, new Setting(setting), "A tune"));"""
+    script = """
+      const written = (melody, setting) => abcText(melody, new Setting(setting), "A tune");
+      const main = async ({setting, tokens}) => tokens.map((melody) => written(melody, setting));
+    """
     texts = engine(script, {"setting": page_setting(setting), "tokens": tokens.tolist()})
     assert texts == [abc_text(melody, setting.staff, "A tune") for melody in tokens]
 
@@ -85,11 +92,14 @@ def test_abc_is_that_of_python(engine, changes):
 def test_midi_is_read_back_by_python(engine, changes, tmp_path):
     setting = Setting(**changes)
     script = """
-      const base64 = (bytes) => Buffer.from(bytes).toString("base64");
-      const main = async ({setting, tokens}) => tokens.map((melody) => base64(midiFile(melody, new Setting(setting), "Ä tune")));
+      const bytes = (melody, setting) => midiFile(melody, new Setting(setting), "Ä tune");
+      const written = (melody, setting) => Buffer.from(bytes(melody, setting)).toString("base64");
+      const main = async ({setting, tokens}) => tokens.map((melody) => written(melody, setting));
     """
     tokens = melodies(setting, 15)
-    for melody, text in zip(tokens, engine(script, {"setting": page_setting(setting), "tokens": tokens.tolist()}), strict=True):
+    for melody, text in zip(
+        tokens, engine(script, {"setting": page_setting(setting), "tokens": tokens.tolist()}), strict=True
+    ):
         path = tmp_path / "melody.mid"
         path.write_bytes(base64.b64decode(text))
         assert read_midi(path).tolist() == melody.tolist()
@@ -102,8 +112,9 @@ def test_what_is_written_is_read_again(engine, changes):
     script = """
       async function main({setting, tokens}) {
         const own = new Setting(setting);
-        return tokens.map((melody) => [readMidi(midiFile(melody, own, "x")), readAbc(abcText(melody, own, "x"))].map((tune) =>
-          ({notes: notesOf(tokensOfTune(tune)), meter: tune.meter, tempo: tune.tempo, expected: notesOf(melody)})));
+        const both = (melody) => [readMidi(midiFile(melody, own, "x")), readAbc(abcText(melody, own, "x"))];
+        return tokens.map((melody) => both(melody).map((tune) =>
+          ({notes: notesOf(tokensOfTune(tune)), meter: tune.meter, expected: notesOf(melody)})));
       }
     """
     tokens = melodies(setting, 15)
@@ -160,15 +171,15 @@ def test_forms_that_do_not_fit_are_refused(engine, form):
 def test_files_without_a_melody_are_refused(engine):
     script = """
       const message = (read) => { try { read(); return "none"; } catch (error) { return error.message; } };
-      const main = async () => [
+      const main = async (setting) => [
         message(() => readMidi(Uint8Array.from([1, 2, 3]))),
-        message(() => readMidi(midiFile([1, 1, 0], new Setting({key: "C", mode: "major", meter: "4/4", steps: 3, range: [48, 83], tempo: 120}), ""))),
+        message(() => readMidi(midiFile([1, 1, 0], new Setting(setting), ""))),
         message(() => readAbc("X:1\\nK:C\\nz4|")),
         message(() => readRecord({tokens: [99], config: {}})),
         message(() => readRecord(null)),
       ];
     """
-    messages = engine(script)
+    messages = engine(script, page_setting(Setting()))
     assert messages[0] == "This is not a MIDI file."
     assert "none" not in messages
 
@@ -176,7 +187,10 @@ def test_files_without_a_melody_are_refused(engine):
 def test_sound_files_have_the_samples(engine, tmp_path):
     from scipy.io import wavfile
 
-    script = """const main = async () => Buffer.from(wavFile(Float32Array.from([0, 0.5, -1, 2]), 22050)).toString("base64");"""
+    script = """
+      const samples = Float32Array.from([0, 0.5, -1, 2]);
+      const main = async () => Buffer.from(wavFile(samples, 22050)).toString("base64");
+    """
     path = tmp_path / "sound.wav"
     path.write_bytes(base64.b64decode(engine(script)))
     rate, samples = wavfile.read(path)

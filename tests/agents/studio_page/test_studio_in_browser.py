@@ -276,7 +276,7 @@ def test_rules_pay_while_editing_and_their_weights_choose(page):
     row = page.locator("#rules tr", has_text="key")
     assert row.locator("td").nth(1).inner_text() == "0"
     page.mouse.click(*place(page, 4, 61))
-    assert row.locator("td").nth(1).inner_text() == "−1.0"
+    assert row.locator("td").nth(1).inner_text() == "\N{MINUS SIGN}1.0"
     page.locator("[data-rule=key]").fill("-3")
     page.locator("[data-rule=key]").press("Tab")
     assert row.locator("td").nth(1).inner_text() == "+3.0"
@@ -504,7 +504,8 @@ def test_a_midi_keyboard_plays_in_and_notes_go_out(page):
     page.evaluate(
         """() => { window.sent = []; window.input = {};
         const output = {send: (data, when) => sent.push([...data])};
-        navigator.requestMIDIAccess = async () => ({inputs: new Map([[1, input]]), outputs: new Map([[1, output]])}); }"""
+        const access = {inputs: new Map([[1, input]]), outputs: new Map([[1, output]])};
+        navigator.requestMIDIAccess = async () => access; }"""
     )
     page.locator("details", has_text="Play in").last.evaluate("each => (each.open = true)")
     page.locator("#midi").click()
