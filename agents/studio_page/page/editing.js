@@ -22,6 +22,8 @@ class Editing {
     this.studio = studio;
     const {sheet} = studio.roll;
     sheet.addEventListener("pointerdown", (event) => this.press(event));
+    sheet.addEventListener("pointermove", (event) => event.buttons || studio.describe(studio.roll.at(event)));
+    sheet.addEventListener("pointerleave", () => studio.describe(studio.caret));
     sheet.addEventListener("keydown", (event) => this.key(event));
     sheet.addEventListener("focus", () => studio.point(studio.caret ?? {step: 0, pitch: studio.work.setting.tonicPitch}));
   }

@@ -13,6 +13,8 @@ function element(name, attributes, ...children) {
   return made;
 }
 
+const POINT = "Point at a step to see what the agent finds likely there, and what each rule pays.";
+
 class Readout {
   constructor(studio) {
     this.studio = studio;
@@ -49,7 +51,7 @@ class Readout {
 
   // Describe the step of the `caret`.
   describe({values, probabilities}, caret) {
-    this.line.textContent = caret ? this.description(values, probabilities, caret).join(" · ") : "";
+    this.line.textContent = caret ? this.description(values, probabilities, caret).join(" · ") : POINT;
   }
 
   description(values, probabilities, {step, pitch}) {

@@ -53,6 +53,7 @@ class Studio {
     byId("loop").addEventListener("change", () => this.transport.isPlaying && this.play(this.transport.start));
     addEventListener("keydown", (event) => this.key(event, clicks));
     addEventListener("pagehide", () => this.store());
+    addEventListener("pointerdown", () => this.transport.sound, {once: true});
   }
 
   key(event, clicks) {
@@ -134,7 +135,11 @@ class Studio {
     this.roll.draw(this.selection, caret);
     this.showRewards();
     this.controls.show();
-    this.readout.describe(this.analysis, caret);
+    this.describe(caret);
+  }
+
+  describe(place) {
+    this.readout.describe(this.analysis, place);
   }
 
   weigh(name, weight) {
@@ -157,7 +162,7 @@ class Studio {
     this.roll.draw(this.selection, this.caret);
     this.showRewards();
     this.readout.show(this.analysis);
-    this.readout.describe(this.analysis, this.caret);
+    this.describe(this.caret);
     this.controls.show();
     this.save();
   }
