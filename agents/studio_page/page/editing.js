@@ -148,11 +148,11 @@ class Editing {
     const {studio} = this, {caret} = studio, bar = studio.work.setting.stepsPerBar, last = this.tokens.length - 1;
     if (!caret || event.ctrlKey || event.metaKey) return;
     const note = noteAt(this.tokens, caret.step, caret.pitch);
-    const within = (number, least, most) => Math.min(Math.max(number, least), most);
+    const clipped = (number, least, most) => Math.min(Math.max(number, least), most);
     const go = (steps, semitones) => {
-      const step = within(caret.step + steps, 0, last);
+      const step = clipped(caret.step + steps, 0, last);
       if (event.shiftKey) studio.select({start: Math.min(step, studio.selection?.start ?? caret.step), end: Math.max(step, (studio.selection?.end ?? caret.step + 1) - 1) + 1});
-      studio.point({step, pitch: within(caret.pitch + semitones, MIN_PITCH, MAX_PITCH)});
+      studio.point({step, pitch: clipped(caret.pitch + semitones, MIN_PITCH, MAX_PITCH)});
     };
     const move = (steps, semitones) => (event.altKey ? note && this.shift(note, steps, semitones) : go(steps, semitones));
     const keys = {

@@ -184,6 +184,12 @@ def test_files_without_a_melody_are_refused(engine):
     assert "none" not in messages
 
 
+def test_options_of_a_record_that_are_no_numbers_are_left_out(engine):
+    config = {"key": "C", "strength": "9", "temperature": 0, "seed": 4}
+    record = engine("const main = async (record) => readRecord(record);", {"tokens": [1], "config": config})
+    assert record["options"] == {"seed": 4}
+
+
 def test_sound_files_have_the_samples(engine, tmp_path):
     from scipy.io import wavfile
 

@@ -142,6 +142,23 @@ def test_locked_notes_stay_when_composing(page):
     assert page.locator("rect.note.locked").count() == 0
 
 
+def test_locked_notes_stay_when_filling_in(page):
+    shows(page, TOKENS)
+    page.mouse.click(*place(page, 16, 69))
+    page.keyboard.press("l")
+    select(page, 18, 24)
+    for _ in range(3):
+        page.locator("#fill").click()
+        assert (16, 18, 69) in notes(page)
+
+
+def test_after_another_change_there_is_nothing_to_do_again(page):
+    page.locator("#compose").click()
+    page.locator("#undo").click()
+    page.locator("#vary").click()
+    assert page.locator("#redo").is_disabled()
+
+
 def test_everything_can_be_undone_and_done_again(page):
     states = [notes(page)]
     for button in ("#compose", "#extend", "#vary", "#compose"):
@@ -452,6 +469,13 @@ def test_choices_are_votes_of_the_listening_study(page, tmp_path):
     assert set(votes.models) == {"Q", "Note RNN", "G"}
 
 
+def test_candidates_of_the_same_composer_are_no_vote(page):
+    page.locator("#compare-toggle").click()
+    page.locator("#rival").select_option(label="Q")
+    page.locator(".choose").first.click()
+    assert page.locator("#votes").is_disabled()
+
+
 def test_the_chosen_candidate_becomes_the_melody(page):
     page.locator("#compare-toggle").click()
     drawn = page.locator(".side").nth(1).locator("rect.note").count()
@@ -520,7 +544,7 @@ def test_names_are_text_and_never_markup(visit, agent_of, small_prior, tmp_path)
     write_studio(path, studio([name], [Path(name)], [agent_of("q", small_prior)]))
     page = opened(visit, path)
     assert page.locator("#agent option").inner_text() == name
-    assert name in page.locator("header").inner_text()
+    assert name in page.title()
     assert page.locator("img").count() == 0
 
 

@@ -25,6 +25,11 @@ function readRecord(record) {
     tokens,
     checksum: record.checksum,
     setting: {key: own.key, mode: numbers, meter: own.meter, tempo: own.tempo, form: record.form ?? own.form ?? ""},
-    options: {strength: config.strength, temperature: config.temperature, seed: config.seed},
+    options: {
+      strength: within(config.strength, 0, 1000), temperature: within(config.temperature, 0.01, 100), seed: within(config.seed, 0, 2 ** 53),
+    },
   };
 }
+
+// `value` if it is a number from `least` to `most`, else undefined.
+const within = (value, least, most) => (typeof value === "number" && value >= least && value <= most ? value : undefined);
