@@ -98,10 +98,21 @@ class Actions {
       work.amend({tokens: tokens.map((token) => transposed(token, after.transposition - before.transposition))});
   }
 
-  // Make the piece `bars` long; notes beyond are dropped, and bars added are composed.
+  // Make the piece `bars` long; notes beyond are dropped.
   setBars(bars) {
-    const {state, setting} = this.work, steps = bars * setting.stepsPerBar;
-    const resized = (values, filling) => Array.from({length: steps}, (_, t) => values[t] ?? filling);
-    this.set({tokens: resized(state.tokens, NO_EVENT), locked: resized(state.locked, false), form: ""});
+    this.set(this.resized(bars * this.work.setting.stepsPerBar));
+  }
+
+  // Put the piece into `meter`, with as many bars.
+  setMeter(meter) {
+    const {state, setting} = this.work, [count, unit] = meter.split("/").map(Number);
+    const bars = Math.max(Math.round(state.tokens.length / setting.stepsPerBar), 1);
+    this.set({meter, ...this.resized(bars * count * 16 / unit)});
+  }
+
+  resized(steps) {
+    const {tokens, locked} = this.work.state;
+    const fitted = (values, filling) => Array.from({length: steps}, (_, t) => values[t] ?? filling);
+    return {tokens: fitted(tokens, NO_EVENT), locked: fitted(locked, false), form: ""};
   }
 }

@@ -7,7 +7,8 @@ class Comparison {
     this.panel = byId("compare");
     this.votes = [];
     this.session = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-    byId("rival").replaceChildren(element("option", {value: ""}, studio.noteRnn), ...studio.agents.map(({name}, number) => element("option", {value: number}, name)));
+    const rivals = studio.agents.map(({name}, number) => element("option", {value: number}, name));
+    byId("rival").replaceChildren(element("option", {value: ""}, studio.noteRnn), ...rivals);
     byId("rival").addEventListener("change", () => this.present());
     byId("compare-toggle").addEventListener("click", () => (this.panel.hidden ? this.open() : this.close()));
     byId("votes").addEventListener("click", () => this.download());

@@ -13,8 +13,8 @@ class Controls {
     this.on("best-of", (value) => actions.set({bestOf: Number(value)}));
     this.on("key", (value) => actions.set({key: value}));
     this.on("mode", (value) => actions.set({mode: value}));
-    this.on("meter", (value) => this.attempt(() => this.setMeter(value)));
-    this.on("bars", (value) => this.attempt(() => actions.setBars(Math.min(Math.max(Math.round(Number(value)) || 1, 1), MOST_BARS))));
+    this.on("meter", (value) => actions.setMeter(value));
+    this.on("bars", (value) => actions.setBars(Math.min(Math.max(Math.round(Number(value)) || 1, 1), MOST_BARS)));
     this.on("form", (value) => this.attempt(() => this.setForm(value.trim())));
     this.on("seed", (value) => actions.compose(Math.abs(Math.round(Number(value))) % 1e9 || 0));
     this.on("seed-lock", (_, input) => studio.work.amend({seedIsLocked: input.checked}));
@@ -54,15 +54,9 @@ class Controls {
 
   setAgent(number) {
     const {work, actions} = this.studio, agent = work.agents[number];
-    const form = agent.card.observes_form && fits(agent.card.setting.form, work.state.tokens.length, work.setting.stepsPerBar) ? agent.card.setting.form : "";
-    actions.set({agent: number, weights: {...agent.card.profile.weights}, form});
-  }
-
-  setMeter(meter) {
-    const {work, actions} = this.studio, bars = Math.max(Math.round(work.state.tokens.length / work.setting.stepsPerBar), 1);
-    const {tokens, locked} = work.state, [count, unit] = meter.split("/").map(Number), steps = bars * count * 16 / unit;
-    const resized = (values, filling) => Array.from({length: steps}, (_, t) => values[t] ?? filling);
-    actions.set({meter, form: "", tokens: resized(tokens, NO_EVENT), locked: resized(locked, false)});
+    const {observes_form, setting, profile} = agent.card, {stepsPerBar} = work.setting;
+    const form = observes_form && fits(setting.form, work.state.tokens.length, stepsPerBar) ? setting.form : "";
+    actions.set({agent: number, weights: {...profile.weights}, form});
   }
 
   setForm(form) {
@@ -74,12 +68,12 @@ class Controls {
   show() {
     const {work, selection} = this.studio, {state} = work, {stepsPerBar} = work.setting;
     const values = {
-      agent: state.agent, strength: state.strength, temperature: state.temperature, "best-of": state.bestOf, key: state.key, meter: state.meter,
-      bars: Math.ceil(state.tokens.length / stepsPerBar), form: state.form, seed: state.seed, tempo: state.tempo,
+      agent: state.agent, strength: state.strength, temperature: state.temperature, "best-of": state.bestOf, seed: state.seed,
+      key: state.key, meter: state.meter, bars: Math.ceil(state.tokens.length / stepsPerBar), form: state.form, tempo: state.tempo,
     };
     for (const [id, value] of Object.entries(values)) {
-      const input = byId(id);
-      if (input.tagName === "SELECT" && ![...input.options].some((option) => option.value === String(value))) input.append(element("option", {value}, String(value)));
+      const input = byId(id), isMissing = input.tagName === "SELECT" && ![...input.options].some((option) => option.value === String(value));
+      if (isMissing) input.append(element("option", {value}, String(value)));
       input.value = value;
     }
     this.showMode(state.mode);
@@ -96,7 +90,8 @@ class Controls {
 
   showMode(mode) {
     const isNamed = typeof mode === "string", select = byId("mode");
-    if (!isNamed && ![...select.options].some((option) => option.value === "own")) select.append(element("option", {value: "own", disabled: ""}, "own scale"));
+    const isMissing = !isNamed && ![...select.options].some((option) => option.value === "own");
+    if (isMissing) select.append(element("option", {value: "own", disabled: ""}, "own scale"));
     select.value = isNamed ? mode : "own";
   }
 }

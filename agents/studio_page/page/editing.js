@@ -151,7 +151,8 @@ class Editing {
     const clipped = (number, least, most) => Math.min(Math.max(number, least), most);
     const go = (steps, semitones) => {
       const step = clipped(caret.step + steps, 0, last);
-      if (event.shiftKey) studio.select({start: Math.min(step, studio.selection?.start ?? caret.step), end: Math.max(step, (studio.selection?.end ?? caret.step + 1) - 1) + 1});
+      const {start, end} = studio.selection ?? {start: caret.step, end: caret.step + 1};
+      if (event.shiftKey) studio.select({start: Math.min(step, start), end: Math.max(step + 1, end)});
       studio.point({step, pitch: clipped(caret.pitch + semitones, MIN_PITCH, MAX_PITCH)});
     };
     const move = (steps, semitones) => (event.altKey ? note && this.shift(note, steps, semitones) : go(steps, semitones));

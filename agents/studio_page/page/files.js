@@ -98,7 +98,8 @@ class Files {
 
 // Throw an Error unless key, mode, meter, tempo and form of a `state` can be those of a piece.
 function checkSetting({key, mode, meter, tempo, form, tokens}) {
-  const isScale = Array.isArray(mode) && mode[0] === 0 && mode.every((step, i) => Number.isInteger(step) && step < 12 && (i === 0 || step > mode[i - 1]));
+  const rises = (step, i) => Number.isInteger(step) && step < 12 && (i === 0 || step > mode[i - 1]);
+  const isScale = Array.isArray(mode) && mode[0] === 0 && mode.every(rises);
   if (!/^[A-G][#b]?$/.test(key) || !(Object.hasOwn(MODES, mode) || isScale)) throw new Error("its key or mode is unknown.");
   if (!/^([1-9]|1[0-6])\/(2|4|8|16)$/.test(meter) || !(tempo >= 4 && tempo <= 1000)) throw new Error("its meter or tempo is unknown.");
   new Setting({key, mode, meter, tempo, form, steps: tokens.length, range: [MIN_PITCH, MAX_PITCH]});

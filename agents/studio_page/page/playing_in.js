@@ -17,13 +17,15 @@ class PlayingIn {
     addEventListener("keyup", (event) => this.typed(event, (pitch) => this.release(pitch)));
     for (const keys of [studio.roll.keys, byId("keyboard")]) {
       keys.addEventListener("pointerdown", (event) => this.touch(event));
-      for (const end of ["pointerup", "pointerleave", "pointercancel"]) keys.addEventListener(end, () => [...this.held.keys()].forEach((pitch) => this.release(pitch)));
+      for (const end of ["pointerup", "pointerleave", "pointercancel"]) keys.addEventListener(end, () => this.releaseAll());
     }
   }
 
   build(keyboard) {
-    for (let pitch = 60; pitch <= 83; pitch++)
-      keyboard.append(element("button", {type: "button", tabindex: "-1", "data-pitch": pitch, class: PITCH_CLASSES[pitch % 12].length > 1 ? "black" : "white", "aria-label": pitchName(pitch)}));
+    for (let pitch = MIDDLE_C; pitch <= MAX_PITCH; pitch++) {
+      const look = {class: PITCH_CLASSES[pitch % 12].length > 1 ? "black" : "white", "aria-label": pitchName(pitch)};
+      keyboard.append(element("button", {type: "button", tabindex: "-1", "data-pitch": pitch, ...look}));
+    }
   }
 
   touch(event) {
@@ -58,6 +60,10 @@ class PlayingIn {
     if (began && this.taken) this.taken.push({pitch, began, ended: this.studio.transport.context.currentTime});
   }
 
+  releaseAll() {
+    for (const pitch of [...this.held.keys()]) this.release(pitch);
+  }
+
   light(pitch, isOn) {
     for (const key of document.querySelectorAll(`[data-pitch="${pitch}"]:is(button, .gutter *)`)) key.classList.toggle("on", isOn);
   }
@@ -76,7 +82,7 @@ class PlayingIn {
   // Write what was recorded into the work, on the grid and locked.
   finish() {
     if (!this.taken) return;
-    [...this.held.keys()].forEach((pitch) => this.release(pitch));
+    this.releaseAll();
     const {work, transport} = this.studio, {tokens} = work.state, taken = this.taken;
     const stepOf = (time) => Math.round((time - transport.began.time) / this.studio.secondsPerStep);
     this.taken = null;

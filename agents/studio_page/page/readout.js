@@ -27,11 +27,13 @@ class Readout {
   }
 
   addRow(name) {
-    const weight = element("input", {type: "number", step: "0.1", min: "-10", max: "10", "aria-label": `weight of ${name.replaceAll("_", " ")}`, "data-rule": name});
+    const label = {"aria-label": `weight of ${name.replaceAll("_", " ")}`, "data-rule": name};
+    const weight = element("input", {type: "number", step: "0.1", min: "-10", max: "10", ...label});
     weight.addEventListener("change", () => this.studio.weigh(name, Math.min(Math.max(Number(weight.value) || 0, -10), 10)));
     this.sums[name] = {sum: element("td", {}), bar: element("i", {}), weight};
     const bar = element("td", {class: "bar", "aria-hidden": "true"}, this.sums[name].bar);
-    this.table.append(element("tr", {}, element("th", {scope: "row"}, name.replaceAll("_", " ")), bar, this.sums[name].sum, element("td", {}, weight)));
+    const head = element("th", {scope: "row"}, name.replaceAll("_", " "));
+    this.table.append(element("tr", {}, head, bar, this.sums[name].sum, element("td", {}, weight)));
   }
 
   // Show the `analysis` of the whole melody.
@@ -41,12 +43,13 @@ class Readout {
       const worth = weights[name] * values[name].reduce((total, value) => total + value, 0);
       sum.textContent = Math.abs(worth) < 0.05 ? "0" : signed(worth);
       sum.className = bar.className = worth < 0 ? "cost" : "";
-      bar.style.width = `${Math.min(Math.log1p(Math.abs(worth)) / Math.log1p(150), 1) * 100}%`;
+      bar.style.width = `${Math.min(Math.log1p(Math.abs(worth)) / Math.log1p(300), 1) * 100}%`;
       if (document.activeElement !== weight) weight.value = weights[name];
     }
     const rules = rewards.reduce((sum, value) => sum + value, 0), log = logProbs.reduce((sum, value) => sum + value, 0);
-    this.total.textContent = `Rules ${signed(rules)} / c ${profile.c}, log p ${signed(log)}: reward ${signed(rules / profile.c + (profile.log_prior ? log : 0))}`;
-    this.others.textContent = profile.other_rules.length ? `It was also trained with rules that are not shown here: ${profile.other_rules.join(", ").replaceAll("_", " ")}.` : "";
+    const reward = rules / profile.c + (profile.log_prior ? log : 0), others = profile.other_rules.join(", ").replaceAll("_", " ");
+    this.total.textContent = `Rules ${signed(rules)} / c ${profile.c}, log p ${signed(log)}: reward ${signed(reward)}`;
+    this.others.textContent = others && `It was also trained with rules that are not shown here: ${others}.`;
   }
 
   // Describe the step of the `caret`.

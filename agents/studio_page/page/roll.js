@@ -102,7 +102,8 @@ class Roll {
     values.forEach((value, step) => {
       const size = Math.min(Math.log1p(Math.abs(value)) / Math.log1p(20), 1) * (REWARDS / 2 - 3);
       if (size < 0.3) return;
-      svg("rect", {class: value < 0 ? "cost" : "reward", x: this.x(step + 0.2), width: 0.6 * this.stepWidth, rx: 1, y: value < 0 ? middle : middle - size, height: size}, this.marks.rewards);
+      const place = {x: this.x(step + 0.2), width: 0.6 * this.stepWidth, y: value < 0 ? middle : middle - size, height: size};
+      svg("rect", {class: value < 0 ? "cost" : "reward", rx: 1, ...place}, this.marks.rewards);
     });
   }
 

@@ -13,7 +13,10 @@ class Studio {
     this.actions = new Actions(this.work);
     this.selection = this.caret = null;
     this.start = 0;
-    this.transport = new Transport(() => this.piece(), {moved: (position) => this.roll.moveCursor(this.isOther ? null : position), stopped: () => this.stopped()});
+    this.transport = new Transport(() => this.piece(), {
+      moved: (position) => this.roll.moveCursor(this.isOther ? null : position),
+      stopped: () => this.stopped(),
+    });
     this.roll = new Roll(byId("roll"), this.work);
     this.readout = new Readout(this);
     this.controls = new Controls(this);
@@ -44,9 +47,16 @@ class Studio {
   connect() {
     const whole = () => this.selection ?? {start: 0, end: this.work.state.tokens.length};
     const clicks = {
-      compose: () => this.actions.compose(), extend: () => this.actions.extend(), fill: () => this.selection && this.actions.fill(this.selection),
-      vary: () => this.actions.vary(whole()), undo: () => this.work.undo(), redo: () => this.work.redo(), play: () => this.toggle(),
-      lock: () => this.editing.toggleLock(this.noteAtCaret), clear: () => this.clear(), "weights-back": () => this.work.change({weights: {...this.work.agent.card.profile.weights}}),
+      compose: () => this.actions.compose(),
+      extend: () => this.actions.extend(),
+      fill: () => this.selection && this.actions.fill(this.selection),
+      vary: () => this.actions.vary(whole()),
+      undo: () => this.work.undo(),
+      redo: () => this.work.redo(),
+      play: () => this.toggle(),
+      lock: () => this.editing.toggleLock(this.noteAtCaret),
+      clear: () => this.clear(),
+      "weights-back": () => this.work.change({weights: {...this.work.agent.card.profile.weights}}),
     };
     for (const [id, act] of Object.entries(clicks)) byId(id).addEventListener("click", act);
     byId("likely").addEventListener("change", () => this.show());
@@ -64,7 +74,8 @@ class Studio {
     else if (isCommand) return;
     else if (key === " " && event.target.matches("button, input, summary, a")) return;
     else if (key === " ") this.toggle();
-    else if (this.comparison.isOpen && "ab12".includes(key)) "ab".includes(key) ? this.comparison.hear("ab".indexOf(key)) : this.comparison.choose("12".indexOf(key));
+    else if (this.comparison.isOpen && "ab".includes(key)) this.comparison.hear("ab".indexOf(key));
+    else if (this.comparison.isOpen && "12".includes(key)) this.comparison.choose("12".indexOf(key));
     else if (key === "c") clicks.compose();
     else if (key === "e") clicks.extend();
     else if (key === "f") clicks.fill();
@@ -127,7 +138,8 @@ class Studio {
     this.showRewards();
     this.controls.show();
     const {stepsPerBar} = this.work.setting;
-    byId("selection").textContent = selection ? `Selected: bar ${Math.floor(selection.start / stepsPerBar) + 1} to ${Math.ceil(selection.end / stepsPerBar)}` : "";
+    const barOf = (step) => Math.floor(step / stepsPerBar) + 1;
+    byId("selection").textContent = selection ? `Selected: bar ${barOf(selection.start)} to ${barOf(selection.end - 1)}` : "";
   }
 
   point(caret) {

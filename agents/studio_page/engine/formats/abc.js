@@ -60,8 +60,8 @@ function readAbc(text) {
     if ("xz".includes(letter)) continue;
     const name = letter.toUpperCase();
     if (sign) altered[name] = [...sign].reduce((sum, each) => sum + {"^": 1, _: -1, "=": 0}[each], 0);
-    const octave = (letter === name ? 60 : 72) + 12 * ([...octaves].filter((each) => each === "'").length - [...octaves].filter((each) => each === ",").length);
-    const pitch = octave + LETTERS[name] + (altered[name] ?? alterationBy(signature.sharps, name));
+    const up = [...octaves].reduce((sum, each) => sum + (each === "'" ? 1 : -1), letter === name ? 0 : 1);
+    const pitch = 60 + 12 * up + LETTERS[name] + (altered[name] ?? alterationBy(signature.sharps, name));
     if (isTied && notes.at(-1)?.pitch === pitch) notes.at(-1).end = end;
     else notes.push({start, end, pitch});
     isTied = tie === "-";

@@ -9,7 +9,7 @@ function tokensOfTune({notes, steps, meter}) {
   const onGrid = monophonic(notes.map(({start, end, pitch}) => ({
     start: Math.round(start),
     end: Math.max(Math.round(end), Math.round(start) + 1),
-    pitch: pitch < MIN_PITCH ? pitch + 12 * Math.ceil((MIN_PITCH - pitch) / 12) : pitch > MAX_PITCH ? pitch - 12 * Math.ceil((pitch - MAX_PITCH) / 12) : pitch,
+    pitch: pitch - 12 * Math.ceil(Math.max(pitch - MAX_PITCH, 0) / 12) + 12 * Math.ceil(Math.max(MIN_PITCH - pitch, 0) / 12),
   })));
   return tokensOf(onGrid, Math.min(Math.max(Math.ceil(steps / bar), 1) * bar, MOST_STEPS));
 }

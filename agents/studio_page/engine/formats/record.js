@@ -17,7 +17,8 @@ function recordOf(tokens, agent, setting, {strength, temperature, seed}, title) 
 // Tokens, setting and options of a record, or an Error that says why it is none.
 function readRecord(record) {
   const {tokens, config} = record ?? {};
-  const areTokens = Array.isArray(tokens) && tokens.length > 0 && tokens.length <= MOST_STEPS && tokens.every((token) => Number.isInteger(token) && token >= 0 && token < VOCABULARY_SIZE);
+  const isToken = (token) => Number.isInteger(token) && token >= 0 && token < VOCABULARY_SIZE;
+  const areTokens = Array.isArray(tokens) && tokens.length > 0 && tokens.length <= MOST_STEPS && tokens.every(isToken);
   if (!areTokens || typeof config !== "object") throw new Error("This is not the record of a melody.");
   const own = record.setting ?? config;
   const numbers = typeof own.mode === "string" && /^[\d,]+$/.test(own.mode) ? own.mode.split(",").map(Number) : own.mode;

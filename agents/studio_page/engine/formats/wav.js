@@ -3,7 +3,10 @@
 
 function wavFile(samples, rate) {
   const bytes = new Uint8Array(44 + 2 * samples.length), view = new DataView(bytes.buffer);
-  const head = [["RIFF"], [36 + 2 * samples.length, 4], ["WAVE"], ["fmt "], [16, 4], [1, 2], [1, 2], [rate, 4], [2 * rate, 4], [2, 2], [16, 2], ["data"], [2 * samples.length, 4]];
+  const head = [
+    ["RIFF"], [36 + 2 * samples.length, 4], ["WAVE"], ["fmt "], [16, 4], [1, 2], [1, 2], [rate, 4], [2 * rate, 4], [2, 2], [16, 2],
+    ["data"], [2 * samples.length, 4],
+  ];
   let place = 0;
   for (const [value, size] of head) {
     if (typeof value === "string") bytes.set(bytesOf(value), place);
