@@ -22,6 +22,7 @@ class Editing {
     this.studio = studio;
     const {sheet} = studio.roll;
     sheet.addEventListener("pointerdown", (event) => this.press(event));
+    sheet.addEventListener("touchmove", (event) => this.isHolding && event.preventDefault(), {passive: false});
     sheet.addEventListener("pointermove", (event) => event.buttons || studio.describe(studio.roll.at(event)));
     sheet.addEventListener("pointerleave", () => studio.describe(studio.caret));
     sheet.addEventListener("keydown", (event) => this.key(event));
@@ -41,6 +42,7 @@ class Editing {
     if (event.button !== 0) return;
     const place = this.studio.roll.at(event), note = this.noteUnder(event);
     this.studio.point({step: place.step, pitch: place.pitch});
+    this.isHolding = place.isRuler || note !== undefined;
     if (place.isRewards) return this.studio.seek(place.step);
     if (place.isRuler) return this.drag(event, this.selecting(place));
     if (note) return this.drag(event, this.moving(note, place));
@@ -56,12 +58,13 @@ class Editing {
       if (!isStill) moved(this.studio.roll.at(next));
     };
     const finish = (isReleased) => {
+      this.isHolding = false;
       for (const [name, listener] of listeners) sheet.removeEventListener(name, listener);
       ended(isReleased && isStill);
     };
     const listeners = [["pointermove", follow], ["pointerup", () => finish(true)], ["pointercancel", () => finish(false)]];
     for (const [name, listener] of listeners) sheet.addEventListener(name, listener);
-    if (event.pointerType !== "touch") sheet.setPointerCapture(event.pointerId);
+    sheet.setPointerCapture(event.pointerId);
   }
 
   selecting({step}) {

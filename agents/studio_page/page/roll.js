@@ -56,19 +56,28 @@ class Roll {
     this.sheet.style.height = `${height}px`;
     for (const [name, value] of [["width", width], ["height", height]]) this.picture.setAttribute(name, value);
     this.drawRuler(setting, steps);
-    this.marks.notes.replaceChildren();
-    for (const {start, end, pitch} of notesOf(tokens)) {
-      svg("rect", {
-        class: locked[start] ? "note locked" : "note", x: this.x(start) + 0.5, width: this.x(end - start) - 1.5, rx: 2.5,
-        y: this.y(pitch) + 0.5, height: this.rowHeight - 1, "data-start": start, "data-end": end, "data-pitch": pitch,
-      }, this.marks.notes);
-    }
+    this.drawNotes(notesOf(tokens), locked);
     this.marks.selected.replaceChildren();
     if (selection) svg("rect", {x: this.x(selection.start), width: this.x(selection.end - selection.start), y: 0, height}, this.marks.selected);
     this.marks.caret.replaceChildren();
     if (caret) svg("rect", {x: this.x(caret.step), width: this.stepWidth, y: this.y(caret.pitch), height: this.rowHeight, rx: 2.5}, this.marks.caret);
     this.drawKeys(setting);
     this.paint();
+  }
+
+  // Rectangles that are there are used again, and none is removed: a finger that drags one would lose it.
+  drawNotes(notes, locked) {
+    const {children} = this.marks.notes;
+    while (children.length < notes.length) svg("rect", {rx: 2.5}, this.marks.notes);
+    [...children].forEach((rectangle, i) => {
+      if (!notes[i]) return rectangle.setAttribute("class", "spare");
+      const {start, end, pitch} = notes[i];
+      const attributes = {
+        class: locked[start] ? "note locked" : "note", x: this.x(start) + 0.5, width: this.x(end - start) - 1.5,
+        y: this.y(pitch) + 0.5, height: this.rowHeight - 1, "data-start": start, "data-end": end, "data-pitch": pitch,
+      };
+      for (const [name, value] of Object.entries(attributes)) rectangle.setAttribute(name, value);
+    });
   }
 
   drawRuler({stepsPerBar, sections}, steps) {

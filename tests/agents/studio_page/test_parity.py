@@ -63,15 +63,17 @@ def agents(priors, agent_of) -> dict[str, Agent]:
 
 
 READ = """
-async function main({studio, setting, strength, tokens, primer}) {
+async function main({studio, setting, strengths, tokens, primer}) {
   const [agent] = await agentsOf(studio);
-  const composer = new Composer(agent, new Setting({...agent.card.setting, ...setting}), strength);
-  return tokens.map((melody) => {
-    composer.begin(primer);
-    return melody.map((token) => {
-      const logs = [[...composer.logPrior], [...composer.logPolicy]];
-      composer.play(token);
-      return logs;
+  return strengths.map((strength) => {
+    const composer = new Composer(agent, new Setting({...agent.card.setting, ...setting}), strength);
+    return tokens.map((melody) => {
+      composer.begin(primer);
+      return melody.map((token) => {
+        const logs = [[...composer.logPrior], [...composer.logPolicy]];
+        composer.play(token);
+        return logs;
+      });
     });
   });
 }
@@ -100,14 +102,19 @@ def melodies(setting: Setting, number: int) -> np.ndarray:
     return np.random.default_rng(0).choice(allowed, (number, setting.steps))
 
 
-@pytest.mark.parametrize("strength", [1.0, 0.4])
 @pytest.mark.parametrize("name", KINDS)
-def test_log_probabilities_are_those_of_python(agents, engine, page_data, name, strength):
-    agent = agents[name]
+def test_log_probabilities_are_those_of_python(agents, engine, page_data, name):
+    agent, strengths, primer = agents[name], [1.0, 0.4], [14, 1, 0]
     tokens = melodies(agent.environment.setting, 3)
-    call = {"studio": page_data(agent), "strength": strength, "tokens": tokens.tolist(), "primer": [14, 1, 0]}
-    expected = log_probs_of(agent, tokens, strength, [14, 1, 0])
-    np.testing.assert_allclose(engine(READ, {**call, "setting": {}}), expected, atol=1e-4)
+    call = {
+        "studio": page_data(agent),
+        "strengths": strengths,
+        "tokens": tokens.tolist(),
+        "primer": primer,
+        "setting": {},
+    }
+    expected = [log_probs_of(agent, tokens, strength, primer) for strength in strengths]
+    np.testing.assert_allclose(engine(READ, call), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["g, dueling", "policy gradient", "lookback"])
@@ -115,18 +122,18 @@ def test_in_another_key_and_meter_and_longer(agents, engine, page_data, name):
     changes = {"key": "F#", "mode": "mixolydian", "meter": "9/8", "length": 72}
     tokens = np.random.default_rng(1).integers(0, 38, (2, 72))
     setting = {**changes, "steps": 72}
-    call = {"studio": page_data(agents[name]), "strength": 1.0, "tokens": tokens.tolist(), "primer": [1]}
+    call = {"studio": page_data(agents[name]), "strengths": [1], "tokens": tokens.tolist(), "primer": [1]}
     expected = log_probs_of(agents[name], tokens, 1.0, [1], **changes)
-    np.testing.assert_allclose(engine(READ, {**call, "setting": setting}), expected, atol=1e-4)
+    np.testing.assert_allclose(engine(READ, {**call, "setting": setting})[0], expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["default", "lookback", "bars"])
+@pytest.mark.parametrize("name", ["default", "lookback"])
 def test_shipped_note_rnns(agent_of, engine, page_data, name):
     agent = agent_of("ppo_kl", load_note_rnn(name), {"skip_connection": True}, priming="none", length=64)
-    tokens = melodies(agent.environment.setting, 4)
-    call = {"studio": page_data(agent), "strength": 1.0, "tokens": tokens.tolist(), "primer": [1], "setting": {}}
+    tokens = melodies(agent.environment.setting, 2)
+    call = {"studio": page_data(agent), "strengths": [1], "tokens": tokens.tolist(), "primer": [1], "setting": {}}
     expected = log_probs_of(agent, tokens, 1.0, [1])
-    np.testing.assert_allclose(np.array(engine(READ, call))[:, :, 0], expected[:, :, 0], atol=1e-4)
+    np.testing.assert_allclose(np.array(engine(READ, call))[0, :, :, 0], expected[:, :, 0], atol=1e-4)
 
 
 COMPOSE = """
@@ -166,7 +173,7 @@ def check_tokens_of(agent: Agent, seeds: int, engine: Any, data: Any, temperatur
 
 @pytest.mark.parametrize("name", KINDS)
 def test_the_same_uniform_numbers_give_the_same_tokens(agents, engine, page_data, name):
-    check_tokens_of(agents[name], 40, engine, page_data(agents[name]), 0.9, 1.3)
+    check_tokens_of(agents[name], 20, engine, page_data(agents[name]), 0.9, 1.3)
 
 
 @pytest.mark.slow

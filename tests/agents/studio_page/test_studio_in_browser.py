@@ -196,6 +196,19 @@ def test_notes_are_added_dragged_lengthened_and_deleted_by_pointer(page):
     assert notes(page) == []
 
 
+def test_notes_are_added_and_dragged_by_touch(visit, path):
+    page = opened(visit, path, has_touch=True)
+    shows(page, [1] * 32)
+    page.touchscreen.tap(*place(page, 4, 60))
+    assert notes(page) == [(4, 6, 60)]
+    touch = page.context.new_cdp_session(page)
+    path_of_finger = [place(page, step, pitch) for step, pitch in ((4, 60), (6, 61), (8, 63), (9, 64))]
+    for (x, y), kind in zip(path_of_finger, ("touchStart", "touchMove", "touchMove", "touchMove"), strict=True):
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert notes(page) == [(9, 11, 64)]
+
+
 def test_notes_are_edited_by_keyboard(page):
     shows(page, [1] * 32)
     page.locator(".sheet").focus()
@@ -566,8 +579,7 @@ def test_the_policy_of_the_page_forbids_requests_and_other_scripts(browser, path
     assert blocked == [["connect-src", "script-src-elem"], False]
 
 
-@pytest.mark.parametrize("width", [360, 1440])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1440, "dark")])
 def test_axe_finds_nothing_serious(visit, path, width, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = visit(path, viewport={"width": width, "height": 900}, color_scheme=scheme)
