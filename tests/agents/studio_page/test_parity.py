@@ -34,7 +34,7 @@ KINDS = {
     "lookback": Kind("g", "lookback", {"dueling": True}, {"meter": "3/4", "key": "A", "mode": "minor"}),
     "lookback without copying": Kind("q", "features", {}, {}),
     "form": Kind("ppo_kl", "lookback", {}, {"form": "AA'BA", "length": 64, "observation": "lookback"}),
-    "form without lookback": Kind("psi", "lstm", {"dueling": True}, {"form": "A1 B1 A1 C1", "length": 64}),
+    "form without lookback": Kind("psi", "lstm", {"dueling": True}, {"form": "A3 B1", "length": 64}),
 }
 
 

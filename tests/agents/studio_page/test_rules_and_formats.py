@@ -162,7 +162,7 @@ def test_forms_are_those_of_python(engine, form):
     assert [[each[name] for name in ("name", "start", "steps", "source", "isVaried")] for each in sections] == expected
 
 
-@pytest.mark.parametrize("form", ["A?", "A1 B", "ABC", "A9"])
+@pytest.mark.parametrize("form", ["A?", "A1 B", "ABC", "A9", "A1"])
 def test_forms_that_do_not_fit_are_refused(engine, form):
     script = "const main = async (form) => { try { parsedForm(form, 32, 16); } catch (e) { return e.message; } };"
     assert "form" in engine(script, form)
