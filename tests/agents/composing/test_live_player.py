@@ -66,6 +66,7 @@ def test_a_piece_ends_and_another_begins(small_prior, tmp_path):
 def test_forbidden_tokens_become_allowed_ones(small_prior):
     player = agents.load(small_prior, pitch_range=(60, 72), length=40)
     assert player.play(2) == 14
+    assert np.exp(player.log_probs[[2, 37]]).tolist() == [0, 0]
     tokens = {player.next().token for _ in range(39)}
     assert tokens <= {0, 1, *range(14, 27)}
 
