@@ -4,6 +4,7 @@ from .algorithms.ppo_kl import PPOKL
 from .algorithms.recurrent_dqn import RecurrentDQN
 from .algorithms.saved_policies import SavedPolicy
 from .composing.composers import load_composer
+from .composing.live_player import LivePlayer, load
 from .composing.melodies import compose, infill, vary
 from .composing.pieces import Pieces, compose_pieces
 from .runs.run_directory import RunDirectory, RunError
@@ -12,6 +13,7 @@ __all__ = [
     "PPOKL",
     "EpisodeBatch",
     "EpisodeBuffer",
+    "LivePlayer",
     "Pieces",
     "RecurrentDQN",
     "RecurrentDQNPolicy",
@@ -22,6 +24,7 @@ __all__ = [
     "compose",
     "compose_pieces",
     "infill",
+    "load",
     "load_composer",
     "vary",
 ]

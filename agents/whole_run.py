@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from agents.algorithms.policies import RecurrentPolicy
 from agents.composing.composers import Agent
 from agents.composing.pieces import Pieces
 from agents.evaluation.comparison import evaluate_agent
@@ -16,7 +17,7 @@ from agents.training.trainer import TrainingResult, resumable, train_run
 from melody_env import piano_roll_figure
 from melody_env.measures.human_reference import WHOSE_TUNES, missing_tunes
 from note_rnn import replacing, write_midi, write_wav
-from note_rnn.common.command_line import train_command
+from note_rnn.common.command_line import other_command, train_command
 from note_rnn.common.console import print_line, print_table
 
 
@@ -54,6 +55,8 @@ def _finish(trained: TrainingResult) -> None:
             f"Listen: {run.melodies}/agent_1.wav (or .mid); note_rnn_1.wav is the Note RNN after the same priming token"
         )
     print_line(f"See and hear everything in a browser: {write_report(ReportConfig((run.path,), trust_code=True))}")
+    if isinstance(agent.policy, RecurrentPolicy):
+        print_line(f"Compose with the agent in a browser: {other_command('studio')} {run.path}")
 
 
 def _write_pieces(run: RunDirectory, name: str, pieces: Pieces) -> None:

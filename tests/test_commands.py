@@ -22,6 +22,7 @@ COMMANDS = (
     "agents.study",
     "agents.study new",
     "agents.study analyse",
+    "agents.studio",
     "melody_env.audit",
     "melody_env.calibrate",
     "melody_env.judge",

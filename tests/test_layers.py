@@ -39,8 +39,14 @@ LAYERS = (
     {"agents.evaluation"},
     {"agents.training"},
     {"agents.report_page"},
-    {"agents.listening_study", "agents.reproduction", "agents.whole_run", "agents.compose_command"},
-    {f"agents.{name}" for name in ("train", "compose", "evaluate", "report", "reproduce", "frontier", "study")},
+    {
+        f"agents.{name}"
+        for name in ("listening_study", "studio_page", "reproduction", "whole_run", "compose_command")
+    },
+    {
+        f"agents.{name}"
+        for name in ("train", "compose", "evaluate", "report", "reproduce", "frontier", "study", "studio")
+    },
     {"agents"},
     {"melody_rl", "train"},
 )

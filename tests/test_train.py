@@ -303,6 +303,7 @@ def test_a_stopped_run_is_saved_and_can_be_resumed(small_prior_file, tmp_path, c
     assert not (tmp_path / "run" / "metrics.json").exists()
     run = train.train(train.TrainConfig.of(resume=tmp_path / "run"))
     assert (run / "metrics.json").exists()
+    assert f"Compose with the agent in a browser: python -m agents.studio {run}" in capsys.readouterr().out
     newest = sorted((run / "checkpoints").glob("model_*.zip"))[-1]
     assert newest.name == "model_000000000324.zip"
     assert [path.name for path in (run / "checkpoints").glob("state_*")] == ["state_000000000324.pkl"]

@@ -16,7 +16,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, Flatten
 from torch import Tensor, nn
 
 from agents.algorithms.objectives import DuelingScores, policy_logits
-from melody_env.envs.observations import FORM_TOKENS, due_columns
+from melody_env.envs.observations import due_columns
 from note_rnn import (
     VOCABULARY_SIZE,
     Bars,
@@ -202,13 +202,22 @@ class RecurrentNetwork(BaseModel):
         due = observations[..., self.due].long() if self.due else None
         if self.lookback is None:
             outputs, of_cell = self._layers(inputs, of_cell)
-            return (outputs if due is None else with_bonuses(_scaled(outputs), due)), of_cell
+            return (outputs if due is None else with_bonuses(outputs * self.output_scale, due)), of_cell
         seen = look_back(self.lookback, inputs[..., 0], Past(*past))
         others = inputs[..., 1:] + (self.lookback.num_inputs - VOCABULARY_SIZE)
         outputs, of_cell = self._layers(torch.cat([seen.ones, others], -1), of_cell)
         if due is None:
             return with_bonuses(outputs, seen.copied), (*of_cell, *seen.past)
-        return with_bonuses(_scaled(outputs), torch.cat([seen.copied, due], -1)), (*of_cell, *seen.past)
+        copied = torch.cat([seen.copied, due], -1)
+        return with_bonuses(outputs * self.output_scale, copied), (*of_cell, *seen.past)
+
+    @property
+    def output_scale(self) -> Tensor:
+        """The factor of each output of the readout [M]: `DUE_SCALE` for the bonuses of due tokens, else 1."""
+        bias = self.head.readout.linear.bias
+        scale = torch.ones_like(bias)
+        scale[len(bias) - len(self.due) :] = DUE_SCALE
+        return scale
 
     def _layers(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the outputs of the head's readout and the last state, given the network's `inputs`."""
@@ -264,13 +273,6 @@ class RecurrentNetwork(BaseModel):
                 f"output: set lstm_hidden_size to {prior.widths}, n_lstm_layers=1, cell={prior.cell!r}, "
                 f"lookback={prior.lookback} and an empty net_arch, or leave all of them out."
             )
-
-
-def _scaled(outputs: Tensor) -> Tensor:
-    """Return the `outputs` of a readout with the bonuses of due tokens, the last ones, times their factor."""
-    scale = outputs.new_ones(outputs.shape[-1])
-    scale[-FORM_TOKENS:] = DUE_SCALE
-    return outputs * scale
 
 
 def _check_tokens(observations: spaces.Space[Any], actions: spaces.Discrete) -> None:

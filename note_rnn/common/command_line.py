@@ -25,6 +25,7 @@ _MODULES = {
     "train": "agents.train",
     "audit": "melody_env.audit",
     "corpus": "note_rnn.corpus",
+    "studio": "agents.studio",
 }
 """The modules of the commands that others recommend."""
 

@@ -92,11 +92,11 @@ class SectionMatches:
         """Return how many events each section has kept before token `t` beyond what human tunes keep [B].
 
         Of a varied repeat that is the share for this half of it, counted from the beginning of the half; of an exact
-        one all; of a new section the share of the most similar earlier one. Too few are below 0.
+        one all. Too few are below 0. Of a new section it is the share of the most similar earlier one, and fewer are 0.
         """
         form, kept, events = self._form, self.kept, self.events
         share = np.where(form.is_varied[t], self.varied_share(t), 1.0)
-        of_new = (kept[1:] - NEW_KEPT * events[1:]).max(axis=0)
+        of_new = (kept[1:] - NEW_KEPT * events[1:]).max(axis=0, initial=0.0)
         is_repeat = form.shared[t] > 0
         balance = np.where(is_repeat, kept[0] - share * events[0], of_new)
         return np.where(np.where(is_repeat, form.half[t], form.first[t]) == t, 0.0, balance)

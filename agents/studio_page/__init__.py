@@ -1,0 +1,1 @@
+"""The studio: agents and their Note RNN as an instrument, on one page that works anywhere."""

@@ -1,0 +1,57 @@
+// The work: a melody with its locks and options, all its earlier states, and those who want to know of changes.
+"use strict";
+
+const OPTIONS = {strength: 1, temperature: 1, bestOf: 1, seed: 1, seedIsLocked: false};
+
+class Work {
+  constructor(agents) {
+    this.agents = agents;
+    this.past = [];
+    this.future = [];
+    this.listeners = [];
+    const {key, mode, meter, steps, tempo, form} = agents[0].card.setting;
+    this.state = {
+      tokens: new Array(steps).fill(NO_EVENT), locked: new Array(steps).fill(false), isComposed: false,
+      agent: 0, key, mode, meter, tempo, form, ...OPTIONS, weights: {...agents[0].card.profile.weights},
+    };
+  }
+
+  get agent() {
+    return this.agents[this.state.agent];
+  }
+
+  get setting() {
+    const {key, mode, meter, tempo, form, tokens} = this.state;
+    const isFilled = this.agent.card.observes_form && form;
+    return new Setting({key, mode, meter, tempo, steps: tokens.length, range: this.agent.card.setting.range, form: isFilled ? form : ""});
+  }
+
+  // Make `changes` to the state, as a step that can be undone.
+  change(changes) {
+    this.past.push(this.state);
+    this.future = [];
+    this.show({...this.state, ...changes});
+  }
+
+  // Make `changes` that belong to the last step, such as those of a slider on its way.
+  amend(changes) {
+    this.show({...this.state, ...changes});
+  }
+
+  show(state) {
+    this.state = state;
+    for (const listener of this.listeners) listener(state);
+  }
+
+  undo() {
+    if (!this.past.length) return;
+    this.future.push(this.state);
+    this.show(this.past.pop());
+  }
+
+  redo() {
+    if (!this.future.length) return;
+    this.past.push(this.state);
+    this.show(this.future.pop());
+  }
+}
