@@ -30,8 +30,7 @@ def form_rows(agent: Agent, forms: tuple[str, ...], lengths: tuple[str, ...], n:
         for form in forms:
             environment = agent.environment.changed(length=length, form=form)
             pieces = compose_pieces(agent.player(environment), n, seed, environment)
-            is_trained = form in trained
-            rows.append({"length": length, "form": form, "trained": int(is_trained)} | form_metrics(pieces))
+            rows.append({"length": length, "form": form, "trained": int(form in trained), **form_metrics(pieces)})
     return rows
 
 

@@ -21,6 +21,12 @@ def reward_to_go(r_t: Tensor, mask: Tensor, gamma: float) -> Tensor:
     return torch.stack(returns[::-1]) * mask
 
 
+def last_rewards(r_t: Tensor, mask: Tensor) -> Tensor:
+    """Return the rewards `r_t` [T, B] of the last steps of episodes, 0 at all others."""
+    following = torch.cat([mask[1:], torch.zeros_like(mask[:1])])
+    return r_t * (mask - following)
+
+
 def leave_one_out_advantages(returns: Tensor, mask: Tensor) -> Tensor:
     """Return `returns` minus the leave-one-out baseline, the others' mean at the same step; 0 for a lone episode."""
     count = mask.sum(1, keepdim=True)

@@ -20,6 +20,7 @@ from agents.algorithms.objectives import action_scores, policy_logits
 from agents.algorithms.policies import RecurrentPolicy
 from agents.algorithms.policy_gradient import (
     clipped_surrogate,
+    last_rewards,
     leave_one_out_advantages,
     normalized_by_step,
     reward_to_go,
@@ -43,6 +44,7 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
     :param n_steps: steps of each environment between rounds of updates.
     :param batch_size: whole episodes per update.
     :param n_epochs: passes over the episodes of a round.
+    :param end_gamma: discount factor of an episode's last reward, which may value all of it; None is `gamma`.
     :param kl_weight: weight of -log policy(a|s) beside the reward.
     :param clip_range: clip range of the probability ratio.
     :param history: steps of each environment that are stored; a longer episode is not trained on.
@@ -66,6 +68,7 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
         batch_size: int = 32,
         n_epochs: int = 4,
         gamma: float = 0.9,
+        end_gamma: float | None = None,
         kl_weight: float = 1.0,
         clip_range: float = 0.2,
         max_grad_norm: float = 5.0,
@@ -103,6 +106,7 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
         )
         self.batch_size = batch_size
         self.n_epochs = n_epochs
+        self.end_gamma = end_gamma
         self.kl_weight = kl_weight
         self.clip_range = clip_range
         self.history = history
@@ -169,7 +173,12 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
     def _advantages(self, batch: EpisodeBatch) -> torch.Tensor:
         """Return the advantages [T, B] of `batch` over the leave-one-out baseline, normalized by step."""
         soft_rewards = batch.rewards - self.kl_weight * batch.log_policy
-        returns = reward_to_go(soft_rewards, batch.mask, self.gamma)
+        if self.end_gamma is None:
+            returns = reward_to_go(soft_rewards, batch.mask, self.gamma)
+        else:
+            ends = last_rewards(soft_rewards, batch.mask)
+            returns = reward_to_go(soft_rewards - ends, batch.mask, self.gamma)
+            returns += reward_to_go(ends, batch.mask, self.end_gamma)
         return normalized_by_step(leave_one_out_advantages(returns, batch.mask), batch.mask)
 
     def _update(self, batch: EpisodeBatch, advantages: torch.Tensor, rows: torch.Tensor) -> float:

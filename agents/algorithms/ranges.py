@@ -36,6 +36,7 @@ RANGES: Mapping[str, Range] = {
     "learning_rate": _ABOVE_ZERO,
     "final_learning_rate": _FROM_ZERO,
     "gamma": _SHARE,
+    "end_gamma": _SHARE,
     "tau": _SHARE_ABOVE_ZERO,
     "return_lambda": _SHARE,
     "gae_lambda": _SHARE,

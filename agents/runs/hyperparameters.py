@@ -112,6 +112,8 @@ class PPOKLHyperparameters(Hyperparameters):
     """Whole pieces per update."""
     n_epochs: int = 4
     """Passes over the pieces of a round."""
+    end_gamma: float | None = None
+    """Discount factor of a piece's last reward, which may value all of it; if no default is shown, it is --gamma."""
     clip_range: float = 0.2
     """Clip range of the ratio of new to old probability: how far a round may change the policy."""
     max_grad_norm: float = 5.0

@@ -104,9 +104,10 @@ PSI_PEOPLE = replace(
     ),
 )
 
-# Whole tunes. What a token earns by form comes with it, so a small discount factor hides the noise of all that follows.
+# Whole tunes. What a token earns by form comes with it, so a small discount factor hides the noise of all that follows;
+# the last reward has the adversary's, which is of the whole tune.
 TUNE = Preset(
-    PPOKLHyperparameters(gamma=0.95, learning_rate=1e-3, final_learning_rate=1e-4, batch_size=64),
+    PPOKLHyperparameters(gamma=0.95, end_gamma=1.0, learning_rate=1e-3, final_learning_rate=1e-4),
     total_timesteps=2_600_000,
     prior="lookback",
     reward="tune",

@@ -62,9 +62,9 @@ def packed_agent(network: RecurrentNetwork) -> PackedNetwork:
     rows = np.arange(readout.linear.out_features)
     if isinstance(head, DuelingHead):
         rows = np.delete(rows, head.num_actions)
-    weights = [readout.linear.weight, None if readout.skip is None else readout.skip.weight]
-    matrix, skip = (None if each is None else (each * scale[:, None])[rows] for each in weights)
-    return _packed(network.cell, network.lookback, matrix, (readout.linear.bias * scale)[rows], skip)
+    matrix, bias = readout.linear.weight * scale[:, None], readout.linear.bias * scale
+    skip = None if readout.skip is None else (readout.skip.weight * scale[:, None])[rows]
+    return _packed(network.cell, network.lookback, matrix[rows], bias[rows], skip)
 
 
 def _packed(

@@ -7,6 +7,7 @@ import torch
 
 from agents.algorithms.policy_gradient import (
     clipped_surrogate,
+    last_rewards,
     leave_one_out_advantages,
     normalized_by_step,
     reward_to_go,
@@ -20,6 +21,10 @@ MASK = torch.tensor([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 1.0, 0.0]])
 def test_reward_to_go_is_discounted_and_ends_with_the_episode():
     expected = [[1 + 0.5 * (2 + 0.5 * 4), 0.5 * (4 + 0.5 * 8), 5.0], [2 + 0.5 * 4, 4 + 0.5 * 8, 0.0], [4.0, 8.0, 0.0]]
     assert reward_to_go(R, MASK, 0.5).tolist() == expected
+
+
+def test_the_last_reward_of_an_episode_is_that_of_its_last_step():
+    assert last_rewards(R, MASK).tolist() == [[0.0, 0.0, 5.0], [0.0, 0.0, 0.0], [4.0, 8.0, 0.0]]
 
 
 def test_baseline_is_the_mean_of_the_others_that_still_go_on():

@@ -43,6 +43,22 @@ class ThreeSteps(IdentityEnv):
         super().__init__(2, ep_length=3)
 
 
+class LateReward(gym.Env):
+    """Three steps; a reward of 1 at the last for action 1 at the first."""
+
+    observation_space = spaces.Discrete(3)
+    action_space = spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        self.actions = []
+        return 0, {}
+
+    def step(self, action):
+        self.actions.append(action)
+        count = len(self.actions)
+        return count % 3, float(count == 3 and self.actions[0] == 1), count == 3, False, {}
+
+
 class Choice(gym.Env):
     """One step; a reward of log 3 for action 1, nothing for the others."""
 
@@ -93,6 +109,14 @@ def test_with_a_kl_weight_the_policy_ends_where_reward_and_entropy_balance():
     model = make_model(make_vec_env(Choice, 64, seed=0), **settings).learn(16_000)
     logits, _, _ = model.policy.step(torch.zeros(1), model.policy.zero_state(1), torch.tensor([True]))
     np.testing.assert_allclose(logits.softmax(-1)[0], [0.2, 0.6, 0.2], atol=0.04)
+
+
+@pytest.mark.parametrize(("end_gamma", "learns"), [(None, False), (1.0, True)])
+def test_the_last_reward_has_a_discount_factor_of_its_own(end_gamma, learns):
+    env = make_vec_env(LateReward, 16, seed=0)
+    model = make_model(env, gamma=0.0, end_gamma=end_gamma, n_steps=6, learning_rate=2e-2).learn(2_000)
+    logits, _, _ = model.policy.step(torch.zeros(1), model.policy.zero_state(1), torch.tensor([True]))
+    assert (logits.softmax(-1)[0, 1] > 0.9) == learns
 
 
 def test_one_epoch_with_one_minibatch_is_rloo():

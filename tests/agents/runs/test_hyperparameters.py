@@ -21,6 +21,7 @@ OTHERS: Mapping[str, Any] = {
     "learning_rate": 0.5,
     "final_learning_rate": 0.25,
     "gamma": 0.75,
+    "end_gamma": 0.4,
     "max_grad_norm": 1.5,
     "learning_starts": 77,
     "gradient_steps": 5,
@@ -221,9 +222,10 @@ def test_what_the_soft_presets_differ_in():
 
 def test_what_the_policy_gradients_presets_differ_in():
     presets = {"default": (4e-3, 0.9, 64), "lookback": (5e-3, 0.9, 128), "people": (1e-3, 1.0, 128)}
-    presets["tune"] = (1e-3, 0.95, 64)
+    presets["tune"] = (1e-3, 0.95, 32)
     for preset, values in presets.items():
         agent = TrainConfig.of("ppo_kl", preset).agent
         assert (agent.learning_rate, agent.gamma, agent.batch_size) == values
         assert (agent.n_steps, agent.n_epochs, agent.clip_range) == (32, 4, 0.2)
+        assert agent.end_gamma == (1.0 if preset == "tune" else None)
         assert agent.skip_connection == (preset != "tune")  # its Note RNN has one

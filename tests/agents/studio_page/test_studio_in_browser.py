@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pretty_midi
 import pytest
-
 from agents.composing.command import main as compose
+
 from agents.evaluation.votes import read_votes
 from agents.studio import main
 from agents.studio_page.content import studio
