@@ -22,7 +22,7 @@ from note_rnn.corpus import load_corpus
 METERS = ("4/4", "3/4", "6/8")
 BARS = (2, 4, 8, 16)
 """Lengths of further settings, in C major and in each of the meters."""
-PRIORS = ("default", "bars")
+PRIORS = ("default", "bars", "lookback")
 OF_TUNES = ("human_auc", "longest_shared_run", "log_prob")
 """Figures left out: composers have them only where the tunes are available, or by Note RNN."""
 
@@ -36,8 +36,8 @@ class StatisticsConfig:
 
 
 def settings() -> list[Setting]:
-    """Return the settings of all presets, and the further ones."""
-    presets = dict.fromkeys(load_profile(preset.reward).setting for preset in PRESETS.values())
+    """Return the settings of all presets, without form, and the further ones."""
+    presets = dict.fromkeys(load_profile(preset.reward).setting.changed(form="") for preset in PRESETS.values())
     further = [
         Setting(meter=meter, length=bars * Setting(meter=meter).steps_per_bar) for meter in METERS for bars in BARS
     ]
