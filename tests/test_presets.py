@@ -33,7 +33,7 @@ def test_every_preset_trains_from_the_command_line_to_its_table(
     algo, preset, small_prior_file, tmp_path, monkeypatch, capsys
 ):
     sizes = {"total_timesteps": 256, "n_envs": 4, "evaluations": 1, "checkpoints": 1, "compositions": 10}
-    sizes |= {"melodies": 0, "length": 64 if preset == "tune" else 16}
+    sizes |= {"melodies": 0, "length": 128 if preset == "tune" else 16}
     own = {"learning_starts": 32, "batch_size": 4 if algorithm_class(algo) in OURS else 64, "n_epochs": 1}
     defaults = PRESETS[algo, preset]
     named = {name: value for name, value in own.items() if hasattr(defaults.agent, name)}
