@@ -108,7 +108,7 @@ PSI_PEOPLE = replace(
 # the last reward has the adversary's, which is of the whole tune.
 TUNE = Preset(
     PPOKLHyperparameters(gamma=0.95, end_gamma=1.0, learning_rate=1e-3, final_learning_rate=1e-4),
-    total_timesteps=2_600_000,
+    total_timesteps=2_400_000,
     prior="lookback",
     reward="tune",
     n_envs=128,
