@@ -14,6 +14,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.algorithms.objectives import MASKED_LOGIT
 from agents.composing.composers import Composer, load_composer
+from agents.composing.pieces import begin_pieces
 from agents.composing.players import Floats32
 from melody_env import EnvironmentSpec, MelodyEngine
 from note_rnn import InputError, NoteRNN, Tokens, read_primer
@@ -98,11 +99,7 @@ class LivePlayer:
     def _begin(self, environment: EnvironmentSpec) -> None:
         self._engine = MelodyEngine(1, environment)
         self._engine.seed([int(self._rng.integers(2**31))])
-        self._engine.reset()
-        before = np.zeros(0, np.int64) if environment.primer is None else environment.primer[:-1]
-        self._player.begin(1, len(before))
-        for token in before:
-            self._player.scores(self._engine.observations_of(token), self._engine.prior_log_probs)
+        begin_pieces(self._player, self._engine)
         self._listen()
 
     def _listen(self) -> None:
