@@ -95,6 +95,17 @@ def test_a_shipped_profile_is_what_its_results_were_made_with(name):
     assert not profile.forbids
 
 
+def test_the_profile_of_whole_tunes_has_form_and_an_adversary():
+    profile = load_profile("tune")
+    (rule,) = profile.rules
+    ends = {"rest": 0.5, "rest_steps": 2, "close": 0.4}
+    assert (rule.name, rule.weight) == ("form", 20)
+    assert rule.parameters == {"repeat": 2, "variation": 1.5, "contrast": 2.5, "new_kept": 0.42, **ends}
+    assert (profile.c, profile.log_prior, profile.masks) == (1, True, ())
+    assert profile.adversary == {"features": 1.5, "tokens": 1.5}
+    assert profile.setting == Setting(length="16 bars", form=profile.setting.form)
+
+
 def test_all_that_is_shipped_is_here():
     shipped = (Path(melody_env.reward.profile.__file__).parent / "profiles").glob("*.yaml")
-    assert {file.stem for file in shipped} == set(PROFILES)
+    assert {file.stem for file in shipped} == {*PROFILES, "tune"}
