@@ -69,6 +69,7 @@ def test_the_balance_of_a_section_counts_events_kept_beyond_what_human_tunes_kee
     assert balances("AA'", [20, 1, 1, 20])[4:8] == [0, -1, 0, -1]
     assert balances("AB", a)[4:8] == [0, 1, 1, 2]  # .7, 1.4, 2.1
     assert balances("ABC", [20, 16, 21, 1], [20, 16, 18, 1])[8:12] == [0, 1, 1, 1]  # of B .7, 1.4, 1.1; of A less
+    assert (observed("A3 A3", a * 6, prior, length=24)[12:24, 5] == 8).all()  # an exact repeat has none too many
     long = [14] * 16
     assert observed("A4 B4", long + long, prior, length=32)[-2, 5] == 8 + 8  # 10.5, no more are told apart
 

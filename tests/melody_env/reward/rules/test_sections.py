@@ -122,7 +122,7 @@ def test_a_rest_lasts_as_long_as_its_steps_and_ends_with_the_next_note():
     assert values("AB", [C, OFF, HOLD, HOLD] * 2, **three)[:4] == [0, 1, 1, 1]  # a rest after it
     assert values("AB", [C, HOLD, HOLD, E] * 2, **three)[:4] == [0, 1, 1, 0]  # a note in it
     assert values("AB", [HOLD] * 8, **three)[:4] == [0, 0, 0, 0]
-    assert values("AAA", [C, *[HOLD] * 11], **three)[4:8] == [0] * 4  # of the section before
+    assert values("ABC", [C, *[HOLD] * 11], **three)[4:8] == [0] * 4  # of the section before
 
 
 def test_each_melody_is_valued_by_its_own_form():
