@@ -36,12 +36,13 @@ class StatisticsConfig:
 
 
 def settings() -> list[Setting]:
-    """Return the settings of all presets, without form, and the further ones."""
+    """Return the settings of all presets, without form, and the further ones, by meter and length."""
     presets = dict.fromkeys(load_profile(preset.reward).setting.changed(form="") for preset in PRESETS.values())
     further = [
         Setting(meter=meter, length=bars * Setting(meter=meter).steps_per_bar) for meter in METERS for bars in BARS
     ]
-    return [*presets, *(each for each in further if not any(map(each.differs_only_in_tempo, presets)))]
+    all_settings = [*presets, *(each for each in further if not any(map(each.differs_only_in_tempo, presets)))]
+    return sorted(all_settings, key=lambda setting: (setting.meter != Setting().meter, setting.meter, setting.steps))
 
 
 def statistics_of(setting: Setting) -> HumanStatistics:
