@@ -178,6 +178,11 @@ class RecurrentNetwork(BaseModel):
         self.head = DuelingHead(*sizes, value_scale) if dueling else PlainHead(*sizes, has_skip)
         self.offsets: Tensor
         self.register_buffer("offsets", offsets, persistent=False)
+        num_outputs = self.head.readout.linear.out_features
+        scale = torch.cat([torch.ones(num_outputs - len(self.due)), torch.full((len(self.due),), DUE_SCALE)])
+        self.output_scale: Tensor
+        """The factor of each output of the readout [M]: `DUE_SCALE` for the bonuses of due tokens, else 1."""
+        self.register_buffer("output_scale", scale, persistent=False)
 
     def forward(self, observations: Tensor, log_base: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return scores [T, B, A] after each of `observations` [T, B, ...], and the state after the last.
@@ -210,14 +215,6 @@ class RecurrentNetwork(BaseModel):
             return with_bonuses(outputs, seen.copied), (*of_cell, *seen.past)
         copied = torch.cat([seen.copied, due], -1)
         return with_bonuses(outputs * self.output_scale, copied), (*of_cell, *seen.past)
-
-    @property
-    def output_scale(self) -> Tensor:
-        """The factor of each output of the readout [M]: `DUE_SCALE` for the bonuses of due tokens, else 1."""
-        bias = self.head.readout.linear.bias
-        scale = torch.ones_like(bias)
-        scale[len(bias) - len(self.due) :] = DUE_SCALE
-        return scale
 
     def _layers(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the outputs of the head's readout and the last state, given the network's `inputs`."""
