@@ -39,10 +39,13 @@ LAYERS = (
     {"agents.evaluation"},
     {"agents.training"},
     {"agents.report_page"},
-    {f"agents.{name}" for name in ("listening_study", "studio_page", "reproduction", "whole_run", "compose_command")},
     {
         f"agents.{name}"
-        for name in ("train", "compose", "evaluate", "report", "reproduce", "frontier", "study", "studio")
+        for name in ("listening_study", "studio_page", "onnx_export", "reproduction", "whole_run", "compose_command")
+    },
+    {
+        f"agents.{name}"
+        for name in ("train", "compose", "evaluate", "report", "reproduce", "frontier", "study", "studio", "export")
     },
     {"agents"},
     {"melody_rl", "train"},
