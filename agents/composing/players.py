@@ -122,15 +122,16 @@ class _PolicyPlayer:
 
     def __init__(self, policy: Any, meter: str | None):
         self.policy = policy
+        self.device = policy.device  # which SB3 looks up among all parameters
         self.meter = meter
         self.state: Any = ()
 
     def begin(self, num_pieces: int, pickup: int = 0) -> None:
-        self.start = torch.ones(num_pieces, dtype=torch.bool, device=self.policy.device)
+        self.start = torch.ones(num_pieces, dtype=torch.bool, device=self.device)
 
     @torch.no_grad()
     def scores(self, observations: npt.NDArray[np.int64], prior_log_probs: Floats32) -> Floats32:
-        scores = self.scored(torch.as_tensor(observations, device=self.policy.device), prior_log_probs)
+        scores = self.scored(torch.as_tensor(observations, device=self.device), prior_log_probs)
         self.start = torch.zeros_like(self.start)
         return scores.cpu().numpy()
 
@@ -155,7 +156,7 @@ class _RecurrentActorPlayer(_PolicyPlayer):
     def begin(self, num_pieces: int, pickup: int = 0) -> None:
         super().begin(num_pieces, pickup)
         lstm = self.policy.lstm_actor
-        zeros = torch.zeros(lstm.num_layers, num_pieces, lstm.hidden_size, device=self.policy.device)
+        zeros = torch.zeros(lstm.num_layers, num_pieces, lstm.hidden_size, device=self.device)
         self.state = (zeros, zeros)
 
     def scored(self, observations: Tensor, prior_log_probs: Floats32) -> Tensor:
@@ -170,7 +171,7 @@ class _RecurrentPlayer(_PolicyPlayer):
         self.state = self.policy.zero_state(num_pieces, Bars(meter, pickup))
 
     def scored(self, observations: Tensor, prior_log_probs: Floats32) -> Tensor:
-        log_base = torch.as_tensor(prior_log_probs, device=self.policy.device)
+        log_base = torch.as_tensor(prior_log_probs, device=self.device)
         logits, _, self.state = self.policy.advance(observations, self.state, log_base)
         return logits
 
