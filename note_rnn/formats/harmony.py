@@ -52,13 +52,14 @@ def add_harmony(measure: Element, chord: Chord, offset: int = 0) -> None:
     """Add a `chord` to `measure`, so many divisions after the note that follows begins."""
     harmony = SubElement(measure, "harmony")
     root, name, bass = chord.parts
-    kind, degrees = kind_and_degrees(chord.intervals)
     if chord == NO_CHORD:
-        step = SubElement(SubElement(harmony, "root"), "root-step", text="")
-        step.text, kind, name = "C", "none", chord.symbol
+        SubElement(SubElement(harmony, "root"), "root-step", text="").text = "C"
+        SubElement(harmony, "kind", text=chord.symbol).text = "none"
+        degrees: list[Degree] = []
     else:
         _add_note(harmony, "root", root)
-    SubElement(harmony, "kind", text=name).text = kind
+        kind, degrees = kind_and_degrees(chord.intervals)
+        SubElement(harmony, "kind", text=name).text = kind
     if bass:
         _add_note(harmony, "bass", bass)
     for degree in degrees:
