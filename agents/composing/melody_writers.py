@@ -84,13 +84,14 @@ def longest_shared_run(melody: Tokens, setting: Setting) -> int | None:
 def piece_record(pieces: Pieces, row: int) -> dict[str, Any]:
     """Return the record of one of `pieces`, as JSON: tokens, notes, and sums of rewards over its steps.
 
-    log p and KL are in nats; the rules are unscaled. `form` is that of this piece, if it has one.
+    log p and KL are in nats; the rules are unscaled. `form` and `chords` are those of this piece, if it has any.
     """
     finished, setting = pieces.finished, pieces.setting
     melody = finished.melodies[row]
     return {
         "setting": setting.as_dict(),
         **({"form": finished.forms[row]} if finished.forms else {}),
+        **({"chords": finished.chords[row]} if finished.chords else {}),
         "primer": pieces.primer.tolist(),
         "priming_token": int(pieces.priming_tokens[row]),
         "tokens": melody.tolist(),
