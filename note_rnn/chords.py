@@ -24,20 +24,12 @@ _FIFTHS = "FCGDAEB"
 _SYMBOL = re.compile(r"([A-G](?:bb?|##?)?)([^/]*)(?:/([A-G](?:bb?|##?)?))?")
 """Root, kind and bass."""
 _SIGNS = str.maketrans({"♯": "#", "♭": "b", "°": "o", "\N{INCREMENT}": "Δ"})
-_PREFIXES = (("min", "m"), ("mi(?=[0-9]|$)", "m"), ("-", "m"), ("M(?=[0-9]|add)", "maj"), ("o(?!mit)", "dim"))
+_PREFIXES = (("min", "m"), ("mi(?=[0-9]|$)", "m"), ("-", "m"), ("o(?!mit)", "dim"))
 """Further spellings of how a kind begins, as regular expressions, and those of pychord."""
-_KINDS = {
-    "+": "aug",
-    "+7": "7#5",
-    "aug7": "7#5",
-    "ø": "m7b5",
-    "ø7": "m7b5",
-    "Δ": "maj7",
-    "Δ7": "maj7",
-    "maj": "",
-    "M": "",
-}
+_KINDS = {"+": "aug", "+7": "7#5", "aug7": "7#5", "ø": "m7b5", "ø7": "m7b5", "Δ": "maj7", "Δ7": "maj7", "M": ""}
 """Further spellings of kinds, and those of pychord."""
+_RARE = "-+()M"
+"""Characters of the less usual of several spellings."""
 
 
 class ChordError(InputError):
@@ -84,6 +76,13 @@ NO_CHORD = Chord("N.C.", -1, (), -1)
 """No chord sounds."""
 
 
+class ChordStart(NamedTuple):
+    """A chord, and the step that it begins at."""
+
+    step: int
+    chord: Chord
+
+
 class ChordSteps(NamedTuple):
     """The chord of each step."""
 
@@ -114,12 +113,12 @@ class Progression:
         fifths = _shift([*chain(*self.bars)], semitones)
         return Progression(tuple(tuple(chord._moved(fifths) for chord in bar) for bar in self.bars))
 
-    def starts(self, steps: int, steps_per_bar: int, steps_per_beat: int = 4) -> tuple[tuple[int, Chord], ...]:
-        """Return the first step and the chord of each entry over the first `steps` of a piece, in order.
+    def starts(self, steps: int, steps_per_bar: int, steps_per_beat: int = 4) -> tuple[ChordStart, ...]:
+        """Return the chords in the order of their entries, over the first `steps` of a piece.
 
         Raises ChordError if a bar has more chords than steps.
         """
-        found: list[tuple[int, Chord]] = []
+        found: list[ChordStart] = []
         for bar in range(-(-steps // steps_per_bar)):
             chords = self.bars[bar % len(self.bars)]
             if len(chords) > steps_per_bar:
@@ -127,7 +126,7 @@ class Progression:
             unit = steps_per_beat if len(chords) * steps_per_beat <= steps_per_bar else 1
             units = steps_per_bar // unit
             places = [bar * steps_per_bar + unit * -(-i * units // len(chords)) for i in range(len(chords))]
-            found += [(place, chord) for place, chord in zip(places, chords, strict=True) if place < steps]
+            found += [ChordStart(place, chord) for place, chord in zip(places, chords, strict=True) if place < steps]
         return tuple(found)
 
     def chords_by_step(self, steps: int, steps_per_bar: int, steps_per_beat: int = 4) -> ChordSteps:
@@ -149,8 +148,8 @@ def parse_chord(symbol: str) -> Chord:
     if plain.upper() in ("N.C.", "NC"):
         return NO_CHORD
     parts = _SYMBOL.fullmatch(plain.replace("6/9", "69"))
-    kind = _plain_kind(parts[2]) if parts else ""
-    if parts is None or kind not in QualityManager().get_qualities():
+    kind = _plain_kind(parts[2]) if parts else None
+    if parts is None or kind is None:
         raise ChordError(
             f"{shown(symbol)} is no chord symbol: write a root with a kind, as in C, Am, F#m7b5 or Bb/D, or N.C. for "
             "none."
@@ -183,14 +182,17 @@ def parse_progression(text: str) -> Progression:
     return Progression(tuple(bars))
 
 
-def _plain_kind(kind: str) -> str:
-    """Return the spelling of a `kind` in pychord, if it has one."""
+def _plain_kind(kind: str) -> str | None:
+    """Return the plainest spelling of a `kind` in pychord; None if it has none."""
     kind = _KINDS.get(kind, kind)
+    known = QualityManager().get_qualities()
     for pattern, plain in _PREFIXES:
-        kind, found = re.subn(f"^{pattern}", plain, kind, count=1)
-        if found:
-            break
-    return kind
+        if kind not in known:
+            kind = re.sub(f"^{pattern}", plain, kind)
+    if kind not in known:
+        return None
+    same = [name for name, quality in known.items() if quality.intervals == known[kind].intervals]
+    return min(same, key=lambda name: sum(letter in _RARE for letter in name))
 
 
 def _quality(kind: str) -> Quality:
