@@ -57,7 +57,9 @@ def read_tune(path: Path) -> HarmonisedTune | None:
     bar = setting.steps_per_bar
     length = max(end for _, end, _ in melody) // bar * bar
     pitches = [pitch for *_, pitch in melody]
-    octaves = next((12 * n for n in range(-3, 4) if MIN_PITCH <= min(pitches) + 12 * n <= max(pitches) + 12 * n <= MAX_PITCH), None)
+    octaves = next(
+        (12 * n for n in range(-3, 4) if MIN_PITCH <= min(pitches) + 12 * n <= max(pitches) + 12 * n <= MAX_PITCH), None
+    )
     if octaves is None or not length:
         return None
     kept = [(start, min(end, length), pitch + octaves) for start, end, pitch in melody if start < min(end, length)]

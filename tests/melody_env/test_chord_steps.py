@@ -26,7 +26,11 @@ def test_a_progression_is_repeated_to_the_end_and_its_chords_share_a_bar():
 
 def test_a_chord_that_sounds_as_the_one_before_does_not_begin_again():
     found = steps_of("C | Cmaj | Am7 | C6", steps=16)
-    assert np.flatnonzero(found.starts[:, 0]).tolist() == [0, 8, 12]  # Am7 and C6 have the same tones, not the same root
+    assert np.flatnonzero(found.starts[:, 0]).tolist() == [
+        0,
+        8,
+        12,
+    ]  # Am7 and C6 have the same tones, not the same root
     assert found.remaining[:9, 0].tolist() == [8, 7, 6, 5, 4, 3, 2, 1, 4]
     assert steps_of("C", steps=8).remaining[:, 0].tolist() == [8, 7, 6, 5, 4, 3, 2, 1]
     assert not steps_of("C", steps=8).following.any()

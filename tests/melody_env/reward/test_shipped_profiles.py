@@ -6,6 +6,7 @@ import pytest
 
 import melody_env.reward.profile
 from melody_env import Setting, load_profile
+from note_rnn.chords import NO_CHORD
 
 NINE = {
     **{"key": 1, "tonic": 1, "repetition": 1, "autocorrelation": 1, "motif": 1},
