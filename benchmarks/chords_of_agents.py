@@ -10,8 +10,10 @@ chords, such as those of the Nottingham Music Database. Shapes: N pieces, T step
 """
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +56,7 @@ KEYS = ("Eb", "A")
 STEP = 2
 """Semitones of the widest step."""
 Row = dict[str, str | int | float]
-Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.integer]
 
 
 def rows_of(agent: Agent, held_out: tuple[str, ...], n: int, seed: int) -> list[Row]:
@@ -65,9 +67,9 @@ def rows_of(agent: Agent, held_out: tuple[str, ...], n: int, seed: int) -> list[
     other = own.changed(chords="; ".join(held_out))
     parts = [("trained", own.changed(chords="; ".join(trained))), ("held out", other)]
     parts += [(f"held out, in {key}", other.changed(key=key)) for key in KEYS]
-    rows = [{"part": part} | row_of(agent.player(each), each, n, seed) for part, each in parts]
+    rows: list[Row] = [{"part": part, **row_of(agent.player(each), each, n, seed)} for part, each in parts]
     bare = replace(other, profile=replace(other.profile, masks=()))
-    return [*rows, {"part": "Note RNN"} | row_of(NoteRNNPlayer(), bare, n, seed)]
+    return [*rows, {"part": "Note RNN", **row_of(NoteRNNPlayer(), bare, n, seed)}]
 
 
 def row_of(player: Player, environment: EnvironmentSpec, n: int, seed: int) -> Row:
@@ -75,32 +77,58 @@ def row_of(player: Player, environment: EnvironmentSpec, n: int, seed: int) -> R
     pieces = compose_pieces(player, n, seed, environment)
     setting, melodies = environment.setting, pieces.melodies
     numbers = progression_numbers(pieces.finished.chords, n, setting)
-    others = (numbers + np.random.default_rng(seed).integers(1, len(setting.progressions), n)) % len(
-        setting.progressions
-    )
+    number = len(setting.progressions)
+    others = (numbers + np.random.default_rng(seed).integers(1, number, n)) % number
     right, wrong = (setting.harmony_steps.of(each) for each in (numbers, others))
     return {
-        **harmony_row(melodies, right, wrong),
+        **figures_of(harmony_counts(melodies, right), harmony_counts(melodies, wrong)),
         "log_prob": float(pieces.finished.log_prob.mean() / melodies.shape[1]),
         "notes_per_bar": float((melodies >= FIRST_PITCH_TOKEN).sum() / melodies.size * setting.steps_per_bar),
         "distinct": count_distinct(melodies) / n,
     }
 
 
-def harmony_row(melodies: Tokens, right: HarmonySteps, wrong: HarmonySteps) -> Row:
-    """Return how `melodies` [N, T] go with their own chords, and how far from other ones these can be told."""
-    (tones, notes), (wrong_tones, wrong_notes) = (chord_tone_counts(melodies, each) for each in (right, wrong))
-    shares = [each / np.maximum(count, 1) for each, count in ((tones, notes), (wrong_tones, wrong_notes))]
-    leaves, steps = left_tones(melodies, right)
-    begins = right.starts.T & (melodies >= FIRST_PITCH_TOKEN)
-    guides = begins & right.table.guides[right.chord.T, PITCH_CLASSES.take(melodies)]
-    has_guides = right.starts.T & right.table.guides.any(axis=1)[right.chord.T]
+class HarmonyCounts(NamedTuple):
+    """How often each of N melodies does what its chords ask for, and how often it could."""
+
+    tones: Integers
+    """[N]; strong beats on which a tone of the chord sounds."""
+    notes: Integers
+    """[N]; strong beats on which a note does."""
+    steps: Integers
+    """[N]; non-chord tones left by step, or repeated."""
+    leaves: Integers
+    """[N]; non-chord tones left."""
+    guides: Integers
+    """[N]; guide tones that begin with their chord."""
+    changes: Integers
+    """[N]; chords with guide tones that begin."""
+
+
+def harmony_counts(melodies: Tokens, harmony: HarmonySteps) -> HarmonyCounts:
+    """Return the counts of `melodies` [N, T] over the chords of each."""
+    leaves, steps = left_tones(melodies, harmony)
+    starts, chord = harmony.starts.T, harmony.chord.T
+    guides = starts & harmony.table.guides[chord, PITCH_CLASSES.take(melodies)]
+    changes = starts & np.isin(chord, np.flatnonzero(harmony.table.guides.any(axis=1)))
+    others = (each.sum(axis=1) for each in (steps, leaves, guides, changes))
+    return HarmonyCounts(*chord_tone_counts(melodies, harmony), *others)
+
+
+def joined(counts: Sequence[HarmonyCounts]) -> HarmonyCounts:
+    """Return the `counts` of several groups of melodies as those of one."""
+    return HarmonyCounts(*(np.concatenate(each) for each in zip(*counts, strict=True)))
+
+
+def figures_of(right: HarmonyCounts, wrong: HarmonyCounts) -> Row:
+    """Return how melodies go with their own chords, and how far these can be told from others."""
+    shares = [each.tones / np.maximum(each.notes, 1) for each in (right, wrong)]
     return {
-        "chord_tones": float(tones.sum() / notes.sum()),
-        "of_others": float(wrong_tones.sum() / wrong_notes.sum()),
+        "chord_tones": float(right.tones.sum() / right.notes.sum()),
+        "of_others": float(wrong.tones.sum() / wrong.notes.sum()),
         "auc": auc(*shares),
-        "left_by_step": float(steps.sum() / max(leaves.sum(), 1)),
-        "guide_tones": float(guides.sum() / max(has_guides.sum(), 1)),
+        "left_by_step": float(right.steps.sum() / max(right.leaves.sum(), 1)),
+        "guide_tones": float(right.guides.sum() / max(right.changes.sum(), 1)),
     }
 
 
@@ -118,21 +146,17 @@ def left_tones(melodies: Tokens, harmony: HarmonySteps) -> tuple[npt.NDArray[np.
 
 def human_row(tunes: list[HarmonisedTune]) -> Row:
     """Return the figures of human `tunes` of one meter; the other chords are those of the next tune, in its key."""
-    figures = []
-    for tune, other in zip(tunes, [*tunes[1:], tunes[0]], strict=True):
-        moved = other.progression.transposed(tune.setting.tonic - other.setting.tonic)
-        figures.append((tune.melody[None], *(steps_of(each, tune.setting) for each in (tune.progression, moved))))
-    rows = [harmony_row(*each) for each in figures]
-    counts = [[chord_tone_counts(melody, steps) for steps in both] for melody, *both in figures]
-    right, wrong = (np.array([[int(value[0]) for value in each[side]] for each in counts]) for side in (0, 1))
-    left = [left_tones(melody, steps) for melody, steps, _ in figures]
-    return {
-        "chord_tones": float(right[:, 0].sum() / right[:, 1].sum()),
-        "of_others": float(wrong[:, 0].sum() / wrong[:, 1].sum()),
-        "auc": auc(right[:, 0] / right[:, 1], wrong[:, 0] / np.maximum(wrong[:, 1], 1)),
-        "left_by_step": sum(int(steps.sum()) for _, steps in left) / sum(int(leaves.sum()) for leaves, _ in left),
-        "guide_tones": float(np.mean([row["guide_tones"] for row in rows])),
-    }
+    keys = [tune.setting for tune in tunes]
+    moved = [
+        other.progression.transposed(key.tonic - other.setting.tonic)
+        for key, other in zip(keys, [*tunes[1:], tunes[0]], strict=True)
+    ]
+    own = [steps_of(tune.progression, tune.setting) for tune in tunes]
+    others = [steps_of(progression, key) for progression, key in zip(moved, keys, strict=True)]
+    melodies = [tune.melody[None] for tune in tunes]
+    pairs = [harmony_counts(*each) for each in zip(melodies, own, strict=True)]
+    wrong = [harmony_counts(*each) for each in zip(melodies, others, strict=True)]
+    return figures_of(joined(pairs), joined(wrong))
 
 
 def steps_of(progression: Progression, setting: Setting) -> HarmonySteps:
@@ -153,12 +177,12 @@ def main() -> None:
     rows: list[Row] = []
     for run in arguments.runs:
         of_run = rows_of(load_run(run), tuple(arguments.chords), arguments.pieces, arguments.seed)
-        rows += [{"run": run.name} | row for row in of_run]
+        rows += [{"run": run.name, **row} for row in of_run]
     tunes = [] if arguments.tunes is None else list(read_tunes(arguments.tunes))
     for meter in sorted({tune.setting.meter for tune in tunes}):
         of_meter = [tune for tune in tunes if tune.setting.meter == meter]
         if len(of_meter) > 1:
-            rows.append({"run": f"{len(of_meter)} human tunes", "part": meter} | human_row(of_meter))
+            rows.append({"run": f"{len(of_meter)} human tunes", "part": meter, **human_row(of_meter)})
     for row in rows:
         print("   ".join(f"{value:.3f}" if isinstance(value, float) else f"{value:20}" for value in row.values()))
     if arguments.csv is not None:

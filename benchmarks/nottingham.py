@@ -51,16 +51,16 @@ def read_tune(path: Path) -> HarmonisedTune | None:
     keys = {each.key_number for each in midi.key_signature_changes}
     if len(midi.instruments) != 2 or len(meters) != 1 or len(keys) != 1:
         return None
+    if not all(track.notes for track in midi.instruments):
+        return None
     melody, chords = (_notes(track, midi) for track in midi.instruments)
     mode, tonic = divmod(keys.pop(), 12)
     setting = Setting(_NAMES[tonic], ("major", "minor")[mode], "{}/{}".format(*meters.pop()))
     bar = setting.steps_per_bar
     length = max(end for _, end, _ in melody) // bar * bar
     pitches = [pitch for *_, pitch in melody]
-    octaves = next(
-        (12 * n for n in range(-3, 4) if MIN_PITCH <= min(pitches) + 12 * n <= max(pitches) + 12 * n <= MAX_PITCH), None
-    )
-    if octaves is None or not length:
+    octaves = (MAX_PITCH - max(pitches)) // 12 * 12
+    if min(pitches) + octaves < MIN_PITCH or not length:
         return None
     kept = [(start, min(end, length), pitch + octaves) for start, end, pitch in melody if start < min(end, length)]
     beats = range(0, length, setting.steps_per_beat)
@@ -72,7 +72,7 @@ def read_tune(path: Path) -> HarmonisedTune | None:
 
 
 def chord_of(pitches: tuple[int, ...]) -> Chord:
-    """Return the chord of MIDI `pitches` in ascending order, its root the lowest if it can be; N.C. if it is unknown."""
+    """Return the chord of MIDI `pitches` in ascending order, its root the lowest if it can be; N.C. if unknown."""
     classes = {pitch % 12 for pitch in pitches}
     roots = dict.fromkeys(pitch % 12 for pitch in pitches)
     for kind, root in ((kind, root) for root in roots for kind in _KINDS):

@@ -16,11 +16,12 @@ from melody_env.measures.chord_tones import sounding_notes
 from melody_env.reward.rules.human.line import PITCH_CLASSES
 from melody_env.setting import MODES, Setting, SettingError
 from note_rnn.chords import Chord, Progression, parse_chord
-from note_rnn.vocabulary import Tokens
+from note_rnn.vocabulary import FIRST_PITCH_TOKEN, Tokens
 
 Floats = npt.NDArray[np.float64]
 
 _USUAL, _SOMETIMES, _RARE, _SAME = 6.0, 3.0, 1.0, 6.0
+"""Relative frequencies of what follows a degree; what the table does not name is half as frequent as what is rare."""
 _FOLLOWED = {
     "I": ("IV V", "VI", "II III"),
     "II": ("V", "IV VI", "I III"),
@@ -37,6 +38,9 @@ _ENDS_ON_TONIC = 0.8
 """Probability that the first chord, and that the last one, is that of the tonic."""
 _STRONG_WEIGHT, _AVOID_WEIGHT, _TIME_WEIGHT = 1.0, 1.0, 3.0
 """Nats for a chord tone on a strong beat, against an avoided one, and for chord tones all the time of a chord."""
+_KEY_WEIGHT = 2.0
+"""Nats for a note of the scale, or the leading tone in minor, where the key is to be found."""
+_LEADING_TONE = (11,)
 _NAMES = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 _KINDS = {(4, 7): "", (3, 7): "m", (3, 6): "dim", (4, 8): "aug"}
 
@@ -103,13 +107,11 @@ def worth_of_chords(melodies: Tokens, chords: tuple[Chord, ...], setting: Settin
 
 def transitions() -> Floats:
     """Return log of the probability [D, D] that a degree is followed by each."""
-    weights = np.zeros((len(_DEGREES), len(_DEGREES)))
-    for row, (degree, followers) in enumerate(_FOLLOWED.items()):
-        weights[row, row] = _SAME
+    weights = np.full((len(_DEGREES), len(_DEGREES)), _RARE / 2)
+    np.fill_diagonal(weights, _SAME)
+    for row, followers in enumerate(_FOLLOWED.values()):
         for names, weight in zip(followers, (_USUAL, _SOMETIMES, _RARE), strict=True):
             weights[row, [_DEGREES.index(name) for name in names.split()]] = weight
-        weights[row, weights[row] == 0] = _RARE / 2
-        assert degree == _DEGREES[row]
     return np.log(weights / weights.sum(axis=1, keepdims=True))
 
 
@@ -132,7 +134,13 @@ def best_paths(worth: Floats, log_transitions: Floats) -> tuple[npt.NDArray[np.i
 
 
 def likeliest_key(melody: Tokens, setting: Setting) -> Setting:
-    """Return `setting` in the major or minor key whose chords are worth most for `melody` [T]."""
+    """Return `setting` in the major or minor key whose notes and chords are worth most for `melody` [T]."""
     keys = [setting.changed(key=name, mode=mode) for mode in ("major", "minor") for name in _NAMES]
-    scores = [harmonise(melody[None], key).scores[0] for key in keys]
-    return keys[int(np.argmax(scores))]
+    return max(keys, key=lambda key: _worth_of_key(melody, key))
+
+
+def _worth_of_key(melody: Tokens, key: Setting) -> float:
+    """Return what the chords of a `key` are worth for `melody` [T], and its notes that are of the key."""
+    degrees = (*key.scale, *(_LEADING_TONE if key.mode == "minor" else ()))
+    above = (PITCH_CLASSES[melody[melody >= FIRST_PITCH_TOKEN]] - key.tonic) % 12
+    return float(harmonise(melody[None], key).scores[0]) + _KEY_WEIGHT * int(np.isin(above, degrees).sum())
