@@ -43,18 +43,19 @@ class Melody {
     this.slider.setAttribute("aria-valuetext", this.description(0));
   }
 
-  // Write the chords above the roll, each where it begins.
+  // Write the chords above the roll, each where it begins; where they are many, in two lines by turns.
   drawChords() {
     const {chords} = this.card;
     if (!chords.length) return;
     const row = document.createElement("div");
     row.className = "chords";
     row.setAttribute("aria-hidden", "true");
-    for (const {start, end, symbol} of chords) {
-      const label = inline("span", symbol);
+    row.classList.toggle("dense", chords.length > 16);
+    chords.forEach(({start, symbol}, i) => {
+      const label = inline("span", symbol), end = chords[i + 2]?.start ?? this.length;
       Object.assign(label.style, {left: percent(start / this.length), width: percent((end - start) / this.length)});
       row.append(label);
-    }
+    });
     this.slider.before(row);
   }
 
