@@ -62,9 +62,12 @@ def _finish(trained: TrainingResult) -> None:
 def _write_pieces(run: RunDirectory, name: str, pieces: Pieces) -> None:
     for number, (melody, chances) in enumerate(zip(pieces.melodies, pieces.steps.probabilities, strict=False), start=1):
         path = run.melodies / f"{name}_{number}"
-        write_midi(melody, path.with_suffix(".mid"), staff=pieces.setting.staff, title=f"{name} {number}")
-        write_wav(melody, path.with_suffix(".wav"), pieces.setting.tempo)
+        staff, title = pieces.staff(number - 1), f"{name} {number}"
+        write_midi(melody, path.with_suffix(".mid"), staff=staff, title=title)
+        write_wav(melody, path.with_suffix(".wav"), staff.bpm, chords=staff.chords)
         with replacing(path.with_suffix(".png")) as temporary:
-            marks, title = pieces.marks(number - 1), f"{name} {number}"
-            figure = piano_roll_figure(melody, chances, title=title, setting=pieces.setting, marks=marks)
+            marks = dict(staff.marks)
+            figure = piano_roll_figure(
+                melody, chances, title=title, setting=pieces.setting, marks=marks, chords=staff.chords
+            )
             figure.savefig(temporary, dpi=90)

@@ -61,6 +61,11 @@ class Chord:
         return parse_chord(_moved(root, fifths) + kind + (f"/{_moved(bass, fifths)}" if bass else ""))
 
     @property
+    def label(self) -> str:
+        """The symbol as it is printed, with the signs \N{MUSIC SHARP SIGN} and \N{MUSIC FLAT SIGN}."""
+        return self.symbol.replace("#", "\N{MUSIC SHARP SIGN}").replace("b", "\N{MUSIC FLAT SIGN}")
+
+    @property
     def parts(self) -> tuple[str, str, str]:
         """The names of root, kind and bass in the symbol; the last is empty without a slash, all in `NO_CHORD`."""
         found = _SYMBOL.fullmatch(self.symbol)

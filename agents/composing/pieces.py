@@ -14,9 +14,10 @@ from agents.algorithms.objectives import MASKED_LOGIT
 from agents.composing.players import Player
 from melody_env import EnvironmentSpec, FinishedPieces, MelodyEngine, Setting
 from note_rnn import Tokens
-from note_rnn.chords import Progression, parse_progression
+from note_rnn.chords import ChordStart, Progression, parse_progression
 from note_rnn.common.categorical import draw, log_softmax
 from note_rnn.common.errors import check_count, check_seed, check_temperature
+from note_rnn.formats.notation import Staff
 
 Floats = npt.NDArray[np.floating]
 
@@ -72,10 +73,30 @@ class Pieces:
         """Return the chords of a piece; None without chords."""
         return parse_progression(self.finished.chords[row]) if self.finished.chords else None
 
+    def staff(self, row: int, before: int = 0) -> Staff:
+        """Return the staff of a piece, with its sections and chords, and so many steps of its primer `before` it."""
+        return piece_staff(self.setting, before, self.marks(row, before), self.progression(row))
+
     @property
     def melodies(self) -> Tokens:
         """The pieces [N, T]."""
         return self.finished.melodies
+
+
+def piece_staff(
+    setting: Setting, before: int = 0, marks: Mapping[int, str] = {}, progression: Progression | None = None
+) -> Staff:
+    """Return the staff of a piece that begins on a bar line, with so many steps of its primer `before` it.
+
+    `marks` are the names of its sections by their steps, those before included.
+    """
+    staff = setting.staff
+    starts = () if progression is None else progression.starts(setting.steps, staff.steps_per_bar, staff.steps_per_beat)
+    return staff._replace(
+        pickup=before % staff.steps_per_bar,
+        marks=tuple(sorted(marks.items())),
+        chords=tuple(ChordStart(step + before, chord) for step, chord in starts),
+    )
 
 
 def compose_pieces(

@@ -72,7 +72,7 @@ def agent_cards(agent: Agent, n: int, seed: int) -> RunCards:
 def piece_cards(pieces: Pieces, profile: RewardProfile) -> list[Card]:
     """Return the pieces that were retained step by step, with the rewards of the `profile`."""
     count = len(pieces.steps.probabilities)
-    staffs = [profile.setting.staff._replace(marks=tuple(pieces.marks(row).items())) for row in range(count)]
+    staffs = [pieces.staff(row) for row in range(count)]
     return _cards(pieces.melodies[:count], pieces.priming_tokens[:count], pieces.steps, profile, staffs)
 
 
