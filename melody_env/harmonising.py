@@ -20,7 +20,7 @@ from note_rnn.vocabulary import FIRST_PITCH_TOKEN, Tokens
 
 Floats = npt.NDArray[np.float64]
 
-_USUAL, _SOMETIMES, _RARE, _SAME = 6.0, 3.0, 1.0, 6.0
+_USUAL, _SOMETIMES, _RARE, _SAME = 6.0, 3.0, 1.0, 8.0
 """Relative frequencies of what follows a degree; what the table does not name is half as frequent as what is rare."""
 _FOLLOWED = {
     "I": ("IV V", "VI", "II III"),
