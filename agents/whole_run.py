@@ -55,7 +55,7 @@ def _finish(trained: TrainingResult) -> None:
             f"Listen: {run.melodies}/agent_1.wav (or .mid); note_rnn_1.wav is the Note RNN after the same priming token"
         )
     print_line(f"See and hear everything in a browser: {write_report(ReportConfig((run.path,), trust_code=True))}")
-    if isinstance(agent.policy, RecurrentPolicy):
+    if isinstance(agent.policy, RecurrentPolicy) and not agent.environment.shows_chords:
         print_line(f"Compose with the agent in a browser: {other_command('studio')} {run.path}")
 
 

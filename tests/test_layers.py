@@ -32,7 +32,7 @@ LAYERS = (
     {"melody_env.reward"},
     {"melody_env.envs"},
     {"melody_env.measures"},
-    {"melody_env.reward_design", "melody_env.adversary", "melody_env.judging"},
+    {"melody_env.reward_design", "melody_env.adversary", "melody_env.judging", "melody_env.harmonising"},
     {f"melody_env.{name}" for name in ("audit", "calibrate", "judge", "match", "search")},
     {"melody_env"},
     {"agents.algorithms", "agents.infilling"},
@@ -44,7 +44,7 @@ LAYERS = (
     {f"agents.{name}" for name in ("listening_study", "studio_page", "reproduction", "whole_run", "compose_command")},
     {
         f"agents.{name}"
-        for name in ("train", "compose", "evaluate", "report", "reproduce", "frontier", "study", "studio")
+        for name in ("train", "compose", "evaluate", "report", "reproduce", "frontier", "study", "studio", "harmonise")
     },
     {"agents"},
     {"melody_rl", "train"},

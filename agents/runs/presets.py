@@ -119,7 +119,7 @@ TUNE = Preset(
 # Over chords. What a token earns comes with it or at the next strong beat.
 CHORDS = replace(
     TUNE,
-    agent=PPOKLHyperparameters(gamma=0.9, learning_rate=2e-3, final_learning_rate=2e-4),
+    agent=PPOKLHyperparameters(gamma=0.9, end_gamma=1.0, learning_rate=2e-3, final_learning_rate=2e-4),
     total_timesteps=1_200_000,
     reward="chords",
 )
