@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from agents.composing.melody_writers import SUFFIXES, writable_suffixes, write_melody
+from agents.composing.pieces import piece_staff
 from melody_env import Setting
 from melody_env.harmonising import harmonise, likeliest_key
 from note_rnn import InputError, Tokens, read_tune, run_command
@@ -77,9 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _write(tokens: Tokens, pickup: int, setting: Setting, progression: Progression, out: Path) -> None:
     """Write `tokens` [T] with the chords of `progression` from the first bar line on."""
-    starts = progression.starts(setting.steps, setting.steps_per_bar, setting.steps_per_beat)
-    moved = tuple(start._replace(step=start.step + pickup) for start in starts)
-    staff = setting.staff._replace(pickup=pickup % setting.steps_per_bar, chords=moved)
+    staff = piece_staff(setting, pickup, progression=progression)
     suffixes = (out.suffix,) if out.suffix else writable_suffixes()
     for path in (out.with_suffix(suffix) for suffix in suffixes):
         write_melody(tokens, path, setting, staff, out.stem)

@@ -51,11 +51,16 @@ def pitch_name(pitch: int) -> str:
 
 
 def melody_text(
-    melody: npt.ArrayLike, setting: Setting = PAPER_SETTING, pickup: int = 0, marks: Mapping[int, str] = {}
+    melody: npt.ArrayLike,
+    setting: Setting = PAPER_SETTING,
+    pickup: int = 0,
+    marks: Mapping[int, str] = {},
+    chords: Sequence[ChordStart] = (),
 ) -> str:
     """Return `melody` [T] as text, one bar per line: the name of a note, `-` while it sounds, `.` for silence.
 
-    A `pickup`, steps before the first bar line, is bar 0. `marks`, by step, stand behind the bar that begins there.
+    A `pickup`, steps before the first bar line, is bar 0. `marks`, by step, stand behind the bar that begins there, and
+    the `chords` of the bar in brackets.
     """
     tokens = check_tokens(melody, ndim=1)
     cells = ["."] * len(tokens)
@@ -68,7 +73,8 @@ def melody_text(
         beats = itertools.groupby(bar, lambda step: (step - pickup) // per_beat)
         text = "| ".join("".join(cells[step].ljust(3) for step in steps) for _, steps in beats)
         mark = f" {marks[start]}" if start in marks else ""
-        lines.append(f"{(start - pickup) // per_bar + 1:3d} | {text}|{mark}")
+        symbols = " ".join(chord.symbol for step, chord in chords if start <= step < start + per_bar)
+        lines.append(f"{(start - pickup) // per_bar + 1:3d} | {text}|{mark}{f' [{symbols}]' * bool(symbols)}")
     return "\n".join(lines)
 
 

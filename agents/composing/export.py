@@ -200,6 +200,6 @@ def _write(record: dict[str, Any], stem: Path, composed: Composed, row: int) -> 
         write_melody(melody, path, pieces.setting, staff, record["title"])
     sidecar = stem.with_name(f"{stem.name}.json")
     write_json(sidecar, record)
-    text = melody_text(melody, pieces.setting, staff.pickup, dict(staff.marks))
+    text = melody_text(melody, pieces.setting, staff.pickup, dict(staff.marks), staff.chords)
     print_line(f"{', '.join(map(str, [*files, sidecar]))}\n{text}")
     return [*files, sidecar]
