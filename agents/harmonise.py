@@ -10,15 +10,16 @@ import tyro
 
 from agents.composing.melody_writers import SUFFIXES, writable_suffixes, write_melody
 from agents.composing.pieces import piece_staff
+from agents.report_page.tune_page import ShownTune, tune_title, write_shown_tunes
 from melody_env import Setting
 from melody_env.harmonising import harmonise, likeliest_key
 from note_rnn import InputError, Tokens, read_tune, run_command
-from note_rnn.chords import Progression
 from note_rnn.common.atomic_files import check_out_file
 from note_rnn.common.command_line import parse
 from note_rnn.common.console import print_line
 from note_rnn.common.errors import check_count, check_file_name
 from note_rnn.extraction.tunes import bar_steps
+from note_rnn.formats.notation import Staff
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,9 @@ class HarmoniseConfig:
     out: Path | None = None
     """Name of files of the tune with its chords; with a suffix (.mid, .musicxml, .svg, .abc, .wav or .png) only that
     format is written."""
+    page: bool = False
+    """(with --out) Also write a page (HTML) with sheet music, to see, play and download the tune; it needs no
+    network."""
 
     def check(self) -> None:
         """Raise InputError for an invalid value."""
@@ -48,6 +52,8 @@ class HarmoniseConfig:
             check_count("--pickup", self.pickup, minimum=0)
         if self.mode is not None and self.key is None:
             raise InputError("--mode belongs to --key: add that, or leave out both.")
+        if self.page and self.out is None:
+            raise InputError("--page is named after the files of --out: add that.")
         if self.out is not None:
             if self.out.suffix not in ("", *SUFFIXES):
                 raise InputError(f"--out must end in {', '.join(SUFFIXES)} or have no suffix, not {self.out.suffix!r}.")
@@ -73,12 +79,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print_line(progression.text)
     print(f"{setting.key} {setting.mode}, {setting.staff.meter}", file=sys.stderr)
     if config.out is not None:
-        _write(tokens, pickup, setting, progression, config.out)
+        staff = piece_staff(setting, pickup, progression=progression)
+        _write(tokens, setting, staff, config.out)
+        if config.page:
+            title, about = tune_title(setting, setting.steps), "A given tune, with the likeliest chords."
+            tune = ShownTune(config.out.stem, title, about, tokens, staff, [])
+            print_line(str(write_shown_tunes(config.out.with_suffix(".html"), [tune])))
 
 
-def _write(tokens: Tokens, pickup: int, setting: Setting, progression: Progression, out: Path) -> None:
-    """Write `tokens` [T] with the chords of `progression` from the first bar line on."""
-    staff = piece_staff(setting, pickup, progression=progression)
+def _write(tokens: Tokens, setting: Setting, staff: Staff, out: Path) -> None:
+    """Write `tokens` [T] on their `staff`, in the format of the suffix of `out` or in all."""
     suffixes = (out.suffix,) if out.suffix else writable_suffixes()
     for path in (out.with_suffix(suffix) for suffix in suffixes):
         write_melody(tokens, path, setting, staff, out.stem)

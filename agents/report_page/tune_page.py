@@ -74,7 +74,11 @@ def write_tune_page(path: Path, files: Sequence[Path]) -> Path:
     """
     if not files:
         raise InputError("There is nothing to show: give files of melodies.")
-    tunes = [_of_record(file) if file.suffix == ".json" else _of_music(file) for file in files]
+    return write_shown_tunes(path, [_of_record(file) if file.suffix == ".json" else _of_music(file) for file in files])
+
+
+def write_shown_tunes(path: Path, tunes: Sequence[ShownTune]) -> Path:
+    """Write the page of `tunes` to the file `path`, which is returned; raises OSError if it cannot be written."""
     write_page(
         path,
         "tunes.html",

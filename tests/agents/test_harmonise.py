@@ -43,6 +43,17 @@ def test_without_a_suffix_every_format_is_written(tmp_path, capsys):
     assert '"F"' in (tmp_path / "tune.abc").read_text()
 
 
+def test_a_page_shows_the_tune_with_its_chords(tmp_path, capsys, parsed):
+    main(["G4 - - - " + TUNE, "--pickup", "4", "--out", str(tmp_path / "tune.abc"), "--page"])
+    assert capsys.readouterr().out.splitlines()[1:] == [str(tmp_path / "tune.abc"), str(tmp_path / "tune.html")]
+    text = (tmp_path / "tune.html").read_text()
+    (card,) = parsed(text).data["cards"]
+    shown = [(chord["symbol"], chord["start"]) for chord in card["chords"]]
+    assert shown == [("C", 4), ("F", 20), ("G", 36), ("C", 52)]
+    assert "C major, 4/4, 4 bars" in text
+    assert "A given tune, with the likeliest chords." in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -53,6 +64,7 @@ def test_without_a_suffix_every_format_is_written(tmp_path, capsys):
         ([TUNE, "--pickup", "-1"], "--pickup must be at least 0, not -1."),
         ([TUNE, "--mode", "minor"], "--mode belongs to --key: add that, or leave out both."),
         ([TUNE, "--key", "H"], "key must be a letter A..G"),
+        ([TUNE, "--page"], "--page is named after the files of --out: add that."),
         ([TUNE, "--out", "tune.txt"], "--out must end in .mid"),
     ],
 )

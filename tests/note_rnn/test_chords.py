@@ -124,7 +124,7 @@ def test_text_is_read_as_the_same_progression(progression: Progression):
 
 
 def test_a_percent_sign_repeats_the_bar_before():
-    assert parse_progression("| C G | % | % | NC |").text == "C G | C G | C G | N.C."
+    assert parse_progression("| F | C G | % | % | NC |").text == "F | C G | C G | C G | N.C."
 
 
 @pytest.mark.parametrize(
