@@ -124,8 +124,8 @@ tonic: `[0, 2, 4, 7, 9]` |
     | `tempo` | float | `120` | quarter notes per minute of written and rendered pieces |
     | `form` | str | `""` | sections of equal length that fill the piece, `"AABA"` or `"A A' B A"` (`'` for a varied \
 repeat), or with their bars, `"A4 B4 A4 C2"`, which then determine the length; or several forms: `"AABA \\| ABAC"` |
-    | `chords` | str | `""` | chords as they sound, by bars, `"C \\| Am \\| F G \\| C"`, repeated to the end; or several \
-progressions: `"C \\| F; Am \\| G"` |
+    | `chords` | str | `""` | chords as they sound, by bars, `"C \\| Am \\| F G \\| C"`, repeated to the end; or \
+several progressions: `"C \\| F; Am \\| G"` |
     | `primer` | tokens, str or path | `None` | music that precedes the piece, in place of a priming token: tokens, \
 notes as text (`"C4 - D4 -"`), a file of MIDI or notation, or `"corpus:TITLE"` |
     | `fixed` | dict | `None` | given tokens, by step: `{0: 14, 16: 21}` |

@@ -25,7 +25,7 @@ def test_a_progression_is_repeated_to_the_end_and_its_chords_share_a_bar():
 
 
 def test_a_chord_that_sounds_as_the_one_before_does_not_begin_again():
-    found = steps_of("C | Cmaj | Am7 | C6", steps=16)
+    found = steps_of("C | C/E | Am7 | C6", steps=16)
     assert np.flatnonzero(found.starts[:, 0]).tolist() == [
         0,
         8,

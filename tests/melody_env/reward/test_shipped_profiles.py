@@ -109,11 +109,11 @@ def test_the_profile_of_whole_tunes_has_form_and_an_adversary():
 
 def test_the_profile_of_chords_has_their_rules_and_progressions_of_all_roots_and_many_kinds():
     profile = load_profile("chords")
-    weights = {"chord_tone": 4, "resolution": 3, "avoid_note": 1, "guide_tone": 0.5}
+    weights = {"chord_tone": 4, "resolution": 1.5, "avoid_note": 1, "guide_tone": 0.5}
     assert {rule.name: rule.weight for rule in profile.rules} == weights
     assert not any(rule.parameters for rule in profile.rules)
     assert (profile.c, profile.log_prior, profile.masks) == (1, True, ())
-    assert profile.adversary == {"features": 1.5, "tokens": 1.5}
+    assert profile.adversary == {"features": 2, "tokens": 2}
     assert profile.setting == Setting(length="8 bars", chords=profile.setting.chords)
     progressions = profile.setting.progressions
     assert len({progression.text for progression in progressions}) == len(progressions) >= 50
