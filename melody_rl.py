@@ -18,6 +18,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "train": Command("agents.train", "tune a Note RNN by reinforcement learning"),
     "compose": Command("agents.compose_command", "compose melodies with a run's agent, as files to hear, see and play"),
+    "harmonise": Command("agents.harmonise", "find chords for a tune, to compose over them or to write it with them"),
     "evaluate": Command("agents.evaluate", "measure the paper's statistics over many compositions of a run"),
     "report": Command("agents.report", "write a web page on finished runs"),
     "studio": Command("agents.studio", "write a page to compose with runs' agents in a browser"),

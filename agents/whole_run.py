@@ -55,16 +55,19 @@ def _finish(trained: TrainingResult) -> None:
             f"Listen: {run.melodies}/agent_1.wav (or .mid); note_rnn_1.wav is the Note RNN after the same priming token"
         )
     print_line(f"See and hear everything in a browser: {write_report(ReportConfig((run.path,), trust_code=True))}")
-    if isinstance(agent.policy, RecurrentPolicy):
+    if isinstance(agent.policy, RecurrentPolicy) and not agent.environment.shows_chords:
         print_line(f"Compose with the agent in a browser: {other_command('studio')} {run.path}")
 
 
 def _write_pieces(run: RunDirectory, name: str, pieces: Pieces) -> None:
     for number, (melody, chances) in enumerate(zip(pieces.melodies, pieces.steps.probabilities, strict=False), start=1):
         path = run.melodies / f"{name}_{number}"
-        write_midi(melody, path.with_suffix(".mid"), staff=pieces.setting.staff, title=f"{name} {number}")
-        write_wav(melody, path.with_suffix(".wav"), pieces.setting.tempo)
+        staff, title = pieces.staff(number - 1), f"{name} {number}"
+        write_midi(melody, path.with_suffix(".mid"), staff=staff, title=title)
+        write_wav(melody, path.with_suffix(".wav"), staff.bpm, chords=staff.chords)
         with replacing(path.with_suffix(".png")) as temporary:
-            marks, title = pieces.marks(number - 1), f"{name} {number}"
-            figure = piano_roll_figure(melody, chances, title=title, setting=pieces.setting, marks=marks)
+            marks = dict(staff.marks)
+            figure = piano_roll_figure(
+                melody, chances, title=title, setting=pieces.setting, marks=marks, chords=staff.chords
+            )
             figure.savefig(temporary, dpi=90)

@@ -4,7 +4,7 @@ Shapes: T steps, A = 38 tokens.
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from melody_env.setting import PAPER_SETTING, Setting
+from note_rnn.chords import ChordStart
 from note_rnn.formats.notation import spelled
 from note_rnn.notes import tokens_to_notes
 from note_rnn.vocabulary import (
@@ -50,11 +51,16 @@ def pitch_name(pitch: int) -> str:
 
 
 def melody_text(
-    melody: npt.ArrayLike, setting: Setting = PAPER_SETTING, pickup: int = 0, marks: Mapping[int, str] = {}
+    melody: npt.ArrayLike,
+    setting: Setting = PAPER_SETTING,
+    pickup: int = 0,
+    marks: Mapping[int, str] = {},
+    chords: Sequence[ChordStart] = (),
 ) -> str:
     """Return `melody` [T] as text, one bar per line: the name of a note, `-` while it sounds, `.` for silence.
 
-    A `pickup`, steps before the first bar line, is bar 0. `marks`, by step, stand behind the bar that begins there.
+    A `pickup`, steps before the first bar line, is bar 0. `marks`, by step, stand behind the bar that begins there, and
+    the `chords` of the bar in brackets.
     """
     tokens = check_tokens(melody, ndim=1)
     cells = ["."] * len(tokens)
@@ -67,7 +73,8 @@ def melody_text(
         beats = itertools.groupby(bar, lambda step: (step - pickup) // per_beat)
         text = "| ".join("".join(cells[step].ljust(3) for step in steps) for _, steps in beats)
         mark = f" {marks[start]}" if start in marks else ""
-        lines.append(f"{(start - pickup) // per_bar + 1:3d} | {text}|{mark}")
+        symbols = " ".join(chord.symbol for step, chord in chords if start <= step < start + per_bar)
+        lines.append(f"{(start - pickup) // per_bar + 1:3d} | {text}|{mark}{f' [{symbols}]' * bool(symbols)}")
     return "\n".join(lines)
 
 
@@ -98,20 +105,23 @@ def piano_roll_figure(
     setting: Setting = PAPER_SETTING,
     pickup: int = 0,
     marks: Mapping[int, str] = {},
+    chords: Sequence[ChordStart] = (),
 ) -> Figure:
     """Draw `melody` [T] as a piano roll, with note probabilities [T, A] and rewards [T] below it if given.
 
     The roll covers the range of the melody and highlights the tonic of the `setting`; bars are counted after `pickup`
-    steps, and `marks`, by step, stand beside their numbers. Row t of `probabilities` is the distribution that token
-    t was drawn from; the tokens of the melody are outlined in it. The figure is not displayed: save it, or pass it to
-    TensorBoard. Raises VocabularyError for invalid tokens, ValueError for probabilities or rewards of another shape.
+    steps, `marks`, by step, stand beside their numbers, and `chords` above the roll. Row t of `probabilities` is the
+    distribution that token t was drawn from; the tokens of the melody are outlined in it. The figure is not displayed:
+    save it, or pass it to TensorBoard. Raises VocabularyError for invalid tokens, ValueError for probabilities or
+    rewards of another shape.
     """
     tokens = check_tokens(melody, ndim=1)
     pitches = _shown_pitches([tokens], setting)
     below = [*([5.6] if probabilities is not None else []), *([1.3] if rewards is not None else [])]
     panels = _panels([_ROW_HEIGHT * len(pitches), *below], len(tokens))
-    panels[0].set_title(title, loc="left", fontsize=13)
+    panels[0].set_title(title, loc="left", fontsize=13, pad=20 if chords else None)
     _draw_notes(panels[0], tokens, pitches, setting)
+    _draw_chords(panels[0], chords, pitches)
     if probabilities is not None:
         shape = (len(tokens), VOCABULARY_SIZE)
         _draw_probabilities(panels[1], tokens, _checked("probabilities", probabilities, shape), setting)
@@ -176,6 +186,12 @@ def _draw_notes(axes: Axes, tokens: Tokens, pitches: range, setting: Setting, si
         axes.add_patch(block)
     axes.set_ylim(pitches.start - 0.5, pitches.stop - 0.5)
     _label_pitches(axes, pitches, setting, shift=0, size=size)
+
+
+def _draw_chords(axes: Axes, chords: Sequence[ChordStart], pitches: range) -> None:
+    """Write the symbols of `chords` above a piano roll, where they begin."""
+    for step, chord in chords:
+        axes.annotate(chord.label, (step, pitches.stop - 0.5), (1, 3), textcoords="offset points", fontsize=11)
 
 
 def _draw_probabilities(axes: Axes, tokens: Tokens, probabilities: Values, setting: Setting) -> None:

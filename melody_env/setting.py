@@ -1,4 +1,4 @@
-"""The musical setting of a piece: key, mode, meter, length, range, tempo and form.
+"""The musical setting of a piece: key, mode, meter, length, range, tempo, form and chords.
 
 A step is a sixteenth. Shapes: A = 38 tokens. Pitches are MIDI numbers, pitch classes 0..11 with C = 0.
 """
@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import tyro
 
+from melody_env.chord_steps import HarmonySteps, chord_steps
 from melody_env.form import Form, bars_in, parse_forms
 from melody_env.form_steps import FormSteps, form_steps
+from note_rnn.chords import ChordError, Progression, parse_progression
 from note_rnn.common.errors import InputError, is_number
 from note_rnn.common.plain_text import shown
 from note_rnn.formats.notation import FIFTHS, SIGNATURE_MODES, Staff
@@ -46,6 +48,7 @@ MODES: Mapping[str, tuple[int, ...]] = {
 _ALIASES = {"natural_minor": "minor", "aeolian": "minor", "ionian": "major"}
 MAX_STEPS = 1 << 16
 """The longest piece: more than two hours at the default tempo."""
+MAX_PROGRESSIONS = 256
 _STEPS_PER_WHOLE = 16
 _MIDDLE_C = 60
 _HOME_TONICS = (0, 9, 2, 7, 5, 4, 11, 1, 3, 6, 8, 10)
@@ -53,7 +56,7 @@ _HOME_TONICS = (0, 9, 2, 7, 5, 4, 11, 1, 3, 6, 8, 10)
 
 
 class SettingError(InputError):
-    """An invalid key, mode, meter, length, range, tempo or form."""
+    """An invalid key, mode, meter, length, range, tempo, form or progression of chords."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,9 @@ class Setting:
     form: str = ""
     """Sections of equal length, AABA or "A A' B A", or with bars, "A4 B4 A4 C2"; empty for none. A dash is a varied
     repeat. Of several, "AABA | ABAC", each piece has one."""
+    chords: str = ""
+    """Chords as they sound, by bars, "C | Am | F G | C", repeated to the end of a piece; empty for none. Of several,
+    "C | Am | F | G; Am | F | C | G", each piece has one."""
 
     def __post_init__(self) -> None:
         for name in ("mode", "pitch_range"):
@@ -88,18 +94,25 @@ class Setting:
                 f"tempo must be a number within 4..1000 quarter notes per minute, not {shown(self.tempo)}."
             )
         _check_range(self.pitch_range)
-        _ = self.steps, self.scale, self.tonic_pitch, self.steps_per_bar, self.forms  # raise SettingError if invalid
+        _ = self.steps, self.scale, self.tonic_pitch, self.steps_per_bar  # raise SettingError if invalid
+        _ = self.forms, self.progressions
 
     def changed(self, **changes: Any) -> "Setting":
         """Return this setting with `changes` to its fields; None leaves a field unchanged.
 
-        Without a length, a form that gives its sections their bars determines it.
+        Without a length, a form that gives its sections their bars determines it. Without chords, those of this setting
+        move to the new key and mode, as a Note RNN does (`transposition`).
         """
         given = {name: value for name, value in changes.items() if value is not None}
         bars = bars_in(given.get("form", ""))
         if bars and "length" not in given:
             given["length"] = f"{bars} bars"
-        return replace(self, **given)
+        changed = replace(self, **given)
+        semitones = (changed.transposition - self.transposition) % 12
+        if "chords" in given or not semitones:
+            return changed
+        moved = (progression.transposed(semitones).text for progression in self.progressions)
+        return replace(changed, chords="; ".join(moved))
 
     def differs_only_in_tempo(self, other: "Setting") -> bool:
         """Return whether tonic, scale, bars, length and range are those of `other`, however they are named."""
@@ -247,6 +260,30 @@ class Setting:
         return form_steps(self.forms, self.steps)
 
     @cached_property
+    def progressions(self) -> tuple[Progression, ...]:
+        """The progressions [P] of which each piece has one; empty without chords."""
+        if self.chords == "":
+            return ()
+        texts = self.chords.split(";") if isinstance(self.chords, str) else []
+        if not 1 <= len(texts) <= MAX_PROGRESSIONS:
+            raise SettingError(
+                f"chords must be text of one to {MAX_PROGRESSIONS} progressions separated by ; such as C | Am | F G | "
+                f"C, not {shown(self.chords)}."
+            )
+        try:
+            progressions = tuple(map(parse_progression, texts))
+            for progression in progressions:
+                progression.starts(self.steps, self.steps_per_bar, self.steps_per_beat)
+        except ChordError as error:
+            raise SettingError(str(error)) from error
+        return progressions
+
+    @cached_property
+    def harmony_steps(self) -> HarmonySteps:
+        """What the progressions say of each step; the setting must have one."""
+        return chord_steps(self.progressions, self.steps, self.steps_per_bar, self.steps_per_beat)
+
+    @cached_property
     def in_scale(self) -> Flags:
         """[A]; whether a token is a note of the scale, a note off or a hold."""
         return _token_flags(lambda pitch: (pitch - self.tonic) % 12 in self.scale)
@@ -286,6 +323,9 @@ class SettingOptions:
     form: str | None = None
     """Sections: AABA, "A A' B A" (' for a varied repeat), with bars "A4 B4 A4 C2"; or several, one of them for each
     piece: "AABA | ABAC" (else none)."""
+    chords: str | None = None
+    """Chords as they sound, by bars: "C | Am | F G | C", repeated to the end; or several progressions, one of them for
+    each piece: "C | Am | F | G; Am | F | C | G" (else none; those of a run move to another key)."""
 
     def setting_changes(self) -> dict[str, Any]:
         """Return the given options as keyword arguments of the environment."""

@@ -1,4 +1,5 @@
 from . import corpus
+from .chords import Chord, ChordError, Progression, parse_chord, parse_progression
 from .common.atomic_files import replacing, write_json, write_text
 from .common.errors import InputError, run_command
 from .common.progress import Progress
@@ -29,6 +30,8 @@ __all__ = [
     "Bars",
     "Cell",
     "CheckpointError",
+    "Chord",
+    "ChordError",
     "Extraction",
     "InputError",
     "LSTMState",
@@ -37,6 +40,7 @@ __all__ = [
     "NoteRNN",
     "PrimerError",
     "Progress",
+    "Progression",
     "Readout",
     "RecurrentLayers",
     "State",
@@ -51,6 +55,8 @@ __all__ = [
     "longest_shared_runs",
     "one_hot",
     "one_hot_lstm",
+    "parse_chord",
+    "parse_progression",
     "parse_token",
     "read_midi",
     "read_model_card",

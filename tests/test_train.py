@@ -29,7 +29,7 @@ from agents.evaluation.metrics import OF_FORM, table_metrics
 from agents.evaluation.table import ROWS
 from agents.report_page.curves import Curve, read_curves
 from agents.report_page.run_report import ReportConfig
-from agents.runs.labels import AGENT
+from agents.runs.labels import AGENT, NOTE_RNN
 from agents.runs.presets import Algorithm, algorithm_class
 from agents.runs.run_directory import RunDirectory
 from agents.training.callbacks import ProgressCallback
@@ -276,6 +276,29 @@ def test_a_run_with_forms_resumes_composes_in_others_and_names_them_in_its_table
     for text in ("Form recovered from the tokens, fraction", "Sections ending on tonic, third or fifth", "form AABA |"):
         assert text in page
     assert page.count("Rule form per step") >= 2  # a curve and a row
+
+
+def test_a_run_over_chords_resumes_composes_over_others_and_names_its_rules(small_prior_file, tmp_path, capsys):
+    chords = {"chords": "C | F G; Am", "reward": "chords", "length": 32}
+    whole = train.train(tiny_config(small_prior_file, tmp_path / "whole", "ppo_kl", **chords))
+    printed = capsys.readouterr().out
+    assert "Chord tones among notes on strong beats" in printed
+    assert "studio" not in printed  # which has no chords
+    with interrupted(at_step=130), pytest.raises(SystemExit, match="resume with"):
+        train.train(tiny_config(small_prior_file, tmp_path / "stopped", "ppo_kl", **chords))
+    went_on = train.train(train.TrainConfig.of(resume=tmp_path / "stopped"))
+    assert final_weights(went_on, "ppo_kl").equal(final_weights(whole, "ppo_kl"))
+    metrics = json.loads((whole / "metrics.json").read_text())
+    assert metrics == json.loads((went_on / "metrics.json").read_text())
+    rules = {f"rule/{name}" for name in ("chord_tone", "resolution", "avoid_note", "guide_tone")}
+    assert {"chord_tones", *rules} <= metrics[AGENT].keys() & metrics[NOTE_RNN].keys()
+    assert load_run(whole).environment.shows_chords
+    assert compose(whole, 2, chords="Bb | E7", key="D", length="4 bars").shape == (2, 64)
+    evaluate([str(whole), "--compositions", "10"])
+    assert "Rule guide_tone per step" in capsys.readouterr().out
+    page = agents.report.write_report(ReportConfig((whole,), melodies=1)).read_text()
+    for text in ("Chord tones on strong beats, fraction of notes", "chords C | F G; Am", "Rule resolution per step"):
+        assert text in page
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from agents.algorithms.networks import Flatten
 from agents.algorithms.policies import RecurrentDQNPolicy, RecurrentPolicy
 from melody_env import Setting
-from melody_env.envs.observations import Observation, kind_of, length_of, observes_form, space_of
+from melody_env.envs.observations import Observation, kind_of, length_of, observes_chords, observes_form, space_of
 from note_rnn import VOCABULARY_SIZE, Cell, CheckpointError, InputError, Lookback
 from note_rnn.common.data_files import DataError, converted, is_file, parse_json, user_path
 from note_rnn.network.checkpoint import MAX_LAYERS
@@ -98,6 +98,21 @@ class PolicyCard:
     setting: Setting | None = None
     observes_form: bool = False
     """Whether it observes the form."""
+    observes_chords: bool = False
+    """Whether it observes the chords."""
+
+    @classmethod
+    def of(
+        cls, space: spaces.Space[Any], length: int, architecture: Architecture, setting: Setting | None
+    ) -> "PolicyCard":
+        """Return the card of a policy with observations in `space`."""
+        shown = observes_form(space), observes_chords(space)
+        return cls(kind_of(space), length, architecture, setting, *shown)
+
+    @property
+    def space(self) -> spaces.Space[Any]:
+        """The space of its observations."""
+        return space_of(self.observation, self.length, self.observes_form, self.observes_chords)
 
 
 @dataclass(frozen=True)
@@ -117,9 +132,10 @@ class SavedPolicy:
         if model.env is not None and model.env.has_attr("setting"):
             setting = model.env.get_attr("setting")[0]
         length = length_of(space) or (setting or Setting()).steps
-        if space != space_of(kind_of(space), length, observes_form(space)):
+        card = PolicyCard.of(space, length, Architecture(), setting)
+        if space != card.space:
             raise CheckpointError(f"A policy with observations {space} does not compose and has no weights file.")
-        card = PolicyCard(kind_of(space), length, Architecture.of(model.policy), setting, observes_form(space))
+        card = replace(card, architecture=Architecture.of(model.policy))
         return cls(card, model.policy.state_dict())
 
     @classmethod
@@ -146,7 +162,7 @@ class SavedPolicy:
             return with_weights(
                 self.weights,
                 lambda: kind(
-                    space_of(self.card.observation, self.card.length, self.card.observes_form),
+                    self.card.space,
                     spaces.Discrete(VOCABULARY_SIZE),
                     lambda progress: 0.0,
                     **arguments,
@@ -208,7 +224,7 @@ def _card_of_zip(data: Any) -> PolicyCard:
     named = {each.name: recorded[each.name] for each in fields(Setting) if each.name in recorded}
     setting = converted(named, Setting) if named else None
     length = length_of(discrete) or (setting or Setting()).steps
-    return PolicyCard(kind_of(discrete), length, architecture, setting, observes_form(discrete))
+    return PolicyCard.of(discrete, length, architecture, setting)
 
 
 def _object(data: dict[str, Any], name: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from agents.composing.players import NoteRNNPlayer, Player, agent_player, check_
 from agents.runs.config import run_environment
 from agents.runs.run_directory import RunDirectory
 from melody_env import EnvironmentSpec, Setting
-from melody_env.envs.observations import kind_of, length_of, observes_form
+from melody_env.envs.observations import kind_of, length_of, observes_chords, observes_form
 from note_rnn import CheckpointError, InputError, NoteRNN, load_note_rnn, weights_checksum
 from note_rnn.common.data_files import is_folder, user_path
 from note_rnn.common.plain_text import shown
@@ -66,8 +66,8 @@ class Agent:
         if environment.observation_space != self.policy.observation_space:
             raise InputError(
                 f"The agent observes {self.policy.observation_space}, and this environment has "
-                f"{environment.observation_space}: leave out observation, trained_length and observes_form, or train "
-                "another agent."
+                f"{environment.observation_space}: leave out observation, trained_length, observes_form and "
+                "observes_chords, or train another agent."
             )
         semitones = environment.setting.transposition - self.environment.setting.transposition
         return agent_player(self.policy, semitones, strength, environment.setting.staff.meter)
@@ -125,6 +125,8 @@ def _environment_of(policy: BasePolicy, setting: Setting | None) -> EnvironmentS
     arguments = {**setting.as_dict(), "prior": prior, "observation": kind_of(space)}
     if observes_form(space) != bool(setting.forms):
         arguments["observes_form"] = observes_form(space)
+    if observes_chords(space) != bool(setting.chords):
+        arguments["observes_chords"] = observes_chords(space)
     if (length := length_of(space)) is not None:
         arguments["length"] = length
     return EnvironmentSpec.of(**arguments)

@@ -14,7 +14,7 @@ from agents.composing.around import Drawing, Results, fill_gaps, vary_notes
 from agents.composing.composers import Composer, load_composer
 from agents.composing.config import ComposeConfig
 from agents.composing.melodies import choose
-from agents.composing.melody_writers import pickup_after, piece_record, writable_suffixes, write_melody
+from agents.composing.melody_writers import piece_record, writable_suffixes, write_melody
 from agents.composing.pieces import Pieces, compose_pieces, pieces_of
 from agents.composing.players import Player
 from agents.composing.sidecar import Sidecar
@@ -193,13 +193,13 @@ def _record(composed: Composed, row: int, number: int, suffixes: Sequence[str], 
 
 def _write(record: dict[str, Any], stem: Path, composed: Composed, row: int) -> list[Path]:
     """Write a melody and its sidecar under the name `stem`; return the files."""
-    melody, pieces, primer_steps = composed.written(row), composed.pieces, composed.shown_primer
+    melody, pieces = composed.written(row), composed.pieces
     files = [stem.with_name(stem.name + suffix) for suffix in record["suffixes"]]
-    marks = pieces.marks(row, primer_steps)
+    staff = pieces.staff(row, composed.shown_primer)
     for path in files:
-        write_melody(melody, path, pieces.setting, record["title"], primer_steps, marks)
+        write_melody(melody, path, pieces.setting, staff, record["title"])
     sidecar = stem.with_name(f"{stem.name}.json")
     write_json(sidecar, record)
-    text = melody_text(melody, pieces.setting, pickup_after(primer_steps, pieces.setting), marks)
+    text = melody_text(melody, pieces.setting, staff.pickup, dict(staff.marks), staff.chords)
     print_line(f"{', '.join(map(str, [*files, sidecar]))}\n{text}")
     return [*files, sidecar]

@@ -1,6 +1,6 @@
 """Writers of melodies by suffix: MIDI, MusicXML, sheet music, ABC, sound and picture; and the record of a piece."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from note_rnn.formats.svg import can_engrave
 
 def _write_png(melody: Tokens, path: Path, setting: Setting, staff: Staff) -> None:
     with replacing(path) as temporary:
-        figure = piano_roll_figure(melody, setting=setting, pickup=staff.pickup, marks=dict(staff.marks))
+        marks = dict(staff.marks)
+        figure = piano_roll_figure(melody, setting=setting, pickup=staff.pickup, marks=marks, chords=staff.chords)
         figure.savefig(temporary, dpi=100)
 
 
@@ -33,7 +34,7 @@ _WRITERS: dict[str, Callable[[Tokens, Path, Setting, Staff, str], None]] = {
     ".musicxml": lambda melody, path, setting, staff, title: write_musicxml(melody, path, staff, title),
     ".svg": lambda melody, path, setting, staff, title: write_svg(melody, path, staff, title),
     ".abc": lambda melody, path, setting, staff, title: write_abc(melody, path, staff, title),
-    ".wav": lambda melody, path, setting, staff, title: write_wav(melody, path, setting.tempo),
+    ".wav": lambda melody, path, setting, staff, title: write_wav(melody, path, staff.bpm, chords=staff.chords),
     ".png": lambda melody, path, setting, staff, title: _write_png(melody, path, setting, staff),
 }
 
@@ -47,26 +48,11 @@ def writable_suffixes() -> tuple[str, ...]:
     return tuple(suffix for suffix in SUFFIXES if suffix not in without)
 
 
-def pickup_after(primer_steps: int, setting: Setting) -> int:
-    """Return the steps before the first bar line of a piece with its primer: the piece begins on a bar line."""
-    return primer_steps % setting.steps_per_bar
+def write_melody(melody: Tokens, path: Path, setting: Setting, staff: Staff, title: str) -> None:
+    """Write `melody` [T] on its `staff` to the file `path` in the format of its suffix.
 
-
-def write_melody(
-    melody: Tokens,
-    path: Path,
-    setting: Setting,
-    title: str,
-    primer_steps: int = 0,
-    marks: Mapping[int, str] = {},
-) -> None:
-    """Write `melody` [T] to the file `path` in the format of its suffix.
-
-    The piece begins on a bar line, after a primer of `primer_steps`. `marks` are the names of its sections by their
-    first steps in `melody`. Raises InputError if the format needs a package that is not installed, OSError if the file
-    cannot be written.
+    Raises InputError if the format needs a package that is not installed, OSError if the file cannot be written.
     """
-    staff = setting.staff._replace(pickup=pickup_after(primer_steps, setting), marks=tuple(sorted(marks.items())))
     _WRITERS[path.suffix](melody, path, setting, staff, title)
 
 
@@ -84,13 +70,14 @@ def longest_shared_run(melody: Tokens, setting: Setting) -> int | None:
 def piece_record(pieces: Pieces, row: int) -> dict[str, Any]:
     """Return the record of one of `pieces`, as JSON: tokens, notes, and sums of rewards over its steps.
 
-    log p and KL are in nats; the rules are unscaled. `form` is that of this piece, if it has one.
+    log p and KL are in nats; the rules are unscaled. `form` and `chords` are those of this piece, if it has any.
     """
     finished, setting = pieces.finished, pieces.setting
     melody = finished.melodies[row]
     return {
         "setting": setting.as_dict(),
         **({"form": finished.forms[row]} if finished.forms else {}),
+        **({"chords": finished.chords[row]} if finished.chords else {}),
         "primer": pieces.primer.tolist(),
         "priming_token": int(pieces.priming_tokens[row]),
         "tokens": melody.tolist(),

@@ -14,8 +14,10 @@ from agents.algorithms.objectives import MASKED_LOGIT
 from agents.composing.players import Player
 from melody_env import EnvironmentSpec, FinishedPieces, MelodyEngine, Setting
 from note_rnn import Tokens
+from note_rnn.chords import ChordStart, Progression, parse_progression
 from note_rnn.common.categorical import draw, log_softmax
 from note_rnn.common.errors import check_count, check_seed, check_temperature
+from note_rnn.formats.notation import Staff
 
 Floats = npt.NDArray[np.floating]
 
@@ -52,7 +54,7 @@ class Pieces:
     steps: PieceSteps
     """The first K pieces step by step."""
     setting: Setting
-    """Their key, mode, meter ...; if it has several forms, `finished.forms` has that of each piece."""
+    """Their key, mode, meter ...; of several forms or progressions, `finished` has those of each piece."""
     primer: Tokens
     """[P]; the primer of all pieces, empty if there was only a priming token."""
     piece_rules: frozenset[str] = frozenset()
@@ -67,10 +69,34 @@ class Pieces:
         forms = {form.name: form for form in self.setting.forms}
         return forms[self.finished.forms[row]].marks(offset) if forms else {}
 
+    def progression(self, row: int) -> Progression | None:
+        """Return the chords of a piece; None without chords."""
+        return parse_progression(self.finished.chords[row]) if self.finished.chords else None
+
+    def staff(self, row: int, before: int = 0) -> Staff:
+        """Return the staff of a piece, with its sections and chords, and so many steps of its primer `before` it."""
+        return piece_staff(self.setting, before, self.marks(row, before), self.progression(row))
+
     @property
     def melodies(self) -> Tokens:
         """The pieces [N, T]."""
         return self.finished.melodies
+
+
+def piece_staff(
+    setting: Setting, before: int = 0, marks: Mapping[int, str] = {}, progression: Progression | None = None
+) -> Staff:
+    """Return the staff of a piece that begins on a bar line, with so many steps of its primer `before` it.
+
+    `marks` are the names of its sections by their steps, those before included.
+    """
+    staff = setting.staff
+    starts = () if progression is None else progression.starts(setting.steps, staff.steps_per_bar, staff.steps_per_beat)
+    return staff._replace(
+        pickup=before % staff.steps_per_bar,
+        marks=tuple(sorted(marks.items())),
+        chords=tuple(ChordStart(step + before, chord) for step, chord in starts),
+    )
 
 
 def compose_pieces(
@@ -195,7 +221,8 @@ def log_likelihood(player: Player, melodies: Tokens, environment: EnvironmentSpe
     """
     count, length = melodies.shape
     profile = replace(environment.profile, rules=(), masks=())  # human tunes may break masks
-    environment = environment.changed(reward=profile, length=length, form="", priming="none", primer=None, fixed=None)
+    bare: dict[str, Any] = {"form": "", "chords": "", "priming": "none", "primer": None, "fixed": None}
+    environment = environment.changed(reward=profile, length=length, **bare)
     engine = MelodyEngine(count, environment)
     engine.reset()
     player.begin(count)
@@ -223,6 +250,7 @@ def _joined(parts: list[Pieces]) -> Pieces:
             join(part.log_prob for part in finished),
             join(part.returns for part in finished),
             tuple(form for part in finished for form in part.forms),
+            tuple(chords for part in finished for chords in part.chords),
         ),
         join(part.priming_tokens for part in parts),
         join(part.entropy for part in parts),

@@ -29,6 +29,7 @@ class Sidecar:
     primer: list[int] = field(default_factory=list)
     priming_token: int = NO_EVENT
     form: str = ""
+    chords: str = ""
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -68,6 +69,7 @@ class Sidecar:
             primer=_text(primer) if primer else None,
             keep_primer=self.config.keep_primer and bool(before),
             form=self.form or self.config.form,
+            chords=self.chords or self.config.chords,
             length=None,
             priming=None,
             fixed=(),

@@ -48,7 +48,7 @@ def tune_in(
 
     As a primer, a tune of notation is transposed to the environment's key, and MIDI and tokens are taken as they are.
     `meter` and `pickup` are those of the source unless given; without any there, the environment's meter and 0. Raises
-    InputError for a tune that cannot be used, SettingError for a form that does not fit it.
+    InputError for a tune that cannot be used, SettingError for a form or chords that do not fit it.
     """
     tokens, bars = read_tune(source, environment.setting.transposition)
     if meter is None and bar_steps(bars.meter) is not None:
@@ -67,4 +67,6 @@ def tune_in(
     )
     if len(changed.setting.forms) > 1:
         raise InputError("A tune has one form, and the setting several: give the tune's with --form.")
+    if len(changed.setting.progressions) > 1:
+        raise InputError("A tune has its chords, and the setting several progressions: give the tune's with --chords.")
     return Tune(tokens, pickup, changed)

@@ -19,10 +19,12 @@ from melody_env import (
     score_melodies,
 )
 from melody_env.form import SECTIONS_AT_REST, VARIED_KEPT
+from melody_env.measures.chord_tones import chord_tone_counts
 from melody_env.measures.discriminator import discriminator_auc
 from melody_env.measures.features import overlaps
 from melody_env.measures.form_recovery import notes_of_rest, recovered_forms, varied_kept
 from melody_env.measures.statistics import MelodyStatistics, count_distinct
+from melody_env.reward.scoring import progression_numbers
 from note_rnn import NO_EVENT, NoteRNN, Tokens, transposed, weights_checksum
 from note_rnn.corpus.copying import longest_shared_runs
 
@@ -34,6 +36,8 @@ MAX_COMPARED = 200
 """Pieces searched for runs shared with training tunes."""
 RECOVERED, KEPT = "form_recovered", "varied_kept"
 SECTIONS, ENDS = "sections_at_rest", "pieces_ending_on_tonic"
+CHORD_TONES = "chord_tones"
+"""A metric of pieces with chords."""
 OF_FORM = (RECOVERED, KEPT, SECTIONS, ENDS)
 """Metrics of pieces with form."""
 MIN_COMPARED = 10
@@ -45,7 +49,8 @@ def learning_metrics(pieces: Pieces) -> dict[str, float]:
 
     Per step: total reward, r_MT, log p, entropy and each rule ("rule/<name>"). Per piece: KL from the Note RNN, and
     each rule that values a piece as a whole ("piece_rule/<name>"), with the share of pieces in which its value is not 0
-    ("piece_rule_share/<name>"). And the diversity of the pieces, and if they have a form the `form_metrics`.
+    ("piece_rule_share/<name>"). And the diversity of the pieces, and if they have a form or
+    chords the `form_metrics` or `chord_metrics`.
     """
     finished, length = pieces.finished, pieces.melodies.shape[1]
     return {
@@ -59,6 +64,7 @@ def learning_metrics(pieces: Pieces) -> dict[str, float]:
         "largest_bar_share": largest_bar_share(pieces.melodies, pieces.setting.steps_per_bar),
         **_rule_metrics(pieces),
         **form_metrics(pieces),
+        **chord_metrics(pieces),
     }
 
 
@@ -81,6 +87,16 @@ def form_metrics(pieces: Pieces) -> dict[str, float]:
     joined = {name: np.concatenate(values) for name, values in found.items()}
     means = {name: np.median if name == KEPT else np.mean for name in joined}
     return {name: float(means[name](values)) for name, values in joined.items() if len(values)}
+
+
+def chord_metrics(pieces: Pieces) -> dict[str, float]:
+    """Return the share of notes that are tones of the chord on the strong beats of `pieces`; nothing without chords."""
+    chords, setting = pieces.finished.chords, pieces.setting
+    if not chords:
+        return {}
+    numbers = progression_numbers(chords, len(chords), setting)
+    tones, notes = chord_tone_counts(pieces.melodies, setting.harmony_steps.of(numbers))
+    return {CHORD_TONES: float(tones.sum() / max(notes.sum(), 1))}
 
 
 def _rule_metrics(pieces: Pieces) -> dict[str, float]:

@@ -29,6 +29,7 @@ ROWS = (
     TableRow("varied_kept", "Events that a varied repeat keeps, median", ".1%"),
     TableRow("sections_at_rest", "Sections ending on tonic, third or fifth", ".1%"),
     TableRow("pieces_ending_on_tonic", "Pieces ending on the tonic", ".1%"),
+    TableRow("chord_tones", "Chord tones among notes on strong beats", ".1%"),
     TableRow("human_overlap", "Overlap with human tunes (12 statistics)", ".3f"),
     TableRow("human_auc", "Classifier AUC against human tunes", ".3f"),
     TableRow("longest_shared_run", "Longest run shared with training tunes, median", ".0f"),

@@ -72,7 +72,7 @@ def agent_cards(agent: Agent, n: int, seed: int) -> RunCards:
 def piece_cards(pieces: Pieces, profile: RewardProfile) -> list[Card]:
     """Return the pieces that were retained step by step, with the rewards of the `profile`."""
     count = len(pieces.steps.probabilities)
-    staffs = [profile.setting.staff._replace(marks=tuple(pieces.marks(row).items())) for row in range(count)]
+    staffs = [pieces.staff(row) for row in range(count)]
     return _cards(pieces.melodies[:count], pieces.priming_tokens[:count], pieces.steps, profile, staffs)
 
 
@@ -89,7 +89,7 @@ def tune_cards(tunes: Tokens, environment: EnvironmentSpec) -> list[Card]:
     inputs = np.concatenate([primers[:, None], tunes[:, :-1]], axis=1)
     log_probs = environment.prior_in_key.log_probs(inputs).cpu().numpy()
     log_prob = np.take_along_axis(log_probs, tunes[..., None], -1)[..., 0]
-    setting = environment.setting.changed(form="")  # human tunes have none of those asked for
+    setting = environment.setting.changed(form="", chords="")  # human tunes have none of those asked for
     scores = score_melodies(tunes, environment.profile, setting)
     steps = PieceSteps(np.exp(log_probs), log_prob, scores.rules, scores.music_theory)
     return _cards(tunes, primers, steps, environment.profile, [setting.staff] * len(tunes))

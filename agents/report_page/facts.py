@@ -19,7 +19,8 @@ def run_facts(record: RunRecord, environment: EnvironmentSpec) -> Facts:
         (
             "Setting",
             f"{setting.key} {setting.mode}, {setting.meter}, {setting.steps} sixteenths, {setting.tempo:g} bpm"
-            + (f", form {setting.form}" if setting.form else ""),
+            + (f", form {setting.form}" if setting.form else "")
+            + (f", chords {setting.chords}" if setting.chords else ""),
         ),
         ("Note RNN", f"{config.prior}, weights {record.prior_checksum[:12]}"),
         ("Software", f"Python {record.python}, {packages}"),

@@ -22,6 +22,7 @@ from agents.runs.labels import NOTE_RNN
 from note_rnn.formats.notation import Staff
 from note_rnn.formats.svg import can_engrave, svg_text
 from note_rnn.notes import tokens_to_notes
+from note_rnn.voicings import accompaniment
 
 HELD_OUT = "A held-out human tune"
 """Heading above a human tune."""
@@ -178,16 +179,22 @@ def _content(report: Report) -> dict[str, Any]:
 
 def _card_data(card: Card) -> dict[str, Any]:
     """Return what the page's script needs of a `card`."""
-    return {name: value for name, value in asdict(card).items() if name != "staff"} | staff_data(card.staff)
+    return {name: value for name, value in asdict(card).items() if name != "staff"} | staff_data(
+        card.staff, len(card.tokens)
+    )
 
 
-def staff_data(staff: Staff) -> dict[str, Any]:
-    """Return what a page's script needs of a `staff`."""
+def staff_data(staff: Staff, steps: int) -> dict[str, Any]:
+    """Return what a page's script needs of the `staff` of a melody of so many `steps`."""
     return {
         "steps_per_beat": staff.steps_per_beat,
         "steps_per_bar": staff.steps_per_bar,
         "pickup": staff.pickup,
         "tempo": staff.bpm,
+        "chords": [
+            {"start": chord.start, "end": chord.end, "symbol": chord.chord.label, "pitches": chord.pitches}
+            for chord in accompaniment(staff.chords, steps)
+        ],
     }
 
 

@@ -54,6 +54,7 @@ _CURVES = {
     "melody/distinct_compositions": "Distinct compositions, fraction",
     "melody/form_recovered": "Form recovered from the tokens, fraction",
     "rule/form": "Rule form per step",
+    "melody/chord_tones": "Chord tones on strong beats, fraction of notes",
     "melody/human_log_prob": "log p of human tunes under the agent, nats per step",
 }
 

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from agents.composing.melody_writers import pickup_after
+from agents.composing.pieces import piece_staff
 from agents.report_page.layout import pitch_range, staff_data, tempo_range
 from agents.report_page.rendering import write_page
 from melody_env import Setting
 from note_rnn import Tokens, check_tokens, read_tune, write_abc, write_midi, write_musicxml
+from note_rnn.chords import parse_progression
 from note_rnn.common.data_files import DataError, converted, read_json
 from note_rnn.common.errors import InputError, reason
 from note_rnn.extraction.tunes import bar_steps
@@ -45,6 +46,7 @@ class MelodyRecord:
     config: dict[str, Any]
     primer: list[int] = field(default_factory=list)
     form: str = ""
+    chords: str = ""
     changed_steps: list[tuple[int, int]] = field(default_factory=list)
     """First and last steps of what was changed, counted without the primer."""
 
@@ -72,7 +74,11 @@ def write_tune_page(path: Path, files: Sequence[Path]) -> Path:
     """
     if not files:
         raise InputError("There is nothing to show: give files of melodies.")
-    tunes = [_of_record(file) if file.suffix == ".json" else _of_music(file) for file in files]
+    return write_shown_tunes(path, [_of_record(file) if file.suffix == ".json" else _of_music(file) for file in files])
+
+
+def write_shown_tunes(path: Path, tunes: Sequence[ShownTune]) -> Path:
+    """Write the page of `tunes` to the file `path`, which is returned; raises OSError if it cannot be written."""
     write_page(
         path,
         "tunes.html",
@@ -95,17 +101,18 @@ def tune_title(setting: Setting, steps: int, form: str = "") -> str:
 def _of_record(path: Path) -> ShownTune:
     try:
         record: MelodyRecord = converted(read_json(path, dict[str, Any]), MelodyRecord)
-        setting = Setting(**{**record.setting, "length": max(len(record.tokens), 1), "form": ""})
+        bare = {"length": max(len(record.tokens), 1), "form": "", "chords": ""}
+        setting = Setting(**{**record.setting, **bare})
         melody, primer = check_tokens(record.tokens, ndim=1), check_tokens(np.array(record.primer, np.int64), ndim=1)
         form = Setting(**{**record.setting, "form": record.form}).forms
+        progression = parse_progression(record.chords) if record.chords else None
     except (OSError, TypeError, InputError) as error:
         raise InputError(f"{path} is not the record of a composed melody: {reason(error)}") from error
     if not len(melody):
         raise DataError(f"{path} has no tokens: give the record of a melody.")
     config = record.config
     shown = len(primer) if config.get("keep_primer") is True else min(_number(config.get("pickup")), len(primer))
-    marks = tuple(sorted(form[0].marks(shown).items())) if form else ()
-    staff = setting.staff._replace(pickup=pickup_after(shown, setting), marks=marks)
+    staff = piece_staff(setting, shown, form[0].marks(shown) if form else {}, progression)
     tokens = np.concatenate([primer[len(primer) - shown :], melody])
     changed = [(first + shown, last + shown) for first, last in record.changed_steps]
     return ShownTune(path.stem, tune_title(setting, len(melody), record.form), made_by(config), tokens, staff, changed)
@@ -161,4 +168,4 @@ def _download(tune: ShownTune, kind: str) -> dict[str, str]:
 
 def _card(tune: ShownTune) -> dict[str, Any]:
     """Return what the page's script needs of a `tune`."""
-    return {"tokens": tune.tokens.tolist(), "changed": tune.changed, **staff_data(tune.staff)}
+    return {"tokens": tune.tokens.tolist(), "changed": tune.changed, **staff_data(tune.staff, len(tune.tokens))}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
 Algorithm = Literal["q", "psi", "g", "rl_only", "ppo_kl", "ppo", "a2c", "dqn", "recurrent_ppo"]
-PresetName = Literal["default", "lookback", "people", "tune", "paper"]
+PresetName = Literal["default", "lookback", "people", "tune", "chords", "paper"]
 
 REGULARIZED = ("ppo_kl", "psi", "g")
 """Algorithms with KL from the prior as a cost."""
@@ -116,6 +116,14 @@ TUNE = Preset(
     compositions=500,
 )
 
+# Over chords. What a token earns comes with it or at the next strong beat.
+CHORDS = replace(
+    TUNE,
+    agent=PPOKLHyperparameters(gamma=0.9, end_gamma=1.0, learning_rate=2e-3, final_learning_rate=2e-4),
+    total_timesteps=1_200_000,
+    reward="chords",
+)
+
 # Section 4 of Jaques et al. 2017: "We then trained the RL RNN model for 3,000,000 iterations, using a batch size of 32,
 # and clipping gradients in the same way [to an L2 norm less than 5]. The Adam optimizer was used and we set the reward
 # discount factor gamma = .5 ... eta = .01 is the Target-Q-network update rate. The weight placed on the music-theory
@@ -139,6 +147,7 @@ PRESETS: Mapping[tuple[Algorithm, PresetName], Preset] = {
     ("ppo_kl", "people"): PPO_KL_PEOPLE,
     ("psi", "people"): PSI_PEOPLE,
     ("ppo_kl", "tune"): TUNE,
+    ("ppo_kl", "chords"): CHORDS,
     ("ppo", "default"): Preset(PPOHyperparameters()),
     ("recurrent_ppo", "default"): Preset(PPOHyperparameters()),
     ("a2c", "default"): Preset(A2CHyperparameters()),

@@ -109,6 +109,8 @@ def studio(names: Sequence[str], sources: Sequence[Path], agents: Sequence[Agent
 
 def _packed(source: Path, agent: Agent) -> PackedNetwork:
     policy = agent.policy
+    if agent.environment.shows_chords:
+        raise InputError(f"{source} plays over chords, which the studio does not have: give runs without chords.")
     if not isinstance(policy, RecurrentPolicy) or len(policy.network.trunk) or policy.network.offsets is None:
         raise InputError(
             f"{source} has a network that the studio cannot run: give runs of q, psi, g, rl_only or ppo_kl without "

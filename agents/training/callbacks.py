@@ -104,12 +104,15 @@ def log_pieces(writer: SummaryWriter, pieces: Pieces, step: int) -> None:
     retained = zip(pieces.melodies, steps.probabilities, steps.music_theory, strict=False)
     for number, (melody, chances, reward) in enumerate(retained, start=1):
         title = f"piece {number} at step {step:,}"
-        figure = piano_roll_figure(melody, chances, reward, title, pieces.setting, marks=pieces.marks(number - 1))
+        marks, chords = pieces.marks(number - 1), pieces.staff(number - 1).chords
+        figure = piano_roll_figure(melody, chances, reward, title, pieces.setting, marks=marks, chords=chords)
         figure.canvas.draw()
         image = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
         writer.add_image(f"picture/{number}", image, step, dataformats="HWC")
         # Another name than the picture's: TensorBoard shows one kind of data per name.
-        writer.add_audio(f"sound/{number}", synthesize(melody, pieces.setting.tempo)[None], step, SAMPLE_RATE)
+        writer.add_audio(
+            f"sound/{number}", synthesize(melody, pieces.setting.tempo, chords=chords)[None], step, SAMPLE_RATE
+        )
     writer.flush()
 
 

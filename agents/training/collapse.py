@@ -10,7 +10,8 @@ from agents.runs.config import OnCollapse
 
 MIN_DISTINCT = 0.95
 MAX_BAR_SHARE = 0.1
-MIN_DISTANCE = 0.5
+MIN_DISTANCE = 0.4
+"""Pieces of the Note RNNs differ at .5 (`lookback`, mostly holds) to .7 of their steps, those of a collapse at .3."""
 
 _ADVICE = (
     "Give the rules less weight (a larger --c), choose a reward without a bonus for repetition (--reward varied), or "
@@ -21,7 +22,7 @@ _ADVICE = (
 def collapse(metrics: Mapping[str, float]) -> str | None:
     """Return the symptom of collapse in the `learning_metrics` of pieces, as a predicate of "the pieces", or None.
 
-    Healthy pieces, and those of the Note RNN, are far from all three bounds.
+    Healthy pieces, and those of the Note RNNs, are beyond all three bounds.
     """
     if metrics["distinct_compositions"] < MIN_DISTINCT:
         return f"repeat each other: only {metrics['distinct_compositions']:.0%} of them are distinct"

@@ -41,6 +41,8 @@ class FinishedPieces:
     """Sum [B] of the rewards, undiscounted."""
     forms: tuple[str, ...] = ()
     """The name [B] of each piece's form; empty without form."""
+    chords: tuple[str, ...] = ()
+    """The chords [B] of each piece as text, "C | Am | F G | C"; empty without chords."""
 
     def infos(self) -> list[dict[str, Any]]:
         """Return for each piece the `info` of its last step."""
@@ -56,8 +58,9 @@ class FinishedPieces:
                 self.melodies.copy(), sums, self.music_theory.tolist(), self.log_prob.tolist(), strict=True
             )
         ]
-        for info, form in zip(infos, self.forms, strict=False):
-            info["form"] = form
+        for name, values in (("form", self.forms), ("chords", self.chords)):
+            for info, value in zip(infos, values, strict=False):
+                info[name] = value
         return infos
 
 
@@ -80,7 +83,6 @@ class MelodyEngine:
         self._first_state = self._inference.state_after(
             np.zeros(0, np.int64) if self.primer is None else self.primer[:-1]
         )
-        self._shows_form = environment.shows_form
         self._rows = np.arange(self.num_pieces) * VOCABULARY_SIZE
         self.rngs: list[np.random.Generator] = []
         """One generator per piece, which draws its priming tokens; created when first needed."""
@@ -102,7 +104,7 @@ class MelodyEngine:
 
     @property
     def setting(self) -> Setting:
-        """Key, mode, meter, length, range, tempo and form."""
+        """Key, mode, meter, length, range, tempo, form and chords."""
         return self.environment.setting
 
     @property
@@ -135,24 +137,26 @@ class MelodyEngine:
         ]
 
     def reset(self) -> None:
-        """Start B new pieces: draw priming tokens and forms, and condition the Note RNN on the tokens."""
+        """Start B new pieces: draw priming tokens, forms and chords, and condition the Note RNN on the tokens."""
         if self.primer is not None:
             primers = np.full(self.num_pieces, self.primer[-1])
         elif self.environment.priming == "random_note":
             primers = self._drawn(VOCABULARY_SIZE)
         else:
             primers = np.full(self.num_pieces, NO_EVENT)
-        forms = self._draw_forms()
+        forms = self._drawn_of(len(self.setting.forms))
+        progressions = self._drawn_of(len(self.setting.progressions))
         self._forms = () if forms is None else tuple(self.setting.forms[form].name for form in forms)
-        self.composition = Composition(self.num_pieces, self.length, self.setting, primers, forms)
+        texts = [progression.text for progression in self.setting.progressions]
+        self._chords = () if progressions is None else tuple(texts[number] for number in progressions)
+        self.composition = Composition(self.num_pieces, self.length, self.setting, primers, forms, progressions)
         self._rule_sums = np.zeros((len(self.profile.rules), self.num_pieces))
         self._music_theory_sums, self._log_prob_sums, self._returns = np.zeros((3, self.num_pieces))
         self._state = self._first_state
         self._advance(primers)
 
-    def _draw_forms(self) -> Tokens | None:
-        """Return the number of each piece's form [B], drawn where there are several; None without form."""
-        number = len(self.setting.forms)
+    def _drawn_of(self, number: int) -> Tokens | None:
+        """Return for each piece [B] one of `number` forms or progressions, drawn where there are several; None of 0."""
         if number > 1:
             return self._drawn(number)
         return np.zeros(self.num_pieces, np.int64) if number else None
@@ -198,12 +202,13 @@ class MelodyEngine:
     def select(self, rows: npt.NDArray[np.int64]) -> None:
         """Go on with the pieces `rows` [B] of the B in progress, some of them several times, others not at all.
 
-        Their priming tokens, forms, states and rewards so far go with them; the generators stay.
+        Their priming tokens, forms, chords, states and rewards so far go with them; the generators stay.
         """
         if self.composition is None or self.composition.is_complete:
             raise ResetNeeded("No piece is in progress: call reset() to start one.")
         self.composition.select(rows)
         self._forms = tuple(self._forms[row] for row in rows) if self._forms else ()
+        self._chords = tuple(self._chords[row] for row in rows) if self._chords else ()
         self._rule_sums = self._rule_sums[:, rows]
         self._music_theory_sums, self._log_prob_sums, self._returns = (
             sums[rows] for sums in (self._music_theory_sums, self._log_prob_sums, self._returns)
@@ -234,7 +239,8 @@ class MelodyEngine:
 
     def _observed(self, last_tokens: Tokens, composition: Composition | None) -> npt.NDArray[np.int64]:
         environment = self.environment
-        return observe(environment.observation, self._shows_form, last_tokens, composition, environment.observed_length)
+        shown = environment.observation, environment.shows_form, environment.shows_chords
+        return observe(*shown, last_tokens, composition, environment.observed_length)
 
     def melody(self, piece: int) -> Tokens:
         """Return the tokens of one piece so far."""
@@ -259,4 +265,4 @@ class MelodyEngine:
     def _finished_pieces(self, composition: Composition) -> FinishedPieces:
         rules = dict(zip(self.profile.rule_names, self._rule_sums, strict=True))
         sums = self._music_theory_sums, self._log_prob_sums, self._returns
-        return FinishedPieces(composition.tokens.T.astype(np.int64), rules, *sums, self._forms)
+        return FinishedPieces(composition.tokens.T.astype(np.int64), rules, *sums, self._forms, self._chords)

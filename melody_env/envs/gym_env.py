@@ -56,6 +56,11 @@ the tokens half a bar and one bar before the next one; the highest and the lowes
     before (38: missing); the steps to the end of the section, up to 32 (0: no form); whether it ends as the piece does;
     and 8, plus the events that it has kept so far beyond what human tunes keep, or less those too few, up to 8.
 
+    With `chords`, they have 27 more before those of form, `[13, 3 * 12, 13, 2 * 12, 33]`: the root of the chord of the
+    next step, and for each of twelve pitch classes 1 if it is of that chord, 2 if the step is also a strong beat; the
+    same of the next chord, with 1; the steps to that, up to 32. Pitch classes are counted from the one to which the
+    Note RNN's C is transposed (12: no chord), so that they look the same in every key.
+
     None of them is a Markov state: the reward depends on the whole piece, so an agent with memory can do better than
     one without.
 
@@ -79,13 +84,14 @@ the tokens half a bar and one bar before the next one; the highest and the lowes
     | `music_theory` | the weighted sum of `rules`, not divided by c |
     | `log_prob` | the sum of log p |
     | `form` | the form of the piece, if the setting has one |
+    | `chords` | the chords of the piece as text, if the setting has any |
 
     ## Starting State
 
     The first observation is the token that precedes the piece, which conditions the Note RNN but is not part of the
     piece. With `priming="random_note"` it is drawn uniformly from the 38 tokens; with `priming="none"` it is token 1,
     silence. With a `primer` it is the primer's last token, and the Note RNN is conditioned on the whole primer. Of
-    several forms, each piece has one, drawn uniformly.
+    several forms, each piece has one, drawn uniformly; of several progressions of chords likewise.
 
     The piece begins on a bar line, and what precedes it comes before that, however long: a Note RNN with lookback
     counts the bars of the `meter` from there.
@@ -118,16 +124,19 @@ tonic: `[0, 2, 4, 7, 9]` |
     | `tempo` | float | `120` | quarter notes per minute of written and rendered pieces |
     | `form` | str | `""` | sections of equal length that fill the piece, `"AABA"` or `"A A' B A"` (`'` for a varied \
 repeat), or with their bars, `"A4 B4 A4 C2"`, which then determine the length; or several forms: `"AABA \\| ABAC"` |
+    | `chords` | str | `""` | chords as they sound, by bars, `"C \\| Am \\| F G \\| C"`, repeated to the end; or \
+several progressions: `"C \\| F; Am \\| G"` |
     | `primer` | tokens, str or path | `None` | music that precedes the piece, in place of a priming token: tokens, \
 notes as text (`"C4 - D4 -"`), a file of MIDI or notation, or `"corpus:TITLE"` |
     | `fixed` | dict | `None` | given tokens, by step: `{0: 14, 16: 21}` |
     | `trained_length` | int | `None` | the length of the pieces that an agent was trained for, to play longer ones: \
 their positions are observed as those of such a piece, the middle of which is repeated |
     | `observes_form` | bool | `None` | whether the form is observed, by default if there is one |
+    | `observes_chords` | bool | `None` | whether the chords are observed, by default if there are any |
     | `render_mode` | str | `None` | `"ansi"`: text, one bar per line; `"rgb_array"`: a piano roll |
 
-    From `key` to `form`, the reward profile can set other defaults. In another key or mode, the Note RNN, trained in C
-    major and A minor, is transposed.
+    From `key` to `chords`, the reward profile can set other defaults. In another key or mode, the Note RNN, trained in
+    C major and A minor, is transposed, and so are chords that are not given with it.
 
     ## Vectorized
 

@@ -105,8 +105,9 @@ def _final_infos(observations: Observations, finished: FinishedPieces) -> dict[s
         "music_theory": finished.music_theory,
         "log_prob": finished.log_prob,
     }
-    if finished.forms:
-        info["form"] = np.array(finished.forms, dtype=object)
+    for name, values in (("form", finished.forms), ("chords", finished.chords)):
+        if values:
+            info[name] = np.array(values, dtype=object)
     return _with_masks({"final_obs": final_obs, "final_info": _with_masks(info, size)}, size)
 
 

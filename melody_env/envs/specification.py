@@ -49,16 +49,19 @@ class EnvironmentArguments(TypedDict, total=False):
     primer: str | Path | npt.ArrayLike | None
     fixed: Mapping[int, int] | None
     form: str | None
+    chords: str | None
     trained_length: int | None
     observes_form: bool | None
+    observes_chords: bool | None
 
 
 @dataclass(frozen=True, eq=False)
 class EnvironmentSpec:
     """A checked environment specification, built once per run and shared by training, composing and evaluation.
 
-    Raises InputError for an unknown observation or priming, an invalid fixed token, a form that the observation cannot
-    show, or a Note RNN with weights that are not finite, ProfileError for the rule `form` without a form.
+    Raises InputError for an unknown observation or priming, an invalid fixed token, a form or chords that the
+    observation cannot show, or a Note RNN with weights that are not finite, ProfileError for the rule `form` without a
+    form, and for rules and masks of chords without chords.
     """
 
     profile: RewardProfile
@@ -77,6 +80,8 @@ class EnvironmentSpec:
     """Steps of the pieces that the agent was trained for: it observes the positions of those. None: the setting's."""
     observes_form: bool | None = None
     """Whether the observation has the columns of form. None: if the setting has one."""
+    observes_chords: bool | None = None
+    """Whether the observation has the columns of chords. None: if the setting has chords."""
 
     def __post_init__(self) -> None:
         check_choice("observation", self.observation, OBSERVATIONS)
@@ -89,6 +94,7 @@ class EnvironmentSpec:
         if self.trained_length is not None:
             check_count("trained_length", self.trained_length)
         self._check_form()
+        self._check_chords()
 
     def _check_form(self) -> None:
         if self.shows_form and self.observation == "token":
@@ -97,6 +103,16 @@ class EnvironmentSpec:
             raise ProfileError(
                 f"Reward profile {self.profile.name} has the rule 'form', which needs a form: set one, such as AABA, "
                 "by --form or under 'setting'."
+            )
+
+    def _check_chords(self) -> None:
+        if self.shows_chords and self.observation == "token":
+            raise InputError("observation 'token' does not show the chords: choose 'position' or 'lookback'.")
+        names = self.profile.names_of_chords
+        if names and not self.setting.progressions:
+            raise ProfileError(
+                f"Reward profile {self.profile.name} has {names[0]!r}, which needs chords: set some, such as C | Am | "
+                "F G | C, by --chords or under 'setting'."
             )
 
     @classmethod
@@ -111,6 +127,7 @@ class EnvironmentSpec:
         fixed: Mapping[int, int] | None = None,
         trained_length: int | None = None,
         observes_form: bool | None = None,
+        observes_chords: bool | None = None,
         **setting: Any,
     ) -> Self:
         """Return the specification for the keyword arguments of an environment; `setting` are fields of a `Setting`.
@@ -124,24 +141,29 @@ class EnvironmentSpec:
             raise UnknownArgumentError(f"The environment has no argument {name!r}{hint}; it can be one of: {valid}.")
         profile = load_profile(reward).with_setting(**setting)
         prior = prior if isinstance(prior, NoteRNN) else load_note_rnn(prior)
-        spec = cls(profile, prior, observation, priming, None, fixed or {}, trained_length, observes_form)
+        shown = trained_length, observes_form, observes_chords
+        spec = cls(profile, prior, observation, priming, None, fixed or {}, *shown)
         return spec if primer is None else replace(spec, primer=spec._read_primer(primer))
 
     def changed(self, **changes: Any) -> Self:
         """Return the specification with `changes` to the keyword arguments of an environment; errors as in `of`.
 
         Another `reward` is used in the same musical setting. A primer that is already there is not transposed. What is
-        observed has the same space as before, whatever the `length` and the `form`, so that an agent of this
-        environment can compose in the changed one. Raises InputError for a form where none is observed.
+        observed has the same space as before, whatever the `length`, the `form` and the `chords`, so that an agent of
+        this environment can compose in the changed one. Raises InputError for a form or chords where none is observed.
         """
         setting = {name: changes.pop(name) for name in _SETTING if name in changes}
         if not self.shows_form and setting.get("form", "") not in (None, "", self.setting.form):
             raise InputError("form is for agents that were trained with one: leave it out, or train with --form.")
+        if not self.shows_chords and setting.get("chords", "") not in (None, "", self.setting.chords):
+            raise InputError(
+                "chords are for agents that were trained with them: leave them out, or train with --chords."
+            )
         profile = load_profile(changes.pop("reward", self.profile))
         profile = replace(profile, setting=self.setting).with_setting(**setting)
         current: dict[str, Any] = {"observation": self.observation, "prior": self.prior, "priming": self.priming}
         current |= {"primer": self.primer, "fixed": self.fixed, "trained_length": self.observed_length}
-        current["observes_form"] = self.shows_form
+        current |= {"observes_form": self.shows_form, "observes_chords": self.shows_chords}
         return type(self).of(reward=profile, **current | changes)
 
     @property
@@ -156,11 +178,12 @@ class EnvironmentSpec:
             "fixed": self.fixed,
             "trained_length": self.trained_length,
             "observes_form": self.observes_form,
+            "observes_chords": self.observes_chords,
         }
 
     @property
     def setting(self) -> Setting:
-        """Key, mode, meter, length, range, tempo and form."""
+        """Key, mode, meter, length, range, tempo, form and chords."""
         return self.profile.setting
 
     @property
@@ -174,9 +197,14 @@ class EnvironmentSpec:
         return bool(self.setting.forms) if self.observes_form is None else self.observes_form
 
     @property
+    def shows_chords(self) -> bool:
+        """Whether the observation has the columns of chords."""
+        return bool(self.setting.progressions) if self.observes_chords is None else self.observes_chords
+
+    @property
     def observation_space(self) -> Space[Any]:
         """The space of one piece's observation."""
-        return space_of(self.observation, self.observed_length, self.shows_form)
+        return space_of(self.observation, self.observed_length, self.shows_form, self.shows_chords)
 
     @cached_property
     def prior_in_key(self) -> NoteRNN:
@@ -194,6 +222,7 @@ class EnvironmentSpec:
             "fixed": {str(step): token for step, token in self.fixed.items()},
             "trained_length": self.trained_length,
             "observes_form": self.observes_form,
+            "observes_chords": self.observes_chords,
         }
 
     def _read_primer(self, source: str | Path | npt.ArrayLike) -> Tokens:

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
+from melody_env.chord_steps import HarmonySteps
 from melody_env.form_steps import FormSteps
 from melody_env.setting import PAPER_SETTING, Setting
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT, VOCABULARY_SIZE
@@ -47,6 +48,7 @@ class Composition:
         setting: Setting = PAPER_SETTING,
         priming_tokens: npt.NDArray[np.integer] | None = None,
         forms: npt.NDArray[np.integer] | None = None,
+        progressions: npt.NDArray[np.integer] | None = None,
     ):
         self.batch_size = batch_size
         self.length = length
@@ -56,9 +58,13 @@ class Composition:
             np.full(batch_size, NO_EVENT, np.int8) if priming_tokens is None else priming_tokens
         )
         """[B]; the token that precedes each melody without being part of it."""
-        self.form = _form_steps(setting, batch_size, length, forms)
+        form = _known(len(setting.forms), setting, batch_size, length, forms)
+        self.form: FormSteps | None = None if form is None else setting.form_steps.of(form)
         """What the form of each melody, given by its number in `forms` [B], says of each step [T, B]; None without
         form, and where it is not known which of several it is or the melodies are not as long as whole pieces."""
+        harmony = _known(len(setting.progressions), setting, batch_size, length, progressions)
+        self.harmony: HarmonySteps | None = None if harmony is None else setting.harmony_steps.of(harmony)
+        """The same of the chords of each melody, given by the numbers of `progressions` [B]."""
         self.position = 0
         """Number of tokens so far, 0..T; the newest token is that of step t = position - 1."""
         self.tokens: Tokens8 = np.zeros((length, batch_size), np.int8)
@@ -103,6 +109,7 @@ class Composition:
         self.pitch_pairs = self.pitch_pairs.take(rows, axis=1)
         self.priming_tokens = self.priming_tokens[rows]
         self.form = None if self.form is None else self.form.of(rows)
+        self.harmony = None if self.harmony is None else self.harmony.of(rows)
         self._memories = {}  # rebuilt on request
 
     def memory(self, kind: Callable[..., M], *parameters: Hashable) -> M:
@@ -126,10 +133,10 @@ def in_c(tokens: npt.NDArray[Integer], setting: Setting) -> npt.NDArray[Integer]
     return tokens - np.multiply(tokens >= FIRST_PITCH_TOKEN, setting.semitones_from_c, dtype=tokens.dtype)
 
 
-def _form_steps(
-    setting: Setting, batch_size: int, length: int, forms: npt.NDArray[np.integer] | None
-) -> FormSteps | None:
-    number = len(setting.forms)
-    if number == 0 or length != setting.steps or (forms is None and number > 1):
+def _known(
+    number: int, setting: Setting, batch_size: int, length: int, given: npt.NDArray[np.integer] | None
+) -> npt.NDArray[np.integer] | None:
+    """Return which of `number` forms or progressions each melody has [B], as `given`; None if that is not known."""
+    if number == 0 or length != setting.steps or (given is None and number > 1):
         return None
-    return setting.form_steps.of(np.zeros(batch_size, np.int64) if forms is None else forms)
+    return np.zeros(batch_size, np.int64) if given is None else given

@@ -14,12 +14,21 @@ import numpy as np
 
 from melody_env.reward.composition import Composition, Floats
 from melody_env.reward.plugins import LARGEST, RuleError, find_plugin
-from melody_env.reward.rules import FORM_RULES, HUMAN_RULES, MASKS, REWARD_MODE_RULES, RULES, SHAPED_RULES
+from melody_env.reward.rules import (
+    CHORD_MASKS,
+    CHORD_RULES,
+    FORM_RULES,
+    HUMAN_RULES,
+    MASKS,
+    REWARD_MODE_RULES,
+    RULES,
+    SHAPED_RULES,
+)
 from melody_env.setting import PAPER_SETTING, Flags, Setting
 from note_rnn.common.errors import InputError, is_number
 from note_rnn.common.plain_text import shown
 
-BUILT_IN_RULES = {**RULES, **REWARD_MODE_RULES, **SHAPED_RULES, **HUMAN_RULES, **FORM_RULES}
+BUILT_IN_RULES = {**RULES, **REWARD_MODE_RULES, **SHAPED_RULES, **HUMAN_RULES, **FORM_RULES, **CHORD_RULES}
 _LARGEST_BUILT_IN = 100
 """The largest value of built-in rules, but for their parameters."""
 DISCRIMINATORS = ("features", "tokens")
@@ -83,7 +92,7 @@ class RewardProfile:
     log_prior: bool = True
     """Whether log p(a|s) of the Note RNN is part of the reward."""
     setting: Setting = PAPER_SETTING
-    """Key, mode, meter, length, range, tempo and form; arguments of the environment take precedence."""
+    """Key, mode, meter, length, range, tempo, form and chords; arguments of the environment take precedence."""
     adversary: Mapping[str, float] = field(default_factory=dict)
     """Weights of the discriminators that learn along in training, by name (`melody_env.adversary`): what they pay is
     divided by c as the rules are, and is no part of the environment's own reward."""
@@ -167,6 +176,13 @@ class RewardProfile:
     def needs_form(self) -> bool:
         """Whether it has the built-in rule `form`, which is for settings with a form."""
         return any(rule.name == "form" and rule.file is None for rule in self.rules)
+
+    @property
+    def names_of_chords(self) -> list[str]:
+        """The names of its built-in rules and masks that are for settings with chords."""
+        of_chords = {*CHORD_RULES, *CHORD_MASKS}
+        items: tuple[WeightedRule | NamedMask, ...] = (*self.rules, *self.masks)
+        return [each.name for each in items if each.file is None and each.name in of_chords]
 
     @cached_property
     def weights(self) -> Floats:

@@ -35,22 +35,24 @@ def score_melodies(
     profile: str | Path | RewardProfile = "paper",
     setting: Setting | None = None,
     forms: Sequence[str] | None = None,
+    chords: Sequence[str] | None = None,
 ) -> MelodyScores:
     """Score each token of `tokens` [B, T] with the rules of `profile` (a name, a YAML file or a RewardProfile).
 
     The musical `setting` defaults to that of the profile; every melody is scored as a complete piece. If the setting
-    has several forms, `forms` [B] names that of each melody, as `FinishedPieces.forms` does; only the rule `form` needs
-    them. Raises VocabularyError for tokens outside 0..37 or another shape, ProfileError for an invalid profile,
-    SettingError for unknown forms, RuleError for the rule `form` without them.
+    has several forms, `forms` [B] names that of each melody, as `FinishedPieces.forms` does, and `chords` [B] likewise;
+    only rules of form and of chords need them. Raises VocabularyError for tokens outside 0..37 or another shape,
+    ProfileError for an invalid profile, SettingError for unknown forms or chords, RuleError for a rule without its own.
     """
     profile = load_profile(profile)
     melodies = check_melodies(tokens)
     size, length = melodies.shape
     setting = setting or profile.setting
     rows_of_forms = None if forms is None else form_numbers(forms, size, setting)
+    rows_of_chords = None if chords is None else progression_numbers(chords, size, setting)
     values = np.empty((len(profile.rules), length, size))
     music_theory = np.empty((length, size))
-    for rows, composition in replay(melodies, setting, rows_of_forms):
+    for rows, composition in replay(melodies, setting, rows_of_forms, rows_of_chords):
         t = composition.position - 1
         values[:, t, rows] = scores = profile.score(composition)
         music_theory[t, rows] = profile.music_theory(scores)
@@ -63,25 +65,39 @@ def form_numbers(forms: Sequence[str], size: int, setting: Setting) -> npt.NDArr
 
     Raises SettingError for another number of names, or one that the setting does not have.
     """
-    names = [form.name for form in setting.forms]
-    if len(forms) != size or not {*forms} <= {*names}:
-        raise SettingError(f"forms must name one of {', '.join(names) or 'none'} for each of {size} melodies.")
-    return np.array([names.index(form) for form in forms])
+    return _numbers("forms", forms, [form.name for form in setting.forms], size)
+
+
+def progression_numbers(chords: Sequence[str], size: int, setting: Setting) -> npt.NDArray[np.int64]:
+    """Return the numbers [B] in `setting.progressions` of the texts `chords`, one for each of `size` melodies.
+
+    Raises SettingError for another number of texts, or one that the setting does not have.
+    """
+    return _numbers("chords", chords, [progression.text for progression in setting.progressions], size)
+
+
+def _numbers(argument: str, given: Sequence[str], names: list[str], size: int) -> npt.NDArray[np.int64]:
+    if len(given) != size or not {*given} <= {*names}:
+        raise SettingError(f"{argument} must name one of {', '.join(names) or 'none'} for each of {size} melodies.")
+    return np.array([names.index(name) for name in given])
 
 
 def replay(
-    melodies: Tokens, setting: Setting = PAPER_SETTING, forms: npt.NDArray[np.int64] | None = None
+    melodies: Tokens,
+    setting: Setting = PAPER_SETTING,
+    forms: npt.NDArray[np.int64] | None = None,
+    progressions: npt.NDArray[np.int64] | None = None,
 ) -> Iterator[tuple[slice, Composition]]:
     """Compose `melodies` [B, T] again, in blocks of rows; yield rows and composition after every token.
 
-    `forms` [B] are the numbers of their forms, if the setting has several.
+    `forms` and `progressions` [B] are the numbers of those of each, if the setting has several.
     """
     size, length = melodies.shape
     for start in range(0, size, _BLOCK):
         rows = slice(start, min(start + _BLOCK, size))
         columns = np.ascontiguousarray(melodies[rows].T)
-        forms_of_block = None if forms is None else forms[rows]
-        composition = Composition(columns.shape[1], length, setting, forms=forms_of_block)
+        of_block = [None if numbers is None else numbers[rows] for numbers in (forms, progressions)]
+        composition = Composition(columns.shape[1], length, setting, None, *of_block)
         for column in columns:
             composition.append(column)
             yield rows, composition

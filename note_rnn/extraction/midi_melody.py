@@ -10,7 +10,7 @@ from note_rnn.extraction.midi_score import Score, Track, parse_midi
 from note_rnn.extraction.monophony import monophonic
 from note_rnn.extraction.sections import grid_shift, to_steps
 from note_rnn.extraction.tunes import UNKNOWN_BARS, Bars, TuneError, bar_steps, is_meter
-from note_rnn.formats.midi import END_TEXT, NOTE_OFF_TEXT, MelodyFileError
+from note_rnn.formats.midi import CHORD_TRACK, END_TEXT, NOTE_OFF_TEXT, MelodyFileError
 from note_rnn.notes import Notes, notes_to_tokens
 from note_rnn.vocabulary import MAX_PITCH, MIN_PITCH, NO_EVENT, NOTE_OFF, Tokens
 
@@ -19,12 +19,13 @@ def read_midi(path: str | Path) -> Tokens:
     """Return the melody [T] of the first melodic instrument in a MIDI file, quantised to sixteenths.
 
     A note ends at the latest where the next one starts; of notes that start together the highest is used; silence
-    before the first note is preserved. Raises MelodyFileError for a file that is missing, not MIDI, damaged or too
-    large, that has no notes, or notes outside MIDI 48..83.
+    before the first note is preserved. The chords of a file that `write_midi` wrote are left out. Raises
+    MelodyFileError for a file that is missing, not MIDI, damaged or too large, that has no notes, or notes outside
+    MIDI 48..83.
     """
     score = _read_score(path)
-    melodic = [track for track in score.tracks if not track.is_drum]
     ends = _steps_of(score, END_TEXT)
+    melodic = [track for track in score.tracks if not (track.is_drum or (ends and track.name == CHORD_TRACK))]
     if not melodic and not ends:
         raise MelodyFileError(f"{path} has no notes of a melodic instrument.")
     notes = _melody(melodic, score.resolution)

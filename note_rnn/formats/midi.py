@@ -4,6 +4,7 @@ Two things leave no trace in notes, and are text events: the end of the melody, 
 silence. So `note_rnn.read_midi` returns the tokens that were written.
 """
 
+from collections.abc import Sequence
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -18,11 +19,16 @@ from note_rnn.common.errors import InputError
 from note_rnn.formats.notation import Staff
 from note_rnn.notes import tokens_to_notes, without_redundant_note_offs
 from note_rnn.vocabulary import STEPS_PER_QUARTER, Tokens, check_tokens
+from note_rnn.voicings import VoicedChord, accompaniment
 
 TICKS_PER_STEP = 120
 MIN_BPM, MAX_BPM = 4.0, 1000.0
 END_TEXT = "end of melody"
 NOTE_OFF_TEXT = "note off"
+CHORD_TRACK = "Chords"
+"""Name of the track of the accompaniment."""
+_CHORD_LEVEL = 0.6
+"""Velocity of chords as a part of the melody's."""
 _CLOCKS_PER_STEP = 6
 """MIDI clocks, 24 per quarter note."""
 _MAJOR_KEYS = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
@@ -46,13 +52,13 @@ def write_midi(
     staff: Staff | None = None,
     title: str = "Melody",
 ) -> None:
-    """Write `tokens` [T] as a MIDI file with one instrument.
+    """Write `tokens` [T] as a MIDI file with one instrument, and a second that plays the chords of the `staff`.
 
     :param bpm: quarter notes per minute, 4..1000; by default those of the `staff`, or 120.
-    :param velocity: MIDI velocity of every note, 1..127.
+    :param velocity: MIDI velocity of every note of the melody, 1..127; chords are softer.
     :param program: General MIDI instrument, 0..127; 0 is a piano.
-    :param staff: meter, key signature and pickup; without it the file has none. MIDI knows major and minor keys alone:
-        of other modes the signature is right, and is called major.
+    :param staff: meter, key signature, pickup and chords; without it the file has none. MIDI knows major and minor keys
+        alone: of other modes the signature is right, and is called major.
     :param title: name of the sequence.
 
     Raises VocabularyError for tokens outside 0..37, InputError for an argument out of range, OSError if `path` cannot
@@ -66,6 +72,10 @@ def write_midi(
     content = BytesIO()
     midi = pretty_midi.PrettyMIDI(resolution=TICKS_PER_STEP * STEPS_PER_QUARTER, initial_tempo=float(bpm))
     midi.instruments.append(_instrument(tokens, bpm, int(velocity), int(program)))
+    chords = () if staff is None else staff.chords
+    if chords:
+        played = accompaniment(chords, len(tokens))
+        midi.instruments.append(_accompanist(played, bpm, max(round(_CHORD_LEVEL * velocity), 1), int(program)))
     midi.write(content)
     content.seek(0)
     file = MidiFile(file=content, charset="utf-8")
@@ -109,6 +119,18 @@ def _instrument(tokens: Tokens, bpm: float, velocity: int, program: int) -> pret
     instrument.notes = [
         pretty_midi.Note(velocity, int(pitch), start * seconds, end * seconds)
         for start, end, pitch in zip(*tokens_to_notes(tokens), strict=True)
+    ]
+    return instrument
+
+
+def _accompanist(chords: Sequence[VoicedChord], bpm: float, velocity: int, program: int) -> pretty_midi.Instrument:
+    """Return the instrument that plays `chords`."""
+    seconds = 60 / bpm / STEPS_PER_QUARTER
+    instrument = pretty_midi.Instrument(program, name=CHORD_TRACK)
+    instrument.notes = [
+        pretty_midi.Note(velocity, pitch, chord.start * seconds, chord.end * seconds)
+        for chord in chords
+        for pitch in chord.pitches
     ]
     return instrument
 

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 import numpy.typing as npt
 
 from note_rnn.common.atomic_files import write_text
+from note_rnn.formats.harmony import add_harmony
 from note_rnn.formats.notation import C_MAJOR, Staff, Value, bars_of, beamed, note_values, one_line, spelled
 from note_rnn.vocabulary import STEPS_PER_QUARTER
 
@@ -107,6 +108,7 @@ def _add_type(parent: Element, steps: int, name: str, dot: str) -> None:
 def _add_bar(measure: Element, bar: list[Value], staff: Staff, ties: set[int]) -> None:
     """Add the notes and rests of a `bar`; `ties` are the starts of those that continue a note."""
     if sum(value.steps for value in bar if value.pitch is None) == staff.steps_per_bar:
+        _add_chords(measure, bar[0].start, staff.steps_per_bar, staff)
         rest = SubElement(measure, "note")
         SubElement(rest, "rest", measure="yes")
         SubElement(rest, "duration").text = str(staff.steps_per_bar)
@@ -114,6 +116,7 @@ def _add_bar(measure: Element, bar: list[Value], staff: Staff, ties: set[int]) -
     altered: dict[tuple[str, int], int] = {}
     for group in beamed(bar, staff):
         for value, beams in zip(group, _beams(group), strict=True):
+            _add_chords(measure, value.start, value.steps, staff)
             note = SubElement(measure, "note")
             if value.pitch is None:
                 SubElement(note, "rest")
@@ -122,6 +125,12 @@ def _add_bar(measure: Element, bar: list[Value], staff: Staff, ties: set[int]) -
             else:
                 _add_pitch(note, value.pitch, staff)
                 _add_value(note, value, value.start in ties, beams, _accidental(value, staff, ties, altered))
+
+
+def _add_chords(measure: Element, start: int, steps: int, staff: Staff) -> None:
+    """Add the chords that begin with the note that follows, which lasts `steps` from `start` on, or within it."""
+    for step, chord in staff.chords_within(start, start + steps):
+        add_harmony(measure, chord, step - start)
 
 
 def _add_pitch(note: Element, midi_pitch: int, staff: Staff) -> None:

@@ -4,12 +4,15 @@ T steps of a sixteenth. On the line of fifths F is -1, C 0, G 1 ... B 5, F# 6; s
 semitone higher. Source of the conventions for values and beams: E. Gould, Behind Bars, 2011, pages 151 to 172.
 """
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from functools import cache
 from itertools import groupby
 from typing import NamedTuple
 
 import numpy.typing as npt
 
+from note_rnn.chords import ChordStart
 from note_rnn.notes import LETTERS, tokens_to_notes
 from note_rnn.vocabulary import check_tokens
 
@@ -40,6 +43,8 @@ class Staff(NamedTuple):
     """Steps before the first bar line."""
     marks: tuple[tuple[int, str], ...] = ()
     """Rehearsal marks at the beginning of bars: their steps, from the first token on, and texts."""
+    chords: tuple[ChordStart, ...] = ()
+    """Chords in order, their steps counted from the first token on; each lasts until the next."""
 
     @property
     def beats_per_minute(self) -> float:
@@ -60,6 +65,11 @@ class Staff(NamedTuple):
     def place(self, step: int) -> tuple[int, int]:
         """Return the bar of a `step`, -1 for the pickup, and the steps from its bar line."""
         return divmod(step - self.pickup, self.steps_per_bar)
+
+    def chords_within(self, start: int, end: int) -> tuple[ChordStart, ...]:
+        """Return the chords that begin from the step `start` on, before `end`."""
+        first, last = (bisect_left(self.chords, step, key=lambda chord: chord.step) for step in (start, end))
+        return self.chords[first:last]
 
     @property
     def tonic(self) -> str:
@@ -109,19 +119,20 @@ def one_line(title: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in title)
 
 
-def note_values(tokens: npt.ArrayLike, staff: Staff) -> list[Value]:
+def note_values(tokens: npt.ArrayLike, staff: Staff, breaks: Sequence[int] = ()) -> list[Value]:
     """Return the notes and rests written for `tokens` [T], in order, without gaps; none crosses a bar line.
 
     A note is written as few tied values, which show the beats: none hides a stronger beat than the one it begins on,
-    but for whole beats and simple syncopation. Raises VocabularyError for tokens that are not a melody.
+    but for whole beats and simple syncopation. None lasts over one of `breaks`, steps in ascending order.
+    Raises VocabularyError for tokens that are not a melody.
     """
     length = len(check_tokens(tokens, ndim=1))
     values: list[Value] = []
     now = 0
     for start, end, pitch in zip(*(column.tolist() for column in tokens_to_notes(tokens)), strict=True):
-        values += _split(now, start, None, staff) + _split(start, end, pitch, staff)
+        values += _split(now, start, None, staff, breaks) + _split(start, end, pitch, staff, breaks)
         now = end
-    return values + _split(now, length, None, staff)
+    return values + _split(now, length, None, staff, breaks)
 
 
 def bars_of(values: list[Value], staff: Staff) -> list[list[Value]]:
@@ -153,12 +164,14 @@ def _only_eighths(values: list[Value]) -> bool:
     return len(values) == 2 and all(value.steps == 2 and value.pitch is not None for value in values)
 
 
-def _split(start: int, end: int, pitch: int | None, staff: Staff) -> list[Value]:
+def _split(start: int, end: int, pitch: int | None, staff: Staff, breaks: Sequence[int]) -> list[Value]:
     """Return the values of a note or rest from the step `start` to `end`."""
     values = []
     while start < end:
         place = staff.place(start)[1]
-        within = min(place + end - start, staff.steps_per_bar)
+        following = bisect_right(breaks, start)
+        stop = min([end, *breaks[following : following + 1]])
+        within = min(place + stop - start, staff.steps_per_bar)
         for steps in _values(place, within, staff.levels, pitch is None):
             values.append(Value(start, steps, pitch, pitch is not None and start + steps < end))
             start += steps

@@ -5,6 +5,7 @@ colour of the text around it, and with all signs as shapes, so that no font is n
 """
 
 import importlib.util
+import re
 from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
@@ -21,6 +22,10 @@ PAGE_WIDTH = 2100
 """Width at which lines are broken: so many units are 840 pixels."""
 _SVG = "{http://www.w3.org/2000/svg}"
 _FONT = "Leipzig"
+_ACCIDENTALS = {"\uea64": "\N{MUSIC FLAT SIGN}", "\uea66": "\N{MUSIC SHARP SIGN}"}
+"""Signs of the music font in the names of chords, and letters for them."""
+_DEGREES = re.compile("<degree .*?</degree>", re.DOTALL)
+"""The degrees of a chord, which Verovio prints even where the name of the chord has them."""
 _SCALE = 0.04
 """Pixels per unit of a drawing."""
 _OPTIONS = {
@@ -103,7 +108,7 @@ def _engraved(musicxml: str, width: int) -> str:
         raise InputError('Sheet music is engraved by Verovio: pip install "melody-rl[sheet]".') from error
     engraver = toolkit()
     engraver.setOptions({**_OPTIONS, "pageWidth": width})
-    engraver.loadData(musicxml)
+    engraver.loadData(_DEGREES.sub("", musicxml))
     return str(engraver.renderToSVG(1))
 
 
@@ -126,7 +131,7 @@ def _add_simplified(parent: Element, part: Element, signs: _Signs) -> None:
 
 
 def _add_text(parent: Element, line: Element, signs: _Signs) -> None:
-    """Add a `line` of text: the number of a bar, or a tempo mark, which begins with signs."""
+    """Add a `line` of text: the number of a bar, a chord, or a tempo mark, which begins with signs."""
     x, y = float(line.get("x", 0)), line.attrib["y"]
     attributes = {"y": y, "font-family": "serif", "stroke": "none"}
     if "text-anchor" in line.attrib:
@@ -134,7 +139,9 @@ def _add_text(parent: Element, line: Element, signs: _Signs) -> None:
     words = ""
     for span in line.iter(f"{_SVG}tspan"):
         size = int(span.get("font-size", "0px").removesuffix("px"))
-        if span.get("font-family") == _FONT:
+        if span.text in _ACCIDENTALS:
+            words += _ACCIDENTALS[span.text]
+        elif span.get("font-family") == _FONT:
             attributes["font-weight"] = "bold"
             for code in (f"{ord(letter):04X}" for letter in span.text or "" if not letter.isspace()):
                 signs.add(parent, code, f"translate({x:g}, {y}) scale({size / 1000:g})")

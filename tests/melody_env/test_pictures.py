@@ -8,6 +8,7 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 from melody_env import Setting, melody_text, piano_roll_figure, piano_roll_image
 from melody_env.pictures import comparison_figure, pitch_name
 from note_rnn import VocabularyError
+from note_rnn.chords import ChordStart, parse_chord
 
 MELODY = [14, 1, 1, 0, 18, 21, 1, 0, 1, 1, 14, 1, 1, 1, 1, 1, 2, 37]
 JIG = Setting(meter="6/8")  # bars of 12 steps, beats of 6
@@ -47,6 +48,32 @@ def test_figure_counts_bars_after_the_pickup():
     assert starts == [(5, 1.0), (11, 0.5), (17, 1.0)]
     assert axes.get_xticks().tolist() == [5, 17]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["bar 1", "bar 2"]
+
+
+CHORDS = (ChordStart(5, parse_chord("Dm")), ChordStart(11, parse_chord("Bb/F")), ChordStart(17, parse_chord("N.C.")))
+
+
+def test_text_names_the_chords_of_each_bar():
+    assert melody_text(MELODY, JIG, pickup=5, marks={5: "A"}, chords=CHORDS).splitlines() == [
+        "  0 | C4 -  -  .  E4 |",
+        "  1 | G4 -  .  .  .  C4 | -  -  -  -  -  C3 | A [Dm Bb/F]",
+        "  2 | B5 | [N.C.]",
+    ]
+
+
+def test_figure_names_chords_where_they_begin_above_the_roll():
+    figure = piano_roll_figure(MELODY, title="Jig", setting=JIG, pickup=5, chords=CHORDS)
+    (axes,) = figure.axes
+    assert [(text.get_text(), text.xy[0]) for text in axes.texts] == [
+        ("Dm", 5),
+        ("B\N{MUSIC FLAT SIGN}/F", 11),
+        ("N.C.", 17),
+    ]
+    figure.draw_without_rendering()
+    tops = [text.get_window_extent() for text in axes.texts]
+    assert all(top.y0 >= axes.get_window_extent().y1 for top in tops)
+    title = axes._left_title.get_window_extent()
+    assert all(title.y0 >= top.y1 for top in tops)
 
 
 def test_middle_c_is_c4():

@@ -14,15 +14,15 @@ class Instrument {
     this.sounding = new Set();
   }
 
-  // Play `pitch` at the time `when` for `seconds`, then fade.
-  play(pitch, when, seconds) {
+  // Play `pitch` at the time `when` for `seconds`, then fade; `loudness` is a part of the usual.
+  play(pitch, when, seconds, loudness = 1) {
     const frequency = 440 * 2 ** ((pitch - 69) / 12);
     const ring = 1.1 * (262 / frequency) ** 0.5;
     const end = when + seconds;
     const level = new GainNode(this.context, {gain: 0});
     level.gain.setValueAtTime(0, when);
-    level.gain.linearRampToValueAtTime(0.55, when + 0.004);
-    level.gain.setTargetAtTime(0.05, when + 0.004, ring);
+    level.gain.linearRampToValueAtTime(0.55 * loudness, when + 0.004);
+    level.gain.setTargetAtTime(0.05 * loudness, when + 0.004, ring);
     level.gain.setTargetAtTime(0, end, 0.05);
     level.connect(this.output);
     const body = new OscillatorNode(this.context, {frequency});

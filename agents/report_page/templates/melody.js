@@ -33,6 +33,7 @@ class Melody {
   draw() {
     const {tokens, steps_per_beat, steps_per_bar, pickup} = this.card;
     this.roll = drawRoll(this.slider, tokens, pitchRange, steps_per_beat, steps_per_bar, [], pickup);
+    this.drawChords();
     this.drawDetails();
     this.mark = svg("svg", {class: "marks", "aria-hidden": "true"}, this.slider);
     this.column = svg("rect", {class: "column", y: 0, height: "100%", width: percent(1 / this.length), visibility: "hidden"}, this.mark);
@@ -40,6 +41,27 @@ class Melody {
     this.slider.setAttribute("aria-valuemax", this.length - 1);
     this.moveCursor(0);
     this.slider.setAttribute("aria-valuetext", this.description(0));
+  }
+
+  // Write the chords above the roll, each where it begins; where they are many, in two lines by turns.
+  drawChords() {
+    const {chords} = this.card;
+    if (!chords.length) return;
+    const row = document.createElement("div");
+    row.className = "chords";
+    row.setAttribute("aria-hidden", "true");
+    row.classList.toggle("dense", chords.length > 16);
+    chords.forEach(({start, symbol}, i) => {
+      const label = inline("span", symbol), end = chords[i + 2]?.start ?? this.length;
+      Object.assign(label.style, {left: percent(start / this.length), width: percent((end - start) / this.length)});
+      row.append(label);
+    });
+    this.slider.before(row);
+  }
+
+  // The chord of a step as an element of the readout, if there is one.
+  chord(step) {
+    return this.card.chords.filter(({start, end}) => start <= step && step < end).map(({symbol}) => inline("span", symbol));
   }
 
   stepAt(event) {
@@ -57,7 +79,7 @@ class Melody {
   show(step) {
     this.column.setAttribute("x", percent(step / this.length));
     this.column.setAttribute("visibility", "visible");
-    this.readout.replaceChildren(inline("b", this.token(step)), inline("span", this.position(step)), ...this.details(step));
+    this.readout.replaceChildren(inline("b", this.token(step)), inline("span", this.position(step)), ...this.chord(step), ...this.details(step));
   }
 
   showSummary() {
@@ -91,7 +113,8 @@ class Melody {
   }
 
   description(step) {
-    return [this.token(step), this.position(step), ...this.detailTexts(step)].join(", ");
+    const chord = this.chord(step).map((element) => element.textContent);
+    return [this.token(step), this.position(step), ...chord, ...this.detailTexts(step)].join(", ");
   }
 
   seek(step) {
@@ -119,7 +142,7 @@ class Melody {
 
   play() {
     if (!tempoIsSet) showTempo(this.card.tempo);
-    player.play(this.card.tokens, this.step, this);
+    player.play(this.card.tokens, this.step, this, this.card.chords);
     this.button.setAttribute("aria-pressed", "true");
     stopButton.disabled = false;
     nowPlaying.textContent = this.name;

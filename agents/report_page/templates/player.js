@@ -2,6 +2,15 @@
 // Times are seconds, positions are steps (sixteenths) from the start of a melody.
 "use strict";
 
+// The level of each note of a chord as a part of the melody's.
+const CHORD_LEVEL = 0.25;
+
+// The notes of `chords` from step `from` on, with what is left of the chord that sounds then.
+function accompaniment(chords, from) {
+  return chords.filter(({end}) => end > from).flatMap(({start, end, pitches}) =>
+    pitches.map((pitch) => ({start: Math.max(start, from), end, pitch, level: CHORD_LEVEL})));
+}
+
 // Plays one melody at a time, and notifies its `listener`: moved(step), and ended(isComplete).
 class Player {
   constructor() {
@@ -14,14 +23,15 @@ class Player {
     return this.listener !== null;
   }
 
-  // Play `tokens` from step `from`. Browsers allow sound only after a user's action: call it in response to one.
-  play(tokens, from, listener) {
+  // Play `tokens` from step `from`, and `chords` softly under them. Browsers allow sound only after a user's action: call it in response to one.
+  play(tokens, from, listener, chords = []) {
     this.stop();
     this.context ??= new AudioContext();
     this.instrument ??= new Instrument(this.context);
     this.context.resume();
     this.length = tokens.length;
-    this.waiting = notesOf(tokens).filter((note) => note.start >= from);
+    const notes = notesOf(tokens).filter((note) => note.start >= from);
+    this.waiting = [...notes, ...accompaniment(chords, from)].sort((a, b) => a.start - b.start);
     this.listener = listener;
     this.anchor = {step: from, time: this.context.currentTime + 0.08};
     const timer = this.timer = setInterval(() => this.schedule(), 40);
@@ -52,9 +62,9 @@ class Player {
     const now = this.context.currentTime;
     const horizon = this.stepAt(now + (document.hidden ? 2 : 0.2));
     while (this.waiting.length && this.waiting[0].start < horizon) {
-      const {start, end, pitch} = this.waiting.shift();
+      const {start, end, pitch, level} = this.waiting.shift();
       const when = this.anchor.time + (start - this.anchor.step) * this.secondsPerStep;
-      this.instrument.play(pitch, Math.max(when, now), (end - start) * this.secondsPerStep);
+      this.instrument.play(pitch, Math.max(when, now), (end - start) * this.secondsPerStep, level);
     }
     if (this.audibleStep() >= this.length) this.finish(true);
   }

@@ -11,7 +11,7 @@ from typing import Any
 
 from melody_env.reward.composition import Floats
 from melody_env.reward.plugins import marked_functions
-from melody_env.reward.rules import masks, shaping
+from melody_env.reward.rules import chords, masks, shaping
 from melody_env.reward.rules.human import bells, contour, degrees, form, rhythm, sections
 from melody_env.reward.rules.paper import (
     autocorrelation,
@@ -54,5 +54,11 @@ HUMAN_RULES: dict[str, Rule] = _defined_in(form, rhythm, contour, degrees, bells
 FORM_RULES: dict[str, Rule] = _defined_in(sections)
 """The rule for a setting with form."""
 
+CHORD_RULES: dict[str, Rule] = _defined_in(chords)
+"""The rules for a setting with chords."""
+
 MASKS: dict[str, Mask] = _defined_in(masks)
 """The masks that a reward profile can name."""
+
+CHORD_MASKS = ("chord_tones_on_strong_beats",)
+"""Those for a setting with chords."""

@@ -10,8 +10,10 @@ import numpy as np
 
 from melody_env.reward.composition import Composition
 from melody_env.reward.plugins import mask
+from melody_env.reward.rules.chords import Sounding, harmony_of
+from melody_env.reward.rules.human.line import PITCH_CLASSES
 from melody_env.setting import Flags
-from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE
+from note_rnn.vocabulary import FIRST_PITCH_TOKEN, NO_EVENT, VOCABULARY_SIZE
 
 
 @mask(batched=True)
@@ -24,6 +26,20 @@ def in_scale(composition: Composition) -> Flags:
 def no_wide_leaps(composition: Composition, *, max_semitones: int = 12) -> Flags:
     """Forbid notes more than `max_semitones` from the previous note."""
     return _within(max_semitones).take(composition.previous_pitches[composition.position], axis=0)
+
+
+@mask(batched=True)
+def chord_tones_on_strong_beats(composition: Composition) -> Flags:
+    """On strong beats (`melody_env.chord_steps`), allow only tones of the chord to begin or to be held, and silence."""
+    allowed = np.ones((composition.batch_size, VOCABULARY_SIZE), np.bool_)
+    harmony, t = harmony_of(composition, "chord_tones_on_strong_beats"), composition.position
+    if harmony is None or not harmony.is_strong[t].any():
+        return allowed
+    tones = harmony.table.tones[harmony.chord[t]]
+    allowed[:, FIRST_PITCH_TOKEN:] = tones[:, PITCH_CLASSES[FIRST_PITCH_TOKEN:]]
+    held = composition.memory(Sounding).notes[t - 1] if t else np.zeros_like(composition.tokens[0])
+    allowed[:, NO_EVENT] = (held == 0) | np.take_along_axis(tones, PITCH_CLASSES[held][:, None], axis=1)[:, 0]
+    return allowed | ~harmony.is_strong[t][:, None]
 
 
 @lru_cache

@@ -13,6 +13,7 @@ import torch
 from agents import PPOKL, compose_pieces
 from agents.composing import melody_writers as melody_files
 from agents.composing.melody_writers import longest_shared_run, piece_record, writable_suffixes, write_melody
+from agents.composing.pieces import piece_staff
 from agents.composing.players import agent_player
 from melody_env import EnvironmentSpec, MelodyVecEnv, Setting, melody_text, piano_roll_figure, score_melodies
 from note_rnn import InputError, read_midi
@@ -41,7 +42,7 @@ def agent(small_prior) -> PPOKL:
 def test_each_file_has_the_key_meter_tempo_and_title_of_the_melody(tmp_path):
     files = {suffix: tmp_path / f"melody{suffix}" for suffix in writable_suffixes()}
     for path in files.values():
-        write_melody(MELODY, path, SLOW_WALTZ_IN_D, "A waltz")
+        write_melody(MELODY, path, SLOW_WALTZ_IN_D, SLOW_WALTZ_IN_D.staff, "A waltz")
     midi = pretty_midi.PrettyMIDI(str(files[".mid"]))
     assert midi.get_tempo_changes()[1] == pytest.approx([90.0], abs=0.01)
     assert [(meter.numerator, meter.denominator) for meter in midi.time_signature_changes] == [(3, 4)]
@@ -65,7 +66,7 @@ def test_each_file_has_the_key_meter_tempo_and_title_of_the_melody(tmp_path):
     with wave.open(str(files[".wav"])) as sound:
         seconds = sound.getnframes() / sound.getframerate()
     assert seconds == pytest.approx(T * 60 / 90 / 4, abs=0.2)
-    write_melody(MELODY, tmp_path / "in_4.png", Setting(length=T), "A waltz")
+    write_melody(MELODY, tmp_path / "in_4.png", Setting(length=T), Setting().staff, "A waltz")
     assert (tmp_path / "in_4.png").read_bytes() != files[".png"].read_bytes()
 
 
@@ -80,21 +81,21 @@ def test_sheet_music_is_left_out_where_verovio_is_not_installed(monkeypatch):
 def test_sheet_music_asked_for_by_name_says_what_brings_it(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "verovio", None)
     with pytest.raises(InputError, match=r'^Sheet music is engraved by Verovio: pip install "melody-rl\[sheet\]"\.$'):
-        write_melody(MELODY, tmp_path / "melody.svg", SLOW_WALTZ_IN_D, "A waltz")
+        write_melody(MELODY, tmp_path / "melody.svg", SLOW_WALTZ_IN_D, SLOW_WALTZ_IN_D.staff, "A waltz")
     assert not list(tmp_path.iterdir())
 
 
 def test_bar_lines_are_those_of_the_piece_also_after_a_primer(tmp_path):
     """A primer of 14 steps in 3/4 is a bar of 12 and two steps: what comes first on the page are these two."""
     tokens = np.concatenate([np.array([14, 1] * 7), MELODY])
-    write_melody(tokens, tmp_path / "melody.abc", SLOW_WALTZ_IN_D, "A waltz", primer_steps=14)
+    write_melody(tokens, tmp_path / "melody.abc", SLOW_WALTZ_IN_D, piece_staff(SLOW_WALTZ_IN_D, 14), "A waltz")
     assert (tmp_path / "melody.abc").read_text().splitlines()[-1] == (
         "=C2 | =C2=C2 =C2=C2 =C2=C2 | D4 F4 A2z2 | =F6 =c4 z2 |]"
     )
-    write_melody(tokens, tmp_path / "melody.mid", SLOW_WALTZ_IN_D, "A waltz", primer_steps=14)
+    write_melody(tokens, tmp_path / "melody.mid", SLOW_WALTZ_IN_D, piece_staff(SLOW_WALTZ_IN_D, 14), "A waltz")
     changes = pretty_midi.PrettyMIDI(str(tmp_path / "melody.mid")).time_signature_changes
     assert [(meter.numerator, meter.denominator) for meter in changes] == [(2, 16), (3, 4)]
-    write_melody(tokens, tmp_path / "melody.png", SLOW_WALTZ_IN_D, "A waltz", primer_steps=14)
+    write_melody(tokens, tmp_path / "melody.png", SLOW_WALTZ_IN_D, piece_staff(SLOW_WALTZ_IN_D, 14), "A waltz")
     piano_roll_figure(tokens, setting=SLOW_WALTZ_IN_D, pickup=2).savefig(tmp_path / "expected.png", dpi=100)
     assert (tmp_path / "melody.png").read_bytes() == (tmp_path / "expected.png").read_bytes()
 

@@ -4,12 +4,14 @@ import base64
 import json
 from pathlib import Path
 
+import pretty_midi
 import pytest
 
 import melody_rl
 from agents.report_page.tune_page import made_by, tune_title, write_tune_page
 from melody_env import Setting
 from note_rnn import InputError, read_midi, write_midi
+from note_rnn.formats.svg import can_engrave
 
 RECORD = {
     "setting": Setting(key="D", meter="6/8", length=24, mode="dorian").as_dict(),
@@ -65,6 +67,53 @@ def test_files_of_music_are_shown_and_names_are_escaped(tmp_path, parsed):
     assert [card["tokens"] for card in parsed(text).data["cards"]] == [[14, 1, 16, 1]] * 2
 
 
+def test_chords_are_on_the_page_after_the_pickup(tmp_path, parsed):
+    """Dm lasts the first bar, and A7 and Dm share the second; a bar has 12 steps, and the pickup two."""
+    path = tmp_path / "tune.json"
+    path.write_text(json.dumps(RECORD | {"chords": "Dm | A7 Dm"}))
+    text = write_tune_page(tmp_path / "page.html", [path]).read_text()
+    page = parsed(text)
+    (card,) = page.data["cards"]
+    shown = [(chord["symbol"], chord["start"], chord["end"]) for chord in card["chords"]]
+    assert shown == [("Dm", 2, 14), ("A7", 14, 20), ("Dm", 20, 26)]
+    assert card["chords"][0]["pitches"] == [38, 53, 57, 62]
+    midi = tmp_path / "copy.mid"
+    midi.write_bytes(base64.b64decode(page.all("a")[0]["href"].partition(",")[2]))
+    assert read_midi(midi).tolist() == card["tokens"]
+    assert [track.name for track in pretty_midi.PrettyMIDI(str(midi)).instruments] == ["Melody", "Chords"]
+    assert "Dm</text>" in text or not can_engrave()
+
+
+def test_in_a_browser_chords_are_written_above_the_roll_and_played_softly(tmp_path, visit):
+    path = tmp_path / "tune.json"
+    path.write_text(json.dumps(RECORD | {"chords": "Dm | A7/C# Bb"}))
+    page = visit(write_tune_page(tmp_path / "page.html", [path]))
+    labels = page.locator(".chords span")
+    assert labels.all_text_contents() == ["Dm", "A7/C\N{MUSIC SHARP SIGN}", "B\N{MUSIC FLAT SIGN}"]
+    lefts = labels.evaluate_all("found => found.map((one) => parseFloat(one.style.left))")
+    assert lefts == pytest.approx([100 * step / 26 for step in (2, 14, 20)], abs=1e-3)
+    slider = page.locator("[role=slider]")
+    slider.press("Home")
+    assert "Dm" not in page.locator(".readout").inner_text()
+    slider.press("End")
+    assert "B\N{MUSIC FLAT SIGN}" in page.locator(".readout").inner_text()
+    assert "B\N{MUSIC FLAT SIGN}" in slider.get_attribute("aria-valuetext")
+    played = page.evaluate("accompaniment(cards[0].chords, 16).map(({start, end, pitch}) => [start, end, pitch])")
+    chords = page.evaluate("cards[0].chords")
+    expected = [[max(chord["start"], 16), chord["end"], pitch] for chord in chords[1:] for pitch in chord["pitches"]]
+    assert played == expected
+    page.evaluate("() => { window.heard = []; Instrument.prototype.play = (...note) => window.heard.push(note); }")
+    slider.press("Home")
+    page.locator(".play").click()
+    for _ in range(500):
+        if page.evaluate("heard.length") >= 6:
+            break
+        page.wait_for_timeout(20)
+    heard = page.evaluate("window.heard.map(([pitch, , , level]) => [pitch, level ?? 1])")
+    assert heard[0] == [60, 1]
+    assert [38, 0.25] in heard
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -74,6 +123,7 @@ def test_files_of_music_are_shown_and_names_are_escaped(tmp_path, parsed):
         (json.dumps(RECORD | {"tokens": []}), "has no tokens"),
         (json.dumps(RECORD | {"setting": {"key": "H"}}), "is not the record of a composed melody"),
         (json.dumps(RECORD | {"setting": {"nonsense": 1}}), "is not the record of a composed melody"),
+        (json.dumps(RECORD | {"chords": "C | H"}), "Bar 2 of the chords cannot be read: 'H' is no chord symbol"),
     ],
 )
 def test_other_records_are_refused_in_a_sentence(content, told, tmp_path):

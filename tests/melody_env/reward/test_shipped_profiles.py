@@ -6,6 +6,7 @@ import pytest
 
 import melody_env.reward.profile
 from melody_env import Setting, load_profile
+from note_rnn.chords import NO_CHORD
 
 NINE = {
     **{"key": 1, "tonic": 1, "repetition": 1, "autocorrelation": 1, "motif": 1},
@@ -106,6 +107,23 @@ def test_the_profile_of_whole_tunes_has_form_and_an_adversary():
     assert profile.setting == Setting(length="16 bars", form=profile.setting.form)
 
 
+def test_the_profile_of_chords_has_their_rules_and_progressions_of_all_roots_and_many_kinds():
+    profile = load_profile("chords")
+    weights = {"chord_tone": 4, "resolution": 1.5, "avoid_note": 1, "guide_tone": 0.5}
+    assert {rule.name: rule.weight for rule in profile.rules} == weights
+    assert not any(rule.parameters for rule in profile.rules)
+    assert (profile.c, profile.log_prior, profile.masks) == (1, True, ())
+    assert profile.adversary == {"features": 2, "tokens": 2}
+    assert profile.setting == Setting(length="8 bars", chords=profile.setting.chords)
+    progressions = profile.setting.progressions
+    assert len({progression.text for progression in progressions}) == len(progressions) >= 50
+    assert {len(progression.bars) for progression in progressions} == {1, 4, 8}
+    chords = {chord for progression in progressions for bar in progression.bars for chord in bar} - {NO_CHORD}
+    assert {chord.root for chord in chords} == {*range(12)}
+    kinds = {tuple(sorted((tone - chord.root) % 12 for tone in chord.pitch_classes)) for chord in chords}
+    assert len(kinds) >= 10
+
+
 def test_all_that_is_shipped_is_here():
     shipped = (Path(melody_env.reward.profile.__file__).parent / "profiles").glob("*.yaml")
-    assert {file.stem for file in shipped} == {*PROFILES, "tune"}
+    assert {file.stem for file in shipped} == {*PROFILES, "tune", "chords"}

@@ -9,6 +9,7 @@ import pytest
 from melody_env import MODES, NamedMask, RewardProfile, Setting, WeightedRule, score_melodies
 from melody_env.reward.composition import Composition
 from melody_env.reward.profile import BUILT_IN_RULES
+from melody_env.reward.rules import CHORD_RULES
 from melody_env.reward.rules.human.line import scale_positions, stable_notes
 from melody_env.reward.rules.human.phrases import beat_strengths
 from note_rnn.primers import parse_notes
@@ -283,7 +284,9 @@ PIECES = np.array(
 
 @pytest.mark.parametrize("rule", BUILT_IN_RULES)
 def test_the_values_of_a_melody_do_not_depend_on_the_others_of_the_batch(rule, worth):
-    setting = Setting(meter="2/4", form="AA'BA" if rule == "form" else "")
+    setting = Setting(
+        meter="2/4", form="AA'BA" if rule == "form" else "", chords="C | G" if rule in CHORD_RULES else ""
+    )
     parameters = {"onset": {"worth": [1.0, 2.0, 3.0]}, "overused_motif": {"times": 1}}.get(rule, {})
     together = score_melodies(PIECES, RewardProfile("one", (WeightedRule(rule, 1.0, parameters),)), setting)
     alone = [worth(rule, piece, setting, **parameters) for piece in PIECES]
