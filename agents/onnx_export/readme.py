@@ -9,7 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from agents.onnx_export.stepwise import StepwiseNetwork
 from melody_env import EnvironmentSpec
-from melody_env.envs.observations import kind_of, observes_form
+from melody_env.chord_steps import NO_PITCH_CLASS
+from melody_env.envs.observations import FORM_TOKENS, NOTHING, kind_of, observes_chords, observes_form
 from note_rnn import VOCABULARY_SIZE, Bars
 from note_rnn.network.lookback import COMMON_TIME
 
@@ -23,6 +24,13 @@ _LOOKBACK = (
     "the token a bar before the next one",
     "the highest note so far, as a token",
     "the lowest note so far, as a token",
+)
+_CHORDS = (
+    "the root of the chord, in semitones above C; 12 for none",
+    *(f"whether the note {above} semitones above C is of the chord; 2 on a strong beat" for above in range(12)),
+    "the root of the next chord; 12 for none",
+    *(f"whether the note {above} semitones above C is of the next chord" for above in range(12)),
+    "steps to the next chord; 0 without chords",
 )
 _FORM = (
     "the token to be repeated exactly",
@@ -71,8 +79,18 @@ def readme(file: str, title: str, network: StepwiseNetwork, environment: Environ
         key=f"{setting.key} {mode}",
         length=setting.steps,
         observation=kind_of(network.space),
-        form=observes_form(network.space),
+        others=[*_no_chords(network.space), *_no_form(network.space)],
     )
+
+
+def _no_chords(space: spaces.Space[Any]) -> list[int]:
+    """Return the columns of chords where there are none."""
+    return [NO_PITCH_CLASS, *[0] * 12, NO_PITCH_CLASS, *[0] * 12, 0] if observes_chords(space) else []
+
+
+def _no_form(space: spaces.Space[Any]) -> list[int]:
+    """Return the columns of form where there is none."""
+    return [NOTHING] * FORM_TOKENS + [0] * (len(_FORM) - FORM_TOKENS) if observes_form(space) else []
 
 
 def _parts(network: StepwiseNetwork) -> Iterator[Part]:
@@ -95,5 +113,6 @@ def _columns(space: spaces.Space[Any]) -> Iterator[Column]:
     length = int(space.nvec[1]) - 1
     meanings = ["the last token", f"tokens of the melody so far, which may have {length}"]
     meanings += _LOOKBACK if kind_of(space) == "lookback" else ()
+    meanings += _CHORDS if observes_chords(space) else ()
     meanings += _FORM if observes_form(space) else ()
     yield from (Column(int(size) - 1, meaning) for size, meaning in zip(space.nvec, meanings, strict=True))

@@ -1,5 +1,6 @@
 """ONNX files play what the agents play, and their READMEs say how."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -154,6 +155,18 @@ def test_the_readme_of_an_agent_with_form_and_lookback(agents):
     assert "[-1, 12, 2] for 3/4, [-1, 8, 0] for 2/4" in text
     assert 'state["prior_past_clock"][0, 0] = [-1, 12, 2]  # 3/4' in text
     assert "earlier(6), earlier(12)" in text
+
+
+def test_the_readme_of_an_agent_with_chords(agent_of):
+    agent = agent_of("q", NoteRNN(12), chords="C | F G", observation="position")
+    text = readme("tune.onnx", "An agent", StepwiseNetwork.of(agent), agent.environment)
+    assert "| 2 | 12 | the root of the chord, in semitones above C; 12 for none |" in text
+    assert "| 10 | 2 | whether the note 7 semitones above C is of the chord; 2 on a strong beat |" in text
+    assert "| 15 | 12 | the root of the next chord; 12 for none |" in text
+    assert "| 28 | 32 | steps to the next chord; 0 without chords |" in text
+    columns = agent.environment.observation_space.nvec
+    first = re.search(r"OTHERS = (\[.*\])", text)
+    assert 2 + len(json.loads(first.group(1))) == len(columns)
 
 
 def test_the_readme_of_a_note_rnn():
