@@ -40,6 +40,10 @@ SIGNIFICANT = 0.05
 _LEAST = 0.02
 """Rules with an effect below this share of the largest are left out."""
 _SAMPLES = 2_000
+LEAST_C = 0.25
+FURTHEST = 4.0
+"""Deviation, in nats, of what the melodies that were heard are rewarded with, log-odds / c: about half its square is the
+KL divergence from the Note RNN."""
 
 
 class NoTasteError(InputError):
@@ -57,9 +61,9 @@ class LearnConfig:
     """The files that listeners downloaded, from studies or from the studio."""
     out: Path = Path("taste.yaml")
     """File for the reward profile."""
-    c: float = 0.25
-    """The profile's c. With 1, a tuned melody is as much likelier as it would be preferred; the smaller, the
-    further the agent goes for the taste."""
+    c: float | None = None
+    """The profile's c. With 1, a melody becomes as much likelier as it is preferred; the smaller, the further the
+    agent goes for the taste. If no default is shown, as far as the votes reach, 0.25 or more."""
     force: bool = False
     """Write a profile even if the votes cannot be told from noise; its weights are then close to 0."""
     seed: int = 0
@@ -89,7 +93,7 @@ class Taste(NamedTuple):
         return self.noise >= SIGNIFICANT
 
 
-def learn_taste(heard: HeardVotes, c: float = 0.25, seed: int = 0) -> Taste:
+def learn_taste(heard: HeardVotes, c: float | None = None, seed: int = 0) -> Taste:
     """Return the taste in the votes `heard`; without one its weights are close to 0."""
     rng = np.random.default_rng(seed)
     differences = rule_sums(heard.first, heard.setting) - rule_sums(heard.second, heard.setting)
@@ -101,8 +105,9 @@ def learn_taste(heard: HeardVotes, c: float = 0.25, seed: int = 0) -> Taste:
     people = listeners(votes, pairs, _swapped(heard), predictions.log_odds)
     penalty = predictions.penalty if noise < SIGNIFICANT else float(PENALTIES[-1])
     fitted = fit(votes, penalty, np.array([listener.reliability for listener in people])[heard.listener])
+    rules = weighted_rules(fitted.weights, scale)
     return Taste(
-        RewardProfile("taste", weighted_rules(fitted.weights, scale), c=c, setting=heard.setting),
+        RewardProfile("taste", rules, c=default_c(fitted, votes) if c is None else c, setting=heard.setting),
         fitted,
         scale,
         shares(fitted, votes.differences),
@@ -118,7 +123,8 @@ def learn(config: LearnConfig) -> tuple[HeardVotes, Taste]:
 
     Raises VotesError for unusable votes, NoTasteError, unless forced, for votes that cannot be told from noise.
     """
-    check_above_zero("--c", config.c)
+    if config.c is not None:
+        check_above_zero("--c", config.c)
     check_seed("--seed", config.seed)
     heard = heard_votes(config.votes)
     taste = learn_taste(heard, config.c, config.seed)
@@ -145,6 +151,12 @@ def weighted_rules(weights: Floats, scale: Floats) -> tuple[WeightedRule, ...]:
         for rule, weight, unit in zip(CANDIDATES, weights, scale, strict=True)
         if unit > 0 and abs(weight) >= least
     )
+
+
+def default_c(fitted: Fit, votes: Votes) -> float:
+    """Return the c at which the rewards of the melodies heard have deviation `FURTHEST`, or `LEAST_C` if larger."""
+    deviation = np.sqrt(np.square(votes.differences @ fitted.weights).mean() / 2)
+    return max(LEAST_C, float(f"{deviation / FURTHEST:.2g}"))
 
 
 def share_predicted(

@@ -1,6 +1,7 @@
 """Hyperparameters of each algorithm, under the names of its arguments, and the agents built from them."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from agents import algorithms
@@ -126,6 +127,34 @@ class PPOKLHyperparameters(Hyperparameters):
         arguments = self.arguments(seed, device)
         network = {"skip_connection": arguments.pop("skip_connection")}
         return algorithms.PPOKL("MlpLstmPolicy", env, prior=prior, policy_kwargs=network, **arguments)
+
+
+@dataclass(frozen=True)
+class DPOHyperparameters(Hyperparameters):
+    """Hyperparameters of direct preference optimization, which learns from votes and not from rewards."""
+
+    votes: tuple[Path, ...] = ()
+    """Files of votes that listeners downloaded, from studies or from the studio."""
+    beta: float = 0.25
+    """Cost of leaving the Note RNN (KL), in log-odds of being preferred per nat: the smaller, the further the agent
+    goes for the votes."""
+    batch_size: int = 32
+    """Pairs of pieces per update."""
+    max_grad_norm: float = 5.0
+    """Largest L2 norm of the gradient; a larger gradient is scaled down to it."""
+    skip_connection: bool = False
+    """Connect the observation directly to the scores, beside the recurrent layers."""
+
+    def build(self, algo: str, env: "VecEnv", prior: "NoteRNN", seed: int, device: str) -> "algorithms.DPO":
+        """Return an agent that starts as `prior`, with the votes; raises VotesError for votes that it cannot use."""
+        from agents.votes.heard import heard_votes, in_setting
+
+        heard = in_setting(heard_votes(self.votes), env.get_attr("setting")[0])
+        arguments = self.arguments(seed, device)
+        del arguments["votes"], arguments["gamma"]
+        network = {"skip_connection": arguments.pop("skip_connection")}
+        pairs = algorithms.PreferencePairs(heard.first, heard.second, heard.outcomes)
+        return algorithms.DPO("MlpLstmPolicy", env, pairs, prior=prior, policy_kwargs=network, **arguments)
 
 
 @dataclass(frozen=True)

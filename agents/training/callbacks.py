@@ -121,7 +121,7 @@ class ProgressCallback(BaseCallback):
         self.progress = progress
 
     def _on_step(self) -> bool:
-        self.progress.advance(self.training_env.num_envs)
+        self.progress.advance(self.num_timesteps - self.progress.done)
         return True
 
 

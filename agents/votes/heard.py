@@ -89,6 +89,18 @@ def heard_votes(paths: Sequence[Path]) -> HeardVotes:
     )
 
 
+def in_setting(heard: HeardVotes, setting: Setting) -> HeardVotes:
+    """Return `heard` if it is in `setting`; raises VotesError if key, meter, length or range differ."""
+    if _music_of(heard.setting) != _music_of(setting):
+        own = heard.setting
+        raise VotesError(
+            f"The melodies of the votes are in {own.key} {own.mode}, {own.meter}, of {own.steps} steps between pitches "
+            f"{own.pitch_range[0]} and {own.pitch_range[1]}, and the agent's are not: choose the same key, mode, meter, "
+            "length and range."
+        )
+    return heard
+
+
 def _without_copies(sessions: Sequence[Session], left_out: Counter[str]) -> list[Session]:
     """Return `sessions` without copies; of several files of one listener, the one with the most votes."""
     kept: dict[Any, Session] = {}

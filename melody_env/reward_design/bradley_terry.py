@@ -110,16 +110,15 @@ def most_informative(fitted: Fit, candidates: Floats, number: int) -> Integers:
     covariance = fitted.covariance.copy()
     chosen: list[int] = []
     for _ in range(min(number, len(candidates))):
-        spread = np.einsum("pr,rs,ps->p", candidates, covariance, candidates, optimize=True)
-        gain = curvature * spread
+        gain = curvature * ((candidates @ covariance) * candidates).sum(axis=1)
         gain[chosen] = -1.0
         best = int(gain.argmax())
         chosen.append(best)
         along = covariance @ candidates[best]
-        covariance -= np.outer(along, along) * curvature[best] / (1 + gain_of(curvature[best], spread[best]))
+        covariance -= np.outer(along, along) * curvature[best] / (1 + gain[best])
     return np.array(chosen)
 
 
-def gain_of(curvature: float, spread: float) -> float:
-    """Return the precision that a vote adds along its pair, relative to what is known."""
-    return curvature * spread
+def before_votes(rules: int, penalty: float) -> Fit:
+    """Return what is known of the weights of `rules` without a vote: that they are about 0, with this precision."""
+    return Fit(np.zeros(rules), 0.0, np.zeros(0), np.eye(rules) / penalty)
