@@ -1,8 +1,9 @@
 """The loop of votes, learning and tuning, with simulated listeners in the place of humans.
 
-Simulated listeners share a taste that the learner never sees; a fifth of their votes are by a coin, and a quarter of them
-prefer the side that they hear first. From their votes a reward is learned and an agent is tuned with it, or one learns
-from the votes directly (DPO). Fresh listeners of the same kind then choose between its pieces and the Note RNN's.
+Simulated listeners share a taste that the learner never sees; a fifth of their votes are by a coin, and a quarter of
+them prefer the side that they hear first. From their votes a reward is learned and an agent is tuned with it, or one
+learns from the votes directly (DPO). Fresh listeners of the same kind then choose between its pieces and the Note
+RNN's.
 
     python benchmarks/taste.py --out docs/results/taste.csv
 
@@ -45,7 +46,8 @@ VOTES_EACH = 20
 """Votes of a listener."""
 ROUND = 20
 """Pairs asked between two fits, where they are chosen."""
-TRAINING = {"total_timesteps": 200_000, "gamma": 1.0}
+STEPS = 200_000
+"""Steps of a training."""
 PLANTED = 5
 """Rules of a planted taste."""
 
@@ -142,8 +144,14 @@ def together(some: HeardVotes | None, more: HeardVotes) -> HeardVotes:
     """Return the votes of both."""
     if some is None:
         return more
-    names = ("first", "second", "outcomes", "listener")
-    return replace(some, **{name: np.concatenate([getattr(each, name) for each in (some, more)]) for name in names})
+    return HeardVotes(
+        np.concatenate([some.first, more.first]),
+        np.concatenate([some.second, more.second]),
+        np.concatenate([some.outcomes, more.outcomes]),
+        np.concatenate([some.listener, more.listener]),
+        SETTING,
+        {},
+    )
 
 
 def sigmoid(log_odds: Floats) -> Floats:
@@ -154,7 +162,7 @@ def sigmoid(log_odds: Floats) -> Floats:
 def tuned(world: World, profile: RewardProfile, seed: int, steps: int) -> Agent:
     """Return an agent tuned by the policy gradient with `profile`, as `train --algo ppo_kl --gamma 1` does."""
     environment = replace(world.environment, profile=profile)
-    config = TrainConfig.of("ppo_kl", **{**TRAINING, "total_timesteps": steps})
+    config = TrainConfig.of("ppo_kl", total_timesteps=steps, gamma=1.0)
     env = MelodyVecEnv(config.n_envs, **environment.arguments)
     model = config.agent.build("ppo_kl", env, environment.prior_in_key, seed, "cpu").learn(steps)
     return Agent(model.policy, environment)
@@ -217,7 +225,10 @@ def measured(world: World, case: Case, steps: int, size: int) -> dict[str, Any]:
     heard = ask(world, utility, case.votes, np.random.default_rng(case.seed))
     taste = learn_taste(heard)
     tuning = time.process_time()
-    agent = tuned(world, taste.profile, case.seed, steps) if case.method == "reward" else directly(world, heard, case.seed)
+    if case.method == "reward":
+        agent = tuned(world, taste.profile, case.seed, steps)
+    else:
+        agent = directly(world, heard, case.seed)
     seconds = {"learn_seconds": tuning - began, "tune_seconds": time.process_time() - tuning}
     found = {"p_noise": taste.noise, "predicted": taste.predicted[0], "c": taste.profile.c}
     figures = {**found, **judged(world, agent, utility, size), **seconds}
@@ -249,7 +260,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="tastes of each kind to tune for")
     parser.add_argument("--fits", type=int, default=20, help="tastes to learn without tuning")
-    parser.add_argument("--steps", type=int, default=TRAINING["total_timesteps"], help="steps of a training")
+    parser.add_argument("--steps", type=int, default=STEPS, help="steps of a training")
     parser.add_argument("--pieces", type=int, default=1_000, help="pieces of each model that listeners judge")
     parser.add_argument("--out", type=Path, default=Path("taste.csv"), help="CSV file")
     arguments = parser.parse_args()

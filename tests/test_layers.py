@@ -33,6 +33,7 @@ LAYERS = (
     {"melody_env.reward_design", "melody_env.adversary", "melody_env.judging"},
     {f"melody_env.{name}" for name in ("audit", "calibrate", "judge", "match", "search")},
     {"melody_env"},
+    {"agents.votes"},
     {"agents.algorithms", "agents.infilling"},
     {"agents.runs"},
     {"agents.composing"},

@@ -116,7 +116,7 @@ class DPO(ActsWithMemory):
         self._setup_lr_schedule()
         self.set_random_seed(self.seed)
         policy = self.policy_class(self.observation_space, self.action_space, self.lr_schedule, **self.policy_kwargs)
-        self.policy = policy.to(self.device)
+        self.policy = policy.to(self.device)  # type: ignore[assignment]
 
     def _take(self, pairs: PreferencePairs) -> None:
         engine = getattr(self.env.unwrapped, "engine", None) if self.env is not None else None
@@ -150,9 +150,7 @@ class DPO(ActsWithMemory):
         """Learn from `total_timesteps` tokens of randomly drawn pairs; raises InputError without pairs."""
         if self.outcomes is None:
             raise InputError("There are no votes to learn from: give DPO pairs.")
-        total, callbacks = self._setup_learn(
-            total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
-        )
+        total, callbacks = self._setup_learn(total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar)
         callbacks.on_training_start(locals(), globals())
         while self.num_timesteps < total:
             callbacks.on_rollout_start()
@@ -186,17 +184,17 @@ class DPO(ActsWithMemory):
     def log_odds(self, rows: Tensor) -> Tensor:
         """Return the log-odds that the first of the pairs `rows` is preferred, by the policy's gain on the prior."""
         assert self.sides is not None
-        gains = []
-        for side in self.sides:
-            scores, _ = self.policy.network(side.observations[:, rows], torch.zeros((), device=self.device))
-            logits = policy_logits(scores, torch.zeros((), device=self.device))
-            gains.append(sequence_log_prob(logits, side.actions[:, rows]) - side.log_prior[rows])
-        return preference_log_odds(*gains, self.beta)
+        first, second = (self._gain(side, rows) for side in self.sides)
+        return preference_log_odds(first, second, self.beta)
+
+    def _gain(self, side: Unrolled, rows: Tensor) -> Tensor:
+        """Return log policy - log p of the melodies `rows` of a side."""
+        no_base = torch.zeros((), device=self.device)
+        scores, _ = self.policy.network(side.observations[:, rows], no_base)
+        return sequence_log_prob(policy_logits(scores, no_base), side.actions[:, rows]) - side.log_prior[rows]
 
 
-def unrolled(
-    melodies: Tokens, environment: EnvironmentSpec, seeds: list[int], device: torch.device | str
-) -> Unrolled:
+def unrolled(melodies: Tokens, environment: EnvironmentSpec, seeds: list[int], device: torch.device | str) -> Unrolled:
     """Return the `melodies` [N, T] as a network sees them in `environment`, after priming tokens drawn by `seeds`."""
     profile = replace(environment.profile, rules=(), masks=())  # human melodies may break masks
     engine = MelodyEngine(len(melodies), environment.changed(reward=profile, fixed=None))

@@ -1,8 +1,8 @@
 """Direct preference optimization as pure functions of log-probabilities.
 
-Rafailov et al. 2023, https://arxiv.org/abs/2305.18290. Of all policies, p exp(r / beta) is best for a reward r with beta
-times the KL divergence from the prior p as its cost. So beta (log policy - log p) of a whole melody is, up to a constant,
-the reward that a policy is best for, and votes are explained by it as by any other.
+Rafailov et al. 2023, https://arxiv.org/abs/2305.18290. Of all policies, p exp(r / beta) is best for a reward r with
+beta times the KL divergence from the prior p as its cost. So beta (log policy - log p) of a whole melody is, up to a
+constant, the reward that a policy is best for, and votes are explained by it as by any other.
 
 Shapes: N pairs of melodies, T steps, A actions.
 """

@@ -42,8 +42,8 @@ _LEAST = 0.02
 _SAMPLES = 2_000
 LEAST_C = 0.25
 FURTHEST = 4.0
-"""Deviation, in nats, of what the melodies that were heard are rewarded with, log-odds / c: about half its square is the
-KL divergence from the Note RNN."""
+"""Deviation, in nats, of what the melodies that were heard are rewarded with, log-odds / c: the KL divergence from the
+Note RNN is about half its square."""
 
 
 class NoTasteError(InputError):
@@ -102,9 +102,9 @@ def learn_taste(heard: HeardVotes, c: float | None = None, seed: int = 0) -> Tas
     pairs = heard.pairs()
     noise = probability_of_noise(votes, rng)
     predictions = cross_validated(votes, folds(votes, pairs, rng))
-    people = listeners(votes, pairs, _swapped(heard), predictions.log_odds)
+    judged = listeners(votes, pairs, _swapped(heard), predictions.log_odds)
     penalty = predictions.penalty if noise < SIGNIFICANT else float(PENALTIES[-1])
-    fitted = fit(votes, penalty, np.array([listener.reliability for listener in people])[heard.listener])
+    fitted = fit(votes, penalty, np.array([listener.reliability for listener in judged])[heard.listener])
     rules = weighted_rules(fitted.weights, scale)
     return Taste(
         RewardProfile("taste", rules, c=default_c(fitted, votes) if c is None else c, setting=heard.setting),
@@ -114,7 +114,7 @@ def learn_taste(heard: HeardVotes, c: float | None = None, seed: int = 0) -> Tas
         noise,
         share_predicted(votes, predictions.log_odds, pairs, rng),
         predictions,
-        people,
+        judged,
     )
 
 
@@ -130,8 +130,8 @@ def learn(config: LearnConfig) -> tuple[HeardVotes, Taste]:
     taste = learn_taste(heard, config.c, config.seed)
     if taste.is_noise and not config.force:
         raise NoTasteError(
-            f"There is no taste to learn in these {len(heard.outcomes):,} votes: votes that have nothing to do with the "
-            f"rules look like them with p = {taste.noise:.2g}. Collect more votes, or write a profile of almost no "
+            f"There is no taste to learn in these {len(heard.outcomes):,} votes: votes that have nothing to do with "
+            f"the rules look like them with p = {taste.noise:.2g}. Collect more votes, or write a profile of almost no "
             "weight with --force."
         )
     return heard, taste

@@ -95,8 +95,8 @@ def in_setting(heard: HeardVotes, setting: Setting) -> HeardVotes:
         own = heard.setting
         raise VotesError(
             f"The melodies of the votes are in {own.key} {own.mode}, {own.meter}, of {own.steps} steps between pitches "
-            f"{own.pitch_range[0]} and {own.pitch_range[1]}, and the agent's are not: choose the same key, mode, meter, "
-            "length and range."
+            f"{own.pitch_range[0]} and {own.pitch_range[1]}, and the agent's are not: choose the same key, mode, "
+            "meter, length and range."
         )
     return heard
 
@@ -124,7 +124,9 @@ def _setting(fields: dict[str, Any] | None) -> Setting | None:
 
 def _is_heard(melody: list[int] | int | None, setting: Setting) -> bool:
     """Return whether `melody` is one of tokens, and of the length of `setting`."""
-    return isinstance(melody, list) and len(melody) == setting.steps and 0 <= min(melody) <= max(melody) < VOCABULARY_SIZE
+    if not isinstance(melody, list) or len(melody) != setting.steps:
+        return False
+    return 0 <= min(melody) <= max(melody) < VOCABULARY_SIZE
 
 
 def _music_of(setting: Setting) -> tuple[Any, ...]:

@@ -1,8 +1,8 @@
 """Bradley-Terry model of votes between two melodies: log-odds linear in the rules, with a bias to the side.
 
 P(first is preferred) = sigmoid(weights . (rules of the first - rules of the second) + bias + bias of the listener), of
-Bradley & Terry 1952 (https://doi.org/10.2307/2334029) with covariates. Gaussian priors (ridge) on the weights and on the
-biases of listeners; the posterior is Laplace's: normal, with the curvature at its mode.
+Bradley & Terry 1952 (https://doi.org/10.2307/2334029) with covariates. Gaussian priors (ridge) on the weights and on
+the biases of listeners; the posterior is Laplace's: normal, with the curvature at its mode.
 
 Shapes: V votes, R rules, L listeners, P candidate pairs.
 """
@@ -38,7 +38,7 @@ class Votes(NamedTuple):
 
     def rows(self, which: npt.NDArray[np.bool_] | Integers) -> "Votes":
         """Return the votes `which` [V]."""
-        return Votes(*(column[which] for column in self))
+        return Votes(self.differences[which], self.outcomes[which], self.listener[which])
 
     def scaled(self, scales: Floats) -> "Votes":
         """Return the votes with each rule divided by its scale [R]; one of scale 0 becomes 0."""

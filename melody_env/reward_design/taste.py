@@ -1,4 +1,4 @@
-"""What votes say about a taste: whether there is one, how well it predicts held-out votes, and whose votes agree with it.
+"""What votes say about a taste: whether there is one, how well it predicts held-out votes, and who votes by it.
 
 Shapes: V votes, R rules, L listeners.
 """
