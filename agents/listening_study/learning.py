@@ -40,8 +40,8 @@ SIGNIFICANT = 0.05
 _LEAST = 0.02
 """Rules with an effect below this share of the largest are left out."""
 _SAMPLES = 2_000
-LEAST_C = 0.25
-FURTHEST = 4.0
+LEAST_C = 0.1
+FURTHEST = 3.5
 """Deviation, in nats, of what the melodies that were heard are rewarded with, log-odds / c: the KL divergence from the
 Note RNN is about half its square."""
 
@@ -63,7 +63,7 @@ class LearnConfig:
     """File for the reward profile."""
     c: float | None = None
     """The profile's c. With 1, a melody becomes as much likelier as it is preferred; the smaller, the further the
-    agent goes for the taste. If no default is shown, as far as the votes reach, 0.25 or more."""
+    agent goes for the taste. If no default is shown, it follows from the votes: about 6 nats of KL."""
     force: bool = False
     """Write a profile even if the votes cannot be told from noise; its weights are then close to 0."""
     seed: int = 0
@@ -106,8 +106,10 @@ def learn_taste(heard: HeardVotes, c: float | None = None, seed: int = 0) -> Tas
     penalty = predictions.penalty if noise < SIGNIFICANT else float(PENALTIES[-1])
     fitted = fit(votes, penalty, np.array([listener.reliability for listener in judged])[heard.listener])
     rules = weighted_rules(fitted.weights, scale)
+    if c is None:
+        c = 1.0 if noise >= SIGNIFICANT else default_c(fitted, votes)
     return Taste(
-        RewardProfile("taste", rules, c=default_c(fitted, votes) if c is None else c, setting=heard.setting),
+        RewardProfile("taste", rules, c=c, setting=heard.setting),
         fitted,
         scale,
         shares(fitted, votes.differences),
@@ -154,9 +156,9 @@ def weighted_rules(weights: Floats, scale: Floats) -> tuple[WeightedRule, ...]:
 
 
 def default_c(fitted: Fit, votes: Votes) -> float:
-    """Return the c at which the rewards of the melodies heard have deviation `FURTHEST`, or `LEAST_C` if larger."""
+    """Return the c at which the rewards of the melodies heard have deviation `FURTHEST`, from `LEAST_C` to 1."""
     deviation = np.sqrt(np.square(votes.differences @ fitted.weights).mean() / 2)
-    return max(LEAST_C, float(f"{deviation / FURTHEST:.2g}"))
+    return float(np.clip(float(f"{deviation / FURTHEST:.2g}"), LEAST_C, 1.0))
 
 
 def share_predicted(

@@ -21,8 +21,6 @@ class Hyperparameters:
     """Learning rate, the step size of the updates, at the start."""
     final_learning_rate: float = 0.0
     """Learning rate at the end; it changes linearly."""
-    gamma: float = 0.9
-    """Discount factor: 0 counts only the next reward, 1 all rewards to come alike."""
 
     def arguments(self, seed: int, device: str) -> dict[str, Any]:
         """Return keyword arguments for an SB3 algorithm."""
@@ -33,6 +31,14 @@ class Hyperparameters:
     def build(self, algo: str, env: "VecEnv", prior: "NoteRNN", seed: int, device: str) -> "BaseAlgorithm":
         """Return an agent that learns `algo` in `env`, started from `prior` where the algorithm can."""
         raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class _FromRewards(Hyperparameters):
+    """Hyperparameters of reinforcement learning."""
+
+    gamma: float = 0.9
+    """Discount factor: 0 counts only the next reward, 1 all rewards to come alike."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class _QLearning:
 
 
 @dataclass(frozen=True)
-class RecurrentDQNHyperparameters(_QLearning, Hyperparameters):
+class RecurrentDQNHyperparameters(_QLearning, _FromRewards):
     """Hyperparameters of Q, Psi, G and RL-only."""
 
     buffer_size: int | None = 100_000
@@ -102,7 +108,7 @@ class RecurrentDQNHyperparameters(_QLearning, Hyperparameters):
 
 
 @dataclass(frozen=True)
-class PPOKLHyperparameters(Hyperparameters):
+class PPOKLHyperparameters(_FromRewards):
     """Hyperparameters of the policy gradient with KL to the prior."""
 
     learning_rate: float = 3e-3
@@ -151,14 +157,14 @@ class DPOHyperparameters(Hyperparameters):
 
         heard = in_setting(heard_votes(self.votes), env.get_attr("setting")[0])
         arguments = self.arguments(seed, device)
-        del arguments["votes"], arguments["gamma"]
+        del arguments["votes"]
         network = {"skip_connection": arguments.pop("skip_connection")}
         pairs = algorithms.PreferencePairs(heard.first, heard.second, heard.outcomes)
         return algorithms.DPO("MlpLstmPolicy", env, pairs, prior=prior, policy_kwargs=network, **arguments)
 
 
 @dataclass(frozen=True)
-class _Baseline(Hyperparameters):
+class _Baseline(_FromRewards):
     learning_rate: float = 3e-4
     """Learning rate, the step size of the updates, at the start."""
     max_grad_norm: float = 0.5
