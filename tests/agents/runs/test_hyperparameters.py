@@ -185,7 +185,7 @@ def test_paper_preset_is_section_4_of_the_paper(algo):
         ("psi", "default", 640_000, "default", "varied", 1.0, "position", 128),
         ("g", "default", 640_000, "default", "varied", 0.8, "position", 128),
         ("ppo_kl", "default", 400_000, "default", "varied", 1.1, "lookback", 128),
-        ("dpo", "default", 256_000, "default", "varied", 0.5, "lookback", 64),
+        ("dpo", "default", 256_000, "default", "varied", 1.0, "lookback", 64),
         ("ppo_kl", "lookback", 800_000, "default", "varied", 1.2, "lookback", 128),
         ("psi", "people", 800_000, "bars", "matched", 1.0, "lookback", 128),
         ("ppo_kl", "people", 800_000, "bars", "matched", 1.0, "lookback", 128),
