@@ -165,6 +165,11 @@ class DPO(ActsWithMemory):
         callbacks.on_training_end()
         return self
 
+    def dump_logs(self) -> None:
+        """Write what was logged since the last call."""
+        self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
+        self.logger.dump(self.num_timesteps)
+
     @property
     def _length(self) -> int:
         assert self.sides is not None
