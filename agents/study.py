@@ -46,9 +46,10 @@ def _learn(config: LearnConfig) -> None:
     for table in tables(taste):
         print_table(table)
     write_profile(taste.profile, config.out, comments(heard, taste, command_name()))
+    further = "" if taste.is_noise else " --c 0.25 --kl-budget 12"
     print_line(
         f"Saved {config.out}. Tune with it: {train_command()} --algo ppo_kl --gamma 1 --total-timesteps 200000 "
-        f"--reward {config.out}"
+        f"--reward {config.out}{further}"
     )
 
 

@@ -29,7 +29,7 @@ from melody_env.reward_design.taste import (
     shares,
 )
 from note_rnn import InputError, Tokens
-from note_rnn.common.errors import check_above_zero, check_seed
+from note_rnn.common.errors import check_seed
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,10 +40,6 @@ SIGNIFICANT = 0.05
 _LEAST = 0.02
 """Rules with an effect below this share of the largest are left out."""
 _SAMPLES = 2_000
-LEAST_C = 0.1
-FURTHEST = 3.5
-"""Deviation, in nats, of what the melodies that were heard are rewarded with, log-odds / c: the KL divergence from the
-Note RNN is about half its square."""
 
 
 class NoTasteError(InputError):
@@ -54,16 +50,14 @@ class NoTasteError(InputError):
 class LearnConfig:
     """Learn a taste from votes, as a reward profile to tune with: train --algo ppo_kl --reward taste.yaml
 
-    The weights are log-odds of being preferred, per unit of each rule. Votes of several studies count together.
+    The weights are log-odds of being preferred, per unit of each rule, so c is 1. Votes of several studies count
+    together.
     """
 
     votes: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """The files that listeners downloaded, from studies or from the studio."""
     out: Path = Path("taste.yaml")
     """File for the reward profile."""
-    c: float | None = None
-    """The profile's c. With 1, a melody becomes as much likelier as it is preferred; the smaller, the further the
-    agent goes for the taste. If no default is shown, it follows from the votes: about 6 nats of KL."""
     force: bool = False
     """Write a profile even if the votes cannot be told from noise; its weights are then close to 0."""
     seed: int = 0
@@ -93,7 +87,7 @@ class Taste(NamedTuple):
         return self.noise >= SIGNIFICANT
 
 
-def learn_taste(heard: HeardVotes, c: float | None = None, seed: int = 0) -> Taste:
+def learn_taste(heard: HeardVotes, seed: int = 0) -> Taste:
     """Return the taste in the votes `heard`; without one its weights are close to 0."""
     rng = np.random.default_rng(seed)
     differences = rule_sums(heard.first, heard.setting) - rule_sums(heard.second, heard.setting)
@@ -106,10 +100,8 @@ def learn_taste(heard: HeardVotes, c: float | None = None, seed: int = 0) -> Tas
     penalty = predictions.penalty if noise < SIGNIFICANT else float(PENALTIES[-1])
     fitted = fit(votes, penalty, np.array([listener.reliability for listener in judged])[heard.listener])
     rules = weighted_rules(fitted.weights, scale)
-    if c is None:
-        c = 1.0 if noise >= SIGNIFICANT else default_c(fitted, votes)
     return Taste(
-        RewardProfile("taste", rules, c=c, setting=heard.setting),
+        RewardProfile("taste", rules, c=1.0, setting=heard.setting),
         fitted,
         scale,
         shares(fitted, votes.differences),
@@ -125,11 +117,9 @@ def learn(config: LearnConfig) -> tuple[HeardVotes, Taste]:
 
     Raises VotesError for unusable votes, NoTasteError, unless forced, for votes that cannot be told from noise.
     """
-    if config.c is not None:
-        check_above_zero("--c", config.c)
     check_seed("--seed", config.seed)
     heard = heard_votes(config.votes)
-    taste = learn_taste(heard, config.c, config.seed)
+    taste = learn_taste(heard, config.seed)
     if taste.is_noise and not config.force:
         raise NoTasteError(
             f"There is no taste to learn in these {len(heard.outcomes):,} votes: votes that have nothing to do with "
@@ -153,12 +143,6 @@ def weighted_rules(weights: Floats, scale: Floats) -> tuple[WeightedRule, ...]:
         for rule, weight, unit in zip(CANDIDATES, weights, scale, strict=True)
         if unit > 0 and abs(weight) >= least
     )
-
-
-def default_c(fitted: Fit, votes: Votes) -> float:
-    """Return the c at which the rewards of the melodies heard have deviation `FURTHEST`, from `LEAST_C` to 1."""
-    deviation = np.sqrt(np.square(votes.differences @ fitted.weights).mean() / 2)
-    return float(np.clip(float(f"{deviation / FURTHEST:.2g}"), LEAST_C, 1.0))
 
 
 def share_predicted(
@@ -192,5 +176,5 @@ def comments(heard: HeardVotes, taste: Taste, command: str) -> Sequence[str]:
         f"{len(heard.outcomes):,} votes of {heard.listeners:,} listeners; of votes held out, {share:.0%} are predicted "
         f"(95 % interval {low:.0%} .. {high:.0%}); p of noise {taste.noise:.2g}.",
         "A weight is the log-odds of being preferred per unit of the rule: the sum over a piece is its log-odds.",
-        "A smaller c goes further for the taste: with c 1, a melody's chance is multiplied by its odds.",
+        "With c 1 a melody's chance is multiplied by its odds; a smaller c, or --kl-budget, goes further for the taste.",
     ]

@@ -130,10 +130,7 @@ def study_data(composed: dict[str, Tokens], setting: Setting, config: NewConfig)
     rng = np.random.default_rng(config.seed)
     slots = [(model, number) for model in range(len(composed)) for number in range(config.pieces)]
     shuffled = [slots[i] for i in rng.permutation(len(slots))]
-    orders = [
-        with_repeats(schedule(len(composed), config.pieces, config.repeats, rng), config.hidden_repeats)
-        for _ in range(config.orders)
-    ]
+    orders = [listener_order(len(composed), config, rng) for _ in range(config.orders)]
     models = list(composed)
     composers = [models[model] for model, _ in shuffled]
     melodies = [composed[models[model]][number].tolist() for model, number in shuffled]
@@ -178,8 +175,13 @@ def human_tunes(config: NewConfig, setting: Setting) -> Tokens:
     return chosen_tunes(tunes, config.pieces, config.seed)
 
 
+def listener_order(models: int, config: NewConfig, rng: np.random.Generator) -> list[Trial]:
+    """Return the comparisons of one listener, hidden repeats included."""
+    return with_repeats(schedule(models, config.pieces, config.repeats, rng), config.hidden_repeats)
+
+
 def schedule(models: int, pieces: int, repeats: int, rng: np.random.Generator) -> list[Trial]:
-    """Return the comparisons of one listener in random order: each pair of `models` `repeats` times, sides balanced.
+    """Return comparisons in random order: each pair of `models` `repeats` times, sides balanced.
 
     Each model goes through its `pieces` in random order, so that none is repeated before all have been used.
     """
