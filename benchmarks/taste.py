@@ -231,10 +231,7 @@ def measured(world: World, case: Case, steps: int, size: int) -> dict[str, Any]:
     heard = ask(world, utility, case.votes, np.random.default_rng(case.seed))
     taste = learn_taste(heard)
     tuning = time.process_time()
-    if case.method == "reward":
-        agent = tuned(world, taste, case.seed, steps)
-    else:
-        agent = directly(world, heard, case.seed)
+    agent = tuned(world, taste, case.seed, steps) if case.method == "reward" else directly(world, heard, case.seed)
     seconds = {"learn_seconds": tuning - began, "tune_seconds": time.process_time() - tuning}
     found = {"p_noise": taste.noise, "predicted": taste.predicted[0]}
     figures = {**found, **judged(world, agent, utility, size), **seconds}

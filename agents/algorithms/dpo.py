@@ -54,8 +54,8 @@ class DPO(ActsWithMemory):
 
     :param pairs: the votes; a loaded model has those it was saved with.
     :param batch_size: pairs per update.
-    :param beta: cost of a nat of KL divergence from the prior, in log-odds of being preferred. As c in a profile that
-        `study learn` writes: the smaller, the further the agent goes.
+    :param beta: cost of a nat of KL divergence from the prior, in log-odds of being preferred. The smaller,
+        the further the agent goes.
     :param prior: Note RNN to start from, and the reference, in the key and meter of the environment.
 
     The other parameters are those of SB3. Raises InputError for an argument out of its range, or pairs of another

@@ -176,5 +176,5 @@ def comments(heard: HeardVotes, taste: Taste, command: str) -> Sequence[str]:
         f"{len(heard.outcomes):,} votes of {heard.listeners:,} listeners; of votes held out, {share:.0%} are predicted "
         f"(95 % interval {low:.0%} .. {high:.0%}); p of noise {taste.noise:.2g}.",
         "A weight is the log-odds of being preferred per unit of the rule: the sum over a piece is its log-odds.",
-        "With c 1 a melody's chance is multiplied by its odds; a smaller c, or --kl-budget, goes further for the taste.",
+        "With c 1 a melody's chance is multiplied by its odds; a smaller c, or --kl-budget, goes further.",
     ]
