@@ -50,7 +50,7 @@ ROUND = 20
 STEPS = 200_000
 """Steps of a training."""
 C, KL_BUDGET = 0.25, 12.0
-"""c at the start, and KL to hold, in nats per piece; a profile learned from noise is tuned with as it is."""
+"""c at the start, and KL to hold, in nats per piece; a profile learned from noise is tuned with as it is, with c 1."""
 PLANTED = 5
 """Rules of a planted taste."""
 
@@ -162,10 +162,10 @@ def sigmoid(log_odds: Floats) -> Floats:
     return 1 / (1 + np.exp(-log_odds))
 
 
-def tuned(world: World, taste: Taste, seed: int, steps: int) -> Agent:
+def tuned(world: World, taste: Taste, seed: int, steps: int, budget: float) -> Agent:
     """Return an agent tuned by the policy gradient, as by the command that `study learn` recommends."""
     environment = replace(world.environment, profile=replace(taste.profile, c=1.0 if taste.is_noise else C))
-    control = [] if taste.is_noise else [KLBudgetCallback(KL_BUDGET)]
+    control = [] if taste.is_noise else [KLBudgetCallback(budget)]
     config = TrainConfig.of("ppo_kl", total_timesteps=steps, gamma=1.0)
     env = MelodyVecEnv(config.n_envs, **environment.arguments)
     model = config.agent.build("ppo_kl", env, environment.prior_in_key, seed, "cpu").learn(steps, control)
@@ -223,7 +223,7 @@ def cases(seeds: Sequence[int]) -> Iterator[Case]:
         yield Case("noise", "reward", "random", 200, seed)
 
 
-def measured(world: World, case: Case, steps: int, size: int) -> dict[str, Any]:
+def measured(world: World, case: Case, steps: int, size: int, budget: float) -> dict[str, Any]:
     """Return the row of `case`."""
     utility = TASTES[case.taste](world, case.seed)
     ask = chosen_votes if case.pairs == "chosen" else random_votes
@@ -231,11 +231,15 @@ def measured(world: World, case: Case, steps: int, size: int) -> dict[str, Any]:
     heard = ask(world, utility, case.votes, np.random.default_rng(case.seed))
     taste = learn_taste(heard)
     tuning = time.process_time()
-    agent = tuned(world, taste, case.seed, steps) if case.method == "reward" else directly(world, heard, case.seed)
+    if case.method == "dpo":
+        agent = directly(world, heard, case.seed)
+    else:
+        agent = tuned(world, taste, case.seed, steps, budget)
     seconds = {"learn_seconds": tuning - began, "tune_seconds": time.process_time() - tuning}
     found = {"p_noise": taste.noise, "predicted": taste.predicted[0]}
     figures = {**found, **judged(world, agent, utility, size), **seconds}
-    return {**vars(case), **{name: round(value, 3) for name, value in figures.items()}}
+    held = budget if case.method == "reward" and not taste.is_noise else None
+    return {**vars(case), "kl_budget": held, **{name: round(value, 3) for name, value in figures.items()}}
 
 
 def agreement(world: World, pairs: str, votes: int, seed: int) -> dict[str, Any]:
@@ -263,6 +267,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="tastes of each kind to tune for")
     parser.add_argument("--fits", type=int, default=20, help="tastes to learn without tuning")
+    parser.add_argument("--votes", type=int, nargs="+", help="only the cases with as many votes (default: all)")
+    parser.add_argument("--kl-budget", type=float, default=KL_BUDGET, help="KL to hold, in nats per piece")
     parser.add_argument("--steps", type=int, default=STEPS, help="steps of a training")
     parser.add_argument("--pieces", type=int, default=1_000, help="pieces of each model that listeners judge")
     parser.add_argument("--out", type=Path, default=Path("taste.csv"), help="CSV file")
@@ -270,7 +276,7 @@ def main() -> None:
     torch.set_num_threads(1)
     world = World.of(max(20 * arguments.pieces // 2, 40))
     rows: list[dict[str, Any]] = []
-    todo = list(cases(arguments.seeds))
+    todo = [case for case in cases(arguments.seeds) if not arguments.votes or case.votes in arguments.votes]
     with Progress(len(todo) + arguments.fits, "simulating", "cases") as progress:
         for seed in range(arguments.fits):
             rows += [agreement(world, "random", votes, seed) for votes in (50, 120, 200)]
@@ -278,7 +284,7 @@ def main() -> None:
             rows += [refused(world, votes, seed) for votes in (50, 200)]
             progress.advance()
         for case in todo:
-            rows.append(measured(world, case, arguments.steps, arguments.pieces))
+            rows.append(measured(world, case, arguments.steps, arguments.pieces, arguments.kl_budget))
             print(*rows[-1].values(), flush=True)
             write_csv(arguments.out, rows)
             progress.advance()
