@@ -231,10 +231,7 @@ def measured(world: World, case: Case, steps: int, size: int, budget: float) -> 
     heard = ask(world, utility, case.votes, np.random.default_rng(case.seed))
     taste = learn_taste(heard)
     tuning = time.process_time()
-    if case.method == "dpo":
-        agent = directly(world, heard, case.seed)
-    else:
-        agent = tuned(world, taste, case.seed, steps, budget)
+    agent = directly(world, heard, case.seed) if case.method == "dpo" else tuned(world, taste, case.seed, steps, budget)
     seconds = {"learn_seconds": tuning - began, "tune_seconds": time.process_time() - tuning}
     found = {"p_noise": taste.noise, "predicted": taste.predicted[0]}
     figures = {**found, **judged(world, agent, utility, size), **seconds}
