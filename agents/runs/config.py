@@ -39,8 +39,7 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
     """Hyperparameters of the algorithm; --algo NAME --help lists those of another."""
     algo: Algorithm = "q"
     """q: Q-learning. psi, g: the same with a cost for leaving the Note RNN (KL), so that pieces stay varied.
-    ppo_kl: a policy gradient with it, the fastest. dpo: from --votes of listeners. rl_only: q without log p in the
-    reward. Others: SB3's."""
+    ppo_kl: a policy gradient with it, the fastest. rl_only: q without log p. dpo: from --votes. Others: SB3's."""
     preset: PresetName = "default"
     """Defaults of the other options. default: the best found. lookback (ppo_kl): for rewards of whole pieces.
     people (ppo_kl, psi): closer to human tunes. tune (ppo_kl): whole tunes with form. paper: the paper's."""

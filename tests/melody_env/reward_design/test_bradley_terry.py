@@ -34,6 +34,7 @@ def test_the_fit_is_where_the_gradient_vanishes():
     log_odds = votes.differences @ fitted.weights + fitted.bias + fitted.listener_bias[votes.listener]
     errors = multiplicity * (votes.outcomes - 1 / (1 + np.exp(-log_odds)))
     assert votes.differences.T @ errors == pytest.approx(penalty * fitted.weights, abs=1e-5)
+    assert errors.sum() == pytest.approx(0.01 * fitted.bias, abs=1e-5)
     own = np.bincount(votes.listener, errors)
     assert own == pytest.approx(LISTENER_PENALTY * fitted.listener_bias, abs=1e-5)
 
