@@ -1,3 +1,4 @@
+from .algorithms.dpo import DPO, PreferencePairs
 from .algorithms.episode_buffer import EpisodeBatch, EpisodeBuffer
 from .algorithms.policies import RecurrentDQNPolicy, RecurrentPolicy
 from .algorithms.ppo_kl import PPOKL
@@ -10,11 +11,13 @@ from .composing.pieces import Pieces, compose_pieces
 from .runs.run_directory import RunDirectory, RunError
 
 __all__ = [
+    "DPO",
     "PPOKL",
     "EpisodeBatch",
     "EpisodeBuffer",
     "LivePlayer",
     "Pieces",
+    "PreferencePairs",
     "RecurrentDQN",
     "RecurrentDQNPolicy",
     "RecurrentPolicy",

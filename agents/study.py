@@ -1,4 +1,4 @@
-"""The command study: a blind listening study of runs, and the analysis of its votes."""
+"""The command study: blind listening studies of runs, the analysis of their votes, and tastes learned from them."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -6,8 +6,14 @@ from typing import Annotated
 import tyro
 
 from agents.listening_study.analysis import AnalyseConfig, analyse_votes
+from agents.listening_study.learning import LearnConfig, comments, learn
+from agents.listening_study.next_round import NextConfig, next_round
 from agents.listening_study.study_page import NewConfig, new_study
-from note_rnn.common.command_line import parse
+from agents.listening_study.taste_table import summary, tables
+from melody_env.reward.profile_yaml import write_profile
+from note_rnn.common.atomic_files import check_out_file
+from note_rnn.common.command_line import command_name, parse, train_command
+from note_rnn.common.console import print_line, print_table
 from note_rnn.common.errors import run_command
 
 
@@ -15,13 +21,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     new = Annotated[NewConfig, tyro.conf.subcommand("new")]
     analysis = Annotated[AnalyseConfig, tyro.conf.subcommand("analyse")]
-    config: NewConfig | AnalyseConfig = parse(
-        new | analysis, arguments, description="A blind listening study of melodies by models."
+    learning = Annotated[LearnConfig, tyro.conf.subcommand("learn")]
+    following = Annotated[NextConfig, tyro.conf.subcommand("next")]
+    config: NewConfig | AnalyseConfig | LearnConfig | NextConfig = parse(
+        new | analysis | learning | following,
+        arguments,
+        description="Blind listening studies of melodies, and tastes learned from their votes.",
     )
-    if isinstance(config, NewConfig):
-        print(f"Saved {new_study(config)}: send it to listeners, and collect the files that they download.")
-    else:
+    if isinstance(config, AnalyseConfig):
         analyse_votes(config)
+    elif isinstance(config, LearnConfig):
+        _learn(config)
+    else:
+        page = new_study(config) if isinstance(config, NewConfig) else next_round(config)
+        print(f"Saved {page}: send it to listeners, and collect the files that they download.")
+
+
+def _learn(config: LearnConfig) -> None:
+    """Learn a taste, print what it is, and write its profile."""
+    check_out_file(config.out)
+    heard, taste = learn(config)
+    for line in summary(heard, taste):
+        print_line(line)
+    for table in tables(taste):
+        print_table(table)
+    write_profile(taste.profile, config.out, comments(heard, taste, command_name()))
+    further = "" if taste.is_noise else " --c 0.25 --kl-budget 12"
+    print_line(
+        f"Saved {config.out}. Tune with it: {train_command()} --algo ppo_kl --gamma 1 --total-timesteps 200000 "
+        f"--reward {config.out}{further}"
+    )
 
 
 if __name__ == "__main__":

@@ -598,3 +598,36 @@ def test_variations_are_measured(lookback_prior_file, monkeypatch, capsys, tmp_p
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert [row["tunes"] for row in rows] == ["3"] * 4
     assert float(rows[2]["distance_of_asked"]) == pytest.approx(1, abs=0.15)
+
+
+def test_statistics_outside_of_the_rules_by_hand():
+    import taste
+
+    melodies = np.array([[14, 1, 16, 0], [0, 1, 20, 20]])
+    assert taste.register(melodies).tolist() == [15, 20]
+    assert taste.rise(melodies).tolist() == [2, 20]
+    assert taste.variety(melodies).tolist() == [2, 1]
+
+
+def test_simulated_listeners_vote_by_their_taste_their_bias_and_a_coin():
+    import taste
+
+    first = np.tile([[14, 1]], (8_000, 1))
+    second = np.tile([[16, 1]], (8_000, 1))
+    certain = taste.voted(lambda melodies: -100.0 * melodies[:, 0], first, second, 7, np.random.default_rng(0))
+    assert certain.outcomes.mean() == pytest.approx(0.9, abs=0.02)  # a fifth are by a coin
+    assert certain.listener.tolist() == (7 + np.arange(8_000) // 20).tolist()
+    alike = taste.voted(lambda melodies: np.zeros(len(melodies)), first, second, 0, np.random.default_rng(0))
+    # a quarter of the listeners is biased by 1 log-odds, in four of five votes
+    assert alike.outcomes.mean() == pytest.approx(0.5 + 0.8 * 0.25 * (1 / (1 + np.exp(-1)) - 0.5), abs=0.02)
+
+
+def test_the_loop_of_votes_is_measured_for_each_seed_with_and_without_rules():
+    import taste
+
+    cases = list(taste.cases([4]))
+    assert len(cases) == 10
+    assert {case.seed for case in cases} == {4}
+    linear = [case.votes for case in cases if (case.taste, case.method) == ("linear in the rules", "reward")]
+    assert sorted(linear) == [50, 120, 200, 1_000]
+    assert set(taste.TASTES) == {case.taste for case in cases}

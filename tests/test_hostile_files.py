@@ -26,11 +26,13 @@ from agents.evaluation.preference import analyse
 from agents.evaluation.saved_metrics import SavedMetrics
 from agents.evaluation.table import metrics_table
 from agents.evaluation.votes import read_votes
+from agents.listening_study.learning import learn_taste
 from agents.report_page.claims import Measured, claims_by_heading
 from agents.report_page.facts import run_facts
 from agents.report_page.tune_page import write_tune_page
 from agents.runs.run_directory import RunDirectory
 from agents.training.frontier_agents import FrontierConfig, references, sweep
+from agents.votes.heard import heard_votes
 from melody_env import load_profile, score_melodies
 from melody_env.judging.token_files import read_token_file
 from note_rnn import InputError, load_note_rnn
@@ -187,6 +189,20 @@ def votes_kind(folder: Path) -> Kind:
     return Kind(folder / "votes.json", data, lambda path: analyse(read_votes([path]), samples=10))
 
 
+def heard_kind(folder: Path) -> Kind:
+    """Votes that hold their melodies; a taste is sought in them."""
+    melodies = np.random.default_rng(0).choice([0, 1, 14, 16, 18], (12, 2, 8)).tolist()
+    votes = [
+        {
+            **{"left": "Q", "right": "Q", "left_melody": left, "right_melody": right, "preference": 1 + i % 5},
+            "setting": {"key": "D", "mode": "minor", "meter": "6/8", "length": 8, "tempo": 120.0},
+        }
+        for i, (left, right) in enumerate(melodies)
+    ]
+    data = {"study": "abc", "session": "s", "models": ["Q"], "votes": votes}
+    return Kind(folder / "votes.json", data, lambda path: learn_taste(heard_votes([path])))
+
+
 def sidecar_kind(run: Path, folder: Path) -> Kind:
     compose_files(ComposeConfig(str(run), folder / "melody.mid", length=4))
     content = json.loads((folder / "melody.json").read_text())
@@ -312,6 +328,8 @@ def kinds(name: str, runs: list[Path], prior_file: Path, folder: Path) -> Kind:
             return metrics_kind(run)
         case "votes":
             return votes_kind(folder)
+        case "heard votes":
+            return heard_kind(folder)
         case "sidecar":
             return sidecar_kind(run, folder)
         case "record on a page":
@@ -339,7 +357,7 @@ def kinds(name: str, runs: list[Path], prior_file: Path, folder: Path) -> Kind:
 
 KINDS = (
     *("config", "metrics", "votes", "sidecar", "corpus report", "frontier", "references", "profile", "note rnn"),
-    *("policy", "corpus", "zip of sb3", "magenta", "tokens", "record of tokens", "record on a page"),
+    *("policy", "corpus", "zip of sb3", "magenta", "heard votes", "tokens", "record of tokens", "record on a page"),
 )
 
 

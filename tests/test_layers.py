@@ -35,6 +35,7 @@ LAYERS = (
     {"melody_env.reward_design", "melody_env.adversary", "melody_env.judging", "melody_env.harmonising"},
     {f"melody_env.{name}" for name in ("audit", "calibrate", "judge", "match", "search")},
     {"melody_env"},
+    {"agents.votes"},
     {"agents.algorithms", "agents.infilling"},
     {"agents.runs"},
     {"agents.composing"},

@@ -48,6 +48,7 @@ RANGES: Mapping[str, Range] = {
     "huber_delta": _ABOVE_ZERO,
     "max_grad_norm": _ABOVE_ZERO,
     "clip_range": _ABOVE_ZERO,
+    "beta": _ABOVE_ZERO,
     "kl_weight": _FROM_ZERO,
     "ent_coef": _FROM_ZERO,
     "vf_coef": _FROM_ZERO,

@@ -97,13 +97,17 @@ class ActsWithMemory(BaseAlgorithm):
         progress_bar: bool = False,
     ) -> tuple[int, BaseCallback]:
         if reset_num_timesteps or self._last_obs is None:  # the environments will be reset
-            self.episodes.abandon_open_episodes()
+            self._abandon_open_episodes()
             self._acting_state = None
         if self.env is not None and self.env.has_attr("setting"):
             self.setting = self.env.get_attr("setting")[0]
         if self.env is not None:
             self.masked = is_masking_supported(self.env) and getattr(self.env.unwrapped, "forbids", True)
         return super()._setup_learn(total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar)
+
+    def _abandon_open_episodes(self) -> None:
+        """Drop the episodes in progress, which the environments will not end."""
+        self.episodes.abandon_open_episodes()
 
     def _score(self) -> tuple[Tensor, Tensor]:
         """Return the policy's logits [N, A] for the last observations, and the log_base in them; advance the state."""

@@ -7,6 +7,7 @@ steps.
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
@@ -47,6 +48,8 @@ class NewConfig:
     """Melodies of each model."""
     repeats: int = 4
     """Comparisons of each pair of models per listener."""
+    hidden_repeats: int = 2
+    """Comparisons that each listener makes a second time, with sides swapped: they show how consistent votes are."""
     orders: int = 100
     """Orders in the page; each listener gets one of them at random."""
     human_tunes: bool = False
@@ -71,68 +74,89 @@ def new_study(config: NewConfig) -> Path:
         raise InputError("There is nothing to compare: give the folder of at least one run.")
     for name in ("pieces", "repeats", "orders"):
         check_count(f"--{name}", getattr(config, name))
+    check_count("--hidden-repeats", config.hidden_repeats, minimum=0)
     check_seed("--seed", config.seed)
     check_out_folder(config.out)
     torch.set_num_threads(1)
-    composed = compose_models(config)
+    composed = compose_models(config.runs, config.pieces, config.seed, config.trust_code)
     setting = composed[NOTE_RNN].setting
     melodies = {model: pieces.melodies for model, pieces in composed.items()}
     if config.human_tunes:
         melodies[HUMAN] = human_tunes(config, setting)
-    study, record = study_data(melodies, setting.tempo, config)
-    page = config.out / "study.html"
-    write_page(page, "study.html", study=study, comparisons=len(study["orders"][0]))
-    write_json(config.out / "study.json", record)
+    study = study_data(melodies, setting, config)
+    return write_study(config.out / "study.html", study, asdict(config))
+
+
+@dataclass(frozen=True)
+class Study:
+    """The melodies of a study, by whom they are, and the pairs that listeners compare."""
+
+    setting: Setting
+    models: list[str]
+    composers: list[str]
+    """Of each melody."""
+    melodies: list[list[int]]
+    orders: list[list[list[int]]]
+    """The pairs of melodies of each listener, by their numbers."""
+
+    @property
+    def id(self) -> str:
+        """The identity of the study in votes."""
+        return hashlib.sha256(json.dumps([self.melodies, self.composers]).encode()).hexdigest()[:12]
+
+
+def write_study(page: Path, study: Study, config: dict[str, Any]) -> Path:
+    """Write the `page` of `study`, and beside it, as JSON, the record that names the composers; return the page.
+
+    The page has the composers in a form that is not read by accident.
+    """
+    data = {
+        "id": study.id,
+        "tempo": study.setting.tempo,
+        "setting": study.setting.as_dict(),
+        "melodies": study.melodies,
+        "orders": study.orders,
+        "composers": _obscured(study.composers),
+        "models": _obscured(study.models),
+    }
+    write_page(page, "study.html", study=data, comparisons=len(study.orders[0]))
+    named = {"models": study.models, "composers": study.composers, "melodies": study.melodies}
+    write_json(page.with_suffix(".json"), {"config": config, "id": study.id, **named})
     return page
 
 
-def study_data(composed: dict[str, Tokens], tempo: float, config: NewConfig) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the data of the page and the record saved beside it, from model -> melodies [N, T] (`composed`).
-
-    The page has the melodies in random order, and their composers in a form that is not read by accident. `tempo` is in
-    quarter notes per minute.
-    """
+def study_data(composed: dict[str, Tokens], setting: Setting, config: NewConfig) -> Study:
+    """Return the study of model -> melodies [N, T] (`composed`), the melodies in random order."""
     rng = np.random.default_rng(config.seed)
     slots = [(model, number) for model in range(len(composed)) for number in range(config.pieces)]
     shuffled = [slots[i] for i in rng.permutation(len(slots))]
-    orders = [schedule(len(composed), config.pieces, config.repeats, rng) for _ in range(config.orders)]
+    orders = [listener_order(len(composed), config, rng) for _ in range(config.orders)]
     models = list(composed)
     composers = [models[model] for model, _ in shuffled]
     melodies = [composed[models[model]][number].tolist() for model, number in shuffled]
-    identity = hashlib.sha256(json.dumps([melodies, composers]).encode()).hexdigest()[:12]
-    study = {
-        "id": identity,
-        "tempo": tempo,
-        "melodies": melodies,
-        "orders": [[[shuffled.index(slot) for slot in trial] for trial in order] for order in orders],
-        "composers": _obscured(composers),
-        "models": _obscured(models),
-    }
-    record = {"config": asdict(config), "id": identity, "models": models, "composers": composers, "melodies": melodies}
-    return study, record
+    numbers = [[[shuffled.index(slot) for slot in trial] for trial in order] for order in orders]
+    return Study(setting, models, composers, melodies, numbers)
 
 
 def _obscured(names: list[str]) -> str:
     return base64.b64encode(json.dumps(names).encode()).decode("ascii")
 
 
-def compose_models(config: NewConfig) -> dict[str, Pieces]:
-    """Return label -> pieces of the Note RNN and of each run.
+def compose_models(runs: Sequence[Path], number: int, seed: int, trust_code: bool) -> dict[str, Pieces]:
+    """Return label -> pieces, `number` of the Note RNN and of each of the `runs`.
 
     Raises InputError if the runs did not all start from the same Note RNN in the same setting.
     """
     composed: dict[str, Pieces] = {}
-    for label, path in zip(run_labels(config.runs), config.runs, strict=True):
-        agent = load_run(path, config.trust_code)
+    for label, path in zip(run_labels(runs), runs, strict=True):
+        agent = load_run(path, trust_code)
         composers: tuple[Composer, Composer] = (NoteRNNComposer(agent.environment), agent)
-        prior, tuned = (
-            compose_pieces(each.player(), config.pieces, config.seed, each.environment) for each in composers
-        )
+        prior, tuned = (compose_pieces(each.player(), number, seed, each.environment) for each in composers)
         first = composed.setdefault(NOTE_RNN, prior)
         if not np.array_equal(first.melodies, prior.melodies) or first.setting != prior.setting:
             raise InputError(
                 f"{path} did not start from the same Note RNN in the same key, meter, length and tempo as "
-                f"{config.runs[0]}: compare them in separate studies."
+                f"{runs[0]}: compare them in separate studies."
             )
         composed[label] = tuned
     return composed
@@ -151,8 +175,13 @@ def human_tunes(config: NewConfig, setting: Setting) -> Tokens:
     return chosen_tunes(tunes, config.pieces, config.seed)
 
 
+def listener_order(models: int, config: NewConfig, rng: np.random.Generator) -> list[Trial]:
+    """Return the comparisons of one listener, hidden repeats included."""
+    return with_repeats(schedule(models, config.pieces, config.repeats, rng), config.hidden_repeats)
+
+
 def schedule(models: int, pieces: int, repeats: int, rng: np.random.Generator) -> list[Trial]:
-    """Return the comparisons of one listener in random order: each pair of `models` `repeats` times, sides balanced.
+    """Return comparisons in random order: each pair of `models` `repeats` times, sides balanced.
 
     Each model goes through its `pieces` in random order, so that none is repeated before all have been used.
     """
@@ -169,3 +198,8 @@ def schedule(models: int, pieces: int, repeats: int, rng: np.random.Generator) -
             used[model] += 1
         trials.append(Trial(*slots))
     return trials
+
+
+def with_repeats(trials: list[Trial], number: int) -> list[Trial]:
+    """Return `trials` and then the first `number` of them again, with sides swapped: they were heard longest ago."""
+    return [*trials, *(Trial(trial.right, trial.left) for trial in trials[:number])]

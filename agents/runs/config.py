@@ -39,7 +39,7 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
     """Hyperparameters of the algorithm; --algo NAME --help lists those of another."""
     algo: Algorithm = "q"
     """q: Q-learning. psi, g: the same with a cost for leaving the Note RNN (KL), so that pieces stay varied.
-    ppo_kl: a policy gradient with it, the fastest. rl_only: q without log p in the reward. Others: SB3's."""
+    ppo_kl: a policy gradient with it, the fastest. rl_only: q without log p. dpo: from --votes. Others: SB3's."""
     preset: PresetName = "default"
     """Defaults of the other options. default: the best found. Of ppo_kl, lookback: rewards of whole pieces; tune:
     tunes with form; chords: over chords; people (psi too): closer to human tunes. paper: the paper's."""
@@ -161,6 +161,8 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
             replace(profile, c=self.final_c)  # raises ProfileError for an invalid c
         if self.algo in REGULARIZED and not profile.log_prior:
             raise InputError(f"--algo {self.algo} needs log p in the reward: choose a profile with log_prior: true.")
+        if self.algo == "dpo" and profile.adversary:
+            raise InputError("--algo dpo learns from votes alone: choose a reward profile without an adversary.")
         self._check_control()
         profile = replace(profile, log_prior=False) if self.algo == "rl_only" else profile
         return melody_env.EnvironmentSpec(profile, note_rnn.load_note_rnn(self.prior), self.observation, self.priming)

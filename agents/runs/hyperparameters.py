@@ -1,6 +1,7 @@
 """Hyperparameters of each algorithm, under the names of its arguments, and the agents built from them."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from agents import algorithms
@@ -20,8 +21,6 @@ class Hyperparameters:
     """Learning rate, the step size of the updates, at the start."""
     final_learning_rate: float = 0.0
     """Learning rate at the end; it changes linearly."""
-    gamma: float = 0.9
-    """Discount factor: 0 counts only the next reward, 1 all rewards to come alike."""
 
     def arguments(self, seed: int, device: str) -> dict[str, Any]:
         """Return keyword arguments for an SB3 algorithm."""
@@ -32,6 +31,14 @@ class Hyperparameters:
     def build(self, algo: str, env: "VecEnv", prior: "NoteRNN", seed: int, device: str) -> "BaseAlgorithm":
         """Return an agent that learns `algo` in `env`, started from `prior` where the algorithm can."""
         raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class _FromRewards(Hyperparameters):
+    """Hyperparameters of reinforcement learning."""
+
+    gamma: float = 0.9
+    """Discount factor: 0 counts only the next reward, 1 all rewards to come alike."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ class _QLearning:
 
 
 @dataclass(frozen=True)
-class RecurrentDQNHyperparameters(_QLearning, Hyperparameters):
+class RecurrentDQNHyperparameters(_QLearning, _FromRewards):
     """Hyperparameters of Q, Psi, G and RL-only."""
 
     buffer_size: int | None = 100_000
@@ -101,7 +108,7 @@ class RecurrentDQNHyperparameters(_QLearning, Hyperparameters):
 
 
 @dataclass(frozen=True)
-class PPOKLHyperparameters(Hyperparameters):
+class PPOKLHyperparameters(_FromRewards):
     """Hyperparameters of the policy gradient with KL to the prior."""
 
     learning_rate: float = 3e-3
@@ -129,7 +136,35 @@ class PPOKLHyperparameters(Hyperparameters):
 
 
 @dataclass(frozen=True)
-class _Baseline(Hyperparameters):
+class DPOHyperparameters(Hyperparameters):
+    """Hyperparameters of direct preference optimization, which learns from votes and not from rewards."""
+
+    votes: tuple[Path, ...] = ()
+    """Files of votes that listeners downloaded, from studies or from the studio."""
+    beta: float = 0.25
+    """Cost of leaving the Note RNN (KL), in log-odds of being preferred per nat: the smaller, the further the agent
+    goes for the votes."""
+    batch_size: int = 32
+    """Pairs of pieces per update."""
+    max_grad_norm: float = 5.0
+    """Largest L2 norm of the gradient; a larger gradient is scaled down to it."""
+    skip_connection: bool = False
+    """Connect the observation directly to the scores, beside the recurrent layers."""
+
+    def build(self, algo: str, env: "VecEnv", prior: "NoteRNN", seed: int, device: str) -> "algorithms.DPO":
+        """Return an agent that starts as `prior`, with the votes; raises VotesError for votes that it cannot use."""
+        from agents.votes.heard import heard_votes, in_setting
+
+        heard = in_setting(heard_votes(self.votes), env.get_attr("setting")[0])
+        arguments = self.arguments(seed, device)
+        del arguments["votes"]
+        network = {"skip_connection": arguments.pop("skip_connection")}
+        pairs = algorithms.PreferencePairs(heard.first, heard.second, heard.outcomes)
+        return algorithms.DPO("MlpLstmPolicy", env, pairs, prior=prior, policy_kwargs=network, **arguments)
+
+
+@dataclass(frozen=True)
+class _Baseline(_FromRewards):
     learning_rate: float = 3e-4
     """Learning rate, the step size of the updates, at the start."""
     max_grad_norm: float = 0.5

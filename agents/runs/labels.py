@@ -15,6 +15,7 @@ ALGORITHMS = {
     "g": "G",
     "rl_only": "RL only",
     "ppo_kl": "Policy gradient",
+    "dpo": "DPO",
     "ppo": "PPO",
     "a2c": "A2C",
     "dqn": "DQN",

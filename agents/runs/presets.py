@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from agents import algorithms
 from agents.runs.hyperparameters import (
     A2CHyperparameters,
+    DPOHyperparameters,
     DQNHyperparameters,
     Hyperparameters,
     PPOHyperparameters,
@@ -18,7 +19,7 @@ from melody_env.envs.observations import Observation
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
-Algorithm = Literal["q", "psi", "g", "rl_only", "ppo_kl", "ppo", "a2c", "dqn", "recurrent_ppo"]
+Algorithm = Literal["q", "psi", "g", "rl_only", "ppo_kl", "dpo", "ppo", "a2c", "dqn", "recurrent_ppo"]
 PresetName = Literal["default", "lookback", "people", "tune", "chords", "paper"]
 
 REGULARIZED = ("ppo_kl", "psi", "g")
@@ -27,7 +28,8 @@ REGULARIZED = ("ppo_kl", "psi", "g")
 
 def algorithm_class(algo: str) -> "type[BaseAlgorithm]":
     """Return the SB3 class that implements `algo`."""
-    return algorithms.PPOKL if algo == "ppo_kl" else algorithms.BASELINES.get(algo, algorithms.RecurrentDQN)
+    own: dict[str, type[BaseAlgorithm]] = {"ppo_kl": algorithms.PPOKL, "dpo": algorithms.DPO, **algorithms.BASELINES}
+    return own.get(algo, algorithms.RecurrentDQN)
 
 
 @dataclass(frozen=True)
@@ -137,12 +139,21 @@ PAPER = Preset(
     n_envs=160,
 )
 
+# From votes: a step is a token of a melody that was heard, so this is 125 updates on 32 pairs of 32 steps each.
+DPO = Preset(
+    DPOHyperparameters(learning_rate=1e-3),
+    total_timesteps=256_000,
+    observation="lookback",
+    reward="varied",
+)
+
 PRESETS: Mapping[tuple[Algorithm, PresetName], Preset] = {
     ("q", "default"): Q,
     ("rl_only", "default"): RL_ONLY,
     ("psi", "default"): PSI,
     ("g", "default"): G,
     ("ppo_kl", "default"): PPO_KL,
+    ("dpo", "default"): DPO,
     ("ppo_kl", "lookback"): PPO_KL_LOOKBACK,
     ("ppo_kl", "people"): PPO_KL_PEOPLE,
     ("psi", "people"): PSI_PEOPLE,

@@ -117,14 +117,18 @@ def log_pieces(writer: SummaryWriter, pieces: Pieces, step: int) -> None:
 
 
 class ProgressCallback(BaseCallback):
-    """Advance `progress`, which counts environment steps."""
+    """Advance `progress`, which counts steps."""
 
     def __init__(self, progress: Progress):
         super().__init__()
         self.progress = progress
 
+    def _on_training_start(self) -> None:
+        self._counted = self.num_timesteps
+
     def _on_step(self) -> bool:
-        self.progress.advance(self.training_env.num_envs)
+        self.progress.advance(self.num_timesteps - self._counted)
+        self._counted = self.num_timesteps
         return True
 
 

@@ -89,7 +89,8 @@ function vote(preference) {
   const composers = decoded(study.composers);
   const [left, right] = trials[trial];
   const seconds = Math.round((performance.now() - began) / 100) / 10;
-  votes[trial] = {left: composers[left], right: composers[right], left_melody: left, right_melody: right, preference, seconds};
+  const {melodies, setting} = study;
+  votes[trial] = {left: composers[left], right: composers[right], left_melody: melodies[left], right_melody: melodies[right], setting, preference, seconds};
   isSaved = false;
   if (trial + 1 < trials.length) present(trial + 1);
   else finish();

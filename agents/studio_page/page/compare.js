@@ -50,6 +50,8 @@ class Comparison {
       return candidate;
     });
     this.candidates = Math.random() < 0.5 ? candidates : candidates.reverse();
+    const {key, mode, meter, range, tempo, form} = work.setting;
+    this.setting = {key, mode, meter, length: candidates[0].tokens.length, pitch_range: range, tempo, form};
     this.began = performance.now();
     this.sides.forEach((side, index) => {
       const {setting} = work, holder = side.querySelector(".small-roll");
@@ -80,7 +82,7 @@ class Comparison {
     this.studio.transport.stop();
     if (left.label !== right.label) {
       const preference = index === null ? 3 : index === 0 ? 2 : 4;
-      this.votes.push({left: left.label, right: right.label, left_melody: left.tokens, right_melody: right.tokens, preference, seconds});
+      this.votes.push({left: left.label, right: right.label, left_melody: left.tokens, right_melody: right.tokens, setting: this.setting, preference, seconds});
     }
     const verdict = index === null ? "No difference" : `You chose ${"AB"[index]}`;
     if (index !== null) {

@@ -47,7 +47,7 @@ def test_votes_of_all_listeners_are_read(tmp_path):
             '"votes": [{"left": "X", "right": "Y", "preference": 0}]}',
             "is not a file of votes written by a study's page",
         ),
-        ('{"study": "a", "session": "b", "models": ["X", "Y"], "votes": []}', "There are no votes in"),
+        ('{"study": "a", "session": "b", "models": ["X", "Y"], "votes": []}', "There are no votes between models in"),
     ],
 )
 def test_a_file_without_votes_is_reported(tmp_path, content, sentence):
@@ -63,3 +63,10 @@ def test_votes_of_another_study_or_given_twice_are_reported(tmp_path):
         read_votes([first, votes_file(tmp_path / "2.json", rows, session="s2", study="other")])
     with pytest.raises(VotesError, match="holds the same votes as"):
         read_votes([first, votes_file(tmp_path / "3.json", rows)])
+
+
+def test_a_vote_between_two_melodies_of_one_model_compares_no_models(tmp_path):
+    votes = read_votes([votes_file(tmp_path / "1.json", [("Q", "Q", 1), ("Q", "G", 4)])])
+    assert votes.preference.tolist() == [4]
+    with pytest.raises(VotesError, match="no votes between models"):
+        read_votes([votes_file(tmp_path / "2.json", [("Q", "Q", 1)])])

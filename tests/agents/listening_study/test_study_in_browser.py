@@ -6,11 +6,15 @@ import pytest
 
 from agents.evaluation.votes import read_votes
 from agents.listening_study.study_page import NewConfig, new_study
+from agents.votes.heard import heard_votes
+from melody_env import Setting
 
 
 @pytest.fixture(scope="module")
 def study(browser, small_runs, tmp_path_factory):
-    config = NewConfig(tuple(small_runs[:1]), tmp_path_factory.mktemp("study"), pieces=2, repeats=2, orders=3)
+    config = NewConfig(
+        tuple(small_runs[:1]), tmp_path_factory.mktemp("study"), pieces=2, repeats=2, hidden_repeats=0, orders=3
+    )
     return new_study(config)
 
 
@@ -42,7 +46,10 @@ def test_votes_by_keyboard_come_back_as_a_file(visit, study, tmp_path):
     assert {votes.models[i] for i in votes.left} == {"Note RNN", "Q"}  # sides are balanced
     record = json.loads(path.read_text())
     order = page.evaluate("study.orders[1]")
-    assert [[vote["left_melody"], vote["right_melody"]] for vote in record["votes"]] == order
+    melodies = page.evaluate("study.melodies")
+    heard = [[vote["left_melody"], vote["right_melody"]] for vote in record["votes"]]
+    assert heard == [[melodies[left], melodies[right]] for left, right in order]
+    assert heard_votes([path]).setting == Setting(tempo=480)
     assert all(vote["seconds"] > 0 for vote in record["votes"])
 
 

@@ -16,9 +16,10 @@ from agents.evaluation.preference import analyse
 from agents.evaluation.votes import read_votes
 from agents.listening_study import study_page
 from agents.listening_study.analysis import AnalyseConfig, analyse_votes
-from agents.listening_study.study_page import NewConfig, Trial, new_study, schedule
+from agents.listening_study.study_page import NewConfig, Trial, new_study, schedule, with_repeats
 from agents.report_page.rendering import render
 from agents.study import main
+from melody_env import Setting
 from note_rnn import load_note_rnn, run_command, transposed
 
 
@@ -54,6 +55,18 @@ def test_no_melody_is_repeated_before_all_of_its_model_were_played():
     for model in range(3):
         numbers = [number for index, number in played if index == model]
         assert sorted(numbers[:5]) == sorted(numbers[5:]) == [0, 1, 2, 3, 4]
+
+
+def test_the_first_pairs_are_heard_again_at_the_end_with_sides_swapped(study):
+    trials = schedule(2, 3, 2, np.random.default_rng(0))
+    assert with_repeats(trials, 1) == [*trials, Trial(trials[0].right, trials[0].left)]
+    assert with_repeats(trials, 0) == trials
+    for order in study["orders"]:
+        assert order[6:] == [[right, left] for left, right in order[:2]]
+
+
+def test_the_page_has_the_setting_of_its_melodies(study):
+    assert Setting(**study["setting"]) == Setting(tempo=480)
 
 
 def test_the_order_is_the_seeds():
@@ -120,8 +133,8 @@ def test_every_listener_has_an_order_of_their_own_at_the_tempo_of_the_runs(confi
     assert study["tempo"] == 480
     assert len(study["orders"]) == 5
     assert len({json.dumps(order) for order in study["orders"]}) == 5
-    assert all(len(order) == 3 * 2 for order in study["orders"])  # three pairs, twice each
-    assert "You will hear 6 pairs" in (config.out / "study.html").read_text(encoding="utf-8")
+    assert all(len(order) == 3 * 2 + 2 for order in study["orders"])  # three pairs, twice each, and two repeats
+    assert "You will hear 8 pairs" in (config.out / "study.html").read_text(encoding="utf-8")
     for order in study["orders"]:
         assert Counter(melody for trial in order for melody in trial).keys() == set(range(9))
 
@@ -222,8 +235,10 @@ def test_a_study_from_its_page_to_its_winner(small_runs, tmp_path, monkeypatch, 
         run_command(main)
         return capsys.readouterr().out
 
-    out = tmp_path / "study"
-    printed = study_command("new", *small_runs, "--out", out, "--pieces", 2, "--repeats", 3, "--orders", 4, "--seed", 7)
+    out, no_repeats = tmp_path / "study", ("--hidden-repeats", 0)
+    printed = study_command(
+        "new", *small_runs, "--out", out, "--pieces", 2, "--repeats", 3, "--orders", 4, "--seed", 7, *no_repeats
+    )
     assert " ".join(printed.split()).startswith(f"Saved {out / 'study.html'}: send it to listeners")
     study = data_of(out / "study.html")
     assert [len(study["orders"]), len(study["orders"][0]), len(study["melodies"])] == [4, 9, 6]

@@ -1,5 +1,6 @@
 """Every hyperparameter of every algorithm arrives where it takes effect, and presets are what is documented of them."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from typing import Any, get_args
@@ -8,6 +9,7 @@ import pytest
 from sb3_contrib import RecurrentPPO
 from stable_baselines3 import A2C, DQN, PPO
 
+from agents.algorithms.dpo import DPO
 from agents.algorithms.networks import DuelingHead, PlainHead
 from agents.algorithms.ppo_kl import PPOKL
 from agents.algorithms.recurrent_dqn import RecurrentDQN
@@ -44,6 +46,7 @@ OTHERS: Mapping[str, Any] = {
     "ent_coef": 0.07,
     "vf_coef": 0.9,
     "target_update_interval": 40,
+    "beta": 0.6,
 }
 """Of each hyperparameter, if it is no flag, a value that no algorithm has by default."""
 
@@ -69,16 +72,29 @@ def first_above(schedule: Callable[[float], float]) -> float:
 
 
 @pytest.fixture(scope="module")
-def env(small_prior) -> MelodyVecEnv:
-    return MelodyVecEnv(N_ENVS, prior=small_prior, length=LENGTH)
+def env(small_prior, tmp_path_factory) -> MelodyVecEnv:
+    env = MelodyVecEnv(N_ENVS, prior=small_prior, length=LENGTH)
+    melodies = {"left_melody": [14] * LENGTH, "right_melody": [16] * LENGTH, "setting": env.setting.as_dict()}
+    vote = {"left": "Q", "right": "Q", "preference": 1, **melodies}
+    env.votes = tmp_path_factory.mktemp("votes") / "votes.json"
+    env.votes.write_text(json.dumps({"study": "abc", "session": "s", "models": ["Q"], "votes": [vote]}))
+    return env
 
 
 def built(algo: Algorithm, env: MelodyVecEnv, **changes: Any) -> Any:
-    return TrainConfig.of(algo, **changes).agent.build(algo, env, env.engine.prior, 3, "cpu")
+    return built_on("cpu", algo, env, **changes)
+
+
+def built_on(device: str, algo: Algorithm, env: MelodyVecEnv, **changes: Any) -> Any:
+    needed = {"votes": (env.votes,)} if algo == "dpo" else {}
+    return TrainConfig.of(algo, **needed, **changes).agent.build(algo, env, env.engine.prior, 3, device)
 
 
 EVERY_HYPERPARAMETER = [
-    (algo, field.name) for algo in get_args(Algorithm) for field in fields(PRESETS[algo, "default"].agent)
+    (algo, field.name)
+    for algo in get_args(Algorithm)
+    for field in fields(PRESETS[algo, "default"].agent)
+    if field.name != "votes"
 ]
 
 
@@ -94,7 +110,7 @@ def test_every_hyperparameter_of_every_algorithm_arrives(algo, name, env):
 
 CLASSES = {
     **dict.fromkeys(("q", "psi", "g", "rl_only"), RecurrentDQN),
-    **{"ppo_kl": PPOKL, "ppo": PPO, "a2c": A2C, "dqn": DQN, "recurrent_ppo": RecurrentPPO},
+    **{"ppo_kl": PPOKL, "dpo": DPO, "ppo": PPO, "a2c": A2C, "dqn": DQN, "recurrent_ppo": RecurrentPPO},
 }
 
 
@@ -110,10 +126,10 @@ def test_every_algorithm_is_of_its_class_with_seed_device_and_environment(algo, 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("algo", get_args(Algorithm))
 def test_every_algorithm_is_on_the_device_that_is_requested(algo, env):
-    assert TrainConfig.of(algo).agent.build(algo, env, env.engine.prior, 3, "meta").device.type == "meta"
+    assert built_on("meta", algo, env).device.type == "meta"
 
 
-@pytest.mark.parametrize("algo", ["q", "psi", "g", "ppo_kl"])
+@pytest.mark.parametrize("algo", ["q", "psi", "g", "ppo_kl", "dpo"])
 def test_ours_start_as_the_prior(algo, env):
     model = built(algo, env)
     assert model.policy.network.cell.input_weights[:, :38].equal(env.engine.prior.layers.input_weights)
@@ -169,6 +185,7 @@ def test_paper_preset_is_section_4_of_the_paper(algo):
         ("psi", "default", 640_000, "default", "varied", 1.0, "position", 128),
         ("g", "default", 640_000, "default", "varied", 0.8, "position", 128),
         ("ppo_kl", "default", 400_000, "default", "varied", 1.1, "lookback", 128),
+        ("dpo", "default", 256_000, "default", "varied", 1.0, "lookback", 64),
         ("ppo_kl", "lookback", 800_000, "default", "varied", 1.2, "lookback", 128),
         ("psi", "people", 800_000, "bars", "matched", 1.0, "lookback", 128),
         ("ppo_kl", "people", 800_000, "bars", "matched", 1.0, "lookback", 128),

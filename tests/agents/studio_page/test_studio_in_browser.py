@@ -13,6 +13,7 @@ from agents.evaluation.votes import read_votes
 from agents.studio import main
 from agents.studio_page.content import studio
 from agents.studio_page.page import write_studio
+from agents.votes.heard import heard_votes
 from note_rnn import read_midi, write_abc, write_midi
 
 TOKENS = [14, 1, 16, 1, 18, 1, 19, 1, 21, 1, 1, 1, 21, 1, 1, 1, 23, 1, 23, 1, 23, 1, 23, 1, 21, 1, 1, 1, 1, 1, 0, 1]
@@ -480,6 +481,8 @@ def test_choices_are_votes_of_the_listening_study(page, tmp_path):
     votes = read_votes([path])
     assert sorted(votes.preference.tolist()) == [2, 2, 3, 4]
     assert set(votes.models) == {"Q", "Note RNN", "G"}
+    heard = heard_votes([path])
+    assert (len(heard.outcomes), heard.left_out) == (4, {})
 
 
 def test_candidates_of_the_same_composer_are_no_vote(page):

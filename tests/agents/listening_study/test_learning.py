@@ -1,0 +1,208 @@
+"""From votes to a reward profile by the command: a planted taste is found, and noise is told."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from agents.listening_study import learning
+from agents.listening_study.learning import CANDIDATES, learn_taste, rule_sums
+from agents.listening_study.next_round import NextConfig, next_round
+from agents.study import main
+from agents.votes.heard import HeardVotes, heard_votes
+from melody_env import RewardProfile, Setting, load_profile, score_melodies
+from note_rnn import InputError, run_command
+
+SETTING = Setting(length=16)
+NAMES = [rule.name for rule in CANDIDATES]
+STEADY = "stepwise"
+"""The rule of the planted taste."""
+
+
+def melodies(number, seed, length=16):
+    """Random walks with rests."""
+    rng = np.random.default_rng(seed)
+    notes = np.clip(14 + rng.integers(-3, 4, (number, length)).cumsum(1), 2, 37)
+    return np.where(rng.random((number, length)) < 0.4, 1, notes)
+
+
+def heard(strength, votes=200, each=20, seed=0, bias=0.0):
+    first, second = melodies(votes, seed), melodies(votes, seed + 1_000)
+    column = NAMES.index(STEADY)
+    lead = (rule_sums(first, SETTING) - rule_sums(second, SETTING))[:, column]
+    chances = 1 / (1 + np.exp(-strength * lead - bias))
+    outcomes = (np.random.default_rng(seed).random(votes) < chances).astype(float)
+    return HeardVotes(first, second, outcomes, np.arange(votes) // each, SETTING, {})
+
+
+def write(votes, folder):
+    """Write files of `votes`, one for each listener."""
+    paths = []
+    for listener in range(votes.listeners):
+        rows = np.flatnonzero(votes.listener == listener)
+        own = [
+            {
+                **{"left": "Q", "right": "Q", "preference": int(4 - 2 * votes.outcomes[row])},
+                **{"left_melody": votes.first[row].tolist(), "right_melody": votes.second[row].tolist()},
+                "setting": SETTING.as_dict(),
+            }
+            for row in rows
+        ]
+        paths.append(folder / f"votes-{listener}.json")
+        record = {"study": "abc", "session": f"s{listener}", "models": ["Q"], "votes": own}
+        paths[-1].write_text(json.dumps(record))
+    return paths
+
+
+def test_a_planted_taste_is_found():
+    taste = learn_taste(heard(1.0))
+    assert not taste.is_noise
+    assert NAMES[int(taste.shares.argmax())] == STEADY
+    share, low, high = taste.predicted
+    assert 0.5 < low < share < high < 1
+    assert dict(zip(taste.profile.rule_names, taste.profile.weights, strict=True))[STEADY] > 0.3
+
+
+def test_the_reward_of_a_piece_is_the_log_odds_of_being_preferred(monkeypatch):
+    monkeypatch.setattr(learning, "_LEAST", 0.0)
+    votes = heard(1.0)
+    taste = learn_taste(votes)
+    reward = [score_melodies(side, taste.profile).music_theory.sum(1) for side in (votes.first, votes.second)]
+    units = np.where(taste.scales > 0, taste.scales, np.inf)
+    differences = (rule_sums(votes.first, SETTING) - rule_sums(votes.second, SETTING)) / units
+    assert reward[0] - reward[1] == pytest.approx(differences @ taste.fitted.weights, abs=0.05)  # weights are rounded
+
+
+def test_a_bias_to_a_side_is_no_taste():
+    taste = learn_taste(heard(0.0, bias=1.5))
+    assert taste.is_noise
+    assert taste.fitted.bias > 1
+
+
+def test_noise_that_is_learned_all_the_same_rewards_almost_nothing():
+    votes = heard(0.0)
+    taste = learn_taste(votes)
+    reward = score_melodies(votes.first, taste.profile).music_theory.sum(1)
+    assert taste.is_noise
+    assert reward.std() < 0.8  # its KL from the prior, about half the square, is far below 2 nats
+
+
+def test_the_same_votes_teach_the_same():
+    some, same = learn_taste(heard(1.0)), learn_taste(heard(1.0))
+    assert (some.profile, some.noise, some.predicted) == (same.profile, same.noise, same.predicted)
+
+
+@pytest.fixture
+def study(monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["study", *map(str, arguments)])
+        try:
+            run_command(main)
+            status = 0
+        except SystemExit as end:
+            status = end.code
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+def test_the_command_writes_a_profile_to_train_with(study, tmp_path):
+    status, printed, _ = study("learn", *write(heard(1.0), tmp_path), "--out", tmp_path / "taste.yaml")
+    assert status == 0
+    assert printed.startswith("200 votes of 10 listeners\nOf the votes held out, ")
+    assert STEADY in printed
+    assert f"--reward {tmp_path / 'taste.yaml'}" in " ".join(printed.split())
+    profile = load_profile(tmp_path / "taste.yaml")
+    expected = learn_taste(heard(1.0)).profile
+    assert (profile.c, profile.setting, profile.rules) == (1.0, SETTING, expected.rules)
+    assert "--c 0.25 --kl-budget 12" in " ".join(printed.split())
+
+
+def test_the_command_calls_noise_noise(study, tmp_path):
+    files = write(heard(0.0), tmp_path)
+    status, _, told = study("learn", *files, "--out", tmp_path / "taste.yaml")
+    assert status == 2
+    assert told.startswith("error: There is no taste to learn in these 200 votes: ")
+    assert told.count("\n") == 1
+    assert not (tmp_path / "taste.yaml").exists()
+    status, printed, _ = study("learn", *files, "--out", tmp_path / "taste.yaml", "--force")
+    assert status == 0
+    assert "--kl-budget" not in printed  # it would go as far for noise as for a taste
+    assert (tmp_path / "taste.yaml").exists()
+
+
+def test_names_and_paths_in_files_do_not_reach_the_profile(study, tmp_path):
+    folder = tmp_path / "c: 9"
+    folder.mkdir()
+    files = write(heard(1.0), folder)
+    record = json.loads(files[0].read_text())
+    evil = "x\nc: 0.0001\n<script>"
+    record |= {"models": [evil], "study": evil, "session": evil}
+    record["votes"] = [{**vote, "left": evil, "right": evil} for vote in record["votes"]]
+    files[0].write_text(json.dumps(record))
+    out = tmp_path / "taste.yaml"
+    assert study("learn", *files, "--out", out)[0] == 0
+    text = out.read_text()
+    assert "script" not in text
+    assert [line for line in text.splitlines() if line.startswith("c:")] == [f"c: {load_profile(out).c}"]
+
+
+def page_data(page):
+    text = page.read_text(encoding="utf-8")
+    return json.loads(text.partition('id="data">')[2].partition("</script>")[0])
+
+
+def test_the_next_round_asks_pairs_that_teach_with_hidden_repeats(small_prior_file, tmp_path):
+    config = NextConfig((), out=tmp_path / "next.html", prior=str(small_prior_file), pieces=30, pairs=6, orders=3)
+    data = page_data(next_round(config))
+    assert [len(order) for order in data["orders"]] == [10] * 3
+    asked = [{frozenset(pair) for pair in order} for order in data["orders"]]
+    assert len(asked[0]) == 6
+    assert asked[0] == asked[1] == asked[2]
+    for order in data["orders"]:
+        assert order[6:] == [[right, left] for left, right in order[:4]]
+    assert json.loads((tmp_path / "next.json").read_text())["composers"] == ["Note RNN"] * len(data["melodies"])
+    again = NextConfig((), out=tmp_path / "again.html", prior=str(small_prior_file), pieces=30, pairs=6, orders=3)
+    assert page_data(next_round(again)) == data
+
+
+def test_it_asks_about_runs_and_what_votes_left_open(small_runs, small_prior_file, tmp_path):
+    config = {"pieces": 30, "pairs": 8, "orders": 1, "hidden_repeats": 0}
+    first = page_data(next_round(NextConfig((small_runs[0],), out=tmp_path / "a.html", **config)))
+    votes = [
+        {
+            **{"left": "Q", "right": "Q", "preference": 2, "setting": first["setting"]},
+            **{"left_melody": first["melodies"][left], "right_melody": first["melodies"][right]},
+        }
+        for left, right in first["orders"][0] * 5
+    ]
+    file = tmp_path / "votes.json"
+    file.write_text(json.dumps({"study": first["id"], "session": "s", "models": ["Q"], "votes": votes}))
+    second = page_data(next_round(NextConfig((small_runs[0],), (file,), tmp_path / "b.html", **config)))
+    asked = [
+        {frozenset(tuple(each["melodies"][side]) for side in pair) for pair in each["orders"][0]}
+        for each in (first, second)
+    ]
+    assert len(asked[0] & asked[1]) < 4
+    record = json.loads((tmp_path / "b.json").read_text())
+    assert record["models"] == ["Note RNN", "Q"]
+    assert set(record["composers"]) <= {"Note RNN", "Q"}
+
+
+def test_votes_in_another_setting_than_the_runs_are_refused(small_runs, tmp_path):
+    files = write(heard(1.0, votes=20), tmp_path)
+    with pytest.raises(InputError, match="and the agent's are not: choose the same"):
+        next_round(NextConfig((small_runs[0],), tuple(files), tmp_path / "x.html", pieces=4))
+    assert heard_votes(files).setting == SETTING
+
+
+def test_candidates_are_rules_that_any_setting_has():
+    assert "form" not in NAMES
+    assert len(set(NAMES)) == len(NAMES)
+    sums = rule_sums(melodies(5, 0, 12), Setting(meter="6/8", length=12))
+    assert sums.shape == (5, len(NAMES))
+    profile = RewardProfile("one", (CANDIDATES[3],))
+    values = score_melodies(melodies(5, 0, 12), profile, Setting(meter="6/8", length=12))
+    assert sums[:, 3] == pytest.approx(values.music_theory.sum(1))
