@@ -41,9 +41,8 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
     """q: Q-learning. psi, g: the same with a cost for leaving the Note RNN (KL), so that pieces stay varied.
     ppo_kl: a policy gradient with it, the fastest. rl_only: q without log p in the reward. Others: SB3's."""
     preset: PresetName = "default"
-    """Defaults of the other options. default: the best found. lookback (ppo_kl): for rewards of whole pieces.
-    people (ppo_kl, psi): closer to human tunes. tune (ppo_kl): whole tunes with form. chords (ppo_kl): melodies
-    over chords. paper: the paper's."""
+    """Defaults of the other options. default: the best found. Of ppo_kl, lookback: rewards of whole pieces; tune:
+    tunes with form; chords: over chords; people (psi too): closer to human tunes. paper: the paper's."""
     total_timesteps: int
     """Length of the training: steps (tokens) to compose, all pieces together."""
     seed: int = 0

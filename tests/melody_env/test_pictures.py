@@ -56,7 +56,7 @@ CHORDS = (ChordStart(5, parse_chord("Dm")), ChordStart(11, parse_chord("Bb/F")),
 def test_text_names_the_chords_of_each_bar():
     assert melody_text(MELODY, JIG, pickup=5, marks={5: "A"}, chords=CHORDS).splitlines() == [
         "  0 | C4 -  -  .  E4 |",
-        "  1 | G4 -  .  -  -  C4 | -  -  -  -  -  C3 | A [Dm Bb/F]",
+        "  1 | G4 -  .  .  .  C4 | -  -  -  -  -  C3 | A [Dm Bb/F]",
         "  2 | B5 | [N.C.]",
     ]
 

@@ -28,6 +28,12 @@ def test_a_cadence_by_hand():
     assert voiced("C | F | G7 | C") == [(36, 52, 55, 60), (41, 53, 57, 60), (43, 53, 55, 59, 62), (36, 52, 55, 60)]
 
 
+def test_a_chord_is_led_from_the_one_before():
+    """From E3 G3 C4 the G stays, and E and C step down; on its own, G major would begin on its root."""
+    assert voiced("C | G")[1] == (43, 50, 55, 59)
+    assert voiced("G") == [(43, 55, 59, 62)]
+
+
 def test_the_first_chord_lies_in_the_middle_of_the_range():
     assert voiced("Am") == [(45, 52, 57, 60)]
     assert voiced("C#") == [(37, 53, 56, 61)]
