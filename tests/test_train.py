@@ -279,7 +279,9 @@ def test_a_run_with_forms_resumes_composes_in_others_and_names_them_in_its_table
 
 
 def test_a_run_over_chords_resumes_composes_over_others_and_names_its_rules(small_prior_file, tmp_path, capsys):
-    chords = {"chords": "C | F G; Am", "reward": "chords", "length": 32}
+    rules = ("chord_tone", "resolution", "avoid_note", "guide_tone")
+    (tmp_path / "harmonic.yaml").write_text("rules: {" + ", ".join(f"{name}: {{}}" for name in rules) + "}\n")
+    chords = {"chords": "C | F G; Am", "reward": str(tmp_path / "harmonic.yaml"), "length": 32}
     whole = train.train(tiny_config(small_prior_file, tmp_path / "whole", "ppo_kl", **chords))
     printed = capsys.readouterr().out
     assert "Chord tones among notes on strong beats" in printed
@@ -290,8 +292,7 @@ def test_a_run_over_chords_resumes_composes_over_others_and_names_its_rules(smal
     assert final_weights(went_on, "ppo_kl").equal(final_weights(whole, "ppo_kl"))
     metrics = json.loads((whole / "metrics.json").read_text())
     assert metrics == json.loads((went_on / "metrics.json").read_text())
-    rules = {f"rule/{name}" for name in ("chord_tone", "resolution", "avoid_note", "guide_tone")}
-    assert {"chord_tones", *rules} <= metrics[AGENT].keys() & metrics[NOTE_RNN].keys()
+    assert {"chord_tones", *(f"rule/{name}" for name in rules)} <= metrics[AGENT].keys() & metrics[NOTE_RNN].keys()
     assert load_run(whole).environment.shows_chords
     assert compose(whole, 2, chords="Bb | E7", key="D", length="4 bars").shape == (2, 64)
     evaluate([str(whole), "--compositions", "10"])

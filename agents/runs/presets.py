@@ -122,7 +122,7 @@ TUNE = Preset(
 CHORDS = replace(
     TUNE,
     agent=PPOKLHyperparameters(gamma=0.9, end_gamma=1.0, learning_rate=2e-3, final_learning_rate=2e-4),
-    total_timesteps=1_200_000,
+    total_timesteps=900_000,
     reward="chords",
 )
 

@@ -128,3 +128,19 @@ def test_a_minor_key_is_found_by_its_leading_tone():
     found = likeliest_key(melody, Setting())
     assert (found.key, found.mode) == ("A", "minor")
     assert harmonise(melody[None], found).progressions[0].text == "Am | E | Dm | E | Am"
+
+
+def test_a_chord_of_a_quarter_begins_on_a_strong_beat():
+    setting = Setting(length=16)
+    melody = np.array([[1, 1, 1, 1, C, 1, 1, 1, D, 1, 1, 1, 0, 1, 1, 1]])
+    worth = worth_of_chords(melody, chords_of_key(setting), setting, 4)
+    assert worth[0, :, 0].tolist() == [0, 1 + 3, -1, 0]  # of C: silence, C, D, silence
+
+
+def test_notes_on_weak_beats_tell_the_key_too():
+    f_sharp = 20
+    melody = np.array([C, 1, f_sharp, 1, G, 1, f_sharp, 1, E, 1, f_sharp, 1, G, 1, f_sharp, 1] * 4)
+    found = likeliest_key(melody, Setting())
+    assert f_sharp in np.flatnonzero(found.in_scale)
+    plain = likeliest_key(np.where(melody == f_sharp, F, melody), Setting())
+    assert (plain.key, plain.mode) == ("C", "major")
