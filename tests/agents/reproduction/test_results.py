@@ -8,10 +8,8 @@ import shutil
 import signal
 import sys
 from collections import Counter
-from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -37,31 +35,20 @@ FILES = ["figure2.csv", "figure2.png", "figure2_default.png", "figure3.csv", "fi
 FILES += ["reproduce.json", "table1.md", "table2.md", "tables.csv"]
 
 
-class HerePool:
-    """Does the work in this process, at once."""
+WORKERS: list[int] = []
 
-    workers: ClassVar[list[int]] = []
 
-    def __init__(self, workers):
-        self.workers.append(workers)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *arguments):
-        pass
-
-    def submit(self, function, *arguments):
-        future = Future()
-        future.set_result(function(*arguments))
-        return future
+def results_here(function, parts, workers, crashed, in_order):
+    """The results of `parts`, made in this process."""
+    WORKERS.append(workers)
+    return map(function, parts)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def available_tunes():
     """Forty human tunes, and no other process."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(results, "WorkerPool", HerePool)
+        patch.setattr(results, "results_of", results_here)
         patch.setattr(results, "load_corpus", lambda: None)
         patch.setattr(human_reference, "held_out_melodies", lambda setting: HUMAN)
         for module in (human_reference, reproduction_parts, results):
@@ -107,7 +94,7 @@ def test_it_writes_tables_and_figures_and_their_numbers(config, files):
     record = json.loads((config.folder / "reproduce.json").read_text())
     assert record["size"]["compositions"] == 50
     assert len(record["curves"]["Q"]) == 1
-    assert HerePool.workers == [3]
+    assert WORKERS == [3]
 
 
 def test_the_page_shows_and_plays_all_that_was_reproduced(config, files, parsed):
