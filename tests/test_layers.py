@@ -40,9 +40,10 @@ LAYERS = (
     {"agents.training"},
     {"agents.report_page"},
     {f"agents.{name}" for name in ("listening_study", "studio_page", "reproduction", "whole_run", "compose_command")},
+    {"agents.sweeps"},
     {
         f"agents.{name}"
-        for name in ("train", "compose", "evaluate", "report", "reproduce", "frontier", "study", "studio")
+        for name in ("train", "compose", "evaluate", "report", "reproduce", "frontier", "study", "studio", "sweep")
     },
     {"agents"},
     {"melody_rl", "train"},

@@ -24,6 +24,7 @@ from agents.reproduction.parts import Made, Part, read_sample
 from agents.reproduction.results import reproduce
 from agents.runs.run_directory import RunDirectory, RunError
 from agents.training import callbacks
+from agents.training.continuing import as_json
 from melody_env.measures import human_reference
 from melody_env.measures.human_statistics import shipped_statistics
 from melody_env.setting import PAPER_SETTING
@@ -171,7 +172,7 @@ def test_curves_begin_with_the_note_rnn_and_end_with_the_agent(config, files):
 
 
 def test_what_is_finished_is_not_made_again(config, files, monkeypatch):
-    for name in ("train_run", "composed_sample", "given_sample", "compose_pieces"):
+    for name in ("train_or_resume", "composed_sample", "given_sample", "compose_pieces"):
         monkeypatch.setattr(reproduction_parts, name, None)
     before = [path.read_bytes() for path in files]
     assert reproduce(config) == files
@@ -193,7 +194,7 @@ def test_what_is_finished_says_nothing_about_the_time_left(config, files, tmp_pa
 
 def test_a_moved_folder_is_still_finished(config, files, tmp_path, monkeypatch):
     shutil.copytree(config.folder, tmp_path / "moved")
-    monkeypatch.setattr(reproduction_parts, "train_run", None)
+    monkeypatch.setattr(reproduction_parts, "train_or_resume", None)
     reproduction_parts.make(Part("Q", MODELS[0], 0), replace(config, out=tmp_path / "moved"))
 
 
@@ -230,7 +231,7 @@ def test_one_that_never_saved_begins_again(config, files, tmp_path):
     RunDirectory.create(folder, {"config": {}})
     with pytest.raises(RunError, match="other settings"):
         reproduction_parts.make(part, again)
-    settings = reproduction_parts.as_json(again.training(MODELS[0], 0))
+    settings = as_json(again.training(MODELS[0], 0))
     write_json(folder / "config.json", {"config": settings})
     reproduction_parts.make(part, again)
     assert list(RunDirectory.open(folder).saved())[-1] >= 320
@@ -243,7 +244,7 @@ def test_a_folder_of_other_settings_is_not_touched(config, files):
 
 
 def test_more_compositions_need_no_training(config, files, monkeypatch):
-    monkeypatch.setattr(reproduction_parts, "train_run", None)
+    monkeypatch.setattr(reproduction_parts, "train_or_resume", None)
     more = ReproduceConfig(**{**vars(config), "compositions": 60})
     part = Part("Q", MODELS[0], 0)
     before = (part.folder(config) / "pieces.npz").read_bytes()
