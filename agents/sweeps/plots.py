@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from agents.sweeps.results import Summary
@@ -11,6 +12,9 @@ WIDTH, HEIGHT = 960.0, 320.0
 _TOP, _BOTTOM, _SIDE = 34.0, 14.0, 60.0
 _LOG_FROM = 20.0
 """Ratio of the largest to the least positive number from which an axis is logarithmic."""
+
+_GAP = 0.1
+"""Least distance of marks."""
 
 Number = int | float
 
@@ -71,6 +75,7 @@ def scale(values: Sequence[Value]) -> Scale:
         places = {name: (i + 0.5) / len(names) for i, name in enumerate(names)}
         return Scale(places, {"none" if name is None else str(name): place for name, place in places.items()})
     low, high = min(numbers), max(numbers)
+    distinct = sorted(set(numbers))
     if low == high:
         return Scale(dict.fromkeys(numbers, 0.5), {f"{low:.4g}": 0.5})
     is_log = low > 0 and high / low >= _LOG_FROM
@@ -81,7 +86,9 @@ def scale(values: Sequence[Value]) -> Scale:
             return math.log(number / low) / math.log(high / low)
         return (number - low) / (high - low)
 
-    return Scale({each: place(each) for each in numbers}, {f"{each:.4g}": place(each) for each in (low, middle, high)})
+    gaps = [place(after) - place(before) for before, after in pairwise(distinct)]
+    marked = distinct if min(gaps) >= _GAP else [low, middle, high]
+    return Scale({each: place(each) for each in distinct}, {f"{each:.4g}": place(each) for each in marked})
 
 
 def parallel(
@@ -92,7 +99,7 @@ def parallel(
     columns |= {name: {s.trial: s.means[name] for s in summaries if name in s.means} for name in metrics}
     shown = {name: column for name, column in columns.items() if column}
     step = (WIDTH - 2 * _SIDE) / max(len(shown) - 1, 1)
-    axes, points = [], {summary.trial: [""] * 0 for summary in summaries}
+    axes, points = [], {summary.trial: list[str]() for summary in summaries}
     for number, (name, column) in enumerate(shown.items()):
         x, on_axis = _SIDE + number * step, scale(list(column.values()))
         axes.append(Axis(name, round(x, 1), [Tick(_y(place), text) for text, place in on_axis.marks.items()]))
