@@ -100,8 +100,9 @@ def _given(spec: SweepSpec, folder: Path) -> list[dict[str, Any]]:
 
 def _stages(spec: SweepSpec) -> int:
     """Return the number of stages if no trial fails."""
-    rounds = [len(list(grid(spec.domains)))]
-    if spec.search is not None:
+    if spec.search is None:
+        rounds = [len(list(grid(spec.domains)))]
+    else:
         whole, rest = divmod(spec.search.trials, spec.search.at_once)
         rounds = [spec.search.at_once] * whole + [rest] * bool(rest)
     return sum(len(spec.chosen_seeds) * sum(spec.going_on(trials)) for trials in rounds)

@@ -75,13 +75,19 @@ def test_nothing_is_lost_or_done_twice_in_the_results_if_a_machine_dies(cluster,
     doomed = cluster.add_node(num_cpus=1, resources={"doomed": 1})
 
     def slow(number):
-        with (tmp_path / f"{number}-{ray.get_runtime_context().get_node_id()}").open("a"):
-            time.sleep(0.5)
+        node = ray.get_runtime_context().get_node_id()
+        (tmp_path / f"{number}-{node}").touch()
+        time.sleep(600 if node == doomed.node_id else 0.5)
         return number * number
 
-    threading.Timer(3, lambda: cluster.remove_node(doomed, allow_graceful=False)).start()
+    def kill_when_it_works():
+        while not list(tmp_path.glob(f"*-{doomed.node_id}")):
+            time.sleep(0.1)
+        cluster.remove_node(doomed, allow_graceful=False)
+
+    threading.Thread(target=kill_when_it_works, daemon=True).start()
     assert list(results_of(slow, range(24), Cluster(cluster.address), pytest.fail)) == list(map(square, range(24)))
-    assert len(list(tmp_path.glob("*"))) > 24  # some were begun on the machine that died, and done elsewhere
+    assert len(list(tmp_path.iterdir())) == 25  # one was begun on the machine that died, and done elsewhere
 
 
 @pytest.mark.slow
