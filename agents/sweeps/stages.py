@@ -70,7 +70,8 @@ class Outcome:
 def saved_outcome(stage: Stage, out: Path) -> Outcome | None:
     """Return the outcome of a finished `stage`; None if it is missing or damaged, and failures are not saved."""
     try:
-        return read_json(stage.file(out), Outcome)
+        outcome: Outcome = read_json(stage.file(out), Outcome)
+        return outcome if set(outcome.metrics) <= METRICS.keys() else None
     except (OSError, DataError):
         return None
 

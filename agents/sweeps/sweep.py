@@ -14,7 +14,7 @@ import tyro
 
 from agents.sweeps.ranking import survivors
 from agents.sweeps.results import Results, Trial
-from agents.sweeps.settings import grid
+from agents.sweeps.settings import Value, grid
 from agents.sweeps.spec import SweepSpec
 from agents.sweeps.stages import RESULTS, SPEC, Stage, crashed, run_stage, saved_outcome
 from agents.sweeps.sweep_page import sentences, write_sweep_page
@@ -91,11 +91,14 @@ def _given(spec: SweepSpec, folder: Path) -> list[dict[str, Any]]:
     from agents.sweeps import search  # noqa: F401 (raises InputError if Optuna is missing)
 
     try:
-        return read_json(folder / _TRIALS, list[dict[str, Any]])
+        chosen: list[dict[str, Any]] = read_json(folder / _TRIALS, list[dict[str, Value]])
+        if any(each.keys() != spec.domains.keys() for each in chosen):
+            raise DataError("it has other settings")
     except FileNotFoundError:
         return []
     except (OSError, DataError) as error:
         raise InputError(f"{folder / _TRIALS} cannot be read ({reason(error)}): choose another --out.") from error
+    return chosen
 
 
 def _stages(spec: SweepSpec) -> int:
