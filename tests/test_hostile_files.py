@@ -30,6 +30,7 @@ from agents.report_page.claims import Measured, claims_by_heading
 from agents.report_page.facts import run_facts
 from agents.report_page.tune_page import write_tune_page
 from agents.runs.run_directory import RunDirectory
+from agents.sweeps.spec import SweepSpec
 from agents.training.frontier_agents import FrontierConfig, references, sweep
 from melody_env import load_profile, score_melodies
 from melody_env.judging.token_files import read_token_file
@@ -303,6 +304,24 @@ def write_whole(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
+def sweep_kind(folder: Path) -> Kind:
+    settings = {
+        "algo": ["psi", "ppo_kl"],
+        "c": {"range": [0.5, 1.5, 0.5]},
+        "gamma": {"uniform": [0.5, 0.9]},
+        "key": "G",
+    }
+    parts = {"objectives": {"J": "maximize"}, "constraints": {"distinct": {"min": 0.5}}, "seeds": [0, 1]}
+    chosen = {"search": {"trials": 4}, "stop": {"after": [0.5], "keep": 0.5}}
+
+    def read(path: Path) -> None:
+        spec = SweepSpec.read(path)
+        assert spec.varying is not None
+        assert spec.going_on(8)
+
+    return Kind(folder / "sweep.yaml", {"settings": settings, **parts, **chosen}, read, write_yaml)
+
+
 def kinds(name: str, runs: list[Path], prior_file: Path, folder: Path) -> Kind:
     run = shutil.copytree(runs[1], folder / "run")
     match name:
@@ -329,6 +348,8 @@ def kinds(name: str, runs: list[Path], prior_file: Path, folder: Path) -> Kind:
             return zip_kind(path)
         case "tokens" | "record of tokens":
             return tokens_kind(folder, name)
+        case "sweep":
+            return sweep_kind(folder)
         case "magenta":
             return magenta_kind(folder)
         case "policy":
@@ -339,7 +360,7 @@ def kinds(name: str, runs: list[Path], prior_file: Path, folder: Path) -> Kind:
 
 KINDS = (
     *("config", "metrics", "votes", "sidecar", "corpus report", "frontier", "references", "profile", "note rnn"),
-    *("policy", "corpus", "zip of sb3", "magenta", "tokens", "record of tokens", "record on a page"),
+    *("policy", "corpus", "zip of sb3", "magenta", "tokens", "record of tokens", "record on a page", "sweep"),
 )
 
 

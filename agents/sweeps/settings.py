@@ -20,7 +20,8 @@ Settings = Mapping[str, Value]
 
 OWN = {"agent", "seed", "run_dir", "resume"}
 """Fields of a configuration that a sweep sets itself."""
-_MOST_VALUES = 1_000
+MOST_VALUES, MOST_TRIALS = 1_000, 100_000
+"""Of a setting, or seeds; of a sweep."""
 _FORMS = "a value, a list of values, {range: [FIRST, LAST, STEP]}, {uniform: [LOW, HIGH]} or {log_uniform: [LOW, HIGH]}"
 
 
@@ -106,10 +107,11 @@ def domain(name: str, given: Any, is_whole: bool) -> Domain:
 
 
 def _range(name: str, first: float, last: float, step: float) -> Choices:
-    number = math.floor((last - first) / step + 1e-9) + 1 if step else 0
-    if not 1 <= number <= _MOST_VALUES:
+    steps = (last - first) / step if step else -1.0
+    number = math.floor(steps + 1e-9) + 1 if steps < MOST_VALUES else 0
+    if not 1 <= number <= MOST_VALUES:
         raise InputError(
-            f"{name} takes range: [FIRST, LAST, STEP] of 1 to {_MOST_VALUES} values, not {shown([first, last, step])}."
+            f"{name} takes range: [FIRST, LAST, STEP] of 1 to {MOST_VALUES} values, not {shown([first, last, step])}."
         )
     values = [first + i * step for i in range(number)]
     return Choices(tuple(each if isinstance(each, int) else float(f"{each:.12g}") for each in values))
@@ -147,10 +149,14 @@ def _hints(kind: Settings) -> dict[str, Any]:
 def grid(domains: Mapping[str, Domain]) -> Iterator[dict[str, Value]]:
     """Yield every combination of the values of `domains`, the last setting varying fastest.
 
-    Raises InputError for a distribution, which has no list of values.
+    Raises InputError for a distribution, which has no list of values, and for more than `MOST_TRIALS`.
     """
     for name, each in domains.items():
         if isinstance(each, Interval):
             raise InputError(f"{name} is a distribution, and a grid has lists and ranges: add search: {{trials: N}}.")
+    if math.prod(len(each.ends) for each in domains.values()) > MOST_TRIALS:
+        raise InputError(
+            f"The grid has more than {MOST_TRIALS:,} combinations: search them, with search: {{trials: N}}."
+        )
     values: Sequence[Sequence[Value]] = [each.ends for each in domains.values()]
     return (dict(zip(domains, chosen, strict=True)) for chosen in product(*values))

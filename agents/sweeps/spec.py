@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from agents.sweeps.settings import Choices, Domain, check_known, domains
+from agents.sweeps.settings import MOST_TRIALS, MOST_VALUES, Choices, Domain, check_known, domains
 from note_rnn.common.data_files import DataError, converted, parse_yaml, read_text, user_path
 from note_rnn.common.errors import InputError, check_count, check_seed, reason
 
@@ -103,14 +103,14 @@ class SweepSpec:
             if bounds.min is None and bounds.max is None:
                 raise InputError(f"The constraint {bound} needs min, max or both.")
         if isinstance(self.seeds, int):
-            check_count("seeds", self.seeds)
+            check_count("seeds", self.seeds, maximum=MOST_VALUES)
         for seed in self.chosen_seeds:
             check_seed("seeds", seed)
         if not self.chosen_seeds:
             raise InputError("seeds is an empty list: give at least one.")
         if self.search is not None:
             for name in ("trials", "at_once"):
-                check_count(f"search: {name}", getattr(self.search, name))
+                check_count(f"search: {name}", getattr(self.search, name), maximum=MOST_TRIALS)
             check_seed("search: seed", self.search.seed)
         if (self.search or self.stop) and not self.objectives:
             raise InputError("search and stop need objectives, such as objectives: {r_MT: maximize}.")

@@ -69,6 +69,7 @@ def test_what_a_setting_may_be(given, expected):
         {"range": [0, 1, 1e-9]},
         {"range": [1, 0, 1]},
         {"range": [0, 1]},
+        {"range": [0, 1e308, 1e-308]},
         {"uniform": [0, 1], "range": [0, 1, 1]},
     ],
 )
@@ -106,6 +107,8 @@ def test_a_grid_has_every_combination_the_last_setting_fastest():
     assert [tuple(each.values()) for each in found] == [(1, "x", 3), (1, "x", 4), (2, "x", 3), (2, "x", 4)]
     with pytest.raises(InputError, match="b is a distribution, and a grid has lists and ranges"):
         grid({"b": Interval(0, 1, False, False)})
+    with pytest.raises(InputError, match="The grid has more than 100,000 combinations"):
+        grid(dict.fromkeys("abc", Choices(tuple(range(60)))))
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[3] / "examples" / "sweeps").glob("*.yaml")), ids=str)
