@@ -59,8 +59,8 @@ def sweep(config: SweepConfig) -> Results:
     """
     check_count("--workers", config.workers)
     spec = SweepSpec.read(config.spec)
+    check_out_folder(config.folder)
     folder = config.folder.absolute()
-    check_out_folder(folder)
     chosen = _given(spec, folder)
     workers = config.workers_or_cluster(config.workers)
     _keep_spec(config.spec, folder)

@@ -82,7 +82,7 @@ class _Pool(Protocol):
 
     @property
     def size(self) -> int:
-        """Number of lists that it works at simultaneously."""
+        """Number of lists that it works at, or that wait in it."""
 
     def submit(self, items: Sequence[Any]) -> "Future[Any]":
         """Have the results of `items` computed."""

@@ -1,12 +1,14 @@
 """Workers of a Ray cluster: each list of items is a remote task of one core."""
 
 import logging
+import os
 import socket
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 from note_rnn.common.errors import InputError, reason
 from note_rnn.common.worker_processes import WorkerDied, results_of_items
@@ -20,6 +22,8 @@ except ImportError as error:
 
 _SECONDS_TO_CONNECT = 10.0
 _SECONDS_BETWEEN_COUNTS = 2.0
+_TASKS_PER_CORE = 2
+"""That are submitted: a worker whose task ends takes one that waits, without asking the cluster for a place again."""
 
 
 class RayCluster:
@@ -31,17 +35,17 @@ class RayCluster:
     def __init__(self, address: str, function: Callable[[Any], Any], prepare: Callable[[], None] | None):
         _connect(address)
         _check_machines()
-        self._function = ray.put((function, prepare))  # once, however many items there are
+        self._function = ray.put(_Work(function, prepare, os.getcwd()))  # once, however many items there are
         self._task = ray.remote(max_retries=0, num_cpus=1)(_compute)  # of one core, so Ray gives it one thread
         self._running: dict[Future[Any], Any] = {}
         self._size, self._counted = 0, 0.0
 
     @property
     def size(self) -> int:
-        """Number of cores that the cluster has now."""
+        """Number of tasks to submit to the cores that the cluster has now."""
         if time.monotonic() - self._counted > _SECONDS_BETWEEN_COUNTS:
             self._size, self._counted = int(ray.cluster_resources().get("CPU", 0)), time.monotonic()
-        return max(self._size, 1)
+        return max(_TASKS_PER_CORE * self._size, 1)
 
     def submit(self, items: Sequence[Any]) -> "Future[Any]":
         """Have the results of `items` computed by a task, wherever there is room."""
@@ -67,16 +71,26 @@ class RayCluster:
             ray.cancel(reference, force=True)
 
 
+class _Work(NamedTuple):
+    """What is computed of each item, what each process calls before, and the folder that relative paths belong to."""
+
+    function: Callable[[Any], Any]
+    prepare: Callable[[], None] | None
+    folder: str
+
+
 _prepared: set[str] = set()
 """The work that this process was prepared for."""
 
 
-def _compute(work: str, functions: tuple[Callable[[Any], Any], Callable[[], None] | None], items: Sequence[Any]) -> Any:
-    function, prepare = functions
-    if prepare is not None and work not in _prepared:
-        prepare()
-        _prepared.add(work)
-    return results_of_items(function, items)
+def _compute(identity: str, work: _Work, items: Sequence[Any]) -> list[Any]:
+    if identity not in _prepared:
+        with suppress(OSError):  # it is not everywhere
+            os.chdir(work.folder)
+        if work.prepare is not None:
+            work.prepare()
+        _prepared.add(identity)
+    return results_of_items(work.function, items)
 
 
 def _connect(address: str) -> None:

@@ -59,14 +59,16 @@ def complain(number):
 
 
 @pytest.mark.slow
-def test_processes_are_prepared_once_and_use_one_thread(cluster):
+def test_processes_are_prepared_once_and_use_one_thread(cluster, tmp_path, monkeypatch):
     def prepare():
         os.environ["PREPARED"] = os.environ.get("PREPARED", "") + "once"
 
     def seen(number):
-        return os.environ["PREPARED"], os.environ["OMP_NUM_THREADS"]
+        return os.environ["PREPARED"], os.environ["OMP_NUM_THREADS"], os.getcwd()
 
-    assert set(results_of(seen, range(8), Cluster(cluster.address), repr, prepare)) == {("once", "1")}
+    monkeypatch.chdir(tmp_path)  # what a relative path means, it means everywhere
+    here = ("once", "1", str(tmp_path))
+    assert set(results_of(seen, range(8), Cluster(cluster.address), repr, prepare)) == {here}
 
 
 @pytest.mark.slow
