@@ -40,7 +40,8 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_a_sweep_of_24_stages_is_the_same_though_a_machine_dies(small_prior_file, tmp_path):
+def test_a_sweep_of_24_stages_is_the_same_though_a_machine_dies(small_prior_file, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # by default workers wait for whatever else this machine does
     (tmp_path / "spec.yaml").write_text(SPEC.format(prior=small_prior_file))
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     cluster.add_node(num_cpus=1)

@@ -22,12 +22,14 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 @pytest.fixture(scope="module")
 def cluster():
     """Three machines of one core on the loopback of this one."""
-    started = LocalCluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    for _ in range(2):
-        started.add_node(num_cpus=1)
-    yield started
-    ray.shutdown()
-    started.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_worker_niceness", "0")  # by default workers wait for whatever else this machine does
+        started = LocalCluster(initialize_head=True, head_node_args={"num_cpus": 1})
+        for _ in range(2):
+            started.add_node(num_cpus=1)
+        yield started
+        ray.shutdown()
+        started.shutdown()
 
 
 def square(number):
@@ -74,16 +76,17 @@ def test_processes_are_prepared_once_and_use_one_thread(cluster, tmp_path, monke
 @pytest.mark.slow
 def test_nothing_is_lost_or_done_twice_in_the_results_if_a_machine_dies(cluster, tmp_path):
     """One of three machines dies while 24 items are computed."""
-    doomed = cluster.add_node(num_cpus=1, resources={"doomed": 1})
+    doomed = cluster.add_node(num_cpus=1)
+    its_name = doomed.node_id
 
     def slow(number):
         node = ray.get_runtime_context().get_node_id()
         (tmp_path / f"{number}-{node}").touch()
-        time.sleep(600 if node == doomed.node_id else 0.5)
+        time.sleep(600 if node == its_name else 0.5)
         return number * number
 
     def kill_when_it_works():
-        while not list(tmp_path.glob(f"*-{doomed.node_id}")):
+        while not list(tmp_path.glob(f"*-{its_name}")):
             time.sleep(0.1)
         cluster.remove_node(doomed, allow_graceful=False)
 
