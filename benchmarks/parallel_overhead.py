@@ -102,7 +102,8 @@ def ray_cluster(cpus: int) -> Iterator[Workers]:
     """Start a Ray cluster of one machine with so many logical cores."""
     import ray
 
-    os.environ["RAY_worker_niceness"] = "0"  # by default its workers wait for whatever else the machine does
+    # by default its workers wait for whatever else the machine does
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
     ray.init(num_cpus=cpus, log_to_driver=False)
     yield Cluster()
     ray.shutdown()
