@@ -37,6 +37,11 @@ def test_of_equals_the_first_goes_on():
     assert survivors({2: Score((1.0,), 0.0), 1: Score((1.0,), 0.0)}, 1) == [1]
 
 
+def test_to_be_better_in_one_objective_is_enough():
+    assert dominates(Score((1.0, 2.0), 0.0), Score((1.0, 3.0), 0.0))
+    assert not dominates(Score((1.0, 3.0), 0.0), Score((1.0, 2.0), 0.0))
+
+
 def test_equal_trials_do_not_dominate_each_other():
     assert not dominates(SCORES[0], SCORES[0])
     assert layers({0: SCORES[0], 1: SCORES[0]}) == [[0, 1]]
