@@ -24,6 +24,7 @@ COMMANDS = {
     "studio": Command("agents.studio", "write a page to compose with runs' agents in a browser"),
     "export": Command("agents.export", "write an agent or a Note RNN as an ONNX file, for applications"),
     "frontier": Command("agents.frontier", "train over a range of c, or of KL budgets, and plot reward against KL"),
+    "sweep": Command("agents.sweep", "train many agents over settings, by a grid or a search, and compare them"),
     "study": Command("agents.study", "make a blind listening study of runs, and analyse its votes"),
     "reproduce": Command("agents.reproduce", "reproduce the paper's table and figures"),
     "judge": Command("melody_env.judge", "judge melodies of any system, a folder of files, beside human tunes"),

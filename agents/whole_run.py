@@ -33,13 +33,13 @@ def whole_run(config: TrainConfig[Any]) -> Path:
         sys.exit(stopped)
     try:
         with resumable(run):
-            _finish(trained)
+            finish_run(trained)
     except KeyboardInterrupt:
         sys.exit(stopped)
     return run.path
 
 
-def _finish(trained: TrainingResult) -> None:
+def finish_run(trained: TrainingResult) -> None:
     """Evaluate the agent; write metrics, melodies from the same priming tokens, table and report page."""
     config, run = trained.config, trained.run
     agent = Agent(trained.model.policy, trained.environment)

@@ -20,6 +20,7 @@ from note_rnn.common.console import print_line, print_table
 from note_rnn.common.csv_tables import provenance
 from note_rnn.common.data_files import is_folder
 from note_rnn.common.errors import InputError, check_count, check_seed, run_command
+from note_rnn.common.parallel import ClusterOptions, Workers
 from note_rnn.common.progress import Progress
 from note_rnn.corpus import DEFAULT_COLLECTIONS, Split, load_corpus, split
 from note_rnn.corpus.report import Report
@@ -29,7 +30,7 @@ HELD_OUT_OF_OTHERS = 0.15
 
 
 @dataclass(frozen=True)
-class JudgeConfig:
+class JudgeConfig(ClusterOptions):
     """Judge melodies of any system beside human tunes.
 
     Each melody is read in its own key and judged from its first bar line on: its statistics, three classifiers that
@@ -60,9 +61,9 @@ class JudgeConfig:
     """File for a page (.html) with pictures of all figures."""
 
     @property
-    def processes(self) -> int:
-        """Number of processes."""
-        return cpu_count() if self.workers is None else self.workers
+    def processes(self) -> Workers:
+        """Number of processes, or the cluster."""
+        return self.workers_or_cluster(cpu_count() if self.workers is None else self.workers)
 
     def check(self) -> None:
         """Raise InputError for an invalid value."""

@@ -631,3 +631,33 @@ def test_the_loop_of_votes_is_measured_for_each_seed_with_and_without_rules():
     linear = [case.votes for case in cases if (case.taste, case.method) == ("linear in the rules", "reward")]
     assert sorted(linear) == [50, 120, 200, 1_000]
     assert set(taste.TASTES) == {case.taste for case in cases}
+
+
+def test_the_cost_of_scheduling_follows_from_when_tasks_end(monkeypatch, capsys):
+    """Ten tasks of 2 s by two workers: ready after 1 s, then 10 s for what takes 8."""
+    import parallel_overhead
+
+    ends = [3.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 13.0]
+    readings = iter([0.0, *ends])
+    monkeypatch.setattr(parallel_overhead.time, "perf_counter", lambda: next(readings))
+    monkeypatch.setattr(parallel_overhead.time, "process_time", iter([0.0, 0.5]).__next__)
+    monkeypatch.setattr(parallel_overhead, "results_of", lambda function, items, *_, **options: items)
+    arguments = ["--tasks", 10, "--seconds", 2, "--workers", 2, "--rounds", 0]
+    told = output_of(parallel_overhead, arguments, monkeypatch, capsys)
+    assert "10 tasks of 2 s, 2 processes: scheduling 25.0%, after a start of 1.0 s" in told
+    assert (
+        "50.00 ms of this process per task: it keeps 40 cores busy with such tasks, and with tasks of 30 s 600" in told
+    )
+
+
+def test_two_workers_are_compared_with_one_in_each_round(monkeypatch, tmp_path):
+    import parallel_overhead
+
+    spent = {1: iter([4.0, 6.0, 10.0]), 2: iter([2.0, 4.0, 4.0])}
+    monkeypatch.setattr(parallel_overhead, "_timed", lambda work: next(spent[work.args[0]]))
+    assert parallel_overhead.speedups(lambda workers: None, 3) == (6.0, 4.0, 2.0)
+    parallel_overhead.write_files(tmp_path, 2)
+    monkeypatch.setattr(parallel_overhead, "read_files", lambda files, *_: (seen.append(len(files)), [])[1])
+    seen: list[int] = []
+    parallel_overhead.read(tmp_path, 0)
+    assert seen == [2]

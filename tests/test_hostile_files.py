@@ -31,6 +31,7 @@ from agents.report_page.claims import Measured, claims_by_heading
 from agents.report_page.facts import run_facts
 from agents.report_page.tune_page import write_tune_page
 from agents.runs.run_directory import RunDirectory
+from agents.sweeps.spec import SweepSpec
 from agents.training.frontier_agents import FrontierConfig, references, sweep
 from agents.votes.heard import heard_votes
 from melody_env import load_profile, score_melodies
@@ -319,6 +320,24 @@ def write_whole(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
+def sweep_kind(folder: Path) -> Kind:
+    settings = {
+        "algo": ["psi", "ppo_kl"],
+        "c": {"range": [0.5, 1.5, 0.5]},
+        "gamma": {"uniform": [0.5, 0.9]},
+        "key": "G",
+    }
+    parts = {"objectives": {"J": "maximize"}, "constraints": {"distinct": {"min": 0.5}}, "seeds": [0, 1]}
+    chosen = {"search": {"trials": 4}, "stop": {"after": [0.5], "keep": 0.5}}
+
+    def read(path: Path) -> None:
+        spec = SweepSpec.read(path)
+        assert spec.varying is not None
+        assert spec.going_on(8)
+
+    return Kind(folder / "sweep.yaml", {"settings": settings, **parts, **chosen}, read, write_yaml)
+
+
 def kinds(name: str, runs: list[Path], prior_file: Path, folder: Path) -> Kind:
     run = shutil.copytree(runs[1], folder / "run")
     match name:
@@ -347,6 +366,8 @@ def kinds(name: str, runs: list[Path], prior_file: Path, folder: Path) -> Kind:
             return zip_kind(path)
         case "tokens" | "record of tokens":
             return tokens_kind(folder, name)
+        case "sweep":
+            return sweep_kind(folder)
         case "magenta":
             return magenta_kind(folder)
         case "policy":
@@ -358,6 +379,7 @@ def kinds(name: str, runs: list[Path], prior_file: Path, folder: Path) -> Kind:
 KINDS = (
     *("config", "metrics", "votes", "sidecar", "corpus report", "frontier", "references", "profile", "note rnn"),
     *("policy", "corpus", "zip of sb3", "magenta", "heard votes", "tokens", "record of tokens", "record on a page"),
+    "sweep",
 )
 
 
@@ -369,18 +391,13 @@ def no_training(monkeypatch):
     monkeypatch.setattr(frontier_agents, "search", lambda config: {"music_theory": 1.0})
     monkeypatch.setattr(frontier_agents, "compose_pieces", lambda *arguments, **more: None)
     monkeypatch.setattr(frontier_agents, "table_metrics", lambda pieces: {"kl": 0.0})
-    monkeypatch.setattr(frontier_agents, "WorkerPool", NoPool)
+    monkeypatch.setattr(frontier_agents, "results_of", no_results)
 
 
-class NoPool:
-    def __init__(self, *arguments: Any): ...
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error: Any) -> None: ...
-
-    def submit(self, function: Any, point: Any, config: Any) -> Any:
+def no_results(function: Any, items: Any, *arguments: Any, **options: Any) -> Any:
+    if items:
         raise InputError("It would be trained.")
+    return []
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -46,6 +46,7 @@ LAYERS = (
         f"agents.{name}"
         for name in ("listening_study", "studio_page", "onnx_export", "reproduction", "whole_run", "compose_command")
     },
+    {"agents.sweeps"},
     {
         f"agents.{name}"
         for name in (
@@ -55,6 +56,7 @@ LAYERS = (
             "report",
             "reproduce",
             "frontier",
+            "sweep",
             "study",
             "studio",
             "export",

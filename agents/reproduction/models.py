@@ -10,6 +10,7 @@ from agents.runs.config import TrainConfig
 from agents.runs.presets import Algorithm, PresetName
 from note_rnn.common.atomic_files import check_out_folder
 from note_rnn.common.errors import InputError, check_choice, check_count
+from note_rnn.common.parallel import ClusterOptions
 
 
 class Model(NamedTuple):
@@ -48,7 +49,7 @@ FULL = Size(3, 100_000, 3_000_000, 30)
 
 
 @dataclass(frozen=True)
-class ReproduceConfig:
+class ReproduceConfig(ClusterOptions):
     """Reproduce the results of Jaques et al. 2017 beside human tunes, Markov chains and random notes.
 
     Trains Q, Psi, G and RL only with the paper's presets, and the default presets; composes with each; writes Table 1
@@ -89,11 +90,11 @@ class ReproduceConfig:
 
     @property
     def command(self) -> str:
-        """The command that reproduces the results, without --out and --workers, which do not change them."""
+        """The command that reproduces the results, without --out, --workers and --cluster, which do not change them."""
         words = ["python", "-m", "agents.reproduce"]
         for each in fields(self):
             value = getattr(self, each.name)
-            if value == each.default or each.name in ("out", "workers"):
+            if value == each.default or each.name in ("out", "workers", "cluster"):
                 continue
             words.append(f"--{each.name.replace('_', '-')}")
             words += map(str, value if isinstance(value, tuple) else [] if value is True else [value])

@@ -3,11 +3,9 @@
 Shapes: N melodies, T steps.
 """
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +20,7 @@ from agents.reproduction.models import MODELS, Model, ReproduceConfig
 from agents.runs.config import TrainConfig
 from agents.runs.labels import HUMAN, MARKOV, NOTE_RNN
 from agents.runs.run_directory import RunDirectory, RunError
-from agents.training.trainer import train_run
+from agents.training.continuing import check_same, train_or_resume
 from melody_env import EnvironmentSpec, HumanReference, Setting, score_melodies
 from melody_env.measures.populations import training_tunes
 from note_rnn import Tokens, transposed, write_json
@@ -112,29 +110,14 @@ def _make_agent(part: Part, train: TrainConfig[Any], config: ReproduceConfig) ->
 
 def _train(train: TrainConfig[Any], folder: Path) -> None:
     """Train to the end, resuming from the newest checkpoint if there is one."""
-    config = folder / "config.json"
-    if config.is_file():
-        run = RunDirectory.open(folder)
-        saved = TrainConfig.saved(run.record())
-        if as_json(replace(saved, run_dir=train.run_dir)) != as_json(train):  # the folder may have been moved
-            raise RunError(f"{folder} holds a run with other settings: choose another --out, or delete it.")
-        steps = list(run.saved())
-        if steps and steps[-1] >= train.total_timesteps:
-            return
-        if steps:
-            train = TrainConfig.of(resume=folder)
-        else:
-            config.unlink()
+    if max(RunDirectory(folder).saved(), default=0) >= train.total_timesteps:
+        check_same(train)
+        return
     started = time.process_time()
-    trained = train_run(train)
+    trained = train_or_resume(train)
     print_line(f"Trained to step {trained.model.num_timesteps:,} in {time.process_time() - started:.0f} CPU-seconds.")
     if not trained.completed:
         raise RunError(f"The training in {folder} was stopped and saved: run the same command again to resume.")
-
-
-def as_json(train: TrainConfig[Any]) -> dict[str, Any]:
-    """Return a configuration as stored in a run's config.json."""
-    return json.loads(json.dumps(asdict(train.resolved(train.environment().setting)), default=str))
 
 
 def _curve(run: RunDirectory, train: TrainConfig[Any], environment: EnvironmentSpec) -> Iterator[dict[str, float]]:

@@ -1,10 +1,10 @@
 """Results of a reproduction: all parts made in parallel, then Table 1, Figures 2 and 3 and the page."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import as_completed
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -25,7 +25,8 @@ from melody_env.measures.populations import training_tunes
 from note_rnn import Progress, load_note_rnn, replacing, write_json, write_text
 from note_rnn.common.console import print_line
 from note_rnn.common.csv_tables import csv_text
-from note_rnn.common.worker_pool import WorkerPool
+from note_rnn.common.errors import InputError
+from note_rnn.common.parallel import results_of
 from note_rnn.corpus import CorpusError, load_corpus
 from note_rnn.pretraining.config import PretrainConfig
 from note_rnn.pretraining.recipe import pretrain
@@ -41,18 +42,22 @@ def reproduce(config: ReproduceConfig) -> list[Path]:
     setting = config.training(config.chosen[0], 0).environment().setting
     parts = [Part(name, None, 0) for name in (NOTE_RNN, *_available_references(setting))]
     parts += [Part(model.name, model, seed) for seed in range(config.size.seeds) for model in config.chosen]
-    with (
-        Progress(len(parts), "reproduce", "models") as progress,
-        WorkerPool(config.workers) as pool,
-    ):
-        for future in as_completed([pool.submit(make, part, config) for part in parts]):
-            made = future.result()
+    workers = config.workers_or_cluster(config.workers)
+    with Progress(len(parts), "reproduce", "models") as progress:
+        for made in results_of(partial(make, config=config), parts, workers, _crashed, in_order=False):
             progress.note(f"{made.label} is done")
             if made.is_new:
                 progress.advance()
             else:
                 progress.skip()
     return _write_results(config, parts)
+
+
+def _crashed(part: Part) -> NoReturn:
+    raise InputError(
+        f"The process that made {part.name} died twice, perhaps out of memory: take fewer --workers, and run the same "
+        "command again to resume."
+    )
 
 
 def _provide_note_rnn(config: ReproduceConfig) -> None:

@@ -136,15 +136,17 @@ class SaveCallback(BaseCallback):
     """Call `save` with the model at the start of the first rollout after every multiple of `interval` steps, and at the
     end of the training.
 
-    On Ctrl-C or SIGTERM it saves at the start of the next rollout, if there is one, and ends the training; a second one
-    ends the program at once. At that point the state is complete: a resumed training continues as if it had never been
-    stopped. Only the main thread receives signals: a training in another one ends at its end.
+    On Ctrl-C or SIGTERM, and after `stop_at` steps, it saves at the start of the next rollout, if there is one, and
+    ends the training; a second signal ends the program at once. At that point the state is complete: a resumed training
+    continues as if it had never been stopped. Only the main thread receives signals: a training in another one ends at
+    its end.
     """
 
-    def __init__(self, interval: int, save: Callable[[BaseAlgorithm], None]):
+    def __init__(self, interval: int, save: Callable[[BaseAlgorithm], None], stop_at: int | None = None):
         super().__init__()
         self.interval = max(interval, 1)
         self.save = save
+        self.stop_at = stop_at
         self.requested = False
         self.stopped = False
         """Whether the training was saved and ended on request."""
@@ -166,6 +168,8 @@ class SaveCallback(BaseCallback):
             signal.signal(*self._handlers.popitem())
 
     def _on_rollout_start(self) -> None:
+        if self.stop_at is not None and self.num_timesteps >= self.stop_at:
+            self.requested = True
         if self.requested or self.num_timesteps >= self._next:
             self._next = _next_multiple(self.interval, self.num_timesteps)
             self.save(self.model)

@@ -1,10 +1,10 @@
 """Frontier of agents trained over a range of c or KL budgets, and the references beside them."""
 
 import time
-from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, NoReturn, TypedDict
 
 import torch
 
@@ -21,11 +21,11 @@ from note_rnn import InputError, Progress, write_json
 from note_rnn.common.atomic_files import check_out_folder
 from note_rnn.common.data_files import DataError, read_json
 from note_rnn.common.errors import check_above_zero, check_count, reason
-from note_rnn.common.worker_pool import WorkerPool
+from note_rnn.common.parallel import ClusterOptions, results_of
 
 
 @dataclass(frozen=True)
-class FrontierConfig:
+class FrontierConfig(ClusterOptions):
     """Train agents over a range of c or KL budgets, and plot r_MT, log p and variety against the distance (KL) from
     the Note RNN.
 
@@ -119,12 +119,10 @@ def sweep(config: FrontierConfig) -> list[dict[str, Any]]:
     path = config.out / "frontier.json"
     records: list[dict[str, Any]] = _read(path, list[_Record], [])
     missing = [point for point in points if not any(_is_of(record, point, config) for record in records)]
-    with (
-        Progress(len(points), "frontier", "agents", done=len(points) - len(missing)) as progress,
-        WorkerPool(config.workers) as pool,
-    ):
-        for future in as_completed([pool.submit(measure, point, config) for point in missing]):
-            records.append(future.result())
+    workers = config.workers_or_cluster(config.workers)
+    with Progress(len(points), "frontier", "agents", done=len(points) - len(missing)) as progress:
+        for record in results_of(partial(measure, config=config), missing, workers, _crashed, in_order=False):
+            records.append(record)
             write_json(path, records)
             progress.advance()
     return [record for point in points for record in records if _is_of(record, point, config)]
@@ -143,6 +141,13 @@ def measure(point: Point, config: FrontierConfig) -> dict[str, Any]:
     player = Agent(model.policy, environment).player()
     metrics = table_metrics(compose_pieces(player, config.compositions, point.seed, environment))
     return {**point._asdict(), **_setting(config), "cpu_seconds": round(seconds, 1), "metrics": metrics}
+
+
+def _crashed(point: Point) -> NoReturn:
+    raise InputError(
+        f"The process that trained {point.algo} at {point.control} {point.value:g}, seed {point.seed}, died twice, "
+        "perhaps out of memory: take fewer --workers. Finished agents are kept."
+    )
 
 
 def references(config: FrontierConfig) -> dict[str, Any]:

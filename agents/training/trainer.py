@@ -46,16 +46,17 @@ class TrainingResult(NamedTuple):
     """False if the training was stopped, and saved, on request."""
 
 
-def train_run(config: TrainConfig[Any]) -> TrainingResult:
+def train_run(config: TrainConfig[Any], stop_at: int | None = None) -> TrainingResult:
     """Train by `config`, or resume its run, and save everything in the run's folder.
 
-    The files of a run that is resumed are code, and so are the rule files that it or a reward profile names.
+    After `stop_at` steps it is stopped and saved as on Ctrl-C: resumed, it is the run that was never stopped. The files
+    of a run that is resumed are code, and so are the rule files that it or a reward profile names.
 
     Raises InputError for an invalid configuration, before anything is written, and RuleError for a rule that fails in
     training, after saving the run.
     """
     if config.resume is not None:
-        return _resume(RunDirectory.open(config.resume))
+        return _resume(RunDirectory.open(config.resume), stop_at)
     environment = config.environment()
     config = config.resolved(environment.setting)
     model = _new_model(config, environment)
@@ -63,10 +64,10 @@ def train_run(config: TrainConfig[Any]) -> TrainingResult:
     with locked(path):
         run = _create_run(path, config, environment)
         print_line(f"Training in {run.path}")
-        return TrainingResult(model, config, run, environment, _learn(model, config, run, environment))
+        return TrainingResult(model, config, run, environment, _learn(model, config, run, environment, stop_at))
 
 
-def _resume(run: RunDirectory) -> TrainingResult:
+def _resume(run: RunDirectory, stop_at: int | None) -> TrainingResult:
     """Train on from the newest checkpoint of `run`, or from the start if it has none yet."""
     with locked(run.path):
         run.remove_leftovers()
@@ -79,7 +80,7 @@ def _resume(run: RunDirectory) -> TrainingResult:
         else:
             model = _new_model(config, environment)
             print_line(f"Training in {run.path}, from the start: it has no checkpoint yet")
-        return TrainingResult(model, config, run, environment, _learn(model, config, run, environment))
+        return TrainingResult(model, config, run, environment, _learn(model, config, run, environment, stop_at))
 
 
 def _new_model(config: TrainConfig[Any], environment: EnvironmentSpec) -> BaseAlgorithm:
@@ -119,10 +120,16 @@ def _logger(run: RunDirectory, steps: int) -> Logger:
     return Logger(str(run.path), [tensorboard])
 
 
-def _learn(model: BaseAlgorithm, config: TrainConfig[Any], run: RunDirectory, environment: EnvironmentSpec) -> bool:
+def _learn(
+    model: BaseAlgorithm,
+    config: TrainConfig[Any],
+    run: RunDirectory,
+    environment: EnvironmentSpec,
+    stop_at: int | None,
+) -> bool:
     """Train `model` to the end and save it; return False if it was stopped, and saved, on request."""
     model.set_logger(_logger(run, model.num_timesteps))
-    save = SaveCallback(config.total_timesteps // config.checkpoints, run.save)
+    save = SaveCallback(config.total_timesteps // config.checkpoints, run.save, stop_at)
     with Progress(config.total_timesteps, config.algo, "steps", done=model.num_timesteps) as progress:
         monitor = CollapseMonitor(config.on_collapse, progress.write)
         callbacks: list[BaseCallback] = [

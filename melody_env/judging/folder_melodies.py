@@ -15,6 +15,7 @@ import numpy as np
 
 from melody_env.judging.token_files import TOKEN_SUFFIXES, read_token_file
 from melody_env.setting import Setting
+from note_rnn.common.parallel import Workers
 from note_rnn.common.progress import Progress
 from note_rnn.corpus import Corpus, CorpusError
 from note_rnn.corpus.build import corpus_of
@@ -65,13 +66,13 @@ class FolderMelodies:
         return replace(self.report, files_kept=len(kept), dropped={**self.report.dropped, **without}, cut=cut)
 
 
-def read_folder(folder: Path, extraction: Extraction, meter: str, workers: int = 0) -> FolderMelodies:
+def read_folder(folder: Path, extraction: Extraction, meter: str, workers: Workers = 0) -> FolderMelodies:
     """Return the melodies of all files in `folder` and its subfolders.
 
     Of a piece in several formats, in files that differ in their suffix alone, one is read.
 
     :param meter: that of token arrays, which name none.
-    :param workers: number of reading processes; 0: this process reads.
+    :param workers: number of reading processes, or a cluster; 0: this process reads.
 
     Raises CorpusError if there is no such folder, or no file of music or tokens in it.
     """
@@ -122,7 +123,7 @@ def fitting_setting(corpus: Corpus, meter: str | None = None, length: int | str 
     return next(long_enough, settings[-1])
 
 
-def _results(files: Sequence[File], extraction: Extraction, meter: str, workers: int) -> Iterator[FileResult]:
+def _results(files: Sequence[File], extraction: Extraction, meter: str, workers: Workers) -> Iterator[FileResult]:
     """Yield the result of each of `files`, in order; music is read by the `workers`, tokens by this process."""
     is_music = [os.path.splitext(file.path)[1].lower() in ALL_SUFFIXES for file in files]
     music = [file for file, is_one in zip(files, is_music, strict=True) if is_one]

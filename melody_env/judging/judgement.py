@@ -21,7 +21,7 @@ from melody_env.measures.likeness import CLASSIFIERS, HumanTunes, centred
 from melody_env.measures.statistics import Column, count_distinct, melody_statistics
 from melody_env.setting import Setting
 from note_rnn.common.errors import InputError
-from note_rnn.common.worker_processes import results_of
+from note_rnn.common.parallel import Workers, results_of
 from note_rnn.vocabulary import Tokens, transposed
 
 MIN_PIECES = 10
@@ -71,14 +71,14 @@ def judge(
     human: HumanTunes,
     classifiers: Sequence[str] = tuple(CLASSIFIERS),
     seed: int = 0,
-    workers: int = 0,
+    workers: Workers = 0,
     on_classified: Callable[[], object] = lambda: None,
 ) -> Judgement:
     """Return the figures of `pieces` [N, T], of which each has a note, beside those of `human` tunes.
 
     All are moved by octaves to the middle, and human tunes that are among the pieces are left out. Human statistics are
     those of held-out tunes; `classified` and `likeness` say what stands beside the others. The same seed gives the same
-    figures, whatever the number of `workers`: processes that classify, 0 for this one. `on_classified` is called after
+    figures, whoever the `workers` are that classify, 0 for this process. `on_classified` is called after
     each of the two comparisons by each of the `classifiers`, names in `CLASSIFIERS`.
 
     Raises InputError for fewer than 10 pieces, or if too few human tunes are not among them.
@@ -112,7 +112,7 @@ def classified(
     human: HumanTunes,
     classifiers: Sequence[str],
     seed: int,
-    workers: int = 0,
+    workers: Workers = 0,
     on_classified: Callable[[], object] = lambda: None,
 ) -> dict[str, Comparison]:
     """Return the AUCs of `pieces` [N, T] by name, such as auc_trees; for the arguments see `judge`.

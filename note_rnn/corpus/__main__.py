@@ -11,6 +11,7 @@ from note_rnn.common.command_line import parse
 from note_rnn.common.console import print_table
 from note_rnn.common.data_files import DataError, read_json
 from note_rnn.common.errors import check_count, run_command
+from note_rnn.common.parallel import ClusterOptions
 from note_rnn.corpus.build import build_corpus, corpus_paths
 from note_rnn.corpus.collections import load_corpus
 from note_rnn.corpus.corpus import CorpusError
@@ -20,7 +21,7 @@ from note_rnn.extraction.tune_files import DEFAULT_READING, Reading
 
 
 @dataclass(frozen=True)
-class BuildConfig:
+class BuildConfig(ClusterOptions):
     """Read all MIDI, ABC, MusicXML and kern files in folders, and save their melodies as a corpus.
 
     Then train on it: melody-rl pretrain --collections OUT.npz. A summary of what was dropped, and why,
@@ -61,7 +62,8 @@ def build(config: BuildConfig) -> None:
     """Build the corpus as configured, and print its report."""
     if config.workers is not None:
         check_count("--workers", config.workers, minimum=0)
-    print_report(build_corpus(config.folders, config.out, config.extraction, config.workers, config.reading))
+    workers = config.workers_or_cluster(config.workers)
+    print_report(build_corpus(config.folders, config.out, config.extraction, workers, config.reading))
     corpus, report = corpus_paths(config.out)
     print(f"Saved {corpus}, and a report on each file in {report}")
 

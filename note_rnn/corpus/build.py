@@ -19,6 +19,7 @@ from joblib import cpu_count
 
 from note_rnn.common.atomic_files import check_out_file, remove_leftovers, write_json
 from note_rnn.common.errors import check_count, check_file_name
+from note_rnn.common.parallel import Cluster, Workers
 from note_rnn.common.progress import Progress
 from note_rnn.corpus.collections import EXTRACTION_VERSION
 from note_rnn.corpus.corpus import Corpus, CorpusError, joined
@@ -39,19 +40,19 @@ def build_corpus(
     folders: Sequence[str | Path],
     out: str | Path,
     extraction: Extraction | None = None,
-    num_workers: int | None = None,
+    num_workers: Workers | None = None,
     reading: Reading = DEFAULT_READING,
 ) -> Report:
     """Read all melody files in `folders`, write `out`.npz and the report `out`.json, and return the report.
 
     :param extraction: how MIDI files are read.
-    :param num_workers: number of reading processes, by default one per core; 0 to read in this process.
+    :param num_workers: number of reading processes, by default one per core; 0 to read in this process; or a cluster.
     :param reading: how files in ABC, MusicXML and kern are read.
 
     An interrupted build resumes with the same call. Raises CorpusError if a folder is missing, or if there are no
     melodies (only the report is written then), InputError if the files cannot be written.
     """
-    if num_workers is not None:
+    if num_workers is not None and not isinstance(num_workers, Cluster):
         check_count("num_workers", num_workers, minimum=0)
     extraction = extraction or Extraction()
     target, report_file = corpus_paths(out)
@@ -81,7 +82,7 @@ def corpus_paths(out: str | Path) -> tuple[Path, Path]:
 
 
 def _gathered(
-    found: Files, extraction: Extraction, reading: Reading, parts: Path, workers: int
+    found: Files, extraction: Extraction, reading: Reading, parts: Path, workers: Workers
 ) -> tuple[Corpus, Report]:
     """Return the corpus and the report of all batches, read from the folder `parts` or from their files."""
     files = found.files

@@ -17,8 +17,8 @@ from platformdirs import user_cache_dir
 from note_rnn.common.atomic_files import check_out_file
 from note_rnn.common.command_line import other_command
 from note_rnn.common.errors import check_count
+from note_rnn.common.parallel import results_of
 from note_rnn.common.progress import Progress
-from note_rnn.common.worker_processes import results_of
 from note_rnn.corpus.corpus import Corpus, CorpusError, joined, split
 from note_rnn.corpus.corpus_files import read_corpus, write_corpus
 from note_rnn.extraction.tune_files import DEFAULT_READING, Reading, Tune, read_tunes

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from note_rnn.common.worker_processes import results_of
+from note_rnn.common.parallel import Workers, results_of
 from note_rnn.corpus.folders import File
 from note_rnn.corpus.reading import FileResult, limit_process, read_file
 from note_rnn.extraction.pipeline import Extraction
@@ -13,7 +13,7 @@ _FILES_AT_ONCE = 8
 
 
 def read_files(
-    files: Sequence[File], extraction: Extraction, reading: Reading, num_workers: int
+    files: Sequence[File], extraction: Extraction, reading: Reading, workers: Workers
 ) -> Iterator[FileResult]:
     """Yield the result of each of `files`, in order; with 0 workers this process reads them.
 
@@ -22,7 +22,7 @@ def read_files(
     return results_of(
         partial(_read, extraction=extraction, reading=reading),
         files,
-        num_workers,
+        workers,
         _crashed,
         limit_process,
         items_at_once=_FILES_AT_ONCE,

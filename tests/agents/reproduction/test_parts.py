@@ -14,9 +14,10 @@ from agents.composing.composers import load_run
 from agents.composing.players import NoteRNNPlayer, agent_player
 from agents.reproduction import parts as reproduction_parts
 from agents.reproduction.models import MODELS, ReproduceConfig
-from agents.reproduction.parts import Part, as_json, make, read_curve, read_sample
+from agents.reproduction.parts import Part, make, read_curve, read_sample
 from agents.runs.presets import algorithm_class
 from agents.runs.run_directory import RunDirectory, RunError
+from agents.training.continuing import as_json
 from melody_env import Setting, melody_statistics, score_melodies
 from melody_env.measures import human_reference
 from note_rnn import NoteRNN, save_note_rnn, write_json
@@ -115,7 +116,7 @@ def test_pieces_are_made_again_for_another_size_other_weights_or_a_newer_version
 def trained(request, config, small_runs, monkeypatch) -> Part:
     """An agent of seed 3 that has been trained: it is in the folder with an earlier checkpoint, unlike the newest."""
     monkeypatch.setattr(reproduction_parts, "PIECES", 8)
-    monkeypatch.setattr(reproduction_parts, "train_run", None)
+    monkeypatch.setattr(reproduction_parts, "train_or_resume", None)
     number, run = request.param
     part = Part(MODELS[number].name, MODELS[number], 3)
     folder = shutil.copytree(small_runs[run], part.folder(config))

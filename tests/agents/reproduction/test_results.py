@@ -8,10 +8,8 @@ import shutil
 import signal
 import sys
 from collections import Counter
-from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -26,6 +24,7 @@ from agents.reproduction.parts import Made, Part, read_sample
 from agents.reproduction.results import reproduce
 from agents.runs.run_directory import RunDirectory, RunError
 from agents.training import callbacks
+from agents.training.continuing import as_json
 from melody_env.measures import human_reference
 from melody_env.measures.human_statistics import shipped_statistics
 from melody_env.setting import PAPER_SETTING
@@ -37,31 +36,20 @@ FILES = ["figure2.csv", "figure2.png", "figure2_default.png", "figure3.csv", "fi
 FILES += ["reproduce.json", "table1.md", "table2.md", "tables.csv"]
 
 
-class HerePool:
-    """Does the work in this process, at once."""
+WORKERS: list[int] = []
 
-    workers: ClassVar[list[int]] = []
 
-    def __init__(self, workers):
-        self.workers.append(workers)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *arguments):
-        pass
-
-    def submit(self, function, *arguments):
-        future = Future()
-        future.set_result(function(*arguments))
-        return future
+def results_here(function, parts, workers, crashed, in_order):
+    """The results of `parts`, made in this process."""
+    WORKERS.append(workers)
+    return map(function, parts)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def available_tunes():
     """Forty human tunes, and no other process."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(results, "WorkerPool", HerePool)
+        patch.setattr(results, "results_of", results_here)
         patch.setattr(results, "load_corpus", lambda: None)
         patch.setattr(human_reference, "held_out_melodies", lambda setting: HUMAN)
         for module in (human_reference, reproduction_parts, results):
@@ -107,7 +95,7 @@ def test_it_writes_tables_and_figures_and_their_numbers(config, files):
     record = json.loads((config.folder / "reproduce.json").read_text())
     assert record["size"]["compositions"] == 50
     assert len(record["curves"]["Q"]) == 1
-    assert HerePool.workers == [3]
+    assert WORKERS == [3]
 
 
 def test_the_page_shows_and_plays_all_that_was_reproduced(config, files, parsed):
@@ -184,7 +172,7 @@ def test_curves_begin_with_the_note_rnn_and_end_with_the_agent(config, files):
 
 
 def test_what_is_finished_is_not_made_again(config, files, monkeypatch):
-    for name in ("train_run", "composed_sample", "given_sample", "compose_pieces"):
+    for name in ("train_or_resume", "composed_sample", "given_sample", "compose_pieces"):
         monkeypatch.setattr(reproduction_parts, name, None)
     before = [path.read_bytes() for path in files]
     assert reproduce(config) == files
@@ -206,7 +194,7 @@ def test_what_is_finished_says_nothing_about_the_time_left(config, files, tmp_pa
 
 def test_a_moved_folder_is_still_finished(config, files, tmp_path, monkeypatch):
     shutil.copytree(config.folder, tmp_path / "moved")
-    monkeypatch.setattr(reproduction_parts, "train_run", None)
+    monkeypatch.setattr(reproduction_parts, "train_or_resume", None)
     reproduction_parts.make(Part("Q", MODELS[0], 0), replace(config, out=tmp_path / "moved"))
 
 
@@ -243,7 +231,7 @@ def test_one_that_never_saved_begins_again(config, files, tmp_path):
     RunDirectory.create(folder, {"config": {}})
     with pytest.raises(RunError, match="other settings"):
         reproduction_parts.make(part, again)
-    settings = reproduction_parts.as_json(again.training(MODELS[0], 0))
+    settings = as_json(again.training(MODELS[0], 0))
     write_json(folder / "config.json", {"config": settings})
     reproduction_parts.make(part, again)
     assert list(RunDirectory.open(folder).saved())[-1] >= 320
@@ -256,7 +244,7 @@ def test_a_folder_of_other_settings_is_not_touched(config, files):
 
 
 def test_more_compositions_need_no_training(config, files, monkeypatch):
-    monkeypatch.setattr(reproduction_parts, "train_run", None)
+    monkeypatch.setattr(reproduction_parts, "train_or_resume", None)
     more = ReproduceConfig(**{**vars(config), "compositions": 60})
     part = Part("Q", MODELS[0], 0)
     before = (part.folder(config) / "pieces.npz").read_bytes()

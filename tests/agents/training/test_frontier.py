@@ -2,9 +2,7 @@
 
 import json
 import sys
-from concurrent.futures import Future
 from dataclasses import replace
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -36,33 +34,18 @@ def records(config):
     return sweep(config)
 
 
-class HerePool:
-    """A pool that does the work in this process, at once, and says for which points."""
-
-    done: ClassVar[list[Point]] = []
-
-    def __init__(self, *arguments):
-        pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *arguments):
-        pass
-
-    def submit(self, function, point, config):
-        self.done.append(point)
-        future: Future = Future()
-        future.set_result(function(point, config))
-        return future
-
-
 @pytest.fixture
 def here(monkeypatch) -> list[Point]:
     """The points that are trained in this process, for there is no other."""
-    monkeypatch.setattr(frontier_agents, "WorkerPool", HerePool)
-    monkeypatch.setattr(HerePool, "done", [])
-    return HerePool.done
+    done: list[Point] = []
+
+    def results_here(function, points, workers, crashed, in_order):
+        for point in points:
+            done.append(point)
+            yield function(point)
+
+    monkeypatch.setattr(frontier_agents, "results_of", results_here)
+    return done
 
 
 def test_every_point_is_an_agent_with_its_metrics(config, records):

@@ -1,19 +1,19 @@
-"""Worker processes: results in order, crashes that cost one item, Ctrl-C, and programs without a main guard."""
+"""Worker processes: crashes that cost one item, Ctrl-C, the death of the parent, programs without a main guard."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from note_rnn.common import worker_processes
-from note_rnn.common.worker_processes import results_of
+from note_rnn.common.parallel import results_of
 
 PROGRAM = """
 import os, signal, sys, time
-from note_rnn.common.worker_processes import results_of
+from note_rnn.common.parallel import results_of
 
 def square(number):
     if number == 3:
@@ -22,19 +22,35 @@ def square(number):
 
 print(list(results_of(square, range(7), 2, lambda number: -number)), flush=True)
 """
-INTERRUPTED = """
-import os, signal, time
+WAITING = """
+import os, signal, sys, time
+from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits that it ignores Ctrl-C
-from note_rnn.common.worker_processes import results_of
+from note_rnn.common.parallel import results_of
 
-def wait(number):
-    if number:
-        time.sleep(600)
-    return os.getpid()
+def wait(folder):
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(600)
 
-for pid in results_of(wait, range(5), 2, repr):
-    print(pid, flush=True)
+list(results_of(wait, [sys.argv[1]] * 5, 2, repr))
 """
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and was not yet reaped does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")
+    return not (status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+def until(condition) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_program_needs_no_main_guard_and_a_process_that_dies_costs_its_item_alone(tmp_path):
@@ -45,49 +61,72 @@ def test_a_program_needs_no_main_guard_and_a_process_that_dies_costs_its_item_al
     assert ended.stderr == ""
 
 
-def test_ctrl_c_ends_the_processes_too_and_only_this_one_speaks_of_it(tmp_path):
-    (tmp_path / "program.py").write_text(INTERRUPTED)
-    command = [sys.executable, str(tmp_path / "program.py")]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as program:
-        assert program.stdout is not None
-        worker = int(program.stdout.readline())
-        os.killpg(program.pid, signal.SIGINT)  # as a terminal does: to all processes
-        _, errors = program.communicate(timeout=60)
-    assert errors.count("KeyboardInterrupt") == 1
-    for _ in range(100):
-        if not alive(worker):
-            break
-        time.sleep(0.1)
-    assert not alive(worker)
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_their_parent_and_only_it_speaks_of_ctrl_c(number, tmp_path):
+    (tmp_path / "program.py").write_text(WAITING)
+    (workers := tmp_path / "workers").mkdir()
+    command = [sys.executable, str(tmp_path / "program.py"), str(workers)]
+    with subprocess.Popen(command, text=True, stderr=subprocess.PIPE, start_new_session=True) as program:
+        try:
+            until(lambda: len(list(workers.iterdir())) == 2)
+            pids = [int(path.name) for path in workers.iterdir()]
+            assert all(map(is_alive, pids))
+            if number == signal.SIGINT:
+                os.killpg(program.pid, number)  # as a terminal does: to all processes
+            else:
+                program.send_signal(number)
+            _, errors = program.communicate(timeout=60)
+            assert errors.count("KeyboardInterrupt") == (number == signal.SIGINT)
+            until(lambda: not any(map(is_alive, pids)))
+            assert len(list(workers.iterdir())) == 2  # none was given another item
+        finally:
+            program.kill()
 
 
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
+def test_the_death_of_a_process_does_not_disturb_the_others(tmp_path):
+    """One item dies, twice; the other, which began before, is computed once."""
+
+    begun = {item: tmp_path / item for item in ("steady", "deadly")}
+    for file in begun.values():
+        file.touch()
+
+    def wait_for(item, times):
+        while len(begun[item].read_text()) < times:
+            time.sleep(0.01)
+
+    def work(item):
+        with begun[item].open("a") as log:
+            log.write("x")
+        if item == "deadly":
+            wait_for("steady", 1)
+            os.kill(os.getpid(), signal.SIGKILL)
+        wait_for("deadly", 2)
+        time.sleep(0.5)
+        return item
+
+    assert list(results_of(work, list(begun), 2, lambda item: f"{item} crashed")) == ["steady", "deadly crashed"]
+    assert begun["steady"].read_text() == "x"
 
 
-def test_with_no_workers_this_process_computes():
-    assert list(results_of(lambda item: (item, os.getpid()), "ab", 0, pytest.fail)) == [
-        ("a", os.getpid()),
-        ("b", os.getpid()),
-    ]
+def test_a_process_uses_one_thread_and_is_prepared_once():
+    def seen(item):
+        return os.environ["OMP_NUM_THREADS"], os.environ["PREPARED"], os.getpid()
+
+    def prepare():
+        os.environ["PREPARED"] = os.environ.get("PREPARED", "") + "once"
+
+    first, second = results_of(seen, range(2), 1, repr, prepare)
+    assert first == second == ("1", "once", first[2])
+    assert first[2] != os.getpid()
 
 
-def test_after_a_crash_only_what_is_left_is_computed(monkeypatch):
-    """A pool that dies of 3 whenever it is in it, and of 5 in company."""
-    pools = []
-
-    def dying(function, items, num_workers, prepare, items_at_once):
-        pools.append(list(items))
-        for item in items:
-            if item == 3 or (item == 5 and len(items) > 1):
-                raise worker_processes.BrokenProcessPool
-            yield function(item)
-
-    monkeypatch.setattr(worker_processes, "_in_processes", dying)
-    assert list(results_of(str, range(7), 2, lambda item: "crashed")) == ["0", "1", "2", "crashed", "4", "5", "6"]
-    assert pools == [[0, 1, 2, 3, 4, 5, 6], [3], [4, 5, 6], [5], [6]]
+def test_a_process_that_dies_while_it_is_idle_is_replaced(tmp_path):
+    pids = []
+    for pid in results_of(lambda item: os.getpid(), range(3), 1, repr):
+        pids.append(pid)
+        os.kill(pid, signal.SIGKILL)
+        until(lambda pid=pid: not is_alive(pid))
+        time.sleep(0.2)
+    assert len(set(pids)) == 3

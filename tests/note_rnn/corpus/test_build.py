@@ -3,12 +3,13 @@
 import json
 import os
 import sys
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
 
 from note_rnn import run_command
-from note_rnn.common import worker_processes
+from note_rnn.common import parallel
 from note_rnn.corpus import CorpusError, __main__, build, load_corpus, workers
 from note_rnn.corpus.build import build_corpus, corpus_paths
 from note_rnn.corpus.folders import find_files
@@ -272,16 +273,21 @@ def test_impossible_settings_are_refused(monkeypatch, capsys):
 
 
 def test_a_process_that_dies_costs_its_file_alone(music, monkeypatch):
-    """A pool that dies of bad.mid, whichever files are in it."""
+    """Processes that die of bad.mid, whichever files they are given with it."""
     files = find_files([music]).files
 
-    def dying(read, chosen, *_):
-        for file in chosen:
-            if file.name.endswith("bad.mid"):
-                raise worker_processes.BrokenProcessPool
-            yield read(file)
+    class Dying(parallel.WorkerProcesses):
+        def submit(self, items):
+            future = Future()
+            future.set_result(items)
+            return future
 
-    monkeypatch.setattr(worker_processes, "_in_processes", dying)
+        def result(self, future):
+            if any(file.name.endswith("bad.mid") for file in future.result()):
+                raise parallel.WorkerDied
+            return self._compute(future.result())
+
+    monkeypatch.setattr(parallel, "WorkerProcesses", Dying)
     results = list(workers.read_files(files, Extraction(), Reading(), 2))
     assert [bool(result.tunes) for result in results] == [True, False, True, True]
     read = [tune.source for result in results for tune in result.tunes]

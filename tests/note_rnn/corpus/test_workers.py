@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from note_rnn.common.worker_processes import results_of
+from note_rnn.common.parallel import results_of
 from note_rnn.corpus import reading
 from note_rnn.corpus.folders import find_files
 from note_rnn.corpus.reading import BYTES_PER_PROCESS, limit_process
