@@ -1,0 +1,192 @@
+"""A corpus of many synthetic files, built in shards while it is killed and resumed: memory, speed, and what is lost.
+
+    python benchmarks/sharded_corpus.py music --files 20000 --kills 3
+
+Files are mutations of the MIDI files in a folder: transposed, stretched in time, with notes dropped and replaced; a share
+of them is damaged. Printed are the highest memory of all processes of a build together, files per second, what the report
+says of each file, and how much of a variant of a training tune is left in the test tunes.
+"""
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import mido
+import numpy as np
+
+from note_rnn.common.data_files import read_json
+from note_rnn.common.progress import Progress
+from note_rnn.corpus import read_shards
+from note_rnn.corpus.build import corpus_paths
+from note_rnn.corpus.report import Report
+from note_rnn.corpus.sharded.splits import TEST, TRAIN, parts_of_tunes
+from note_rnn.corpus.sharded.variants import MIN_OVERLAP, ShingleSets
+
+DAMAGED = 0.02
+"""Share of the files that are cut short."""
+FILES_PER_FOLDER = 1000
+COMPARED = 2_000_000
+"""Pairs of a test tune and a training tune that are compared."""
+
+
+def mutated(midi: mido.MidiFile, rng: np.random.Generator) -> mido.MidiFile:
+    """Return `midi` transposed by up to six semitones, up to 1.5 times as slow, without some notes, others replaced."""
+    shift, stretch = int(rng.integers(-6, 7)), float(rng.choice([1, 1, 1, 2, 0.5]))
+    dropped, replaced = rng.uniform(0, 0.1, 2)
+    changed = mido.MidiFile(type=midi.type, ticks_per_beat=midi.ticks_per_beat)
+    for track in midi.tracks:
+        moves: dict[int, int | None] = {}
+        copy, waited = mido.MidiTrack(), 0
+        for message in track:
+            waited += round(message.time * stretch)
+            if message.type in ("note_on", "note_off"):
+                if message.type == "note_on" and message.velocity:
+                    step = int(rng.integers(-4, 5)) if rng.random() < replaced else 0
+                    moves[message.note] = None if rng.random() < dropped else shift + step
+                move = moves.get(message.note, shift)
+                if move is None or not 0 <= message.note + move <= 127:
+                    continue
+                message = message.copy(note=message.note + move)
+            copy.append(message.copy(time=waited))
+            waited = 0
+        changed.tracks.append(copy)
+    return changed
+
+
+def make_files(sources: Path, folder: Path, number: int, seed: int) -> None:
+    """Write `number` mutations of the MIDI files in `sources` to `folder`, unless they are there."""
+    paths = sorted(sources.rglob("*.mid"))
+    originals: dict[Path, mido.MidiFile] = {}
+    with Progress(number, "Making", "files") as progress:
+        for i in range(number):
+            progress.advance()
+            path = folder / f"{i // FILES_PER_FOLDER:04d}" / f"{i:07d}.mid"
+            if path.exists():
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            rng = np.random.default_rng((seed, i))
+            source = paths[int(rng.integers(len(paths)))]
+            if source not in originals:
+                originals[source] = mido.MidiFile(source, clip=True)
+            partial = path.with_suffix(".partial")
+            mutated(originals[source], rng).save(partial)
+            if rng.random() < DAMAGED:
+                partial.write_bytes(partial.read_bytes()[: int(rng.integers(4, 60))])
+            partial.rename(path)
+
+
+def processes_of(pid: int) -> Iterator[int]:
+    """Yield `pid` and the processes below it."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = task.read_text().split()
+        except OSError:
+            continue
+        for child in children:
+            yield from processes_of(int(child))
+
+
+def memory_of(pid: int) -> dict[str, int]:
+    """Return bytes in memory of `pid` alone and, "all", of it and all below it, what they share divided among them."""
+    found = {}
+    for each in processes_of(pid):
+        try:
+            lines = Path(f"/proc/{each}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        found[each] = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return {"main": found.get(pid, 0), "all": sum(found.values())}
+
+
+def build(arguments: list[str], seconds: float | None) -> tuple[bool, float, dict[str, int]]:
+    """Run a build, killed after `seconds`; return whether it ended by itself, its seconds, and its highest memory."""
+    start, highest = time.monotonic(), {"main": 0, "all": 0}
+    process = subprocess.Popen([sys.executable, "-m", "note_rnn.corpus", "build", *arguments], stdout=subprocess.DEVNULL)
+    while process.poll() is None:
+        now = memory_of(process.pid)
+        highest = {name: max(highest[name], now[name]) for name in highest}
+        if seconds is not None and time.monotonic() - start > seconds:
+            process.kill()
+            process.wait()
+            return False, time.monotonic() - start, highest
+        time.sleep(0.25)
+    if process.returncode:
+        sys.exit(f"The build failed with status {process.returncode}.")
+    return True, time.monotonic() - start, highest
+
+
+def check_report(out: Path, made: set[str]) -> Report:
+    """Return the report of the corpus `out`; end unless each file that was `made` is kept or dropped, once."""
+    corpus, report_file = corpus_paths(out)
+    report: Report = read_json(report_file, Report)
+    dropped = {**report.dropped}
+    for name in report.shards:
+        dropped |= read_json(corpus.with_suffix(".shards") / f"{name}.json", Report).dropped
+    kept = {source.rpartition("#")[0] for shard in read_shards(corpus) for source in shard.sources}
+    assert kept | dropped.keys() == made
+    assert not kept & dropped.keys()
+    assert report.files == len(made) == report.files_kept + len(dropped)
+    return report
+
+
+def checksum(out: Path) -> str:
+    """Return a hash of the tokens and the parts of all tunes of the corpus `out`."""
+    shards = read_shards(corpus_paths(out)[0])
+    digest = hashlib.sha256(shards.hashes.tobytes())
+    for shard in shards:
+        digest.update(np.concatenate(shard.segments).astype(np.int8).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def overlaps_across(out: Path, seed: int) -> tuple[int, int]:
+    """Return how many pairs of a test and a training tune are variants of one another, and how many were compared."""
+    shards = read_shards(corpus_paths(out)[0])
+    part = parts_of_tunes(shards.hashes)
+    corpus = shards.whole()
+    sets = ShingleSets.of(corpus.segments, corpus.tune_of_segment, len(corpus.titles))
+    rng = np.random.default_rng(seed)
+    of_part = [np.flatnonzero((part == number) & (sets.sizes > 0)) for number in (TEST, TRAIN)]
+    pairs = np.stack([rng.choice(tunes, COMPARED) for tunes in of_part], axis=1)
+    return int((sets.overlap(pairs) >= MIN_OVERLAP).sum()), COMPARED
+
+
+def main() -> None:
+    """Make the files, build, kill, resume, and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sources", type=Path, help="folder of MIDI files to mutate")
+    parser.add_argument("--files", type=int, default=20_000)
+    parser.add_argument("--kills", type=int, default=3)
+    parser.add_argument("--every", type=float, default=60.0, help="seconds after which a build is killed")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("runs/sharded_corpus"))
+    arguments = parser.parse_args()
+    music, out = arguments.out / "music", arguments.out / "corpus"
+    make_files(arguments.sources, music, arguments.files, arguments.seed)
+    command = [str(music), "--out", str(out), "--workers", str(arguments.workers)]
+    total, highest = 0.0, {"main": 0, "all": 0}
+    for kill in range(arguments.kills + 1):
+        ended, seconds, memory = build(command, arguments.every if kill < arguments.kills else None)
+        total += seconds
+        highest = {name: max(highest[name], memory[name]) for name in highest}
+        print(f"build {kill + 1}: {'finished' if ended else 'killed'} after {seconds:.0f} s, {memory['all'] >> 20} MiB")
+    report = check_report(out, {f"music/{path.relative_to(music)}" for path in music.rglob("*.mid")})
+    print(
+        f"{report.files:,} files = {report.files_kept:,} kept + {report.files - report.files_kept:,} dropped with reasons "
+        f"in {len(report.shards)} shards; {report.tokens:,} tokens; {report.groups:,} groups of {report.tunes:,} tunes, "
+        f"{report.duplicates:,} duplicates; checksum {checksum(out)}"
+    )
+    print(f"{total:.0f} s, {report.files / total:.0f} files/s with {arguments.workers} workers")
+    print(f"highest memory: {highest['all'] >> 20} MiB in all, {highest['main'] >> 20} MiB the main process")
+    print("pairs of a test and a training tune that are variants: {:,} of {:,}".format(*overlaps_across(out, 0)))
+    print(json.dumps(report.reasons(), indent=2))
+
+
+if __name__ == "__main__":
+    main()
