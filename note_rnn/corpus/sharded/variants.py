@@ -101,9 +101,7 @@ class ShingleSets(NamedTuple):
             order = np.lexsort((owners, codes))
             yield codes[order], owners[order]
 
-    def _chosen(
-        self, first: int, bucket: int, number: int, tunes: npt.NDArray[np.bool_]
-    ) -> tuple[Integers, Integers]:
+    def _chosen(self, first: int, bucket: int, number: int, tunes: npt.NDArray[np.bool_]) -> tuple[Integers, Integers]:
         codes = np.asarray(self.codes[first : first + _BUCKET])
         at = np.flatnonzero(_mixed(codes) % np.uint64(number) == bucket)
         owners = np.searchsorted(self.starts, first + at, side="right") - 1

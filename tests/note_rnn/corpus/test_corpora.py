@@ -19,8 +19,8 @@ from note_rnn.corpus.collections import (
     parse_collection,
     split,
 )
-from note_rnn.corpus.terms import COLLECTION_TERMS
 from note_rnn.corpus.sharded.variants import MIN_OVERLAP, ShingleSets
+from note_rnn.corpus.terms import COLLECTION_TERMS
 from note_rnn.extraction.tune_files import Reading
 from note_rnn.extraction.tunes import Bars
 
