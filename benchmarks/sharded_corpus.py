@@ -2,9 +2,9 @@
 
     python benchmarks/sharded_corpus.py music --files 20000 --kills 3
 
-Files are mutations of the MIDI files in a folder: transposed, stretched in time, with notes dropped and replaced; a share
-of them is damaged. Printed are the highest memory of all processes of a build together, files per second, what the report
-says of each file, and how much of a variant of a training tune is left in the test tunes.
+Files are mutations of the MIDI files in a folder: transposed, stretched in time, with notes dropped and replaced; some
+are damaged. Printed are the highest memory of all processes of a build together, files per second, what the report says
+of the files, and how many pairs of a test and a training tune are variants of one another.
 """
 
 import argparse
@@ -214,9 +214,9 @@ def main() -> None:
         print(f"build {kill + 1}: {'finished' if ended else 'killed'} after {seconds:.0f} s, {memory['all'] >> 20} MiB")
     report = check_report(out, {f"music/{path.relative_to(music)}" for path in music.rglob("*.mid")})
     print(
-        f"{report.files:,} files = {report.files_kept:,} kept + {report.files - report.files_kept:,} dropped with reasons "
-        f"in {len(report.shards)} shards; {report.tokens:,} tokens; {report.groups:,} groups of {report.tunes:,} tunes, "
-        f"{report.duplicates:,} duplicates; checksum {checksum(out)}"
+        f"{report.files:,} files = {report.files_kept:,} kept + {report.files - report.files_kept:,} dropped with "
+        f"reasons, in {len(report.shards)} shards; {report.tokens:,} tokens; {report.tunes:,} tunes in "
+        f"{report.groups:,} groups, {report.duplicates:,} duplicates; checksum {checksum(out)}"
     )
     print(f"{total:.0f} s, {report.files / total:.0f} files/s with {arguments.workers} workers")
     print(f"highest memory: {highest['all'] >> 20} MiB in all, {highest['main'] >> 20} MiB the main process")

@@ -61,7 +61,7 @@ def open_corpus(
     num_workers: int | None = None,
     reading: Reading = DEFAULT_READING,
 ) -> Shards:
-    """Return what `load_corpus` does, given the same, but in shards, of which only the tunes asked for are in memory."""
+    """Return what `load_corpus` does, given the same, but as shards that are read one at a time."""
     return joined_shards(_opened(collections, cache_dir, num_workers, reading))
 
 

@@ -70,7 +70,7 @@ def local_file(path: str) -> Iterator[str]:
 
 
 def version_of(path: str) -> Any:
-    """Return what changes whenever the file `path` does, as plain data: its size and time, or what a URL has instead."""
+    """Return what changes whenever the file `path` does, as plain data: its size and time, or those of a URL."""
     try:
         if is_url(path):
             system, inside = _opened(path)

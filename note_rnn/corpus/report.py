@@ -133,7 +133,7 @@ class Report:
 
 
 def _reasons_of(files: Reasons) -> Reasons:
-    """Return in how many `files` and how many `times` each reason applied, given how often it did in each of `files`."""
+    """Return in how many `files` and how many `times` each reason applied, given those of each of `files`."""
     number: Counter[str] = Counter()
     times: Counter[str] = Counter()
     for reasons in files.values():

@@ -18,7 +18,7 @@ def chosen_device(name: str, number: int = 0) -> torch.device:
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "cuda" and number >= found:
         raise InputError(
-            f"--device cuda needs {'a GPU' if number == 0 else f'{number + 1} GPUs'} that PyTorch can use, and it finds "
-            f"{found or 'none'} on this machine: use --device cpu."
+            f"--device cuda needs {f'{number + 1} GPUs' if number else 'a GPU'}, and PyTorch finds {found or 'none'} on "
+            "this machine: use --device cpu."
         )
     return torch.device("cuda", number) if name != "cpu" and number < found else torch.device("cpu")

@@ -79,7 +79,7 @@ class PretrainConfig:
     log_dir: Path = Path("runs/pretrain")
     """Folder for the TensorBoard curves."""
     device: Device = "auto"
-    """Where to train: on the CPU, on a CUDA GPU, or on a GPU where there is one. With torchrun, a GPU for each process."""
+    """Device to train on; auto is a GPU where there is one. Processes of torchrun have one each."""
     threads: int = 1
     """CPU threads; more than one is seldom faster for matrices this small."""
 

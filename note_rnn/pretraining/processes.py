@@ -1,9 +1,9 @@
 """Processes that train one network together, each on its share of every batch, as `torchrun` starts them.
 
-Gradients are added up by one all-reduce after each backward pass, not by PyTorch's DistributedDataParallel: each process
-knows the whole batch, so sums over its share, divided by the targets of all, add up to the gradient of the batch exactly,
-where DDP averages means over shares with different numbers of targets; and the gradients of a compiled LSTM arrive all at
-once, so that nothing could be sent while others are computed.
+Gradients are added up by one all-reduce after each backward pass, not by PyTorch's DistributedDataParallel. Each process
+draws the whole batch, so its sum over its share, divided by the targets of all, is exactly its part of the gradient; DDP
+averages means, of shares with different numbers of targets. The gradients of the compiled LSTM arrive all at once, so
+DDP could not send some while others are computed, which is what it is for.
 """
 
 import os

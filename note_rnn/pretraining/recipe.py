@@ -33,9 +33,9 @@ EVALUATIONS = 30
 def pretrain(config: PretrainConfig) -> Path:
     """Train, score and save a Note RNN as configured; return the path of the weights.
 
-    All processes that `torchrun` has started train together; the first one scores, writes and prints. Raises CorpusError
-    for an unknown collection, CheckpointError if there is nothing to resume, InputError for settings out of range, or if
-    the files cannot be written.
+    All processes that `torchrun` has started train together; the first one scores, writes and prints. Raises
+    CorpusError for an unknown collection, CheckpointError if there is nothing to resume, InputError for settings out of
+    range, or if the files cannot be written.
     """
     config.check()
     state: dict[str, Any] = {}

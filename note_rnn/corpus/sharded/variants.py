@@ -6,9 +6,9 @@ default books: the longest run of intervals common to two tunes is 10 (median) a
 arpeggios explain; 14 at .15 to .2; 16, about four bars, at .2 to .25; 27 above .4. Links from .15 on chain 110 tunes
 together, links from .2 on at most 46.
 
-Tunes are compared only if they share a shingle, and in bounded memory: buckets of shingles are sorted one after another,
-and pairs in one group already are skipped. Tunes with equal sets of shingles are linked by a hash first. Where more than
-`MAX_LAG` + 1 tunes share a shingle, each is compared with the `MAX_LAG` after it alone; up to there, with all.
+Tunes are compared only if they share a shingle, and in bounded memory: shingles are sorted bucket by bucket, and pairs
+in one group already are skipped. Tunes with equal sets of shingles are linked by a hash first. Where more tunes than
+`MAX_LAG` + 1 share a shingle, each is compared with the `MAX_LAG` after it alone; where fewer do, all are compared.
 """
 
 import hashlib

@@ -201,9 +201,9 @@ def test_perplexity_of_guessing_is_the_number_of_tokens():
     assert HeldOut(math.log(38), 0.0, 1).perplexity == pytest.approx(38)
 
 
-def training_of(recipe, seed=0, **options):
+def training_of(recipe, seed=0, bars=None):
     torch.manual_seed(seed)
-    return Training(NoteRNN(6), TuneStream.of(TUNES), recipe, np.random.default_rng(seed), **options)
+    return Training(NoteRNN(6), TuneStream.of(TUNES, bars), recipe, np.random.default_rng(seed))
 
 
 def gradients_of(model, inputs, targets):

@@ -121,10 +121,8 @@ def test_the_groups_are_those_that_a_comparison_of_all_pairs_finds(monkeypatch, 
     monkeypatch.setattr(variants, "_BUCKET", bucket)
     rng = np.random.default_rng(3)
     sources = [rng.integers(2, 38, 400), rng.integers(2, 38, 400), rng.integers(2, 4, 400)]
-    starts, lengths = rng.integers(0, 340, 60), rng.integers(5, 60, 60)
-    segments = [
-        sources[i % 3][start : start + length] for i, (start, length) in enumerate(zip(starts, lengths, strict=True))
-    ]
+    places = zip(rng.integers(0, 340, 60), rng.integers(5, 60, 60), strict=True)
+    segments = [sources[i % 3][start : start + length] for i, (start, length) in enumerate(places)]
     sets = ShingleSets.of(segments, np.arange(60), 60)
     found = variant_groups(sets, np.zeros(60, np.uint64), min_overlap).tolist()
     assert found == linked_by_sets(segments, min_overlap)
