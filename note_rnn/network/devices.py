@@ -17,8 +17,8 @@ def chosen_device(name: str, number: int = 0) -> torch.device:
     check_choice("--device", name, ("auto", "cuda", "cpu"))
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "cuda" and number >= found:
+        needed = f"{number + 1} GPUs" if number else "a GPU"
         raise InputError(
-            f"--device cuda needs {f'{number + 1} GPUs' if number else 'a GPU'}, and PyTorch finds {found or 'none'} on "
-            "this machine: use --device cpu."
+            f"--device cuda needs {needed}, and PyTorch finds {found or 'none'} on this machine: use --device cpu."
         )
     return torch.device("cuda", number) if name != "cpu" and number < found else torch.device("cpu")

@@ -1,9 +1,9 @@
 """Processes that train one network together, each on its share of every batch, as `torchrun` starts them.
 
-Gradients are added up by one all-reduce after each backward pass, not by PyTorch's DistributedDataParallel. Each process
-draws the whole batch, so its sum over its share, divided by the targets of all, is exactly its part of the gradient; DDP
-averages means, of shares with different numbers of targets. The gradients of the compiled LSTM arrive all at once, so
-DDP could not send some while others are computed, which is what it is for.
+Gradients are added up by one all-reduce after each backward pass, not by PyTorch's DistributedDataParallel. Each
+process draws the whole batch, so the sum over its share, divided by the targets of all, is exactly its part of the
+gradient; DDP averages means of shares with different numbers of targets. The gradients of the compiled LSTM arrive all
+at once, so DDP could not send some while others are computed, which is what it is for.
 """
 
 import os
