@@ -74,8 +74,7 @@ def print_report(report: Report) -> None:
         f"{report.files_kept:,} of {report.files:,} files"
     )
     if report.groups:
-        alike = f", {report.duplicates:,} of them the same as another" if report.duplicates else ""
-        print(f"{report.tunes:,} tunes are {report.groups:,} and their variants{alike}")
+        print(f"Groups of variants: {report.groups:,}; tunes with the melody of another: {report.duplicates:,}")
     if report.notes_moved or report.notes_dropped:
         print(f"{report.notes_moved:,} notes moved onto the grid of sixteenths, {report.notes_dropped:,} dropped there")
     if report.meters:

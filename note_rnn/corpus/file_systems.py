@@ -48,7 +48,8 @@ def walk_url(url: str, record: Callable[[OSError], None]) -> Iterator[tuple[str,
 def name_of_url(url: str) -> str:
     """Return the last part of the path in `url`, or else the name of its archive."""
     first, _, outer = url.partition("::")
-    return posixpath.basename(first.partition("://")[2].rstrip("/")) or posixpath.basename(outer) or first[:-3]
+    protocol, _, inside = first.partition("://")
+    return posixpath.basename(inside.rstrip("/")) or posixpath.basename(outer) or protocol
 
 
 @contextmanager

@@ -64,7 +64,7 @@ class ScoredTraining:
 
     def _score(self) -> HeldOut:
         model = self.training.model
-        score = HeldOut(*self.training.processes.from_first(self._evaluate))
+        score = self.training.processes.from_first(self._evaluate)
         self._scores_since += 1
         if score.nats < self.best.nats:
             self.best, self.best_update, self._scores_since = score, self.training.number, 0

@@ -91,7 +91,9 @@ def split_shards(shards: Shards, meter: str | None = None) -> Parts:
     except CorpusError as error:
         few = f"Too few tunes are in a meter like {meter}. " if meter else ""
         raise CorpusError(f"{few}{error}") from error
-    chosen, sizes, validation, test = [], [], [], []
+    chosen, sizes = [], []
+    validation: list[Corpus] = []
+    test: list[Corpus] = []
     first = 0
     for shard in shards:
         own = part[first : first + len(shard.titles)]

@@ -9,12 +9,14 @@ at once, so DDP could not send some while others are computed, which is what it 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, distributed
 
 from note_rnn.network.devices import chosen_device
+
+Value = TypeVar("Value")
 
 
 class Processes(NamedTuple):
@@ -48,13 +50,12 @@ class Processes(NamedTuple):
         for tensor, total in zip(tensors, together.split([tensor.numel() for tensor in tensors]), strict=True):
             tensor.copy_(total.view_as(tensor))
 
-    def from_first(self, figures: Callable[[], Sequence[float]]) -> list[float]:
-        """Return, in all processes, the `figures` that the first one computes."""
+    def from_first(self, function: Callable[[], Value]) -> Value:
+        """Return, in all processes, what `function` returns in the first, which alone calls it."""
         if self.number == 1:
-            return list(figures())
-        answer = [list(figures()) if self.is_first else None]
+            return function()
+        answer: list[Any] = [function() if self.is_first else None]
         distributed.broadcast_object_list(answer, device=self.device)
-        assert answer[0] is not None
         return answer[0]
 
     @contextmanager

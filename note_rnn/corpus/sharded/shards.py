@@ -114,7 +114,8 @@ def _is_index(arrays: Arrays) -> bool:
         return False
     names, hashes = arrays["shards"], arrays["hashes"]
     return (
-        (names.ndim, names.dtype.kind, hashes.ndim, hashes.dtype) == (1, "U", 1, np.uint64)
+        (names.ndim, names.dtype.kind, hashes.ndim) == (1, "U", 1)
+        and hashes.dtype == np.uint64
         and len(names) >= 1
         and all(_SHARD_NAME.fullmatch(name) for name in names.tolist())
     )
