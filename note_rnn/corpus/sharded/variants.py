@@ -15,6 +15,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -22,6 +23,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
+from note_rnn.common.progress import Progress
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MAX_PITCH, MIN_PITCH
 
 SHINGLE_INTERVALS = 8
@@ -71,6 +73,11 @@ class ShingleSets(NamedTuple):
         """The number of shingles of each tune [N]."""
         return np.diff(self.starts)
 
+    @property
+    def num_buckets(self) -> int:
+        """The number of `buckets`."""
+        return len(self.codes) // _BUCKET + 1
+
     def overlap(self, pairs: Integers) -> npt.NDArray[np.float64]:
         """Return the overlap coefficients [P] of `pairs` [P, 2] of tunes that have shingles.
 
@@ -94,7 +101,7 @@ class ShingleSets(NamedTuple):
 
         All tunes that share a shingle are in one bucket.
         """
-        number = len(self.codes) // _BUCKET + 1
+        number = self.num_buckets
         for bucket in range(number):
             parts = [self._chosen(first, bucket, number, tunes) for first in range(0, number * _BUCKET, _BUCKET)]
             codes, owners = map(np.concatenate, zip(*parts, strict=True))
@@ -140,15 +147,19 @@ def variant_groups(sets: ShingleSets, titles: Hashes, min_overlap: float = MIN_O
     groups = _linked(np.arange(len(titles)), _first_equal(titles))
     equal = _first_equal(np.where(sets.sizes > 0, sets.hashes, 0))
     groups = _linked(groups, equal)
-    for codes, tunes in sets.buckets(equal[:, 0] == equal[:, 1]):
-        lag, together = 1, np.arange(len(codes))
-        while len(together := together[together + lag < len(codes)]) and lag <= MAX_LAG:
-            together = together[codes[together] == codes[together + lag]]
-            one, other = tunes[together], tunes[together + lag]
-            keys = np.unique((one * len(groups) + other)[groups[one] != groups[other]])
-            pairs = np.stack(np.divmod(keys, len(groups)), axis=1)
-            groups = _linked(groups, pairs[sets.overlap(pairs) >= min_overlap])
-            lag += 1
+    is_large = sets.num_buckets > 1
+    with Progress(sets.num_buckets, "Comparing tunes", "buckets") if is_large else nullcontext() as progress:
+        for codes, tunes in sets.buckets(equal[:, 0] == equal[:, 1]):
+            lag, together = 1, np.arange(len(codes))
+            while len(together := together[together + lag < len(codes)]) and lag <= MAX_LAG:
+                together = together[codes[together] == codes[together + lag]]
+                one, other = tunes[together], tunes[together + lag]
+                keys = np.unique((one * len(groups) + other)[groups[one] != groups[other]])
+                pairs = np.stack(np.divmod(keys, len(groups)), axis=1)
+                groups = _linked(groups, pairs[sets.overlap(pairs) >= min_overlap])
+                lag += 1
+            if progress:
+                progress.advance()
     return groups
 
 
