@@ -105,7 +105,7 @@ def check_device(device: "torch.device | str", prefix: str = "") -> None:
 
     if device == "auto":
         return
-    if device == "cuda" and not torch.cuda.is_available():  # SB3 would take the CPU
+    if str(device).partition(":")[0] == "cuda" and not torch.cuda.is_available():  # SB3 would take the CPU
         raise InputError(f"{prefix}device cuda needs a GPU, and PyTorch finds none on this machine: use cpu or auto.")
     try:
         torch.empty(0, device=torch.device(device))

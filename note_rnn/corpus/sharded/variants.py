@@ -20,8 +20,6 @@ from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import connected_components
 
 from note_rnn.common.progress import Progress
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, MAX_PITCH, MIN_PITCH
@@ -87,6 +85,8 @@ class ShingleSets(NamedTuple):
         return np.concatenate([np.zeros(0), *map(self._overlap, batches)])
 
     def _overlap(self, pairs: Integers) -> npt.NDArray[np.float64]:
+        from scipy.sparse import csr_array  # here, since importing it takes a second
+
         tunes, rows = np.unique(pairs, return_inverse=True)
         one, other = rows.reshape(pairs.shape).T
         sizes = self.sizes[tunes]
@@ -174,6 +174,9 @@ def _linked(groups: Integers, pairs: Integers) -> Integers:
     """Return `groups` [N] after the groups of each of `pairs` [P, 2] are joined, by their smallest members."""
     if not len(pairs):
         return groups
+    from scipy.sparse import coo_array  # here, since importing it takes a second
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(pairs), np.bool_), groups[pairs].T), shape=(len(groups),) * 2)
     components = connected_components(graph, directed=False)[1][groups]
     _, first, which = np.unique(components, return_index=True, return_inverse=True)
