@@ -14,7 +14,8 @@ from agents import PPOKL
 from agents.evaluation.metrics import OF_FORM
 from agents.evaluation.table import ROWS
 from melody_env import EnvironmentSpec, MelodyVecEnv
-from note_rnn.corpus import Corpus, Origin
+from note_rnn import write_midi
+from note_rnn.corpus import Corpus, Origin, build
 from note_rnn.extraction.tunes import Bars
 
 
@@ -508,3 +509,26 @@ def test_variations_are_measured(lookback_prior_file, monkeypatch, capsys, tmp_p
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert [row["tunes"] for row in rows] == ["3"] * 4
     assert float(rows[2]["distance_of_asked"]) == pytest.approx(1, abs=0.15)
+
+
+def test_files_of_a_synthetic_corpus_are_mutations_and_each_is_accounted_for(tmp_path, monkeypatch):
+    import sharded_corpus as module
+
+    melody = np.array([2 + n % 12 for n in range(160)])
+    write_midi(melody, tmp_path / "sources" / "tune.mid")
+    music = tmp_path / "music"
+    module.make_files(tmp_path / "sources", music, 8, 0)
+    paths = sorted(music.rglob("*.mid"))
+    contents = [path.read_bytes() for path in paths]
+    assert len(set(contents)) == 8
+    assert all(content.startswith(b"MThd") for content in contents)
+    module.make_files(tmp_path / "sources", music, 8, 1)  # those that are there stay
+    assert [path.read_bytes() for path in paths] == contents
+    monkeypatch.setattr(build, "FILES_PER_SHARD", 3)
+    build.build_corpus([music], tmp_path / "corpus", num_workers=0)
+    names = {f"music/{path.relative_to(music)}" for path in paths}
+    report = module.check_report(tmp_path / "corpus", names)
+    assert (report.files, len(report.shards)) == (8, 3)
+    assert report.files_kept >= 4
+    with pytest.raises(AssertionError):
+        module.check_report(tmp_path / "corpus", {*names, "music/lost.mid"})
