@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor, distributed
 
+from note_rnn.common.errors import InputError
 from note_rnn.network.devices import chosen_device
 
 Value = TypeVar("Value")
@@ -60,9 +61,15 @@ class Processes(NamedTuple):
 
     @contextmanager
     def first_one_first(self) -> Iterator[None]:
-        """Run the body in the first process, and then, when what it has stored can be read, in the others."""
+        """Run the body in the first process, and then, when what it has stored can be read, in the others.
+
+        Raises InputError in these if the first one has ended.
+        """
         if not self.is_first:
-            distributed.barrier()
+            try:
+                distributed.barrier()
+            except RuntimeError as error:
+                raise InputError("The first process has ended: see its message.") from error
         yield
         if self.is_first and self.number > 1:
             distributed.barrier()
@@ -70,6 +77,11 @@ class Processes(NamedTuple):
 
 ALONE = Processes()
 """A process by itself, on the CPU."""
+
+
+def is_first_process() -> bool:
+    """Return whether this is the first of the processes that `torchrun` has started, or by itself."""
+    return int(os.environ.get("RANK", 0)) == 0
 
 
 @contextmanager

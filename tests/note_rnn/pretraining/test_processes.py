@@ -55,7 +55,7 @@ def test_two_processes_have_the_curve_of_one(config, tmp_path):
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])},
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("Held-out tunes") == 1
+    assert done.stdout.count("Held-out tunes") == done.stdout.count("Saved ") == 1
     assert len(list((tmp_path / "log2").iterdir())) == 1
     for tag in ("train/nats_per_token", "validation/nats_per_token"):
         one, two = (curve(tmp_path / name, tag) for name in ("log", "log2"))
@@ -65,6 +65,18 @@ def test_two_processes_have_the_curve_of_one(config, tmp_path):
     assert cards[0]["corpus"] == cards[1]["corpus"]
     assert "2 processes on cpu" in cards[1]["machine"]
     assert not list(tmp_path.glob("*.training.pt"))
+
+
+def test_if_the_first_process_ends_the_others_say_so(monkeypatch):
+    def ended():
+        raise RuntimeError("connection closed by peer")
+
+    monkeypatch.setattr(processes.distributed, "barrier", ended)
+    with (
+        pytest.raises(InputError, match="The first process has ended: see its message"),
+        Processes(1, 2).first_one_first(),
+    ):
+        pytest.fail("the body ran")
 
 
 def test_shares_are_all_of_a_batch_once():
