@@ -6,6 +6,7 @@ EXPECTED = (
     "the reference is not at hand",
     "the processor lacks such vectors",
     "MusPy is not installed: pip install muspy",
+    "there is no GPU that PyTorch can use",
 )
 """Reasons of tests that need what a clone of this repository does not hold, a package for nothing else, or another
 processor."""

@@ -31,6 +31,7 @@ from note_rnn.corpus import DEFAULT_COLLECTIONS, Reading, Split, load_corpus, sp
 from note_rnn.corpus.windows import from_first_bar
 from note_rnn.pretraining import trainer
 from note_rnn.pretraining.config import RECIPES
+from note_rnn.pretraining.crops import TuneStream
 from note_rnn.pretraining.early_stopping import ScoredTraining
 from note_rnn.pretraining.held_out_scores import report_prior
 from note_rnn.pretraining.sample_report import report_samples
@@ -87,7 +88,8 @@ def trained(variant: Variant, updates: int, seed: int) -> tuple[NoteRNN, float]:
         parts = Split(*(from_first_bar(part, variant.meter) for part in parts))
     recipe = replace(RECIPES["lookback"].training, updates=updates, **variant.recipe)
     model = NoteRNN(variant.hidden_size, lookback=variant.lookback)
-    training = trainer.Training(model, parts.train.segments, recipe, np.random.default_rng(seed), parts.train.all_bars)
+    tunes = TuneStream.of(parts.train.segments, parts.train.all_bars)
+    training = trainer.Training(model, tunes, recipe, np.random.default_rng(seed))
     scored = ScoredTraining(training, parts.validation, recipe.updates // SCORES, SCORES)
     seconds = -time.process_time()
     with Progress(recipe.updates, "training", "updates") as progress:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from note_rnn.common.command_line import command_name, parse
 from note_rnn.common.errors import run_command
 from note_rnn.pretraining.config import PretrainConfig
+from note_rnn.pretraining.processes import is_first_process
 from note_rnn.pretraining.recipe import pretrain
 
 
@@ -15,11 +16,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = parse(PretrainConfig, arguments)
     out = config.resume or config.out
     try:
-        print(f"Saved {pretrain(config)}")
+        path = pretrain(config)
     except KeyboardInterrupt:
         if not replace(config, out=out).state_path.exists():
             raise
         sys.exit(f"Stopped; resume with: {command_name()} --resume {out}")
+    if is_first_process():
+        print(f"Saved {path}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from agents import PPOKL
 from agents.evaluation.metrics import OF_FORM, chord_metrics
 from agents.evaluation.table import ROWS
 from melody_env import EnvironmentSpec, MelodyVecEnv, Setting
-from note_rnn.corpus import Corpus, Origin
+from note_rnn import write_midi
+from note_rnn.corpus import Corpus, Origin, build
 from note_rnn.extraction.tunes import Bars
 
 
@@ -661,3 +662,26 @@ def test_two_workers_are_compared_with_one_in_each_round(monkeypatch, tmp_path):
     seen: list[int] = []
     parallel_overhead.read(tmp_path, 0)
     assert seen == [2]
+
+
+def test_files_of_a_synthetic_corpus_are_mutations_and_each_is_accounted_for(tmp_path, monkeypatch):
+    import sharded_corpus as module
+
+    melody = np.array([2 + n % 12 for n in range(160)])
+    write_midi(melody, tmp_path / "sources" / "tune.mid")
+    music = tmp_path / "music"
+    module.make_files(tmp_path / "sources", music, 8, 0)
+    paths = sorted(music.rglob("*.mid"))
+    contents = [path.read_bytes() for path in paths]
+    assert len(set(contents)) == 8
+    assert all(content.startswith(b"MThd") for content in contents)
+    module.make_files(tmp_path / "sources", music, 8, 1)  # those that are there stay
+    assert [path.read_bytes() for path in paths] == contents
+    monkeypatch.setattr(build, "FILES_PER_SHARD", 3)
+    build.build_corpus([music], tmp_path / "corpus", num_workers=0)
+    names = {f"music/{path.relative_to(music)}" for path in paths}
+    report = module.check_report(tmp_path / "corpus", names)
+    assert (report.files, len(report.shards)) == (8, 3)
+    assert report.files_kept >= 4
+    with pytest.raises(AssertionError):
+        module.check_report(tmp_path / "corpus", {*names, "music/lost.mid"})

@@ -38,9 +38,9 @@ from melody_env import load_profile, score_melodies
 from melody_env.judging.token_files import read_token_file
 from note_rnn import InputError, load_note_rnn
 from note_rnn.common.plain_text import MAX_MESSAGE
+from note_rnn.corpus import read_corpus, write_corpus
 from note_rnn.corpus.__main__ import CorpusReportConfig, print_saved_report
 from note_rnn.corpus.corpus import Corpus
-from note_rnn.corpus.corpus_files import read_corpus, write_corpus
 from note_rnn.corpus.report import Report
 from note_rnn.extraction.tunes import Bars
 from note_rnn.magenta.networks import build_note_rnn, token_order

@@ -106,10 +106,10 @@ def check_device(device: "torch.device | str", prefix: str = "") -> None:
 
     if device == "auto":
         return
+    if str(device).partition(":")[0] == "cuda" and not torch.cuda.is_available():  # SB3 would take the CPU
+        raise InputError(f"{prefix}device cuda needs a GPU, and PyTorch finds none on this machine: use cpu or auto.")
     try:
-        kind = torch.device(device)
-        if kind.type != "cuda" or torch.cuda.is_available():  # without it, SB3 takes the CPU
-            torch.empty(0, device=kind)
+        torch.empty(0, device=torch.device(device))
     except Exception as error:  # each of PyTorch's devices fails in its own way
         raise InputError(
             f"{prefix}device must be cpu, cuda, auto or another device of PyTorch's on this machine, not {device!r}."

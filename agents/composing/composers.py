@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
+import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 
@@ -28,6 +29,9 @@ class Composer(Protocol):
     def player(self, environment: EnvironmentSpec | None = None, strength: float = 1.0) -> Player:
         """Return its player for `environment`, its own by default; raises InputError if it cannot compose there."""
 
+    def on(self, device: torch.device) -> Self:
+        """Return it with its networks on `device`."""
+
     def checksum(self) -> str:
         """Return the SHA-256, in hex, of all weights that its pieces depend on."""
 
@@ -43,6 +47,11 @@ class NoteRNNComposer:
         if strength != 1:
             raise InputError("strength is for agents only: leave it out to compose with a Note RNN.")
         return NoteRNNPlayer()
+
+    def on(self, device: torch.device) -> Self:
+        """Return it with a Note RNN on `device`."""
+        self.environment.prior.to(device)
+        return self
 
     def checksum(self) -> str:
         """Return the checksum of the Note RNN."""
@@ -71,6 +80,11 @@ class Agent:
             )
         semitones = environment.setting.transposition - self.environment.setting.transposition
         return agent_player(self.policy, semitones, strength, environment.setting.staff.meter)
+
+    def on(self, device: torch.device) -> Self:
+        """Return it with its policy on `device`; its Note RNN, which only scores, stays on the CPU."""
+        self.policy.to(device)
+        return self
 
     def checksum(self) -> str:
         """Return the checksum of the policy and of the Note RNN."""

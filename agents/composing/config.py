@@ -12,6 +12,7 @@ from agents.composing.players import check_strength
 from melody_env import SettingOptions
 from note_rnn import InputError
 from note_rnn.common.errors import check_count, check_seed, check_temperature
+from note_rnn.network.devices import Device
 from note_rnn.network.generation import Priming
 
 MAX_CANDIDATES = 10_000_000
@@ -115,6 +116,8 @@ class ComposeConfig(SettingOptions, TuneOptions):
     """NumPy file (.npy) for the tokens [n, T] of all melodies; without --out no other file is written."""
     page: bool = False
     """Also write a page (HTML) with sheet music, to see, play and download the melodies; it needs no network."""
+    device: Device = "cpu"
+    """Device of the networks; auto is a GPU where there is one. The same device gives the same melodies."""
     fixed: tuple[str, ...] = ()
     """Fixed notes, as step=note: 0=C4 16=G4 28=-; the rest of the melody is composed around them."""
 

@@ -25,6 +25,7 @@ from note_rnn import InputError, Progress, Tokens, parse_token, read_primer, rep
 from note_rnn.common.atomic_files import check_out_file
 from note_rnn.common.console import print_line
 from note_rnn.common.errors import check_file_name
+from note_rnn.network.devices import chosen_device
 from note_rnn.primers import check_primer_options
 
 
@@ -65,7 +66,7 @@ def compose_files(config: ComposeConfig) -> list[Path]:
         if path is not None:
             _check_writable(path, option)
     assert config.model is not None
-    composer = load_composer(config.model, config.trust_code)
+    composer = load_composer(config.model, config.trust_code).on(chosen_device(config.device))
     composed = _compose(config, composer)
     suffixes = (out.suffix,) if out.suffix else writable_suffixes()
     rows = choose(composed.pieces, config.n, config.diverse)
@@ -108,7 +109,7 @@ def _compose_again(config: ComposeConfig, sidecar: Sidecar, path: Path) -> list[
     _check_writable(out, "--out")
     model = config.model or sidecar.config.model
     assert model is not None
-    composer = load_composer(model, config.trust_code)
+    composer = load_composer(model, config.trust_code).on(chosen_device(sidecar.config.device))
     if composer.checksum() != sidecar.checksum:
         raise InputError(
             f"{model} is not the agent that composed {path}, or was trained further: its weights have another "

@@ -16,6 +16,7 @@ from note_rnn.corpus.build import build_corpus, corpus_paths
 from note_rnn.corpus.collections import load_corpus
 from note_rnn.corpus.corpus import CorpusError
 from note_rnn.corpus.report import Report
+from note_rnn.corpus.sharded.shards import shard_folder
 from note_rnn.extraction.pipeline import Extraction
 from note_rnn.extraction.tune_files import DEFAULT_READING, Reading
 
@@ -28,14 +29,14 @@ class BuildConfig(ClusterOptions):
     is printed at the end; OUT.json has it for each file. An interrupted build resumes with the same command.
     """
 
-    folders: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Folders of files, searched recursively."""
+    folders: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Folders of files, searched recursively, or URLs that fsspec opens: zip://::music.zip, s3://bucket/music."""
     extraction: tyro.conf.OmitArgPrefixes[Extraction]
     """Which passages of a MIDI file are melodies."""
     reading: tyro.conf.OmitArgPrefixes[Reading] = DEFAULT_READING
     """What becomes of a tune in ABC, MusicXML or kern."""
     out: Path = Path("corpus")
-    """The corpus is OUT.npz, its report OUT.json."""
+    """The corpus is OUT.npz, its report OUT.json; of more than 8,192 files, shards and their reports in OUT.shards."""
     workers: int | None = None
     """Number of reading processes, by default one per core. 0: this process reads, without a limit of memory."""
 
@@ -74,6 +75,8 @@ def print_report(report: Report) -> None:
         f"{report.melodies:,} melodies ({report.tokens:,} sixteenths) from {report.tunes:,} tunes in "
         f"{report.files_kept:,} of {report.files:,} files"
     )
+    if report.groups:
+        print(f"Groups of variants: {report.groups:,}; tunes with the melody of another: {report.duplicates:,}")
     if report.notes_moved or report.notes_dropped:
         print(f"{report.notes_moved:,} notes moved onto the grid of sixteenths, {report.notes_dropped:,} dropped there")
     if report.meters:
@@ -91,17 +94,22 @@ def print_report(report: Report) -> None:
 
 def print_saved_report(config: CorpusReportConfig) -> None:
     """Print the report in a file; raises CorpusError if it is not a report."""
-    try:
-        report: Report = read_json(config.report, Report)
-    except DataError as error:
-        raise CorpusError(
-            f"{config.report} is not the report of a corpus ({error}): give the OUT.json of a build."
-        ) from error
-    for name, reasons in {**report.dropped, **report.cut}.items() if config.file else ():
-        if config.file in name:
-            outcome = "no melody" if name in report.dropped else "melodies kept, left out"
-            print(f"{name}: {outcome}:", ", ".join(f"{reason} ({times})" for reason, times in reasons.items()))
+    report = _read_report(config.report)
+    of_shards = (shard_folder(config.report) / f"{name}.json" for name in report.shards)
+    for each in (report, *map(_read_report, of_shards)) if config.file else ():
+        for name, reasons in {**each.dropped, **each.cut}.items():
+            if config.file in name:
+                outcome = "no melody" if name in each.dropped else "melodies kept, left out"
+                print(f"{name}: {outcome}:", ", ".join(f"{reason} ({times})" for reason, times in reasons.items()))
     print_report(report)
+
+
+def _read_report(path: Path) -> Report:
+    try:
+        report: Report = read_json(path, Report)
+    except DataError as error:
+        raise CorpusError(f"{path} is not the report of a corpus ({error}): give the OUT.json of a build.") from error
+    return report
 
 
 def read_tune_books(reading: Reading) -> None:

@@ -19,8 +19,10 @@ from note_rnn.common.command_line import other_command
 from note_rnn.common.errors import check_count
 from note_rnn.common.parallel import results_of
 from note_rnn.common.progress import Progress
-from note_rnn.corpus.corpus import Corpus, CorpusError, joined, split
-from note_rnn.corpus.corpus_files import read_corpus, write_corpus
+from note_rnn.corpus.corpus import Corpus, CorpusError, joined
+from note_rnn.corpus.corpus_files import write_corpus
+from note_rnn.corpus.sharded.shards import Shards, joined_shards, read_corpus, read_shards
+from note_rnn.corpus.sharded.splits import split
 from note_rnn.extraction.tune_files import DEFAULT_READING, Reading, Tune, read_tunes
 from note_rnn.vocabulary import Tokens
 
@@ -50,10 +52,27 @@ def load_corpus(
     Raises CorpusError for an unknown name, an invalid file, or if music21 is not installed, InputError if the cache
     cannot be written.
     """
+    return joined([each.whole() for each in _opened(collections, cache_dir, num_workers, reading)])
+
+
+def open_corpus(
+    collections: Sequence[str] = DEFAULT_COLLECTIONS,
+    cache_dir: str | Path | None = None,
+    num_workers: int | None = None,
+    reading: Reading = DEFAULT_READING,
+) -> Shards:
+    """Return what `load_corpus` does, given the same, but as shards that are read one at a time."""
+    return joined_shards(_opened(collections, cache_dir, num_workers, reading))
+
+
+def _opened(
+    collections: Sequence[str], cache_dir: str | Path | None, num_workers: int | None, reading: Reading
+) -> list[Shards]:
+    """Return each of the `collections`."""
     if not collections:
         raise CorpusError(f"Name at least one collection, such as {DEFAULT_COLLECTIONS[0]}.")
     folder = _cache_folder(cache_dir)
-    return joined([_load_collection(name, folder, num_workers, reading) for name in dict.fromkeys(collections)])
+    return [_open_collection(name, folder, num_workers, reading) for name in dict.fromkeys(collections)]
 
 
 def cached_corpus(
@@ -149,9 +168,9 @@ def _crashed(file: Path) -> list[Tune]:
     return [Tune(file.stem, f"{file.name}#1", [], "crashed the process that read it, perhaps out of memory", [])]
 
 
-def _load_collection(name: str, folder: Path, num_workers: int | None, reading: Reading) -> Corpus:
+def _open_collection(name: str, folder: Path, num_workers: int | None, reading: Reading) -> Shards:
     if name.endswith(".npz"):
-        return read_corpus(name)
+        return read_shards(name)
     available = known_collections()
     if name not in available:
         raise CorpusError(
@@ -164,7 +183,7 @@ def _load_collection(name: str, folder: Path, num_workers: int | None, reading: 
         check_out_file(cache, CACHE_VARIABLE)
         corpus = parse_collection(name, num_workers, reading)
         write_corpus(corpus, cache)
-    return corpus
+    return Shards.of(corpus)
 
 
 def _cache_folder(cache_dir: str | Path | None) -> Path:

@@ -1,18 +1,17 @@
-"""The corpus of melodies, and its split into training, validation and test tunes.
+"""The corpus of melodies.
 
 A corpus has S segments (token arrays [T], see `tunes`) of N tunes.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from note_rnn.common.errors import InputError
-from note_rnn.corpus.variants import variant_groups
-from note_rnn.extraction.tune_files import Origin, melody_hash
+from note_rnn.extraction.tune_files import Origin
 from note_rnn.extraction.tunes import UNKNOWN_BARS, Bars
 from note_rnn.vocabulary import Tokens
 
@@ -86,68 +85,3 @@ def joined(corpora: Sequence[Corpus]) -> Corpus:
         [sections for corpus in corpora for sections in corpus.sections or [()] * len(corpus.segments)],
         [origin for corpus in corpora for origin in corpus.origins or [None] * len(corpus.titles)],
     )
-
-
-class Split(NamedTuple):
-    """A corpus in three parts that share no tunes and no variants of a tune."""
-
-    train: Corpus
-    validation: Corpus
-    test: Corpus
-
-
-def split(
-    corpus: Corpus, validation: float = 0.05, test: float = 0.05, among: npt.NDArray[np.bool_] | None = None
-) -> Split:
-    """Return `corpus` split by groups of variants; `validation` and `test` are the shares of groups held out.
-
-    A hash of its melodies assigns a group to its part, so neither the order of the tunes nor the other groups matter,
-    except where a part would have none of the tunes in the mask `among` [N], by default all: then the groups next to it
-    by their hashes are moved there. The `Reading` of a score does not matter: its tunes are compared by their origins.
-    Raises CorpusError if these tunes are of fewer than three groups.
-    """
-    named = zip(corpus.titles, corpus.sources, strict=True)
-    titles = ["" if source.endswith(f"/{title}") else title for title, source in named]  # a file name is not a title
-    melodies, tune_of_melody = _melodies(corpus)
-    groups = variant_groups(melodies, tune_of_melody, titles)
-    hashes = np.zeros(len(groups), np.uint64)
-    np.add.at(hashes, groups, _melody_hashes(corpus))  # modulo 2^64: uniform, and independent of the order
-    position = hashes[groups] / 2.0**64
-    validation_end = test + validation
-    test, validation_end = _ends(np.unique(position if among is None else position[among]), test, validation_end)
-    part = np.where(position < test, 2, np.where(position < validation_end, 1, 0))
-    return Split(*(corpus.of_tunes(part == number) for number in range(3)))
-
-
-def _ends(positions: npt.NDArray[np.float64], test: float, validation: float) -> tuple[float, float]:
-    """Return where the parts `test` and `validation` end, moved as far as each of three parts needs one of `positions`.
-
-    `positions` [G] are in ascending order. Raises CorpusError for fewer than three.
-    """
-    if len(positions) < 3:
-        raise CorpusError(
-            "Training, validation and test need a tune each, of which none is a variant of another; "
-            f"there {'is' if len(positions) == 1 else 'are'} {len(positions)}: add a collection."
-        )
-    beyond = np.nextafter(positions, 1)
-    test = float(np.clip(test, beyond[0], positions[-2]))
-    return test, float(np.clip(validation, beyond[np.searchsorted(positions, test)], positions[-1]))
-
-
-def _melodies(corpus: Corpus) -> tuple[list[Tokens], npt.NDArray[np.int64]]:
-    """Return the melodies by which tunes are compared, notes as written or else segments, and the tune of each."""
-    origins = corpus.origins or [None] * len(corpus.titles)
-    written = [(np.array(origin.notes), tune) for tune, origin in enumerate(origins) if origin]
-    others = zip(corpus.segments, corpus.tune_of_segment.tolist(), strict=True)
-    pairs = [*written, *(pair for pair in others if origins[pair[1]] is None)]
-    return [melody for melody, _ in pairs], np.array([tune for _, tune in pairs], np.int64)
-
-
-def _melody_hashes(corpus: Corpus) -> npt.NDArray[np.uint64]:
-    """Return a hash 0..2^64 - 1 of each tune's melody."""
-    segments: list[list[Tokens]] = [[] for _ in corpus.titles]
-    for segment, tune in zip(corpus.segments, corpus.tune_of_segment, strict=True):
-        segments[tune].append(segment)
-    origins = corpus.origins or [None] * len(segments)
-    codes = [origin.code if origin else melody_hash(own) for origin, own in zip(origins, segments, strict=True)]
-    return np.array(codes, np.uint64)

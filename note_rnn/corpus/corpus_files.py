@@ -74,36 +74,55 @@ def _origin_arrays(origins: Sequence[Origin | None]) -> Arrays:
     }
 
 
-def read_corpus(path: str | Path) -> Corpus:
-    """Return the corpus in the file `path`; with `tokens` and `offsets` alone, each segment is a tune.
+def read_file(path: str | Path) -> Arrays:
+    """Return the arrays in the corpus file `path`, by name.
 
-    Raises CorpusError if the file is missing, damaged or not a corpus, VocabularyError for tokens outside 0..37,
-    OSError if it cannot be read.
+    Raises CorpusError if it is missing, damaged or not a file of arrays, OSError if it cannot be read.
     """
     try:
-        arrays = read_arrays(path)
-        provenance = parse_json(str(arrays["provenance"])) if "provenance" in arrays else None
+        return read_arrays(path)
     except FileNotFoundError as error:
         raise CorpusError(f"There is no corpus file {path}.") from error
     except DataError as error:
-        raise CorpusError(
-            f"{path} is not a corpus file ({error}): build one with {other_command('corpus')} build."
-        ) from error
-    if not _is_corpus(arrays) or not isinstance(provenance, list | None):
+        raise _no_corpus(path, error) from error
+
+
+def corpus_in(arrays: Arrays, path: str | Path) -> Corpus:
+    """Return the corpus in the `arrays` of the file `path`; with `tokens` and `offsets` alone, each segment is a tune.
+
+    Raises CorpusError if they are not a corpus, VocabularyError for tokens outside 0..37.
+    """
+    name = Path(path).name
+    provenance = provenance_in(arrays, path) if "provenance" in arrays else [{"collection": name}]
+    if not _is_corpus(arrays):
         raise CorpusError(f"{path} is not a corpus file: its arrays are missing or inconsistent.")
     tokens, offsets = check_tokens(arrays["tokens"], ndim=1), arrays["offsets"]
     number = len(offsets) - 1
-    name = Path(path).name
     return Corpus(
         np.split(tokens, offsets[1:-1]) if number else [],
         arrays.get("tune_of_segment", np.arange(number)).astype(np.int64),
         arrays["titles"].tolist() if "titles" in arrays else [""] * number,
         arrays["sources"].tolist() if "sources" in arrays else [f"{name}#{tune + 1}" for tune in range(number)],
-        [{"collection": name}] if provenance is None else provenance,
+        provenance,
         [Bars(str(meter), int(pickup), bool(guess)) for meter, pickup, guess in zip(*_bars(arrays), strict=True)],
         _divided(arrays["sections"], arrays["section_offsets"]) if "sections" in arrays else [],
         _origins(arrays),
     )
+
+
+def provenance_in(arrays: Arrays, path: str | Path) -> list[dict[str, Any]]:
+    """Return the provenance in the `arrays` of the file `path`; raises CorpusError if it is damaged."""
+    try:
+        provenance = parse_json(str(arrays["provenance"]))
+    except DataError as error:
+        raise _no_corpus(path, error) from error
+    if not isinstance(provenance, list):
+        raise CorpusError(f"{path} is not a corpus file: its arrays are missing or inconsistent.")
+    return provenance
+
+
+def _no_corpus(path: str | Path, error: DataError) -> CorpusError:
+    return CorpusError(f"{path} is not a corpus file ({error}): build one with {other_command('corpus')} build.")
 
 
 def _bars(arrays: Arrays) -> tuple[Any, Any, Any]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from note_rnn.common.errors import InputError
 from note_rnn.corpus.collections import SUFFIXES
+from note_rnn.corpus.file_systems import local_file
 from note_rnn.extraction.contents import read_content
 from note_rnn.extraction.midi_melody import declared_bars, read_midi
 from note_rnn.extraction.pipeline import Extraction, read_melodies
@@ -41,13 +42,13 @@ def read_file(
     reading: Reading = DEFAULT_READING,
     seconds: float = SECONDS_PER_FILE,
 ) -> FileResult:
-    """Return the tunes in the file `path`, with `name` in their sources. Never raises.
+    """Return the tunes in the file `path`, perhaps a URL, with `name` in their sources. Never raises.
 
     A MIDI file is a tune without a title, its melodies are the segments; other files are read as tune books are.
     """
     try:
-        with reasons_for_errors(seconds), time_limit(seconds):
-            return _read(path, name, extraction, reading, seconds)
+        with reasons_for_errors(seconds), time_limit(seconds), local_file(path) as local:
+            return _read(local, name, extraction, reading, seconds)
     except TuneError as error:
         return FileResult([], {str(error): 1})
 

@@ -41,6 +41,16 @@ class Report:
     """Files without a melody: how often something in them was dropped, by reason."""
     cut: Reasons = field(default_factory=dict)
     """Files with melodies, other parts of which were dropped or cut."""
+    dropped_in_shards: Reasons = field(default_factory=dict)
+    """Of files without a melody that the reports of shards list: in how many, and how often, each reason applied."""
+    cut_in_shards: Reasons = field(default_factory=dict)
+    """Of files with melodies that the reports of shards list, the same of their other parts."""
+    shards: list[str] = field(default_factory=list)
+    """The names of the shards, if there are several."""
+    groups: int = 0
+    """Groups of tunes that are variants of one another; a tune by itself is one."""
+    duplicates: int = 0
+    """Tunes with the melody of another that is counted."""
 
     def count(self, name: str, result: FileResult) -> None:
         """Add the result of reading the file `name`."""
@@ -62,30 +72,27 @@ class Report:
 
     def add(self, other: dict[str, Any]) -> None:
         """Add the counts and files of another report, in the form of `as_dict`."""
-        for name in ("files", "files_kept", "tunes", "melodies", "tokens", "notes_moved", "notes_dropped"):
-            setattr(self, name, getattr(self, name) + other[name])
-        for meter, counts in other["meters"].items():
-            for origin, number in counts.items():
-                self._add_meter(meter, origin, number)
+        self._add_counts(other)
         self.dropped |= other["dropped"]
         self.cut |= other["cut"]
+
+    def add_shard(self, other: dict[str, Any]) -> None:
+        """Add the counts of the report of a shard, which keeps its files, in the form of `as_dict`."""
+        self._add_counts(other)
+        self.dropped_in_shards = _sum(self.dropped_in_shards, _reasons_of(other["dropped"]))
+        self.cut_in_shards = _sum(self.cut_in_shards, _reasons_of(other["cut"]))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the whole report for JSON."""
         return {**asdict(self), "reasons": self.reasons()}
 
     def summary(self) -> dict[str, Any]:
-        """Return the report without its entries for single files."""
-        return {name: value for name, value in self.as_dict().items() if name not in ("dropped", "cut")}
+        """Return the report without its entries for single files and shards."""
+        return {name: value for name, value in self.as_dict().items() if name not in ("dropped", "cut", "shards")}
 
     def reasons(self) -> Reasons:
         """Return in how many `files` and how many `times` each reason applied, the commonest first."""
-        files: Counter[str] = Counter()
-        times: Counter[str] = Counter()
-        for reasons in (*self.dropped.values(), *self.cut.values()):
-            files.update(reasons.keys())
-            times.update(reasons)
-        return {reason: {"files": number, "times": times[reason]} for reason, number in files.most_common()}
+        return _sum(self._reasons_of_dropped(), self._reasons_of_cut())
 
     def meter_table(self) -> Table:
         """Return a table of the meters, the commonest first."""
@@ -98,17 +105,48 @@ class Report:
 
     def table(self) -> Table:
         """Return a table of what is not in the corpus, by reason: whole files, and parts of the others."""
-        parts: Counter[str] = Counter()
-        for reasons in self.cut.values():
-            parts.update(reasons)
+        dropped, cut, none = self._reasons_of_dropped(), self._reasons_of_cut(), {"files": 0, "times": 0}
         table = Table("Left out", "whole files", "parts of kept files")
         for column in table.columns[1:]:
             column.justify = "right"
         for reason in self.reasons():
-            files = sum(reason in reasons for reasons in self.dropped.values())
-            table.add_row(escape(reason), *(f"{number:,}" if number else "" for number in (files, parts[reason])))
+            numbers = dropped.get(reason, none)["files"], cut.get(reason, none)["times"]
+            table.add_row(escape(reason), *(f"{number:,}" if number else "" for number in numbers))
         return table
+
+    def _reasons_of_dropped(self) -> Reasons:
+        return _sum(_reasons_of(self.dropped), self.dropped_in_shards)
+
+    def _reasons_of_cut(self) -> Reasons:
+        return _sum(_reasons_of(self.cut), self.cut_in_shards)
+
+    def _add_counts(self, other: dict[str, Any]) -> None:
+        for name in ("files", "files_kept", "tunes", "melodies", "tokens", "notes_moved", "notes_dropped"):
+            setattr(self, name, getattr(self, name) + other[name])
+        for meter, counts in other["meters"].items():
+            for origin, number in counts.items():
+                self._add_meter(meter, origin, number)
 
     def _add_meter(self, meter: str, origin: str, number: int) -> None:
         counts = self.meters.setdefault(meter, {})
         counts[origin] = counts.get(origin, 0) + number
+
+
+def _reasons_of(files: Reasons) -> Reasons:
+    """Return in how many `files` and how many `times` each reason applied, given those of each of `files`."""
+    number: Counter[str] = Counter()
+    times: Counter[str] = Counter()
+    for reasons in files.values():
+        number.update(reasons.keys())
+        times.update(reasons)
+    return {reason: {"files": number[reason], "times": times[reason]} for reason in number}
+
+
+def _sum(one: Reasons, other: Reasons) -> Reasons:
+    """Return the sums of two counts of reasons, the commonest first."""
+    none = {"files": 0, "times": 0}
+    both = {
+        reason: {name: one.get(reason, none)[name] + other.get(reason, none)[name] for name in none}
+        for reason in {**one, **other}
+    }
+    return dict(sorted(both.items(), key=lambda entry: -entry[1]["files"]))

@@ -11,6 +11,7 @@ from note_rnn.common.errors import MAX_THREADS, InputError, check_count, check_s
 from note_rnn.corpus import DEFAULT_COLLECTIONS
 from note_rnn.extraction.tune_files import DEFAULT_READING, Reading
 from note_rnn.network.checkpoint import load_note_rnn, path_of_weights
+from note_rnn.network.devices import Device
 from note_rnn.network.lookback import Lookback
 from note_rnn.network.model import NoteRNN
 from note_rnn.network.recurrent_layers import Cell
@@ -40,7 +41,7 @@ class PretrainConfig:
 
     The defaults are those of the network that ships with the package, which learned from an earlier
     tokenisation of the same tune books. Then tune your own:
-    melody-rl train --prior PATH.
+    melody-rl train --prior PATH. On N processes: torchrun --nproc-per-node N -m note_rnn.pretrain ...
     """
 
     out: Path = Path("priors/note_rnn.safetensors")
@@ -77,6 +78,8 @@ class PretrainConfig:
     """Seed of the initial weights and of the crops."""
     log_dir: Path = Path("runs/pretrain")
     """Folder for the TensorBoard curves."""
+    device: Device = "auto"
+    """Device to train on; auto is a GPU where there is one. Processes of torchrun have one each."""
     threads: int = 1
     """CPU threads; more than one is seldom faster for matrices this small."""
 

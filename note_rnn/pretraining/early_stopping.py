@@ -64,12 +64,15 @@ class ScoredTraining:
 
     def _score(self) -> HeldOut:
         model = self.training.model
-        score = evaluate(model, self.validation.segments, self.validation.all_bars)
+        score = self.training.processes.from_first(self._evaluate)
         self._scores_since += 1
         if score.nats < self.best.nats:
             self.best, self.best_update, self._scores_since = score, self.training.number, 0
             self.best_weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         return score
+
+    def _evaluate(self) -> HeldOut:
+        return evaluate(self.training.model, self.validation.segments, self.validation.all_bars)
 
 
 def write_state(path: Path, state: dict[str, Any]) -> None:
@@ -84,6 +87,6 @@ def read_state(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointError(f"There is no interrupted training to resume: no file {path}.")
     try:
-        return dict(torch.load(path, weights_only=True))
+        return dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # reading a damaged file can raise anything
         raise CheckpointError(f"{path} is damaged: start the training again without --resume.") from error

@@ -6,6 +6,7 @@ or, in a crop that starts inside the tune, the token before the crop.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -15,12 +16,13 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
-from note_rnn.extraction.tunes import UNKNOWN_BARS, Bars, bar_steps
+from note_rnn.extraction.tunes import Bars
 from note_rnn.network.model import NoteRNN
+from note_rnn.pretraining.crops import IGNORED, Crops, TuneStream, crop_batches
 from note_rnn.pretraining.ngram import UNSCORED
+from note_rnn.pretraining.processes import ALONE, Processes
 from note_rnn.vocabulary import NO_EVENT, VOCABULARY_SIZE, Tokens
 
-IGNORED = -100
 _OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
@@ -98,17 +100,6 @@ class Update(NamedTuple):
     learning_rate: float
 
 
-class Crops(NamedTuple):
-    """A batch of B crops of tunes."""
-
-    inputs: Tensor
-    """[T, B]; the first is the priming token."""
-    targets: Tensor
-    """[T, B], the token after each input; IGNORED after the end of a tune."""
-    bars: Sequence[Bars] | None
-    """Their bars [B], if known: at the first target, without the priming token."""
-
-
 class HeldOut(NamedTuple):
     """Score on held-out tunes without their first 8 tokens: nats per token, accuracy (0..1), number of tokens."""
 
@@ -125,31 +116,35 @@ class HeldOut(NamedTuple):
 class Training:
     """Training of `model` on crops of `tunes` by `recipe`; each step of an iteration over it is an update.
 
-    Crops begin on bar lines if the `bars` [N] of the tunes are given (see `crop_batches`). A training can be
-    interrupted after any update and resumed, also in another process, with the same result.
+    A training can be interrupted after any update and resumed, also in another process, with the same result. Several
+    `processes` with the same arguments train together, each on its share of every batch; their models stay the same.
     """
 
     def __init__(
         self,
         model: NoteRNN,
-        tunes: Sequence[Tokens],
+        tunes: TuneStream,
         recipe: Recipe,
         rng: np.random.Generator,
-        bars: Sequence[Bars] | None = None,
+        processes: Processes = ALONE,
     ):
         self.model = model
         self.tunes = tunes
-        self.bars = bars
         self.recipe = recipe
         self.rng = rng
+        self.processes = processes
         self.number = 0
         self.optimizer = _OPTIMIZERS[recipe.optimizer](model.parameters(), weight_decay=recipe.weight_decay)
+        self._torch_seed = torch.initial_seed()
         model.layers.dropout = recipe.dropout
 
     def __iter__(self) -> Iterator[Update]:
-        crops = crop_batches(self.tunes, self.recipe.batch_size, self.recipe.crop_length, self.rng, self.bars)
-        while self.number < self.recipe.updates:
-            yield self._update(self._with_noise(next(crops)))
+        size, length = self.recipe.batch_size, self.recipe.crop_length
+        for tunes, updates in self.tunes.turns(self.number + 1, size * length):
+            for crops in islice(crop_batches(tunes, size, length, self.rng), updates):
+                if self.number == self.recipe.updates:
+                    return
+                yield self._update(self._with_noise(crops))
 
     def _with_noise(self, crops: Crops) -> Crops:
         if not self.recipe.noise:
@@ -183,17 +178,22 @@ class Training:
         rate = learning_rate(self.recipe, self.number)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        crops.targets[: self.recipe.unscored] = IGNORED
+        own, scored = crops.part(self.processes.share), (crops.targets != IGNORED).sum().item()
         device = self.model.head.weight.device
-        inputs, targets = crops.inputs.to(device), crops.targets.to(device)
-        targets[: self.recipe.unscored] = IGNORED
+        if self.processes.number > 1:  # each its own dropout
+            torch.manual_seed(self._torch_seed + self.number * self.processes.number + self.processes.rank)
         self.model.train()
-        logits, _ = self.model(inputs, self.model.zero_state(inputs.shape[1], crops.bars))
-        loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+        logits, _ = self.model(own.inputs.to(device), self.model.zero_state(own.inputs.shape[1], own.bars))
+        targets = own.targets.to(device).flatten()
+        loss = functional.cross_entropy(logits.flatten(0, 1), targets, ignore_index=IGNORED, reduction="sum") / scored
         self.optimizer.zero_grad()
         loss.backward()
+        total = loss.detach()
+        self.processes.add([total, *(each.grad for each in self.model.parameters() if each.grad is not None)])
         clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm)
         self.optimizer.step()
-        return Update(self.number, loss.item(), rate)
+        return Update(self.number, total.item(), rate)
 
 
 def learning_rate(recipe: Recipe, update: int) -> float:
@@ -204,41 +204,6 @@ def learning_rate(recipe: Recipe, update: int) -> float:
         return recipe.learning_rate * recipe.decay ** (update / 1000)
     progress = (update - recipe.warmup) / max(recipe.updates - recipe.warmup, 1)
     return float(recipe.learning_rate * 0.5 * (1 + np.cos(np.pi * progress)))
-
-
-def crop_batches(
-    tunes: Sequence[Tokens],
-    batch_size: int,
-    length: int,
-    rng: np.random.Generator,
-    bars: Sequence[Bars] | None = None,
-) -> Iterator[Crops]:
-    """Yield batches of B random crops of at most `length` steps without end; targets after a tune are IGNORED.
-
-    Tunes are drawn in proportion to their lengths. Half of the crops start with the tune (after NO_EVENT), half
-    anywhere in it, so that every token occurs as the first input. If the `bars` [N] of the tunes are given, the latter
-    start on bar lines, and all crops after a random token as composed pieces do.
-    """
-    lengths = np.array([len(tune) for tune in tunes])
-    starts = np.concatenate([[0], np.cumsum(lengths + 1)[:-1]])
-    inputs = np.concatenate([np.concatenate([[NO_EVENT], tune]) for tune in tunes] + [np.full(length + 1, NO_EVENT)])
-    steps = np.arange(length + 1)[:, None]
-    pickups = np.array([each.pickup for each in bars or [UNKNOWN_BARS] * len(tunes)])
-    steps_of_bar = np.array([bar_steps(each.meter) or 1 for each in bars or [UNKNOWN_BARS] * len(tunes)])
-    while True:
-        tune = rng.choice(len(tunes), size=batch_size, p=lengths / lengths.sum())
-        inside = rng.integers(0, np.maximum(lengths[tune] - length // 2, 1))
-        inside -= (inside - pickups[tune]) % steps_of_bar[tune]
-        first = np.where((rng.random(batch_size) < 0.5) | (inside < 0), 0, inside)
-        windows = inputs[starts[tune] + first + steps]
-        targets = np.where(first + steps[1:] <= lengths[tune], windows[1:], IGNORED)
-        of_crops = None
-        if bars is not None:
-            windows[0] = rng.integers(VOCABULARY_SIZE, size=batch_size)
-            of_crops = [
-                bars[i] if start == 0 else bars[i]._replace(pickup=0) for i, start in zip(tune, first, strict=True)
-            ]
-        yield Crops(torch.from_numpy(windows[:-1]), torch.from_numpy(targets), of_crops)
 
 
 def evaluate(

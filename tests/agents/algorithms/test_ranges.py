@@ -5,6 +5,7 @@ import zipfile
 from io import BytesIO
 
 import pytest
+import torch
 
 from agents import PPOKL, RecurrentDQN
 from agents.algorithms.ranges import COUNTS, RANGES, check_device, check_hyperparameters
@@ -82,9 +83,15 @@ def test_options_are_named_as_they_are_typed():
         TrainConfig.of("ppo", device="cudda").environment()
 
 
-def test_devices():
-    for device in ("auto", "cpu", "cuda", "cpu:0"):
+def test_devices(monkeypatch):
+    for device in ("auto", "cpu", "cpu:0", torch.device("cpu")):
         check_device(device)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for device in ("cuda", "cuda:0", torch.device("cuda")):
+        with pytest.raises(
+            InputError, match=r"^--device cuda needs a GPU, and PyTorch finds none on this machine: use"
+        ):
+            check_device(device, prefix="--")
     for unknown in ("", "gpu", "xla", 3.5):
         with pytest.raises(InputError, match="device must be cpu, cuda, auto or another"):
             check_device(unknown)

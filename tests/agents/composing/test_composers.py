@@ -1,5 +1,6 @@
 """Composers: which model is loaded, the environment that it belongs to, the player that it gives, and its checksum."""
 
+import copy
 import hashlib
 from dataclasses import replace
 
@@ -88,6 +89,23 @@ def test_an_agent_that_observes_no_position_composes_pieces_of_any_length(small_
     model = RecurrentDQN(env=MelodyVecEnv(2, **environment.arguments), prior=small_prior, seed=0, device="cpu")
     longer = environment.changed(length=3 * LENGTH)
     assert melodies_of(Agent(model.policy, environment).player(longer), longer).shape == (20, 3 * LENGTH)
+
+
+def test_an_agents_policy_and_a_note_rnn_are_moved_to_a_device(model, environment):
+    """To "meta", which is everywhere; the Note RNN of an agent stays where it is."""
+    agent = Agent(copy.deepcopy(model.policy), environment).on(torch.device("meta"))
+    assert {weights.device.type for weights in agent.policy.parameters()} == {"meta"}
+    assert {weights.device.type for weights in agent.environment.prior.parameters()} == {"cpu"}
+    alone = load_composer(copy.deepcopy(environment.prior)).on(torch.device("meta"))
+    assert {weights.device.type for weights in alone.environment.prior.parameters()} == {"meta"}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU that PyTorch can use")
+def test_an_agent_on_a_gpu_composes_what_it_does_on_the_cpu(model, environment):
+    agent = Agent(copy.deepcopy(model.policy), environment)
+    here = melodies_of(agent.player(), environment)
+    there = melodies_of(agent.on(torch.device("cuda")).player(), environment)
+    assert (here == there).mean() > 0.95
 
 
 def test_the_checksum_is_of_all_weights_that_compose(model, environment):

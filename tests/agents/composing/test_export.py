@@ -306,7 +306,12 @@ def test_bad_input_is_reported_in_a_sentence(arguments, told, in_folder, monkeyp
         runpy.run_module("agents.compose", run_name="__main__")
     assert exit_info.value.code == 2
     assert told in capsys.readouterr().err
-    assert not list(in_folder.iterdir())
+
+
+def test_a_gpu_that_is_not_there_is_one_sentence(small_prior_file, in_folder, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match=r"^--device cuda needs a GPU, and PyTorch finds none on this machine"):
+        compose_files(ComposeConfig(str(small_prior_file), device="cuda"))
 
 
 def test_tokens_of_all_melodies_are_one_array(agent, in_folder, capsys):

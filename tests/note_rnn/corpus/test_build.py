@@ -1,5 +1,6 @@
 """Builds of a corpus from folders: every file is in the report, also after interruptions."""
 
+import hashlib
 import json
 import os
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 from note_rnn import run_command
 from note_rnn.common import parallel
-from note_rnn.corpus import CorpusError, __main__, build, load_corpus, workers
+from note_rnn.corpus import CorpusError, __main__, build, load_corpus, read_shards, workers
 from note_rnn.corpus.build import build_corpus, corpus_paths
 from note_rnn.corpus.folders import find_files
 from note_rnn.corpus.reading import read_file
@@ -317,3 +318,114 @@ def test_processes_give_the_same(music, tmp_path):
     two, none = (load_corpus([str(tmp_path / f"{name}.npz")]) for name in ("two", "none"))
     assert (two.sources, two.provenance) == (none.sources, none.provenance)
     assert np.array_equal(np.concatenate(two.segments), np.concatenate(none.segments))
+
+
+@pytest.fixture
+def in_shards(monkeypatch):
+    """Builds of shards of three files, in batches of two."""
+    monkeypatch.setattr(build, "FILES_PER_BATCH", 2)
+    monkeypatch.setattr(build, "FILES_PER_SHARD", 3)
+
+
+@pytest.fixture
+def more_music(music, midi):
+    """Eleven files in all: two of them the same, one with two thirds of another's notes."""
+    for number in range(6):
+        notes = midi.scale(1 + number % 3, number=100 + 20 * number, first=58 + 2 * number)
+        (music / f"{number}.mid").write_bytes(midi.file(midi.track(*notes)))
+    (music / "again.mid").write_bytes((music / "a.mid").read_bytes())
+    return music
+
+
+def content_of(path):
+    """The tunes of a corpus by their sources, whatever the order."""
+    corpus = load_corpus([str(path)])
+    return {source: corpus.segments[n].tobytes() for n, source in enumerate(corpus.sources)}
+
+
+def test_of_many_files_there_are_shards_with_the_same_tunes_and_reasons(more_music, tmp_path, in_shards, monkeypatch):
+    report = build_corpus([more_music], tmp_path / "many", num_workers=0)
+    monkeypatch.setattr(build, "FILES_PER_SHARD", 100)
+    whole = build_corpus([more_music], tmp_path / "one", num_workers=0)
+    folder = tmp_path / "many.shards"
+    assert content_of(tmp_path / "many.npz") == content_of(tmp_path / "one.npz")
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        f"{name}{suffix}" for name in report.shards for suffix in (".json", ".npz")
+    )
+    assert len(report.shards) == 4
+    assert not (tmp_path / "many.parts").exists()
+    assert (report.files, report.files_kept, report.tokens) == (whole.files, whole.files_kept, whole.tokens)
+    assert (report.groups, report.duplicates) == (whole.groups, whole.duplicates)
+    assert report.duplicates == 2  # of a.mid: part.mid and again.mid
+    assert report.reasons() == whole.reasons()
+    assert (report.dropped, whole.shards) == ({}, [])
+    files = [json.loads((folder / f"{name}.json").read_text()) for name in report.shards]
+    assert {name: reasons for each in files for name, reasons in each["dropped"].items()} == whole.dropped
+    assert {name: reasons for each in files for name, reasons in each["cut"].items()} == whole.cut
+    assert read_shards(tmp_path / "many.npz").provenance == [report.summary()]
+
+
+def test_shards_are_in_the_order_of_a_hash_of_names_not_of_folders(more_music, tmp_path, in_shards):
+    build_corpus([more_music], tmp_path / "many", num_workers=0)
+    sources = load_corpus([str(tmp_path / "many.npz")]).sources
+    names = [source.partition("#")[0] for source in sources]
+    assert names != sorted(names)
+    assert names == sorted(names, key=lambda name: hashlib.blake2b(name.encode(), digest_size=8).digest())
+
+
+@pytest.mark.parametrize("place", [1, 2, 3, 5, 7, 11])
+def test_shards_killed_anywhere_are_resumed_without_loss(more_music, tmp_path, in_shards, monkeypatch, place):
+    """Each file of a finished batch is read once, and the corpus is that of a build without interruption."""
+    whole = build_corpus([more_music], tmp_path / "whole", num_workers=0)
+    names = []
+
+    def read(path, name, extraction, reading):
+        names.append(name)
+        if len(names) == place:
+            raise KeyboardInterrupt
+        return read_file(path, name, extraction, reading)
+
+    monkeypatch.setattr(workers, "read_file", read)
+    with pytest.raises(KeyboardInterrupt):
+        build_corpus([more_music], tmp_path / "mine", num_workers=0)
+    assert not (tmp_path / "mine.npz").exists()
+    first = len(names)
+    assert build_corpus([more_music], tmp_path / "mine", num_workers=0) == whole
+    assert content_of(tmp_path / "mine.npz") == content_of(tmp_path / "whole.npz")
+    assert len(set(names)) == 11
+    assert len(names) <= 11 + 2  # at most the unfinished batch again
+    assert (read_shards(tmp_path / "mine.npz").hashes == read_shards(tmp_path / "whole.npz").hashes).all()
+    names[first:] = []
+    build_corpus([more_music], tmp_path / "mine", num_workers=0)
+    assert len(names) == first
+
+
+@pytest.mark.parametrize("lost", [".json", ".npz"])
+def test_a_shard_without_its_report_or_a_report_without_its_shard_is_built_again(
+    more_music, tmp_path, in_shards, monkeypatch, lost
+):
+    report = build_corpus([more_music], tmp_path / "mine", num_workers=0)
+    before = content_of(tmp_path / "mine.npz")
+    (tmp_path / "mine.shards" / report.shards[1]).with_suffix(lost).unlink()
+    assert build_corpus([more_music], tmp_path / "mine", num_workers=0) == report
+    assert content_of(tmp_path / "mine.npz") == before
+
+
+def test_shards_of_files_that_are_gone_are_removed(more_music, tmp_path, in_shards, monkeypatch):
+    build_corpus([more_music], tmp_path / "mine", num_workers=0)
+    (more_music / "0.mid").unlink()
+    report = build_corpus([more_music], tmp_path / "mine", num_workers=0)
+    assert report.files == 10
+    assert {path.stem for path in (tmp_path / "mine.shards").iterdir()} == set(report.shards)
+    monkeypatch.setattr(build, "FILES_PER_SHARD", 100)
+    build_corpus([more_music], tmp_path / "mine", num_workers=0)
+    assert not list((tmp_path / "mine.shards").iterdir())
+
+
+def test_reasons_of_files_in_shards_are_found(more_music, tmp_path, in_shards, monkeypatch, capsys):
+    run(monkeypatch, "build", more_music, "--out", tmp_path / "mine", "--workers", 0)
+    assert "9 of 11 files" in capsys.readouterr().out
+    run(monkeypatch, "report", tmp_path / "mine.json", "--file", "bad")
+    printed = capsys.readouterr().out
+    assert "music/deep/bad.mid: no melody: not a MIDI file (1)" in printed
+    assert "Groups of variants: 1; tunes with the melody of another: 2" in printed

@@ -19,8 +19,8 @@ from note_rnn.corpus.collections import (
     parse_collection,
     split,
 )
+from note_rnn.corpus.sharded.variants import MIN_OVERLAP, ShingleSets
 from note_rnn.corpus.terms import COLLECTION_TERMS
-from note_rnn.corpus.variants import MIN_OVERLAP, shared_shingles
 from note_rnn.extraction.tune_files import Reading
 from note_rnn.extraction.tunes import Bars
 
@@ -299,7 +299,10 @@ def test_the_default_corpus():
     assert np.isin((notes - 2) % 12, [0, 2, 4, 5, 7, 9, 11]).mean() > 0.98
     parts = split(corpus)
     assert min(part.num_tokens for part in parts) > 20_000
-    pairs, overlap = shared_shingles(corpus.segments, corpus.tune_of_segment)
     part_of = {source: number for number, part in enumerate(parts) for source in part.sources}
     part_of_tune = np.array([part_of[source] for source in corpus.sources])
-    assert overlap[part_of_tune[pairs[:, 0]] != part_of_tune[pairs[:, 1]]].max() < MIN_OVERLAP
+    sets = ShingleSets.of(corpus.segments, corpus.tune_of_segment, len(corpus.titles))
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        of_one, of_other = (np.flatnonzero((part_of_tune == part) & (sets.sizes > 0)) for part in (one, other))
+        pairs = np.stack(np.meshgrid(of_one, of_other), axis=-1).reshape(-1, 2)
+        assert sets.overlap(pairs).max() < MIN_OVERLAP

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from note_rnn.corpus import Corpus, CorpusError, Origin, load_corpus
-from note_rnn.corpus.corpus_files import read_corpus, write_corpus
+from note_rnn.corpus import Corpus, CorpusError, Origin, load_corpus, read_corpus, write_corpus
 from note_rnn.extraction.tunes import Bars
 from note_rnn.vocabulary import VocabularyError
 

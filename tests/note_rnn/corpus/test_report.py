@@ -76,6 +76,18 @@ def test_reports_add_up():
     assert whole == report_of(**FIRST, **SECOND)
 
 
+def test_reports_of_shards_add_up_to_the_same_counts_without_their_files():
+    whole = Report({})
+    for part in (FIRST, SECOND):
+        whole.add_shard(report_of(**part).as_dict())
+    together = report_of(**FIRST, **SECOND)
+    assert (whole.dropped, whole.cut) == ({}, {})
+    assert whole.reasons() == together.reasons()
+    assert (whole.files, whole.files_kept, whole.tokens) == (6, 3, 231)
+    cells = [[list(column.cells) for column in report.table().columns] for report in (whole, together)]
+    assert sorted(zip(*cells[0], strict=True)) == sorted(zip(*cells[1], strict=True))
+
+
 def test_a_summary_is_all_but_single_files():
     report = report_of(**FIRST, **SECOND)
     assert report.summary() == {
@@ -90,6 +102,10 @@ def test_a_summary_is_all_but_single_files():
         "meters": {},
         "others": {},
         "unread_folders": {},
+        "dropped_in_shards": {},
+        "cut_in_shards": {},
+        "groups": 0,
+        "duplicates": 0,
         "reasons": report.reasons(),
     }
 

@@ -10,6 +10,7 @@ from note_rnn import CheckpointError, NoteRNN
 from note_rnn.corpus import Corpus
 from note_rnn.extraction.tunes import Bars
 from note_rnn.pretraining import early_stopping
+from note_rnn.pretraining.crops import TuneStream
 from note_rnn.pretraining.early_stopping import ScoredTraining, read_state, write_state
 from note_rnn.pretraining.trainer import HeldOut, Recipe, Training, evaluate
 
@@ -20,7 +21,7 @@ VALIDATION = Corpus([np.arange(5, 25)], np.zeros(1, int), ["scale"], ["scales/1"
 def begin(seed=0, updates=12, interval=2, patience=10):
     torch.manual_seed(seed)
     recipe = Recipe(updates=updates, batch_size=2, crop_length=6, warmup=0, learning_rate=0.05)
-    training = Training(NoteRNN(5), TUNES, recipe, np.random.default_rng(seed))
+    training = Training(NoteRNN(5), TuneStream.of(TUNES), recipe, np.random.default_rng(seed))
     return ScoredTraining(training, VALIDATION, interval, patience)
 
 

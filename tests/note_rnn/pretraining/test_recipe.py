@@ -14,13 +14,14 @@ from torch.utils.tensorboard import SummaryWriter
 from note_rnn import CheckpointError, load_note_rnn, pretrain, read_model_card, run_command
 from note_rnn.common.command_line import named
 from note_rnn.common.errors import InputError
-from note_rnn.corpus import Corpus, CorpusError, Split, read_corpus, split, write_corpus
+from note_rnn.corpus import Corpus, CorpusError, Shards, read_corpus, split, write_corpus
 from note_rnn.extraction.tune_files import Reading
 from note_rnn.extraction.tunes import Bars
 from note_rnn.pretraining import early_stopping, recipe
 from note_rnn.pretraining.config import RECIPES, NetworkRecipe, PretrainConfig
 from note_rnn.pretraining.early_stopping import write_state
 from note_rnn.pretraining.ngram import ngram_references
+from note_rnn.pretraining.parts import Parts, Size, TrainingTunes
 from note_rnn.pretraining.trainer import FINE_TUNING, PAPER, HeldOut, Recipe, Training, evaluate
 
 
@@ -32,10 +33,17 @@ def scales(first: int, number: int) -> Corpus:
     return Corpus(tunes, np.arange(number), titles, sources, [{"collection": "scales"}])
 
 
+def parts_of(train: Corpus) -> Parts:
+    """All tunes of `train`, and others to score on."""
+    everything = [np.ones(len(train.titles), np.bool_)]
+    tunes = TrainingTunes(Shards.of(train), everything, [Size.of(train)], None)
+    return Parts(tunes, scales(3, 2), scales(7, 2))
+
+
 @pytest.fixture
 def small_corpus(monkeypatch):
-    monkeypatch.setattr(recipe, "load_corpus", lambda collections, reading: scales(0, 12))
-    monkeypatch.setattr(recipe, "split", lambda corpus: Split(corpus, scales(3, 2), scales(7, 2)))
+    monkeypatch.setattr(recipe, "open_corpus", lambda collections, reading: Shards.of(scales(0, 12)))
+    monkeypatch.setattr(recipe, "split_shards", lambda shards, meter: parts_of(shards.whole()))
 
 
 @pytest.fixture
@@ -127,7 +135,7 @@ def test_an_interrupted_training_is_not_written_over(small_corpus, config, monke
 
 def test_training_ends_when_it_gets_no_better(small_corpus, config, monkeypatch, capsys):
     scores = iter([3.0, 2.0, 2.5, 2.0, 2.1, 1.0])
-    monkeypatch.setattr(early_stopping, "evaluate", lambda model, tunes, bars: HeldOut(next(scores), 0.5, 10))
+    monkeypatch.setattr(early_stopping, "evaluate", lambda *given: HeldOut(next(scores), 0.5, 10))
     card = read_model_card(recipe.pretrain(replace(config, patience=3)))
     assert card["training"] == {"best_update": 4, "last_update": 10}  # scored every 2 updates
     assert card["metrics"]["validation"]["nats"] == 2.0
@@ -147,7 +155,9 @@ def test_goes_on_from_a_network_with_its_sizes(small_corpus, config, tmp_path):
 
 def test_tunes_are_read_as_the_options_say(small_corpus, config, monkeypatch, capsys):
     readings = []
-    monkeypatch.setattr(recipe, "load_corpus", lambda collections, reading: readings.append(reading) or scales(0, 12))
+    monkeypatch.setattr(
+        recipe, "open_corpus", lambda collections, reading: readings.append(reading) or Shards.of(scales(0, 12))
+    )
     options = ["--updates", "1", "--hidden-size", "8", "--log-dir", str(config.log_dir), "--out"]
     pretrain.main([*options, str(config.out)])
     pretrain.main([*options, str(config.out.with_name("other")), "--off-grid", "cut", "--repeats", "unfold"])
@@ -155,21 +165,22 @@ def test_tunes_are_read_as_the_options_say(small_corpus, config, monkeypatch, ca
 
 
 def test_a_meter_is_learned_from_its_tunes_and_bar_lines_alone(config, monkeypatch):
-    def with_meters(corpus):
-        return replace(corpus, bars=[Bars("4/4", 3) if i % 2 else Bars("6/8", 0) for i in range(len(corpus.titles))])
-
-    parts = Split(*map(with_meters, (scales(0, 12), scales(3, 2), scales(7, 2))))
-    monkeypatch.setattr(recipe, "load_corpus", lambda collections, reading: parts.train)
-    monkeypatch.setattr(recipe, "split", lambda corpus, among: parts)
+    rng = np.random.default_rng(0)
+    tunes = [rng.integers(2, 38, 40).astype(np.int8) for _ in range(60)]
+    bars = [Bars("4/4", 3) if number % 2 else Bars("6/8", 0) for number in range(60)]
+    corpus = Corpus(tunes, np.arange(60), [""] * 60, [f"book/{n}" for n in range(60)], [{}], bars)
+    monkeypatch.setattr(recipe, "open_corpus", lambda collections, reading: Shards.of(corpus))
     learned = []
     monkeypatch.setattr(recipe.trainer, "Training", lambda *given: learned.append(given) or Training(*given))
     card = read_model_card(recipe.pretrain(replace(config, meter="2/4", updates=1)))
-    assert [tune.tolist() for tune in learned[0][1]] == [
-        scales(0, 12).segments[i][3:].tolist() for i in range(1, 12, 2)
+    expected = split(corpus, among=np.arange(60) % 2 == 1).train
+    segments, of_segments = learned[0][1].read(0)
+    assert [tune.tolist() for tune in segments] == [
+        tune[3:].tolist() for tune, each in zip(expected.segments, expected.bars, strict=True) if each.meter == "4/4"
     ]
-    assert learned[0][4] == [Bars("4/4", 0)] * 6
+    assert of_segments == [Bars("4/4", 0)] * len(segments)
     assert card["corpus"]["meter"] == "2/4"
-    assert card["corpus"]["split"]["test"] == {"tunes": 1, "segments": 1, "tokens": 21}
+    assert sum(part["tokens"] for part in card["corpus"]["split"].values()) == 30 * 37
 
 
 def test_three_tunes_in_the_meter_are_enough_and_two_are_told(config, monkeypatch):
@@ -178,7 +189,7 @@ def test_three_tunes_in_the_meter_are_enough_and_two_are_told(config, monkeypatc
     names = [f"book/{number}" for number in range(30)]
     meters = [Bars("6/8" if number < 3 else "5/4" if number < 5 else "4/4", 1) for number in range(30)]
     corpus = Corpus(tunes, np.arange(30), [""] * 30, names, [{"collection": "book"}], meters)
-    monkeypatch.setattr(recipe, "load_corpus", lambda collections, reading: corpus)
+    monkeypatch.setattr(recipe, "open_corpus", lambda collections, reading: Shards.of(corpus))
     card = read_model_card(recipe.pretrain(replace(config, meter="6/8", updates=1)))
     assert [part["tokens"] for part in card["corpus"]["split"].values()] == [39, 39, 39]
     sentence = (

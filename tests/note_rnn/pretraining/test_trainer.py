@@ -12,14 +12,13 @@ import torch
 from note_rnn import NO_EVENT, VOCABULARY_SIZE, NoteRNN
 from note_rnn.extraction.tunes import UNKNOWN_BARS, Bars
 from note_rnn.network.lookback import Lookback
+from note_rnn.pretraining.crops import IGNORED, Tunes, TuneStream, crop_batches
 from note_rnn.pretraining.trainer import (
-    IGNORED,
     PAPER,
     UNSCORED,
     HeldOut,
     Recipe,
     Training,
-    crop_batches,
     evaluate,
     learning_rate,
     token_scores,
@@ -29,7 +28,7 @@ TUNES = [np.arange(2, 22), np.arange(30, 37), np.array([24] * 40)]
 
 
 def crops(batch_size=512, length=12):
-    return next(crop_batches(TUNES, batch_size, length, np.random.default_rng(0)))
+    return next(crop_batches(Tunes(TUNES), batch_size, length, np.random.default_rng(0)))
 
 
 def test_targets_are_the_next_inputs_and_come_from_one_tune():
@@ -57,7 +56,7 @@ def test_crops_on_bar_lines_come_after_any_token_with_their_bars():
     """The first begins on a bar line, the second after a pickup of three, the third has no known bars."""
     tunes = [np.arange(2, 34), np.array([36, 1, 1, *[35, *[1] * 11] * 3]), np.array([34, 0, 0, 0, 0, 0, 0])]
     bars = [Bars("2/4", 0), Bars("6/8", 3), UNKNOWN_BARS]
-    inputs, targets, of_crops = next(crop_batches(tunes, 4000, 6, np.random.default_rng(0), bars))
+    inputs, targets, of_crops = next(crop_batches(Tunes(tunes, bars), 4000, 6, np.random.default_rng(0)))
     assert set(targets[0].tolist()) == {
         2,
         10,
@@ -151,7 +150,7 @@ def test_a_tune_can_be_learned_and_the_seed_decides_all():
     for _ in range(2):
         torch.manual_seed(0)
         model = NoteRNN(16)
-        losses += [update.loss for update in Training(model, TUNES, recipe, np.random.default_rng(0))]
+        losses += [update.loss for update in Training(model, TuneStream.of(TUNES), recipe, np.random.default_rng(0))]
         scores.append(evaluate(model, TUNES))
     assert scores[0].nats < 0.3
     assert scores[0].accuracy > 0.95
@@ -161,9 +160,9 @@ def test_a_tune_can_be_learned_and_the_seed_decides_all():
 
 def test_unscored_tokens_do_not_count_in_the_loss():
     recipe = Recipe(updates=1, batch_size=4, crop_length=6, unscored=6)
-    (nothing,) = Training(NoteRNN(4), TUNES, recipe, np.random.default_rng(0))
+    (nothing,) = Training(NoteRNN(4), TuneStream.of(TUNES), recipe, np.random.default_rng(0))
     assert math.isnan(nothing.loss)  # nothing is left to score
-    (one,) = Training(NoteRNN(4), TUNES, replace(recipe, unscored=5), np.random.default_rng(0))
+    (one,) = Training(NoteRNN(4), TuneStream.of(TUNES), replace(recipe, unscored=5), np.random.default_rng(0))
     assert one.loss == pytest.approx(math.log(38), abs=0.5)
 
 
@@ -173,7 +172,7 @@ def test_a_training_resumed_elsewhere_has_the_same_end(cell):
 
     def begin(seed):
         torch.manual_seed(seed)
-        return Training(NoteRNN((16, 5), cell=cell), TUNES, recipe, np.random.default_rng(seed))
+        return Training(NoteRNN((16, 5), cell=cell), TuneStream.of(TUNES), recipe, np.random.default_rng(seed))
 
     whole = begin(0)
     losses = [update.loss for update in whole]
@@ -189,7 +188,9 @@ def test_a_training_resumed_elsewhere_has_the_same_end(cell):
 
 def test_what_is_left_out_is_left_out_in_training_alone():
     torch.manual_seed(0)
-    training = Training(NoteRNN((16, 5)), TUNES, Recipe(updates=1, dropout=0.5), np.random.default_rng(0))
+    training = Training(
+        NoteRNN((16, 5)), TuneStream.of(TUNES), Recipe(updates=1, dropout=0.5), np.random.default_rng(0)
+    )
     assert evaluate(training.model, TUNES) == evaluate(training.model, TUNES)
     training.model.train()
     tokens = torch.ones(8, 2, dtype=torch.int64)
@@ -200,9 +201,9 @@ def test_perplexity_of_guessing_is_the_number_of_tokens():
     assert HeldOut(math.log(38), 0.0, 1).perplexity == pytest.approx(38)
 
 
-def training_of(recipe, seed=0, **options):
+def training_of(recipe, seed=0, bars=None):
     torch.manual_seed(seed)
-    return Training(NoteRNN(6), TUNES, recipe, np.random.default_rng(seed), **options)
+    return Training(NoteRNN(6), TuneStream.of(TUNES, bars), recipe, np.random.default_rng(seed))
 
 
 def gradients_of(model, inputs, targets):
@@ -220,7 +221,7 @@ def norm_of(gradients):
 def test_each_update_descends_the_gradient_of_its_own_crops():
     """The gradient that is left after the second update is that of the second batch alone, and short enough."""
     training = training_of(Recipe(updates=2, batch_size=5, crop_length=9, unscored=2, max_grad_norm=100.0, warmup=0))
-    batches = crop_batches(TUNES, 5, 9, np.random.default_rng(0))
+    batches = crop_batches(Tunes(TUNES), 5, 9, np.random.default_rng(0))
     updates = iter(training)
     for _ in range(2):
         before = copy.deepcopy(training.model)
@@ -236,7 +237,7 @@ def test_each_update_descends_the_gradient_of_its_own_crops():
 def test_longer_gradients_are_clipped_to_the_norm(norm):
     recipe = Recipe(updates=1, batch_size=5, crop_length=9, max_grad_norm=norm)
     training = training_of(recipe)
-    _, whole = gradients_of(training.model, *next(crop_batches(TUNES, 5, 9, np.random.default_rng(0)))[:2])
+    _, whole = gradients_of(training.model, *next(crop_batches(Tunes(TUNES), 5, 9, np.random.default_rng(0)))[:2])
     assert norm_of(whole) > 2 * norm
     list(training)
     clipped = [parameter.grad for parameter in training.model.parameters()]
@@ -279,7 +280,7 @@ def test_noise_replaces_a_share_of_the_inputs_by_any_tokens_and_no_target():
         training = training_of(replace(recipe, noise=noise))
         training.model.register_forward_pre_hook(lambda model, given, noise=noise: seen.update({noise: given[0]}))
         loss = next(iter(training)).loss
-        inputs, targets, _ = next(crop_batches(TUNES, 2000, 9, np.random.default_rng(0)))
+        inputs, targets, _ = next(crop_batches(Tunes(TUNES), 2000, 9, np.random.default_rng(0)))
         expected, _ = gradients_of(training_of(recipe).model, seen[noise], targets)
         assert loss == pytest.approx(expected, rel=1e-5)
     assert torch.equal(seen[0.0], inputs)
@@ -328,7 +329,7 @@ def test_a_network_with_lookback_learns_and_is_scored_by_the_bars_of_each_tune()
     torch.manual_seed(0)
     model = NoteRNN(16, lookback=Lookback(lags=(1,)))
     recipe = Recipe(updates=150, batch_size=16, crop_length=40, learning_rate=0.02, warmup=10)
-    list(Training(model, tunes, recipe, np.random.default_rng(0), bars))
+    list(Training(model, TuneStream.of(tunes, bars), recipe, np.random.default_rng(0)))
     unheard = [np.tile(rng.integers(2, 38, size=size), 5) for size, _ in motifs for _ in range(10)]
     of_unheard = [each for _, each in motifs for _ in range(10)]
     assert evaluate(model, unheard, of_unheard).accuracy > 0.95

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from note_rnn.corpus.variants import normalised_title, shared_shingles, shingles, variant_groups
+from note_rnn.corpus.sharded import variants
+from note_rnn.corpus.sharded.variants import ShingleSets, normalised_title, shingles, title_codes, variant_groups
 
 RNG = np.random.default_rng(0)
 
@@ -23,7 +24,7 @@ def with_rhythm(notes):
 def groups(segments, titles=None, tune_of_segment=None):
     tune_of_segment = np.arange(len(segments)) if tune_of_segment is None else np.array(tune_of_segment)
     titles = titles or [""] * (tune_of_segment.max() + 1)
-    return variant_groups(segments, tune_of_segment, titles).tolist()
+    return variant_groups(ShingleSets.of(segments, tune_of_segment, len(titles)), title_codes(titles)).tolist()
 
 
 def test_shingles_are_runs_of_intervals_whatever_the_rhythm_and_the_key():
@@ -71,18 +72,21 @@ def test_no_pair_of_intervals_is_taken_for_another(place):
 )
 def test_the_overlap_is_the_shared_part_of_the_shorter_tune(one, other, overlap):
     melody = random_melody(60)
-    pairs, overlaps = shared_shingles([melody[one], melody[other]], np.array([0, 1]))
-    assert pairs.tolist() == [[0, 1]]
-    assert overlaps.tolist() == pytest.approx([overlap])
+    sets = ShingleSets.of([melody[one], melody[other]], np.array([0, 1]), 2)
+    assert sets.overlap(np.array([[0, 1], [1, 0], [1, 1]])).tolist() == pytest.approx([overlap, overlap, 1])
 
 
-def test_tunes_without_a_common_shingle_are_no_pair():
-    pairs, overlaps = shared_shingles([random_melody(), random_melody(3)], np.array([0, 1]))
-    assert pairs.shape == (0, 2)
-    assert overlaps.shape == (0,)
+def test_shingles_are_counted_once_and_tunes_may_have_none():
+    melody = random_melody(30)
+    sets = ShingleSets.of([melody, random_melody(3), np.tile(melody, 3), melody], np.array([0, 2, 3, 3]), 5)
+    assert sets.sizes.tolist() == [22, 0, 0, 30, 0]
+    assert sets.starts.tolist() == [0, 22, 22, 22, 52, 52]
+    assert all((np.diff(sets.codes[start:end]) > 0).all() for start, end in ((0, 22), (22, 52)))
+    same = ShingleSets.of([with_rhythm(melody)], np.array([0]), 1).hashes
+    assert (sets.hashes == same).tolist() == [True, False, False, False, False]
 
 
-def test_the_pairs_are_those_that_a_comparison_of_all_finds():
+def test_the_overlaps_are_those_of_sets():
     rng = np.random.default_rng(2)
     segments = [rng.integers(2, 4, rng.integers(5, 60)) for _ in range(40)]
     tunes = np.sort(rng.integers(0, 15, 40))
@@ -93,8 +97,54 @@ def test_the_pairs_are_those_that_a_comparison_of_all_finds():
         for b in range(a + 1, 15)
         if sets[a] & sets[b]
     }
-    pairs, overlaps = shared_shingles(segments, tunes)
-    assert dict(zip(map(tuple, pairs.tolist()), overlaps.tolist(), strict=True)) == pytest.approx(expected)
+    pairs = np.array(list(expected))
+    found = ShingleSets.of(segments, tunes, 15).overlap(pairs)
+    assert dict(zip(map(tuple, pairs.tolist()), found.tolist(), strict=True)) == pytest.approx(expected)
+
+
+def linked_by_sets(segments, min_overlap):
+    """The groups of one-segment tunes by the definition: all pairs compared, links followed to the end."""
+    sets = [set(shingles(segment).tolist()) for segment in segments]
+    group = list(range(len(sets)))
+    for a in range(len(sets)):
+        for b in range(a):
+            if len(sets[a] & sets[b]) >= min_overlap * min(len(sets[a]), len(sets[b])) > 0:
+                low, high = sorted((group[a], group[b]))
+                group = [low if each == high else each for each in group]
+    return group
+
+
+@pytest.mark.parametrize("bucket", [1 << 21, 50])
+@pytest.mark.parametrize("min_overlap", [0.2, 0.5])
+def test_the_groups_are_those_that_a_comparison_of_all_pairs_finds(monkeypatch, bucket, min_overlap):
+    """Of excerpts of two melodies and of two notes alone, in one bucket of shingles and in many."""
+    monkeypatch.setattr(variants, "_BUCKET", bucket)
+    rng = np.random.default_rng(3)
+    sources = [rng.integers(2, 38, 400), rng.integers(2, 38, 400), rng.integers(2, 4, 400)]
+    places = zip(rng.integers(0, 340, 60), rng.integers(5, 60, 60), strict=True)
+    segments = [sources[i % 3][start : start + length] for i, (start, length) in enumerate(places)]
+    sets = ShingleSets.of(segments, np.arange(60), 60)
+    found = variant_groups(sets, np.zeros(60, np.uint64), min_overlap).tolist()
+    assert found == linked_by_sets(segments, min_overlap)
+    assert 1 < len(set(found)) < 50
+
+
+def test_of_tunes_that_share_a_shingle_each_is_compared_with_as_many_after_it_as_the_limit_says(monkeypatch):
+    """The first tune and the last share twelve shingles, each of which another tune between them has as well."""
+    melody = random_melody(60)
+    between = [np.append(melody[20 + n : 29 + n], random_melody(60)) for n in range(12)]
+    tunes = [melody[:40], *between, melody[20:]]
+    assert groups(tunes) == [*range(13), 0]
+    monkeypatch.setattr(variants, "MAX_LAG", 1)
+    assert groups(tunes) == [*range(14)]
+
+
+def test_tunes_with_the_same_shingles_are_one_group_however_many_there_are(monkeypatch):
+    monkeypatch.setattr(variants, "MAX_LAG", 0)
+    one, other = random_melody(), random_melody()
+    assert groups([one, other, with_rhythm(one), other[:50], one, random_melody(4), random_melody(4)]) == [
+        *(0, 1, 0, 3, 0, 5, 6)
+    ]
 
 
 def test_variants_are_grouped_and_others_are_not():
@@ -107,9 +157,9 @@ def test_variants_are_grouped_and_others_are_not():
 def test_half_of_a_tune_is_a_variant_up_to_an_overlap_of_half():
     """22 intervals of 8 in a tune of 30 notes: of the later one 11 are in the first, so the overlap is exactly .5."""
     melody = random_melody(60)
-    tunes, each = [melody[:30], melody[11:41]], np.array([0, 1])
-    assert shared_shingles(tunes, each)[1].tolist() == [0.5]
-    found = [variant_groups(tunes, each, ["", ""], overlap).tolist() for overlap in (0.49, 0.5, 0.51)]
+    sets = ShingleSets.of([melody[:30], melody[11:41]], np.array([0, 1]), 2)
+    assert sets.overlap(np.array([[0, 1]])).tolist() == [0.5]
+    found = [variant_groups(sets, title_codes(["", ""]), overlap).tolist() for overlap in (0.49, 0.5, 0.51)]
     assert found == [[0, 0], [0, 0], [0, 1]]
 
 
