@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": Command("agents.evaluate", "measure the paper's statistics over many compositions of a run"),
     "report": Command("agents.report", "write a web page on finished runs"),
     "studio": Command("agents.studio", "write a page to compose with runs' agents in a browser"),
+    "export": Command("agents.export", "write an agent or a Note RNN as an ONNX file, for applications"),
     "frontier": Command("agents.frontier", "train over a range of c, or of KL budgets, and plot reward against KL"),
     "study": Command("agents.study", "make a blind listening study of runs, and analyse its votes"),
     "reproduce": Command("agents.reproduce", "reproduce the paper's table and figures"),

@@ -16,6 +16,7 @@ import melody_rl
 COMMANDS = (
     "agents.compose",
     "agents.evaluate",
+    "agents.export",
     "agents.frontier",
     "agents.harmonise",
     "agents.report",

@@ -41,10 +41,24 @@ LAYERS = (
     {"agents.evaluation"},
     {"agents.training"},
     {"agents.report_page"},
-    {f"agents.{name}" for name in ("listening_study", "studio_page", "reproduction", "whole_run", "compose_command")},
     {
         f"agents.{name}"
-        for name in ("train", "compose", "evaluate", "report", "reproduce", "frontier", "study", "studio", "harmonise")
+        for name in ("listening_study", "studio_page", "onnx_export", "reproduction", "whole_run", "compose_command")
+    },
+    {
+        f"agents.{name}"
+        for name in (
+            "train",
+            "compose",
+            "evaluate",
+            "report",
+            "reproduce",
+            "frontier",
+            "study",
+            "studio",
+            "harmonise",
+            "export",
+        )
     },
     {"agents"},
     {"melody_rl", "train"},

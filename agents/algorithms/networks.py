@@ -229,7 +229,8 @@ class RecurrentNetwork(BaseModel):
             assert self.features_extractor is not None
             features = self.extract_features(observations.flatten(0, 1), self.features_extractor)
             return features.view(*observations.shape[:2], -1)
-        _check_within(self.observation_space, observations)
+        if not torch.compiler.is_exporting():
+            _check_within(self.observation_space, observations)
         if isinstance(self.observation_space, spaces.Discrete):
             observations = observations[..., None]
         return observations.long() + self.offsets

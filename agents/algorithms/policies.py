@@ -173,6 +173,12 @@ class RecurrentPolicy(BasePolicy):
             first = self.zero_state(len(episode_start))
             begins = episode_start[None, :, None]
             state = tuple(torch.where(begins, new, old) for new, old in zip(first, state, strict=True))
+        return self.advance(observation, state, log_base, penalty)
+
+    def advance(
+        self, observation: Tensor, state: State, log_base: Tensor | None = None, penalty: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, State]:
+        """Return what `step` returns where no episode starts."""
         own, of_prior = state[: self.network.num_parts], state[self.network.num_parts :]
         if self.prior is None:
             log_base = state[0].new_zeros(())

@@ -171,8 +171,7 @@ class _RecurrentPlayer(_PolicyPlayer):
 
     def scored(self, observations: Tensor, prior_log_probs: Floats32) -> Tensor:
         log_base = torch.as_tensor(prior_log_probs, device=self.policy.device)
-        none_starts = torch.zeros_like(self.start)  # the state is already that of the start
-        logits, _, self.state = self.policy.step(observations, self.state, none_starts, log_base)
+        logits, _, self.state = self.policy.advance(observations, self.state, log_base)
         return logits
 
 

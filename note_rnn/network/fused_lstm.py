@@ -52,8 +52,8 @@ _LIBRARY = _load_width(16) or _load_width(8)
 
 
 def library() -> ctypes.CDLL | None:
-    """Return the compiled library, None if there is none for this processor."""
-    return _LIBRARY
+    """Return the compiled library; None if there is none for this processor, or PyTorch exports a network."""
+    return None if torch.compiler.is_exporting() else _LIBRARY
 
 
 _MIN_WIDTH = 16
@@ -66,7 +66,7 @@ def can_run(lstm: nn.LSTM, inputs: Tensor, num_outputs: int | None = None) -> bo
     It has to be one plain layer, float32, on the CPU, and the library must be there.
     """
     plain = lstm.num_layers == 1 and lstm.bias and not (lstm.bidirectional or lstm.proj_size or lstm.batch_first)
-    if _LIBRARY is None or not plain or min(lstm.hidden_size, num_outputs or _MIN_WIDTH) < _MIN_WIDTH:
+    if library() is None or not plain or min(lstm.hidden_size, num_outputs or _MIN_WIDTH) < _MIN_WIDTH:
         return False
     weight = cast(Tensor, lstm.weight_hh_l0)
     return weight.dtype == torch.float32 and weight.is_cpu and inputs.is_cpu

@@ -214,7 +214,9 @@ def _lags_in_steps(lookback: Lookback, clock: Tensor) -> Tensor:
 def _match_lengths(equal: Tensor, first: Tensor) -> Tensor:
     """Return for how many steps in a row `equal` [T, B, L] has been true, at most 32, after `first` [B, L] before."""
     step = torch.arange(len(equal), device=equal.device)[:, None, None]
-    last = torch.where(equal, -1, step).cummax(0).values  # the last step that was not equal
+    last = torch.where(equal, -1, step)
+    if len(equal) > 1:  # ONNX has no cummax, and one step needs none
+        last = last.cummax(0).values  # the last step that was not equal
     return (step - last + (last < 0) * first).clamp_(max=_LONGEST_MATCH)
 
 

@@ -1,11 +1,17 @@
-"""A parser for the pages, and visits to them in a browser."""
+"""A parser for the pages, visits to them in a browser, and small agents of every kind."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+import torch
+
+from agents import PPOKL, RecurrentDQN
+from agents.composing.composers import Agent
+from melody_env import EnvironmentSpec, MelodyVecEnv
+from note_rnn import NoteRNN
 
 
 class Page(HTMLParser):
@@ -77,3 +83,22 @@ def visit(browser: Any) -> Iterator[Any]:
         files = [url for url in one.requests if url.startswith("file:")]
         one.close()
         assert (messages, outside, len(files)) == ([], [], 1)
+
+
+@pytest.fixture(scope="session")
+def agent_of() -> Callable[..., Agent]:
+    """An agent that starts as `prior`, each of its weights moved at random: no two columns, rows or gates are alike."""
+
+    def agent(algorithm: str, prior: NoteRNN, policy: dict[str, Any] | None = None, **environment: Any) -> Agent:
+        spec = EnvironmentSpec.of(prior=prior, **environment)
+        shared = {"env": MelodyVecEnv(2, **spec.arguments), "prior": prior, "policy_kwargs": policy, "device": "cpu"}
+        if algorithm == "ppo_kl":
+            model: Any = PPOKL("MlpLstmPolicy", **shared)
+        else:
+            model = RecurrentDQN("MlpLstmPolicy", objective=algorithm, **shared)
+        torch.manual_seed(0)
+        for weights in model.policy.network.parameters():
+            weights.data += 0.3 * torch.randn_like(weights)
+        return Agent(model.policy, spec)
+
+    return agent

@@ -1,4 +1,4 @@
-"""The engine of the studio's page in Node, and small agents of every kind."""
+"""The engine of the studio's page in Node."""
 
 import json
 import shutil
@@ -9,14 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
-from agents import PPOKL, RecurrentDQN
 from agents.composing.composers import Agent
 from agents.studio_page.content import studio
 from agents.studio_page.page import engine_script
-from melody_env import EnvironmentSpec, MelodyVecEnv
-from note_rnn import NoteRNN
 
 Engine = Callable[[str, Any], Any]
 
@@ -49,22 +45,3 @@ def page_data() -> Callable[..., Any]:
         return asdict(studio(labels, [Path(label) for label in labels], agents))
 
     return data
-
-
-@pytest.fixture(scope="session")
-def agent_of() -> Callable[..., Agent]:
-    """An agent that starts as `prior`, each of its weights moved at random: no two columns, rows or gates are alike."""
-
-    def agent(algorithm: str, prior: NoteRNN, policy: dict[str, Any] | None = None, **environment: Any) -> Agent:
-        spec = EnvironmentSpec.of(prior=prior, **environment)
-        shared = {"env": MelodyVecEnv(2, **spec.arguments), "prior": prior, "policy_kwargs": policy, "device": "cpu"}
-        if algorithm == "ppo_kl":
-            model: Any = PPOKL("MlpLstmPolicy", **shared)
-        else:
-            model = RecurrentDQN("MlpLstmPolicy", objective=algorithm, **shared)
-        torch.manual_seed(0)
-        for weights in model.policy.network.parameters():
-            weights.data += 0.3 * torch.randn_like(weights)
-        return Agent(model.policy, spec)
-
-    return agent

@@ -1,0 +1,1 @@
+"""Agents and Note RNNs as ONNX files, for applications without Python."""
