@@ -93,11 +93,16 @@ class Roll {
       const text = svg("text", {x: this.x(bar * stepsPerBar) + 5, y: 15}, this.marks.ruler);
       text.textContent = [bar + 1, names.get(bar * stepsPerBar)].filter((each) => each !== undefined).join("  ");
     }
-    for (const {start, end, chord} of progression) {
-      const text = svg("text", {class: "chord", x: this.x(start) + 5, y: RULER + 13}, this.marks.ruler), room = this.x(end - start) - 8;
-      text.textContent = chordLabel(chord);
-      if (text.getComputedTextLength() > room) for (const [name, value] of [["textLength", room], ["lengthAdjust", "spacingAndGlyphs"]]) text.setAttribute(name, value);
-    }
+    for (const each of progression) this.drawChord(each);
+  }
+
+  // Write a chord where it begins, narrower if it has not room enough until the next.
+  drawChord({start, end, chord}) {
+    const text = svg("text", {class: "chord", x: this.x(start) + 5, y: RULER + 13}, this.marks.ruler), room = this.x(end - start) - 8;
+    text.textContent = chordLabel(chord);
+    if (text.getComputedTextLength() <= room) return;
+    text.setAttribute("textLength", room);
+    text.setAttribute("lengthAdjust", "spacingAndGlyphs");
   }
 
   drawKeys(setting) {

@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pytest
 
 from melody_env import Setting
@@ -9,19 +10,40 @@ from note_rnn.chords import ChordError, parse_chord, parse_progression, spelling
 from note_rnn.voicings import accompaniment
 
 ROOTS = ("C", "F#", "Gb", "Bb", "B#", "Fb", "E")
-WRITTEN = ("A-", "Amin7", "Ami", "CM7", "CM", "C∆", "C+", "Bo", "Bo7", "F♯ø", "B♭m7/A♭", "D6/9", "nc", "Comit5", "Ebmi7", "C##")
+WRITTEN = (
+    "A-",
+    "Amin7",
+    "Ami",
+    "CM7",
+    "CM",
+    "C∆",
+    "C+",
+    "Bo",
+    "Bo7",
+    "F♯ø",
+    "B♭m7/A♭",
+    "D6/9",
+    "nc",
+    "Comit5",
+    "Ebmi7",
+    "C##",
+)
 PROGRESSIONS = (
     "C | Am | F G | C",
     "| Dm7 G7/B | % | Cmaj7 N.C. A7 |",
     "C#m7b5 F#7b9 | Bm Bm6 E13 | A | Fm/Ab Bbsus4 Eb Ab Db",
     "N.C. | Cbmaj7 G#dim7 | Ab+ D#m",
     "Am7 C6 Am7 C6",
+    "C C/E | C | C7 N.C. N.C. C",
 )
 SETTINGS = ({"length": 70}, {"meter": "6/8", "length": 60}, {"meter": "5/4", "length": "3 bars"}, {"meter": "2/4"})
 
 
 def test_every_kind_has_the_pitch_classes_of_python(engine):
-    written = [*WRITTEN, *(random.Random(0).choice(ROOTS) + kind + bass for kind in spellings().kinds for bass in ("", "/D"))]
+    written = [
+        *WRITTEN,
+        *(random.Random(0).choice(ROOTS) + kind + bass for kind in spellings().kinds for bass in ("", "/D")),
+    ]
     script = """const main = async (all) => all.map((each) => {
       const {symbol, pitchClasses, bass} = parsedChord(each);
       return [symbol, pitchClasses, bass ?? -1];
@@ -30,7 +52,21 @@ def test_every_kind_has_the_pitch_classes_of_python(engine):
     assert engine(script, written) == expected
 
 
-REFUSED = ("H", "Cfoo", "", "C | | F", "% | C", "C % | F", "C/", "c", "constructor", "Cconstructor", "|", "C/E/G", "C | X7")
+REFUSED = (
+    "H",
+    "Cfoo",
+    "",
+    "C | | F",
+    "% | C",
+    "C % | F",
+    "C/",
+    "c",
+    "constructor",
+    "Cconstructor",
+    "|",
+    "C/E/G",
+    "C | X7",
+)
 
 
 def test_what_python_refuses_is_refused_in_a_sentence(engine):
@@ -47,45 +83,52 @@ def test_what_python_refuses_is_refused_in_a_sentence(engine):
     assert messages[4] == "Bar 1 of the chords: % stands alone, for the bar before."
 
 
-@pytest.mark.parametrize("text", PROGRESSIONS)
+def call_of(setting: Setting) -> dict[str, object]:
+    return {
+        "texts": PROGRESSIONS,
+        "steps": setting.steps,
+        "bar": setting.steps_per_bar,
+        "beat": setting.steps_per_beat,
+    }
+
+
 @pytest.mark.parametrize("changes", SETTINGS, ids=str)
-def test_chords_begin_and_are_played_as_in_python(engine, text, changes):
+def test_chords_begin_and_are_played_as_in_python(engine, changes):
     setting = Setting(**changes)
-    script = """const main = async ({text, steps, bar, beat}) =>
-      voiced(chordsOver(parsedChords(text), steps, bar, beat)).map(({start, end, chord, pitches}) => [start, end, chord.symbol, pitches]);
+    script = """const main = async ({texts, steps, bar, beat}) => texts.map((text) =>
+      voiced(chordsOver(parsedChords(text), steps, bar, beat)).map(
+        ({start, end, chord, pitches}) => [start, end, chord.symbol, pitches]));
     """
-    call = {"text": text, "steps": setting.steps, "bar": setting.steps_per_bar, "beat": setting.steps_per_beat}
-    starts = parse_progression(text).starts(setting.steps, setting.steps_per_bar, setting.steps_per_beat)
-    assert engine(script, call) == [
-        [start, end, chord.symbol, [*pitches]] for start, end, chord, pitches in accompaniment(starts, setting.steps)
-    ]
+    for text, played in zip(PROGRESSIONS, engine(script, call_of(setting)), strict=True):
+        starts = parse_progression(text).starts(setting.steps, setting.steps_per_bar, setting.steps_per_beat)
+        expected = accompaniment(starts, setting.steps)
+        assert played == [[start, end, chord.symbol, [*pitches]] for start, end, chord, pitches in expected]
 
 
 def test_more_chords_than_steps_are_refused(engine):
     script = """const main = async (text) => {
-      try { return new Setting({key: "C", mode: "major", meter: "2/4", steps: 8, range: [48, 83], tempo: 120, chords: text}); }
-      catch (error) { return error.message; }
+      try { return chordsOver(parsedChords(text), 8, 8, 4); } catch (error) { return error.message; }
     };"""
     assert engine(script, "C " * 9) == "Bar 1 has 9 chords for 8 sixteenths: give fewer."
 
 
-HARMONY = """const main = async ({text, steps, bar, beat}) => harmonyOf(chordsOver(parsedChords(text), steps, bar, beat), bar, beat).map(
-  ({chord, following, remaining, isStrong}) => [chord.root, following.root, remaining, isStrong]);"""
-
-
-@pytest.mark.parametrize("text", [*PROGRESSIONS, "C C/E | C | C7 N.C. N.C. C"])
 @pytest.mark.parametrize("changes", SETTINGS, ids=str)
-def test_each_step_has_the_harmony_of_python(engine, text, changes):
-    setting = Setting(**changes, chords=text)
+def test_each_step_has_the_harmony_of_python(engine, changes):
+    setting = Setting(**changes, chords="; ".join(PROGRESSIONS))
+    script = """
+      const numbers = ({chord, following, remaining, isStrong}) =>
+        [chord.root, following.root, remaining, Number(isStrong)];
+      const main = async ({texts, steps, bar, beat}) => texts.map((text) =>
+        harmonyOf(chordsOver(parsedChords(text), steps, bar, beat), bar, beat).map(numbers));
+    """
     harmony = setting.harmony_steps
-    call = {"text": text, "steps": setting.steps, "bar": setting.steps_per_bar, "beat": setting.steps_per_beat}
     roots = harmony.table.roots
-    columns = (roots[harmony.chord], roots[harmony.following], harmony.remaining, harmony.is_strong)
-    assert engine(HARMONY, call) == [list(row) for row in zip(*(each[:, 0].tolist() for each in columns), strict=True)]
+    columns = roots[harmony.chord], roots[harmony.following], harmony.remaining, harmony.is_strong
+    np.testing.assert_array_equal(engine(script, call_of(setting)), np.stack(columns, axis=2).transpose(1, 0, 2))
 
 
-@pytest.mark.parametrize("text", PROGRESSIONS)
-def test_transposed_chords_are_spelled_as_in_python(engine, text):
-    script = """const main = async (text) => Array.from({length: 12}, (_, up) =>
-      chordsText(transposedChords(parsedChords(text), up - 5)));"""
-    assert engine(script, text) == [parse_progression(text).transposed(up - 5).text for up in range(12)]
+def test_transposed_chords_are_spelled_as_in_python(engine):
+    script = """const main = async (texts) => texts.map((text) => Array.from({length: 12}, (_, up) =>
+      chordsText(transposedChords(parsedChords(text), up - 5))));"""
+    expected = [[parse_progression(text).transposed(up - 5).text for up in range(12)] for text in PROGRESSIONS]
+    assert engine(script, PROGRESSIONS) == expected
