@@ -1,12 +1,14 @@
 """Rules, settings and files of the engine in JavaScript, beside those of the Python side."""
 
 import base64
+import json
 
 import numpy as np
 import pretty_midi
 import pytest
 
 from agents.composing.pieces import piece_staff
+from agents.composing.sidecar import Sidecar
 from melody_env import Setting, score_melodies
 from note_rnn import NO_EVENT, read_midi
 from note_rnn.chords import parse_progression
@@ -222,6 +224,24 @@ def test_files_without_a_melody_are_refused(engine):
     messages = engine(script, page_setting(Setting()))
     assert messages[0] == "This is not a MIDI file."
     assert "none" not in messages
+
+
+@pytest.mark.parametrize("chords", ["C | Am7/G N.C.", ""])
+def test_records_have_the_chords_for_the_page_and_for_compose(engine, tmp_path, chords):
+    script = """
+      async function main(setting) {
+        const card = {model: "run", checksum: "x", observes_chords: true};
+        const options = {strength: 1, temperature: 1, seed: 3};
+        const record = recordOf([14, 1], {card}, new Setting(setting), options, "A tune");
+        const read = (own) => readRecord({...record, ...own}).setting.chords;
+        return [record, read({}), read({chords: "C\u266f | %"})];
+      }
+    """
+    record, read, plain = engine(script, page_setting(Setting(chords=chords, length=2)))
+    assert (read, plain) == (chords, "C# | C#")
+    (tmp_path / "melody.json").write_text(json.dumps(record))
+    sidecar = Sidecar.read(tmp_path / "melody.json")
+    assert (sidecar.config.chords, sidecar.chords) == (chords, chords)
 
 
 def test_options_of_a_record_that_are_no_numbers_are_left_out(engine):
