@@ -35,6 +35,8 @@ PROGRESSIONS = (
     "N.C. | Cbmaj7 G#dim7 | Ab+ D#m",
     "Am7 C6 Am7 C6",
     "C C/E | C | C7 N.C. N.C. C",
+    "Abm7 C9",
+    "Ab | G13 | Edim7 | Bbmaj9",
 )
 SETTINGS = ({"length": 70}, {"meter": "6/8", "length": 60}, {"meter": "5/4", "length": "3 bars"}, {"meter": "2/4"})
 
