@@ -97,6 +97,17 @@ class ChordSteps(NamedTuple):
     """The distinct chords, in the order in which they first sound."""
 
 
+class Spellings(NamedTuple):
+    """How chord symbols may be written, for readers in other languages."""
+
+    signs: dict[str, str]
+    """Characters, and the plain ones that they stand for."""
+    prefixes: tuple[tuple[str, str], ...]
+    """How a kind that is not among `kinds` may begin, as regular expressions, and what takes their place, in turn."""
+    kinds: dict[str, tuple[str, tuple[int, ...]]]
+    """By how a kind may be written, its plainest spelling, and semitones above the root."""
+
+
 @dataclass(frozen=True)
 class Progression:
     """Chords over bars, repeated from the beginning where a piece is longer.
@@ -185,6 +196,13 @@ def parse_progression(text: str) -> Progression:
         except ChordError as error:
             raise ChordError(f"Bar {number} of the chords cannot be read: {error}") from error
     return Progression(tuple(bars))
+
+
+def spellings() -> Spellings:
+    """Return all spellings of chord symbols that `parse_chord` reads."""
+    plain = {kind: _plain_kind(kind) for kind in (*QualityManager().get_qualities(), *_KINDS)}
+    kinds = {kind: (name, tuple(_quality(name).components)) for kind, name in plain.items() if name is not None}
+    return Spellings({chr(sign): letter for sign, letter in _SIGNS.items()}, _PREFIXES, kinds)
 
 
 def _plain_kind(kind: str) -> str | None:

@@ -21,6 +21,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _TEMPLATES.globals["source"] = lambda name: Markup((_PAGES / name).read_text(encoding="utf-8"))
+_TEMPLATES.globals["melody_scripts"] = ("tokens.js", "instrument.js", "player.js", "picture.js")
 
 
 def render(template: str, **content: Any) -> str:

@@ -66,6 +66,7 @@ class AgentCard:
     length: int
     """Steps of the pieces whose positions it observes."""
     observes_form: bool
+    observes_chords: bool
     transposition: int
     """Semitones from the notes of C major to the key that it was trained in."""
     primer: list[int] | None
@@ -109,8 +110,6 @@ def studio(names: Sequence[str], sources: Sequence[Path], agents: Sequence[Agent
 
 def _packed(source: Path, agent: Agent) -> PackedNetwork:
     policy = agent.policy
-    if agent.environment.shows_chords:
-        raise InputError(f"{source} plays over chords, which the studio does not have: give runs without chords.")
     if not isinstance(policy, RecurrentPolicy) or len(policy.network.trunk) or policy.network.offsets is None:
         raise InputError(
             f"{source} has a network that the studio cannot run: give runs of q, psi, g, rl_only or ppo_kl without "
@@ -132,6 +131,7 @@ def _agent_card(name: str, source: Path, agent: Agent, network: int, prior: int)
         environment.observation,
         environment.observed_length,
         environment.shows_form,
+        environment.shows_chords,
         environment.setting.transposition,
         primer if environment.primer is None else environment.primer.tolist(),
         _setting(environment.setting),
@@ -140,7 +140,7 @@ def _agent_card(name: str, source: Path, agent: Agent, network: int, prior: int)
 
 
 def _setting(setting: Setting) -> dict[str, Any]:
-    """Return the `setting` by the page's names; of several forms, the first."""
+    """Return the `setting` by the page's names; of several forms or progressions, the first."""
     return {
         "key": setting.key,
         "mode": next((name for name, scale in MODES.items() if scale == setting.scale), setting.scale),
@@ -149,4 +149,5 @@ def _setting(setting: Setting) -> dict[str, Any]:
         "range": setting.pitch_range,
         "tempo": setting.tempo,
         "form": setting.forms[0].name if setting.forms else "",
+        "chords": setting.progressions[0].text if setting.progressions else "",
     }

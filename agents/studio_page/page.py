@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.resources import files
@@ -13,10 +14,12 @@ from markupsafe import Markup
 
 from agents.studio_page.content import Studio
 from note_rnn import write_text
+from note_rnn.chords import spellings
 
 ENGINE = (
     "vocabulary",
     "form",
+    "chords",
     "setting",
     "weights",
     "network",
@@ -69,7 +72,8 @@ _TEMPLATES = Environment(
 
 def engine_script() -> str:
     """Return the script that composes, scores and writes files, without a browser."""
-    return _joined([_SHARED / "tokens.js", *(_OWN / "engine" / f"{name}.js" for name in ENGINE)])
+    own = _joined([_SHARED / "tokens.js", *(_OWN / "engine" / f"{name}.js" for name in ENGINE)])
+    return f"{own}const CHORD_SPELLINGS = {json.dumps(spellings()._asdict())};\n"
 
 
 def write_studio(path: Path, content: Studio) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pychord import QualityManager
 
-from note_rnn.chords import NO_CHORD, Chord, ChordError, Progression, parse_chord, parse_progression
+from note_rnn.chords import NO_CHORD, Chord, ChordError, Progression, parse_chord, parse_progression, spellings
 
 ROOTS = ("C", "C#", "Db", "D", "Eb", "E", "F", "F#", "Gb", "G", "Ab", "A", "Bb", "B", "Cb", "B#")
 KINDS = sorted(QualityManager().get_qualities())
@@ -76,6 +76,18 @@ def test_pitch_classes_begin_with_the_root_and_the_bass_is_apart(symbol: str, pi
 def test_usual_spellings_have_one_plain_symbol(written: str, plain: str):
     assert parse_chord(written).symbol == plain
     assert parse_chord(plain) == parse_chord(written)
+
+
+def test_readers_elsewhere_are_told_the_spellings_that_are_read_here():
+    signs, prefixes, kinds = spellings()
+    for kind, (plain, semitones) in kinds.items():
+        chord = parse_chord(f"C{kind}")
+        assert (chord.symbol, chord.pitch_classes) == (
+            f"C{plain}",
+            tuple(dict.fromkeys(each % 12 for each in semitones)),
+        )
+    assert {"m7", "mM7", "aug", "\N{LATIN SMALL LETTER O WITH STROKE}"} < {*kinds}
+    assert (signs["\N{MUSIC SHARP SIGN}"], prefixes[0]) == ("#", ("min", "m"))
 
 
 def test_no_chord_has_no_pitch_class():

@@ -1,6 +1,9 @@
 // The sound of a melody, shared by all pages.
 "use strict";
 
+// The level of each note of a chord as a part of the melody's.
+const CHORD_LEVEL = 0.25;
+
 // An electric piano by frequency modulation: one modulator at the pitch, fading faster than the carrier, and a short
 // bright one.
 class Instrument {

@@ -2,9 +2,6 @@
 // Times are seconds, positions are steps (sixteenths) from the start of a melody.
 "use strict";
 
-// The level of each note of a chord as a part of the melody's.
-const CHORD_LEVEL = 0.25;
-
 // The notes of `chords` from step `from` on, with what is left of the chord that sounds then.
 function accompaniment(chords, from) {
   return chords.filter(({end}) => end > from).flatMap(({start, end, pitches}) =>

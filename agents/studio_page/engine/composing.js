@@ -5,11 +5,18 @@ const MOST = 96, FEWEST = 16, MOST_TOKENS = 4096;
 const HORIZON = 16;
 const LEAST = -50;
 
+// Masks by name, of a melody so far: whether a token may come next.
 const MASKS = {
-  in_scale: ({setting}) => (pitch) => setting.inScale(pitch),
+  in_scale: ({setting}) => (token) => !isNote(token) || setting.inScale(pitchOfToken(token)),
   no_wide_leaps: ({tokens}, {max_semitones = 12}) => {
     const last = tokens.findLast(isNote);
-    return (pitch) => last === undefined || Math.abs(pitch - pitchOfToken(last)) <= max_semitones;
+    return (token) => !isNote(token) || last === undefined || Math.abs(token - last) <= max_semitones;
+  },
+  chord_tones_on_strong_beats: ({tokens, setting}) => {
+    const {chord, isStrong} = setting.harmony[tokens.length] ?? {};
+    const held = tokens.findLast((token) => token !== NO_EVENT) ?? NOTE_OFF;
+    const isTone = (token) => !isNote(token) || chord.pitchClasses.includes(pitchOfToken(token) % 12);
+    return (token) => !isStrong || isTone(token === NO_EVENT ? held : token);
   },
 };
 
@@ -18,8 +25,7 @@ function allowedLogits(composer, temperature, masks, logits) {
   const {melody, logPolicy, setting} = composer;
   const allow = Object.entries(masks).map(([name, parameters]) => MASKS[name](melody, parameters));
   for (let a = 0; a < VOCABULARY_SIZE; a++) {
-    const pitch = pitchOfToken(a);
-    const isAllowed = !isNote(a) || (setting.inRange(pitch) && allow.every((allows) => allows(pitch)));
+    const isAllowed = (!isNote(a) || setting.inRange(pitchOfToken(a))) && allow.every((allows) => allows(a));
     logits[a] = (isAllowed ? logPolicy[a] : FORBIDDEN) / temperature;
   }
   return normalise(logits);

@@ -1,6 +1,6 @@
 // Observations of an agent: numbers, each of which is a one-hot input of its network.
 // A column has a name, a size, and a value: of the melody so far {tokens, highest, lowest, sections}, before the token
-// of step `t`. To add a column, add it to its list here; the list of form is in the order of the Python side.
+// of step `t`, the form and the numbers of the chords there, null in a primer. To add a column, add it to its list here; the lists of chords and form are in the order of the Python side.
 "use strict";
 
 const LONGEST_REMAINING = 32, LARGEST_BALANCE = 8;
@@ -12,6 +12,11 @@ const LOOKBACK_COLUMNS = [
   {size: NOTHING + 1, value: ({highest}) => highest, isToken: true},
   {size: NOTHING + 1, value: ({lowest}) => lowest, isToken: true},
 ];
+const CHORD_SIZES = [
+  NO_PITCH_CLASS + 1, ...PITCH_CLASSES.map(() => 3), NO_PITCH_CLASS + 1, ...PITCH_CLASSES.map(() => 2), LONGEST_REMAINING + 1,
+];
+const NO_CHORD_NUMBERS = chordNumbers({chord: NO_CHORD, following: NO_CHORD, remaining: 0}, 0);
+const CHORD_COLUMNS = CHORD_SIZES.map((size, c) => ({size, value: (melody, t, form, chords) => (chords ?? NO_CHORD_NUMBERS)[c]}));
 const FORM_COLUMNS = [
   {size: NOTHING + 1, value: ({tokens}, t, form) => tokenOr(tokens[form?.exact]), isToken: true, isDue: true},
   {size: NOTHING + 1, value: ({tokens}, t, form) => tokenOr(tokens[form?.varied]), isToken: true, isDue: true},
@@ -20,6 +25,16 @@ const FORM_COLUMNS = [
   {size: 2, value: (melody, t, form) => Number(form?.closes ?? false)},
   {size: 2 * LARGEST_BALANCE + 1, value: (melody, t, form) => (form ? LARGEST_BALANCE + limitedBalance(form.balance) : 0)},
 ];
+
+// What is observed of a step of `harmonyOf`: the root, as a pitch class above the pitch class `home`, and whether each of the
+// twelve from there up is a tone (2 on a strong beat); the same of the chord that follows; the steps to that.
+function chordNumbers({chord, following, remaining, isStrong}, home) {
+  const rootOf = ({root}) => (root === NO_PITCH_CLASS ? root : modulo(root - home, 12));
+  const tonesOf = ({pitchClasses}, mark) => PITCH_CLASSES.map((_, above) => (pitchClasses.includes((home + above) % 12) ? mark : 0));
+  return [
+    rootOf(chord), ...tonesOf(chord, isStrong ? 2 : 1), rootOf(following), ...tonesOf(following, 1), Math.min(remaining, LONGEST_REMAINING),
+  ];
+}
 
 // Rounded, halves to even numbers as NumPy does, and at most 8 either way. Sums of shares are rounded off before.
 function limitedBalance(balance) {
@@ -30,10 +45,11 @@ function limitedBalance(balance) {
 }
 
 // The columns after the last token, of an agent with this `observation`.
-function columnsOf({observation, length, observes_form}) {
+function columnsOf({observation, length, observes_chords, observes_form}) {
   if (observation === "token") return [];
   const position = {size: length + 1, value: ({setting}, t) => observedPosition(t, setting.steps, length, setting.stepsPerBar)};
-  return [position, ...(observation === "lookback" ? LOOKBACK_COLUMNS : []), ...(observes_form ? FORM_COLUMNS : [])];
+  const lookback = observation === "lookback" ? LOOKBACK_COLUMNS : [];
+  return [position, ...lookback, ...(observes_chords ? CHORD_COLUMNS : []), ...(observes_form ? FORM_COLUMNS : [])];
 }
 
 // The position 0..`trained` that is observed after `position` of `length` steps: a piece longer than the agent was

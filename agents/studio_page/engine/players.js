@@ -26,12 +26,12 @@ class KeyedNetwork {
   }
 
   // Scores of the token after `token`, up to a constant; overwritten by the next step.
-  step(token, melody = null, t = 0, form = null) {
+  step(token, melody = null, t = 0, form = null, chords = null) {
     const {ones, below, columns, values, past, scores} = this;
     if (past) past.look(below[token], ones);
     else ones[0] = below[token];
     columns.forEach(({value, isToken}, c) => {
-      const number = value(melody, t, form);
+      const number = value(melody, t, form, chords);
       values[c] = isToken ? below[number] : number;
       ones[this.first + c] = this.offsets[c] + values[c];
     });
@@ -68,6 +68,7 @@ class Composer {
     this.prior = new KeyedNetwork(agent.prior, setting.transposition, setting.meter);
     const semitones = setting.transposition - card.transposition;
     this.agent = strength === 0 ? null : new KeyedNetwork(agent, semitones, setting.meter, columnsOf(card));
+    this.chords = setting.harmony.map((step) => chordNumbers(step, modulo(setting.transposition, 12)));
     this.logPrior = new Float64Array(VOCABULARY_SIZE);
     this.logPolicy = new Float64Array(VOCABULARY_SIZE);
   }
@@ -78,24 +79,25 @@ class Composer {
     this.melody = new MelodySoFar(this.setting);
     this.prior.begin(pickup);
     this.agent?.begin(pickup);
-    primer.forEach((token, i) => this.advance(token, i === pickup));
+    primer.forEach((token, i) => this.advance(token, i < pickup));
   }
 
   // Add `token` to the melody.
   play(token) {
     this.melody.append(token);
-    if (this.melody.tokens.length < this.setting.steps) this.advance(token, true);
+    if (this.melody.tokens.length < this.setting.steps) this.advance(token, false);
   }
 
-  // Update log p of the Note RNN and of the policy for the token after `token`.
-  advance(token, hasForm) {
+  // Update log p of the Note RNN and of the policy for the token after `token`, which is of the piece or `isInPrimer`.
+  advance(token, isInPrimer) {
     const {logPrior, logPolicy, strength, melody, setting} = this;
     logPrior.set(this.prior.step(token));
     normalise(logPrior);
     if (!this.agent) return logPolicy.set(logPrior);
     const t = melody.tokens.length;
-    const form = hasForm && setting.sections.length ? formAt(setting.sections, t, melody.tokens) : null;
-    logPolicy.set(this.agent.step(token, melody, t, form));
+    const form = !isInPrimer && setting.sections.length ? formAt(setting.sections, t, melody.tokens) : null;
+    const chords = isInPrimer ? null : this.chords[t];
+    logPolicy.set(this.agent.step(token, melody, t, form, chords));
     if (this.usesBase) for (let a = 0; a < VOCABULARY_SIZE; a++) logPolicy[a] += logPrior[a];
     normalise(logPolicy);
     if (strength === 1) return;

@@ -1,4 +1,4 @@
-// The musical setting: key, mode, meter, length and tempo, and what follows from them.
+// The musical setting: key, mode, meter, length, tempo, form and chords, and what follows from them.
 "use strict";
 
 const MODES = {
@@ -24,8 +24,8 @@ const MIDDLE_C = 60;
 
 class Setting {
   // `mode` is a name in MODES, or the semitones of a scale above the tonic.
-  constructor({key, mode, meter, steps, range, tempo, form}) {
-    Object.assign(this, {key, mode, meter, steps, range, tempo, form});
+  constructor({key, mode, meter, steps, range, tempo, form, chords}) {
+    Object.assign(this, {key, mode, meter, steps, range, tempo, form, chords});
     const [count, unit] = meter.split("/").map(Number);
     this.stepsPerBar = count * 16 / unit;
     this.stepsPerBeat = 16 / unit * (unit >= 8 && count % 3 === 0 ? 3 : 1);
@@ -34,6 +34,13 @@ class Setting {
     this.third = (this.tonic + (this.has(3) && !this.has(4) ? 3 : 4)) % 12;
     this.fifth = (this.tonic + (this.has(6) && !this.has(7) ? 6 : 7)) % 12;
     this.sections = form ? parsedForm(form, steps, this.stepsPerBar) : [];
+    this.progression = chords ? chordsOver(parsedChords(chords), steps, this.stepsPerBar, this.stepsPerBeat) : [];
+    this.harmony = harmonyOf(this.progression, this.stepsPerBar, this.stepsPerBeat);
+  }
+
+  // The chords as they are played.
+  get accompaniment() {
+    return (this.played ??= voiced(this.progression));
   }
 
   has(semitones) {

@@ -79,23 +79,24 @@ class Actions {
 
   replace(given, changes = {}) {
     const {work, options} = this, uniform = uniformNumbers(newSeed());
-    const {key, mode, meter, tempo, form} = work.state;
+    const {form} = work.state;
     const observed = work.agent.card.observes_form && given.length === work.state.tokens.length ? form : "";
-    const setting = new Setting({key, mode, meter, tempo, steps: given.length, range: work.setting.range, form: observed});
+    const setting = work.settingOf({...work.state, tokens: given, form: observed});
     const composer = new Composer(work.agent, setting, work.state.strength);
     const tokens = fillIn(composer, primerOf(work.agent, uniform), given, options, uniform);
     work.change({tokens, isComposed: false, ...(observed === form ? {} : {form: observed}), ...changes});
   }
 
-  // Change an option. A melody that is as it was composed is composed again from the same seed; of one that was edited, notes
-  // move with the key and stay otherwise.
+  // Change an option; chords move with the key. A melody that is as it was composed is composed again from the same seed; of
+  // one that was edited, notes move with the key and stay otherwise. Throws an Error for options that do not fit together.
   set(changes) {
-    const {work} = this, before = work.setting, wasComposed = work.state.isComposed;
-    work.change(changes);
-    const after = work.setting, {tokens, seed} = work.state;
-    if (wasComposed && !("tempo" in changes)) work.amend(this.composed(seed));
-    else if (after.transposition !== before.transposition)
-      work.amend({tokens: tokens.map((token) => transposed(token, after.transposition - before.transposition))});
+    const {work} = this, {isComposed, seed, chords} = work.state;
+    const semitones = work.settingOf({...work.state, ...changes, chords: ""}).transposition - work.setting.transposition;
+    const moved = {chords: chordsIn(chords, semitones), ...changes};
+    checkSetting({...work.state, ...moved});
+    work.change(moved);
+    if (isComposed && !("tempo" in changes)) work.amend(this.composed(seed));
+    else if (semitones) work.amend({tokens: work.state.tokens.map((token) => transposed(token, semitones))});
   }
 
   // Make the piece `bars` long; notes beyond are dropped.
@@ -116,3 +117,7 @@ class Actions {
     return {tokens: fitted(tokens, NO_EVENT), locked: fitted(locked, false), form: ""};
   }
 }
+
+// The chords of `text`, `semitones` higher.
+const chordsIn = (text, semitones) =>
+  (text && modulo(semitones, 12) ? chordsText(transposedChords(parsedChords(text), semitones)) : text);

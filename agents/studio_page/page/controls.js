@@ -7,15 +7,16 @@ class Controls {
     const {actions} = studio;
     this.fill("agent", studio.agents.map(({name}, number) => [number, name]));
     this.fill("mode", Object.keys(MODES).map((name) => [name, name.replaceAll("_", " ")]));
-    this.on("agent", (value) => this.setAgent(Number(value)));
+    this.on("agent", (value) => this.attempt(() => this.setAgent(Number(value))));
     this.range("strength", (value) => actions.set({strength: value}));
     this.range("temperature", (value) => actions.set({temperature: value}));
     this.on("best-of", (value) => actions.set({bestOf: Number(value)}));
     this.on("key", (value) => actions.set({key: value}));
     this.on("mode", (value) => actions.set({mode: value}));
-    this.on("meter", (value) => actions.setMeter(value));
+    this.on("meter", (value) => this.attempt(() => actions.setMeter(value)));
     this.on("bars", (value) => actions.setBars(Math.min(Math.max(Math.round(Number(value)) || 1, 1), MOST_BARS)));
     this.on("form", (value) => this.attempt(() => this.setForm(value.trim())));
+    this.on("chords", (value) => this.attempt(() => this.setChords(value.trim())));
     this.on("seed", (value) => actions.compose(Math.abs(Math.round(Number(value))) % 1e9 || 0));
     this.on("seed-lock", (_, input) => studio.work.amend({seedIsLocked: input.checked}));
     byId("tempo").addEventListener("input", (event) => studio.work.amend({tempo: Number(event.target.value)}));
@@ -53,10 +54,10 @@ class Controls {
   }
 
   setAgent(number) {
-    const {work, actions} = this.studio, agent = work.agents[number];
-    const {observes_form, setting, profile} = agent.card, {stepsPerBar} = work.setting;
-    const form = observes_form && fits(setting.form, work.state.tokens.length, stepsPerBar) ? setting.form : "";
-    actions.set({agent: number, weights: {...profile.weights}, form});
+    const {work, actions} = this.studio, {card} = work.agents[number], {setting, profile} = card;
+    const form = card.observes_form && fits(setting.form, work.state.tokens.length, work.setting.stepsPerBar) ? setting.form : "";
+    const own = card.observes_chords ? chordsIn(setting.chords, work.setting.transposition - card.transposition) : "";
+    actions.set({agent: number, weights: {...profile.weights}, form, chords: work.state.chords || own});
   }
 
   setForm(form) {
@@ -65,11 +66,16 @@ class Controls {
     actions.set({form});
   }
 
+  setChords(text) {
+    this.studio.actions.set({chords: text && chordsText(parsedChords(text))});
+  }
+
   show() {
     const {work, selection} = this.studio, {state} = work, {stepsPerBar} = work.setting;
     const values = {
       agent: state.agent, strength: state.strength, temperature: state.temperature, "best-of": state.bestOf, seed: state.seed,
       key: state.key, meter: state.meter, bars: Math.ceil(state.tokens.length / stepsPerBar), form: state.form, tempo: state.tempo,
+      chords: state.chords,
     };
     for (const [id, value] of Object.entries(values)) {
       const input = byId(id), isMissing = input.tagName === "SELECT" && ![...input.options].some((option) => option.value === String(value));
@@ -82,6 +88,7 @@ class Controls {
     byId("temperature-value").textContent = state.temperature.toFixed(2);
     byId("tempo-value").textContent = `${Math.round(state.tempo)} bpm`;
     byId("form-label").hidden = !work.agent.card.observes_form;
+    byId("chords-label").hidden = !work.agent.card.observes_chords;
     byId("undo").disabled = !work.past.length;
     byId("redo").disabled = !work.future.length;
     byId("fill").disabled = !selection;

@@ -38,7 +38,7 @@ class Files {
     const writers = {
       mid: async () => [midiFile(tokens, work.setting, this.title), "audio/midi"],
       abc: async () => [abcText(tokens, work.setting, this.title), "text/vnd.abc"],
-      wav: async () => [wavFile(await renderedSound(tokens, secondsPerStep), 44100), "audio/wav"],
+      wav: async () => [wavFile(await renderedSound(tokens, work.setting.accompaniment, secondsPerStep), 44100), "audio/wav"],
       json: async () => [JSON.stringify(this.record(), null, 1), "application/json"],
     };
     save(`melody-${work.state.seed}.${suffix}`, ...(await writers[suffix]()));
@@ -83,7 +83,8 @@ class Files {
     if (/\.json$/i.test(name)) return this.show(readRecord(JSON.parse(text())));
     const tune = /\.abc$/i.test(name) ? readAbc(text()) : readMidi(bytes);
     const {state} = this.studio.work, {key, mode} = {key: state.key, mode: state.mode, ...tune};
-    this.show({tokens: tokensOfTune(tune), setting: {key, mode, meter: tune.meter, tempo: tune.tempo ?? state.tempo, form: ""}, options: {}});
+    const setting = {key, mode, meter: tune.meter, tempo: tune.tempo ?? state.tempo, form: "", chords: ""};
+    this.show({tokens: tokensOfTune(tune), setting, options: {}});
   }
 
   show({tokens, setting, options, checksum}) {
@@ -96,11 +97,11 @@ class Files {
   }
 }
 
-// Throw an Error unless key, mode, meter, tempo and form of a `state` can be those of a piece.
-function checkSetting({key, mode, meter, tempo, form, tokens}) {
+// Throw an Error unless key, mode, meter, tempo, form and chords of a `state` can be those of a piece.
+function checkSetting({key, mode, meter, tempo, form, chords, tokens}) {
   const rises = (step, i) => Number.isInteger(step) && step < 12 && (i === 0 || step > mode[i - 1]);
   const isScale = Array.isArray(mode) && mode[0] === 0 && mode.every(rises);
   if (!/^[A-G][#b]?$/.test(key) || !(Object.hasOwn(MODES, mode) || isScale)) throw new Error("its key or mode is unknown.");
   if (!/^([1-9]|1[0-6])\/(2|4|8|16)$/.test(meter) || !(tempo >= 4 && tempo <= 1000)) throw new Error("its meter or tempo is unknown.");
-  new Setting({key, mode, meter, tempo, form, steps: tokens.length, range: [MIN_PITCH, MAX_PITCH]});
+  new Setting({key, mode, meter, tempo, form, chords, steps: tokens.length, range: [MIN_PITCH, MAX_PITCH]});
 }

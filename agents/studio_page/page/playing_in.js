@@ -103,9 +103,9 @@ class PlayingIn {
       const access = await navigator.requestMIDIAccess();
       for (const input of access.inputs.values()) input.onmidimessage = ({data}) => this.message(data);
       const outputs = [...access.outputs.values()];
-      studio.transport.outputs = outputs.map((output) => (pitch, when, milliseconds) => {
-        output.send([0x90, pitch, 100], when);
-        output.send([0x80, pitch, 0], when + milliseconds);
+      studio.transport.outputs = outputs.map((output) => ({channel, velocity}, pitch, when, milliseconds) => {
+        output.send([0x90 | channel, pitch, velocity], when);
+        output.send([0x80 | channel, pitch, 0], when + milliseconds);
       });
       studio.say(`MIDI is connected: ${access.inputs.size} inputs, ${outputs.length} outputs.`);
     } catch (error) {

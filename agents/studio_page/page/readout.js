@@ -61,6 +61,7 @@ class Readout {
     const {work} = this.studio, {stepsPerBar, stepsPerBeat} = work.setting, token = work.state.tokens[step];
     const bar = Math.floor(step / stepsPerBar) + 1, beat = Math.round(((step % stepsPerBar) / stepsPerBeat + 1) * 100) / 100;
     const note = noteAt(work.state.tokens, step, pitch);
+    const chord = work.setting.harmony[step]?.chord;
     const what = note ? pitchName(pitch) + (work.state.locked[note.start] ? ", locked" : "") : `${pitchName(pitch)}, empty`;
     const chance = (each) => probabilities[step * VOCABULARY_SIZE + each];
     const ranked = Array.from({length: VOCABULARY_SIZE}, (_, each) => each).sort((one, other) => chance(other) - chance(one)).slice(0, 3);
@@ -68,6 +69,7 @@ class Readout {
     const rules = Object.entries(values).map(([name, ofSteps]) => [name, work.state.weights[name] * ofSteps[step]]).filter(([, value]) => value);
     return [
       `bar ${bar}, beat ${beat}: ${what}`,
+      ...(chord ? [`over ${chordLabel(chord)}`] : []),
       `here ${nameOf(token)} ${chanceText(chance(token))}`,
       `likely ${ranked.map((each) => `${nameOf(each)} ${chanceText(chance(each))}`).join(", ")}`,
       ...rules.map(([name, value]) => `${name.replaceAll("_", " ")} ${signed(value)}`),

@@ -1,7 +1,7 @@
-// The piano roll: a ruler of bars, the notes, what is likely at each step, the reward of each step, and the cursor.
+// The piano roll: a ruler of bars and chords, the notes, what is likely at each step, the reward of each step, and the cursor.
 "use strict";
 
-const ROWS = PITCHES, RULER = 22, REWARDS = 46, LEAST_STEP = 13, MOST_STEP = 40;
+const ROWS = PITCHES, RULER = 22, CHORD_LINE = 20, REWARDS = 46, LEAST_STEP = 13, MOST_STEP = 40;
 const LEAST_SHOWN = 0.01;
 
 class Roll {
@@ -25,8 +25,13 @@ class Roll {
     return matchMedia("(max-width: 44rem)").matches ? 11 : 13;
   }
 
+  // The height of the ruler.
+  get top() {
+    return RULER + (this.work.setting.progression.length ? CHORD_LINE : 0);
+  }
+
   get bottom() {
-    return RULER + ROWS * this.rowHeight;
+    return this.top + ROWS * this.rowHeight;
   }
 
   x(step) {
@@ -34,7 +39,7 @@ class Roll {
   }
 
   y(pitch) {
-    return RULER + (MAX_PITCH - pitch) * this.rowHeight;
+    return this.top + (MAX_PITCH - pitch) * this.rowHeight;
   }
 
   // The step and the pitch at a pointer, and what it is on.
@@ -42,8 +47,8 @@ class Roll {
     const box = this.picture.getBoundingClientRect();
     const x = event.clientX - box.left, y = event.clientY - box.top, steps = this.work.state.tokens.length;
     const step = Math.min(Math.max(Math.floor(x / this.stepWidth), 0), steps - 1);
-    const pitch = Math.min(Math.max(MAX_PITCH - Math.floor((y - RULER) / this.rowHeight), MIN_PITCH), MAX_PITCH);
-    return {step, pitch, isRuler: y < RULER, isRewards: y > this.bottom, exact: x / this.stepWidth};
+    const pitch = Math.min(Math.max(MAX_PITCH - Math.floor((y - this.top) / this.rowHeight), MIN_PITCH), MAX_PITCH);
+    return {step, pitch, isRuler: y < this.top, isRewards: y > this.bottom, exact: x / this.stepWidth};
   }
 
   // Draw everything anew, with the `selection` {start, end} and the `caret` {step, pitch}, each or null.
@@ -80,14 +85,24 @@ class Roll {
     });
   }
 
-  drawRuler({stepsPerBar, sections}, steps) {
+  drawRuler({stepsPerBar, sections, progression}, steps) {
     this.marks.ruler.replaceChildren();
-    svg("rect", {class: "band", width: this.x(steps), height: RULER}, this.marks.ruler);
+    svg("rect", {class: "band", width: this.x(steps), height: this.top}, this.marks.ruler);
     const names = new Map(sections.map(({start, name}) => [start, name]));
     for (let bar = 0; bar * stepsPerBar < steps; bar++) {
       const text = svg("text", {x: this.x(bar * stepsPerBar) + 5, y: 15}, this.marks.ruler);
       text.textContent = [bar + 1, names.get(bar * stepsPerBar)].filter((each) => each !== undefined).join("  ");
     }
+    for (const each of progression) this.drawChord(each);
+  }
+
+  // Write a chord where it begins, narrower if it has not room enough until the next.
+  drawChord({start, end, chord}) {
+    const text = svg("text", {class: "chord", x: this.x(start) + 5, y: RULER + 13}, this.marks.ruler), room = this.x(end - start) - 8;
+    text.textContent = chordLabel(chord);
+    if (text.getComputedTextLength() <= room) return;
+    text.setAttribute("textLength", room);
+    text.setAttribute("lengthAdjust", "spacingAndGlyphs");
   }
 
   drawKeys(setting) {
@@ -142,7 +157,7 @@ class Roll {
       if (!isBar && step % setting.stepsPerBeat) continue;
       context.fillStyle = colour(isBar ? "quiet" : "line");
       context.globalAlpha = isBar ? 0.55 : 0.7;
-      context.fillRect(this.x(step), RULER, 1, height - RULER);
+      context.fillRect(this.x(step), this.top, 1, height - this.top);
     }
     if (!this.likely) return;
     context.fillStyle = colour("likely");

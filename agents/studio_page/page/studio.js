@@ -92,10 +92,11 @@ class Studio {
     return this.caret && noteAt(this.work.state.tokens, this.caret.step, this.caret.pitch);
   }
 
-  // What the transport plays: the work, or other tokens such as a candidate.
+  // What the transport plays: the work, or other tokens such as a candidate, over its chords.
   piece() {
-    const {stepsPerBeat, stepsPerBar} = this.work.setting;
-    return {tokens: this.isOther ? this.others : this.work.state.tokens, secondsPerStep: this.secondsPerStep, stepsPerBeat, stepsPerBar};
+    const {stepsPerBeat, stepsPerBar, accompaniment} = this.work.setting;
+    const tokens = this.isOther ? this.others : this.work.state.tokens;
+    return {tokens, accompaniment, secondsPerStep: this.secondsPerStep, stepsPerBeat, stepsPerBar};
   }
 
   hear(tokens) {

@@ -2,10 +2,12 @@
 // the audio clock, counted from the step before, so that nothing drifts; notes are scheduled shortly before they sound.
 "use strict";
 
+const MELODY = {loudness: 1, channel: 0, velocity: MELODY_VELOCITY};
+const CHORDS = {loudness: CHORD_LEVEL, channel: 1, velocity: CHORD_VELOCITY};
 const AHEAD = 0.15, AHEAD_WHEN_HIDDEN = 2, EVERY_MS = 25, FIRST_DELAY = 0.05;
 
 class Transport {
-  // `piece` returns {tokens, secondsPerStep, stepsPerBeat, stepsPerBar}; `listener` has moved(step) and stopped().
+  // `piece` returns {tokens, accompaniment, secondsPerStep, stepsPerBeat, stepsPerBar}; `listener` has moved(step) and stopped().
   constructor(piece, listener) {
     this.piece = piece;
     this.listener = listener;
@@ -46,26 +48,34 @@ class Transport {
   schedule(instrument) {
     const horizon = this.context.currentTime + (document.hidden ? AHEAD_WHEN_HIDDEN : AHEAD);
     while (this.time < horizon) {
-      const {tokens, secondsPerStep} = this.piece();
+      const {tokens, accompaniment, secondsPerStep} = this.piece();
       const end = Math.min(this.end, tokens.length);
       if (this.step >= end && this.isLooped) this.step = this.start;
       if (this.step >= end) break;
-      const token = tokens[this.step];
+      const token = tokens[this.step], when = Math.max(this.time, this.context.currentTime);
       this.shown.push({step: this.step, time: this.time, seconds: secondsPerStep});
       if (isNote(token)) {
         const after = tokens.slice(this.step + 1, end).findIndex((each) => each !== NO_EVENT);
         const steps = after < 0 ? end - this.step : after + 1;
-        this.sounded(instrument, pitchOfToken(token), Math.max(this.time, this.context.currentTime), steps * secondsPerStep);
+        this.sounded(instrument, pitchOfToken(token), when, steps * secondsPerStep);
       }
+      const chord = this.chordFrom(this.step, accompaniment);
+      for (const pitch of chord?.pitches ?? [])
+        this.sounded(instrument, pitch, when, (Math.min(chord.end, end) - this.step) * secondsPerStep, CHORDS);
       this.time += secondsPerStep;
       this.step++;
     }
     if (this.step >= Math.min(this.end, this.piece().tokens.length) && !this.isLooped && this.context.currentTime > this.time) this.stop();
   }
 
-  sounded(instrument, pitch, when, seconds) {
-    instrument.play(pitch, when, seconds);
-    for (const output of this.outputs) output(pitch, performance.now() + 1000 * (when - this.context.currentTime), 1000 * seconds);
+  // The chord that begins at `step`, or where playing begins the one that is there.
+  chordFrom(step, accompaniment) {
+    return accompaniment.find(({start, end}) => start === step || (step === this.start && start < step && step < end));
+  }
+
+  sounded(instrument, pitch, when, seconds, part = MELODY) {
+    instrument.play(pitch, when, seconds, part.loudness);
+    for (const output of this.outputs) output(part, pitch, performance.now() + 1000 * (when - this.context.currentTime), 1000 * seconds);
   }
 
   // The position that is audible now.
@@ -104,10 +114,13 @@ class Transport {
   }
 }
 
-// The sound of `tokens` as samples, as the page plays them.
-async function renderedSound(tokens, secondsPerStep, rate = 44100) {
+// The sound of `tokens` over their `accompaniment` as samples, as the page plays them.
+async function renderedSound(tokens, accompaniment, secondsPerStep, rate = 44100) {
   const seconds = tokens.length * secondsPerStep + 1;
   const context = new OfflineAudioContext(1, Math.ceil(seconds * rate), rate), instrument = new Instrument(context);
-  for (const {start, end, pitch} of notesOf(tokens)) instrument.play(pitch, start * secondsPerStep, (end - start) * secondsPerStep);
+  const sound = ({start, end}, pitch, loudness) =>
+    instrument.play(pitch, start * secondsPerStep, (end - start) * secondsPerStep, loudness);
+  for (const note of notesOf(tokens)) sound(note, note.pitch, MELODY.loudness);
+  for (const chord of accompaniment) for (const pitch of chord.pitches) sound(chord, pitch, CHORDS.loudness);
   return (await context.startRendering()).getChannelData(0);
 }

@@ -9,10 +9,10 @@ class Work {
     this.past = [];
     this.future = [];
     this.listeners = [];
-    const {key, mode, meter, steps, tempo, form} = agents[0].card.setting;
+    const {key, mode, meter, steps, tempo, form, chords} = agents[0].card.setting;
     this.state = {
       tokens: new Array(steps).fill(NO_EVENT), locked: new Array(steps).fill(false), isComposed: false,
-      agent: 0, key, mode, meter, tempo, form, ...OPTIONS, weights: {...agents[0].card.profile.weights},
+      agent: 0, key, mode, meter, tempo, form, chords, ...OPTIONS, weights: {...agents[0].card.profile.weights},
     };
   }
 
@@ -21,9 +21,17 @@ class Work {
   }
 
   get setting() {
-    const {key, mode, meter, tempo, form, tokens} = this.state;
-    const isFilled = this.agent.card.observes_form && form;
-    return new Setting({key, mode, meter, tempo, steps: tokens.length, range: this.agent.card.setting.range, form: isFilled ? form : ""});
+    if (this.settled?.state !== this.state) this.settled = {state: this.state, setting: this.settingOf(this.state)};
+    return this.settled.setting;
+  }
+
+  // The setting of a `state`, with the form and the chords that its agent observes.
+  settingOf({agent, key, mode, meter, tempo, form, chords, tokens}) {
+    const {card} = this.agents[agent];
+    return new Setting({
+      key, mode, meter, tempo, steps: tokens.length, range: card.setting.range,
+      form: card.observes_form ? form : "", chords: card.observes_chords ? chords : "",
+    });
   }
 
   // Make `changes` to the state, as a step that can be undone.

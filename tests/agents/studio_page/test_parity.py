@@ -34,6 +34,21 @@ KINDS = {
     "lookback": Kind("g", "lookback", {"dueling": True}, {"meter": "3/4", "key": "A", "mode": "minor"}),
     "lookback without copying": Kind("q", "features", {}, {}),
     "form": Kind("ppo_kl", "lookback", {}, {"form": "AA'BA", "length": 64, "observation": "lookback"}),
+    "chords": Kind("ppo_kl", "lstm", {}, {"chords": "C | Am Dm7 | N.C. | G7/B G7"}),
+    "chords, lookback and form": Kind(
+        "g",
+        "lookback",
+        {"dueling": True},
+        {
+            "chords": "Dm | C/E F G7sus4 G+7 Bm7-5 | Bbmaj13 | N.C. | %",
+            "observation": "lookback",
+            "form": "AA'BA",
+            "length": 96,
+            "key": "F#",
+            "mode": "dorian",
+            "meter": "6/8",
+        },
+    ),
     "form without lookback": Kind("psi", "lstm", {"dueling": True}, {"form": "A3 B1", "length": 64}),
 }
 
@@ -127,6 +142,24 @@ def test_in_another_key_and_meter_and_longer(agents, engine, page_data, name):
     np.testing.assert_allclose(engine(READ, {**call, "setting": setting})[0], expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["chords", "chords, lookback and form"])
+def test_over_other_chords_in_another_key_and_meter(agents, engine, page_data, name):
+    changes = {"key": "Ab", "mode": "minor", "meter": "3/4", "length": 72, "chords": "Abm Db7 E | Eb7 | Abm Fø"}
+    changes |= {"form": "AAB"} if "form" in name else {}
+    tokens = np.random.default_rng(2).integers(0, 38, (2, 72))
+    call = {"studio": page_data(agents[name]), "strengths": [1], "tokens": tokens.tolist(), "primer": [14, 1]}
+    expected = log_probs_of(agents[name], tokens, 1.0, [14, 1], **changes)
+    setting = {**changes, "steps": 72}
+    np.testing.assert_allclose(engine(READ, {**call, "setting": setting})[0], expected, atol=1e-4)
+
+
+def test_an_agent_of_chords_plays_without_any(agents, engine, page_data):
+    tokens = melodies(agents["chords"].environment.setting, 2)
+    call = {"studio": page_data(agents["chords"]), "strengths": [1], "tokens": tokens.tolist(), "primer": [1]}
+    expected = log_probs_of(agents["chords"], tokens, 1.0, [1], chords="")
+    np.testing.assert_allclose(engine(READ, {**call, "setting": {"chords": ""}})[0], expected, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["default", "lookback"])
 def test_shipped_note_rnns(agent_of, engine, page_data, name):
     agent = agent_of("ppo_kl", load_note_rnn(name), {"skip_connection": True}, priming="none", length=64)
@@ -186,4 +219,11 @@ def test_masks_are_those_of_the_profile(agent_of, priors, engine, page_data, tmp
     profile = tmp_path / "masked.yaml"
     profile.write_text("rules: {key: {}}\nmasks: {in_scale: {}, no_wide_leaps: {max_semitones: 4}}\n")
     agent = agent_of("q", priors["lstm"], priming="none", reward=profile, pitch_range=[52, 76])
+    check_tokens_of(agent, 40, engine, page_data(agent), 1.5, 1.0)
+
+
+def test_masks_of_chords_are_those_of_the_profile(agent_of, priors, engine, page_data, tmp_path):
+    profile = tmp_path / "masked.yaml"
+    profile.write_text("rules: {chord_tone: {}}\nmasks: {chord_tones_on_strong_beats: {}}\n")
+    agent = agent_of("q", priors["lstm"], priming="none", reward=profile, chords="C Db | F#m7 | N.C. G", length=64)
     check_tokens_of(agent, 40, engine, page_data(agent), 1.5, 1.0)

@@ -1,13 +1,20 @@
 """Rules, settings and files of the engine in JavaScript, beside those of the Python side."""
 
 import base64
+import json
 
 import numpy as np
+import pretty_midi
 import pytest
 
+from agents.composing.pieces import piece_staff
+from agents.composing.sidecar import Sidecar
 from melody_env import Setting, score_melodies
 from note_rnn import NO_EVENT, read_midi
+from note_rnn.chords import parse_progression
 from note_rnn.formats.abc import abc_text
+from note_rnn.formats.midi import write_midi
+from note_rnn.formats.notation import Staff
 
 SETTINGS = [
     {},
@@ -19,6 +26,17 @@ SETTINGS = [
 ]
 
 
+WITH_CHORDS = [
+    {"key": "G", "chords": "G Em7 | N.C. D7/F# | Gmaj9"},
+    {"key": "Bb", "meter": "6/8", "length": 60, "chords": "Bb F7 Gm | Ebmaj7 | C7 Cm Cdim7 F#aug"},
+]
+
+
+def staff_of(setting: Setting) -> Staff:
+    """The staff of a piece, with its chords."""
+    return piece_staff(setting, progression=parse_progression(setting.chords) if setting.chords else None)
+
+
 SCORE = """
 const main = async ({setting, tokens, parameters}) =>
   tokens.map((melody) => ruleValues(melody, new Setting(setting), parameters));
@@ -27,7 +45,7 @@ const main = async ({setting, tokens, parameters}) =>
 
 def page_setting(setting: Setting) -> dict[str, object]:
     """The `setting` as the page has it."""
-    names = {"key", "mode", "meter", "tempo", "form"}
+    names = {"key", "mode", "meter", "tempo", "form", "chords"}
     own = {name: value for name, value in setting.as_dict().items() if name in names}
     return {**own, "steps": setting.steps, "range": setting.pitch_range}
 
@@ -76,7 +94,7 @@ def test_rewards_are_weighted(engine):
     assert engine(script, {"values": values, "weights": {"key": 2, "tonic": 0.5}}) == [1.5, -0.5]
 
 
-@pytest.mark.parametrize("changes", SETTINGS, ids=str)
+@pytest.mark.parametrize("changes", [*SETTINGS, *WITH_CHORDS], ids=str)
 def test_abc_is_that_of_python(engine, changes):
     setting = Setting(**changes)
     tokens = melodies(setting, 15)
@@ -85,10 +103,10 @@ def test_abc_is_that_of_python(engine, changes):
       const main = async ({setting, tokens}) => tokens.map((melody) => written(melody, setting));
     """
     texts = engine(script, {"setting": page_setting(setting), "tokens": tokens.tolist()})
-    assert texts == [abc_text(melody, setting.staff, "A tune") for melody in tokens]
+    assert texts == [abc_text(melody, staff_of(setting), "A tune") for melody in tokens]
 
 
-@pytest.mark.parametrize("changes", SETTINGS[:4], ids=str)
+@pytest.mark.parametrize("changes", [*SETTINGS[:4], *WITH_CHORDS], ids=str)
 def test_midi_is_read_back_by_python(engine, changes, tmp_path):
     setting = Setting(**changes)
     script = """
@@ -103,9 +121,33 @@ def test_midi_is_read_back_by_python(engine, changes, tmp_path):
         path = tmp_path / "melody.mid"
         path.write_bytes(base64.b64decode(text))
         assert read_midi(path).tolist() == melody.tolist()
+        write_midi(melody, tmp_path / "own.mid", staff=staff_of(setting))
+        assert parts(path) == parts(tmp_path / "own.mid")
 
 
-@pytest.mark.parametrize("changes", SETTINGS[:4], ids=str)
+def parts(path) -> list[object]:
+    """The instruments of a MIDI file: name, program, and notes in steps."""
+    file = pretty_midi.PrettyMIDI(str(path))
+    steps = file.resolution / 4
+    return [
+        (
+            each.name,
+            each.program,
+            sorted(
+                (
+                    *(round(file.time_to_tick(time) / steps) for time in (note.start, note.end)),
+                    note.pitch,
+                    note.velocity,
+                )
+                for note in each.notes
+            ),
+        )
+        for each in file.instruments
+        if each.notes
+    ]
+
+
+@pytest.mark.parametrize("changes", [*SETTINGS[:4], *WITH_CHORDS], ids=str)
 def test_what_is_written_is_read_again(engine, changes):
     """MIDI and ABC, written and opened, give the same notes, meter and, in ABC, key and tempo."""
     setting = Setting(**changes)
@@ -182,6 +224,24 @@ def test_files_without_a_melody_are_refused(engine):
     messages = engine(script, page_setting(Setting()))
     assert messages[0] == "This is not a MIDI file."
     assert "none" not in messages
+
+
+@pytest.mark.parametrize("chords", ["C | Am7/G N.C.", ""])
+def test_records_have_the_chords_for_the_page_and_for_compose(engine, tmp_path, chords):
+    script = """
+      async function main(setting) {
+        const card = {model: "run", checksum: "x", observes_chords: true};
+        const options = {strength: 1, temperature: 1, seed: 3};
+        const record = recordOf([14, 1], {card}, new Setting(setting), options, "A tune");
+        const read = (own) => readRecord({...record, ...own}).setting.chords;
+        return [record, read({}), read({chords: "C\u266f | %"})];
+      }
+    """
+    record, read, plain = engine(script, page_setting(Setting(chords=chords, length=2)))
+    assert (read, plain) == (chords, "C# | C#")
+    (tmp_path / "melody.json").write_text(json.dumps(record))
+    sidecar = Sidecar.read(tmp_path / "melody.json")
+    assert (sidecar.config.chords, sidecar.chords) == (chords, chords)
 
 
 def test_options_of_a_record_that_are_no_numbers_are_left_out(engine):

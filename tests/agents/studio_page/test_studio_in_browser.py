@@ -2,6 +2,7 @@
 
 import json
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -78,9 +79,9 @@ def opens(page, name: str, content: bytes) -> None:
     until(page, "document.getElementById('message').textContent !== ''")
 
 
-def shows(page, tokens: list[int]) -> None:
-    """Open `tokens` as a record."""
-    config = {"key": "C", "mode": "major", "meter": "4/4", "tempo": 120, "form": ""}
+def shows(page, tokens: list[int], **own: str) -> None:
+    """Open `tokens` as a record, with its `own` parts of a setting."""
+    config = {"key": "C", "mode": "major", "meter": "4/4", "tempo": 120, "form": "", **own}
     opens(page, "melody.json", json.dumps({"tokens": tokens, "config": config}).encode())
 
 
@@ -300,6 +301,110 @@ def test_an_agent_of_form_shows_and_takes_forms(visit, agent_of, small_prior, tm
     page.locator("#form").press("Enter")
     assert "does not fill" in page.locator("#message").inner_text()
     assert page.locator("#form").input_value() == "AB"
+
+
+@pytest.fixture(scope="module")
+def over_chords(browser, agent_of, small_prior, tmp_path_factory) -> Path:
+    """A page of two agents, of which only the first plays over chords."""
+    page = tmp_path_factory.mktemp("chords") / "chords.html"
+    agents = [agent_of("ppo_kl", small_prior, chords="C | Am F"), agent_of("q", small_prior)]
+    write_studio(page, studio(["over chords", "Q"], [Path("c"), Path("q")], agents))
+    return page
+
+
+def enters(page, chords: str) -> None:
+    page.locator("#chords").fill(chords)
+    page.locator("#chords").press("Enter")
+
+
+def chords(page) -> list[str]:
+    return page.locator(".ruler .chord").all_text_contents()
+
+
+def test_an_agent_of_chords_shows_and_takes_chords(visit, over_chords):
+    page = opened(visit, over_chords)
+    before = notes(page)
+    assert chords(page) == ["C", "Am", "F"]
+    x = [text.bounding_box()["x"] for text in page.locator(".ruler .chord").all()]
+    assert [round((each - x[0]) * 32 / page.locator(".sheet").bounding_box()["width"]) for each in x] == [0, 16, 24]
+    enters(page, "Dm7 | G7/B C\N{MUSIC SHARP SIGN}o")
+    assert chords(page) == ["Dm7", "G7/B", "C\N{MUSIC SHARP SIGN}dim"]
+    assert page.locator("#chords").input_value() == "Dm7 | G7/B C#dim"
+    assert notes(page) != before
+    enters(page, "Dm7 | Hm")
+    assert page.locator("#message").inner_text().startswith("Hm is no chord: ")
+    assert page.locator("#chords").input_value() == "Dm7 | G7/B C#dim"
+    page.keyboard.press("Control+z")
+    page.locator("#undo").click()
+    assert (chords(page), notes(page)) == (["C", "Am", "F"], before)
+    page.locator("#agent").select_option(label="Q")
+    assert chords(page) == []
+    assert page.locator("#chords-label").is_hidden()
+    page.locator("#agent").select_option(label="over chords")
+    enters(page, "")
+    assert chords(page) == []
+
+
+def test_chords_move_with_the_key(visit, over_chords):
+    page = opened(visit, over_chords)
+    page.locator("#key").select_option("Eb")
+    assert page.locator("#chords").input_value() == "Eb | Cm Ab"
+    page.locator("#mode").select_option("minor")
+    assert page.locator("#chords").input_value() == "F# | D#m B"
+    page.mouse.click(*place(page, 16, 70))
+    assert "over D\N{MUSIC SHARP SIGN}m" in page.locator("#readout").inner_text()
+
+
+def test_chords_are_played_softly_under_the_melody(visit, over_chords):
+    page = opened(visit, over_chords)
+    shows(page, [1] * 32, chords="C | Am F")
+    page.evaluate(LISTEN)
+    slide(page, "#tempo", "240")
+    page.locator("#play").click()
+    tones = started(page, 12)
+    assert [tone["hertz"] for tone in tones[:4]] == [hertz(pitch) for pitch in (36, 52, 55, 60)]
+    onsets = [round((tone["when"] - tones[0]["when"]) * 16) for tone in tones]
+    assert onsets == [0] * 4 + [16] * 4 + [24] * 4
+    page.keyboard.press("Space")
+    sound = np.frombuffer(downloaded(page, "#save-wav")[44:], np.int16)
+    assert 3000 < np.abs(sound[:40000].astype(int)).max() < 14000
+    enters(page, "")
+    assert np.abs(np.frombuffer(downloaded(page, "#save-wav")[44:], np.int16)).max() == 0
+
+
+def test_chords_are_in_files_links_and_what_is_kept(visit, over_chords, tmp_path):
+    page = opened(visit, over_chords)
+    enters(page, "Dm | G7 C")
+    before = notes(page)
+    assert '"Dm"' in downloaded(page, "#save-abc").decode()
+    read = pretty_midi.PrettyMIDI(BytesIO(downloaded(page, "#save-midi")))
+    assert [each.name for each in read.instruments] == ["Melody", "Chords"]
+    record = downloaded(page, "#save-json")
+    assert json.loads(record)["config"]["chords"] == json.loads(record)["chords"] == "Dm | G7 C"
+    page.locator("#link").click()
+    until(page, "location.hash.length > 9")
+    page.wait_for_timeout(500)
+    other = opened(visit, over_chords, page.evaluate("location.hash"))
+    assert (chords(other), notes(other)) == (["Dm", "G7", "C"], before)
+    again = page.context.new_page()
+    again.goto(over_chords.as_uri())
+    again.wait_for_selector("body[data-ready]")
+    assert (chords(again), notes(again)) == (["Dm", "G7", "C"], before)
+    enters(page, "F")
+    opens(page, "melody.json", record)
+    assert (chords(page), notes(page)) == (["Dm", "G7", "C"], before)
+    opens(page, "tune.abc", b'X:1\nM:3/4\nL:1/4\nK:G\n"G"GAB|')
+    assert chords(page) == []
+
+
+def test_chords_are_readable_on_a_phone(visit, over_chords):
+    page = visit(over_chords, viewport={"width": 360, "height": 780})
+    page.wait_for_selector("body[data-ready]")
+    enters(page, "F#m7b5 Bbmaj7/D Ebsus4 G7#9b5 | C")
+    boxes = [text.bounding_box() for text in page.locator(".ruler .chord").all()]
+    assert len(boxes) == 5
+    assert all(box["x"] + box["width"] <= after["x"] for box, after in pairwise(boxes))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_rules_pay_while_editing_and_their_weights_choose(page):

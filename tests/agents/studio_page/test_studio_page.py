@@ -101,8 +101,16 @@ def test_of_several_forms_the_page_begins_with_the_first(agent_of, small_prior):
         "range": (48, 83),
         "tempo": 90,
         "form": "ABAC",
+        "chords": "",
     }
     assert (card.observes_form, card.length, card.uses_base) == (True, 64, False)
+
+
+def test_of_several_progressions_the_page_begins_with_the_first(agent_of, small_prior):
+    agent = agent_of("q", small_prior, chords="Dm7 | % | C6/9; F | G", key="C")
+    (card,) = studio(["x"], [Path("run")], [agent]).agents
+    assert card.setting["chords"] == "Dm7 | Dm7 | C69"
+    assert (card.observes_chords, card.observes_form) == (True, False)
 
 
 def test_primers_are_those_of_the_environment(agent_of, small_prior):

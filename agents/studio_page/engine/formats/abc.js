@@ -5,20 +5,22 @@ const ABC_ACCIDENTALS = {"-2": "__", "-1": "_", 0: "=", 1: "^", 2: "^^"};
 
 function abcText(tokens, setting, title) {
   const {sharps, mode} = setting.signature;
-  const tonic = namedFifth(sharps + SIGNATURE_MODES.indexOf(mode) - 1);
-  const bars = grouped(noteValues(tokens, setting), ({start}) => Math.floor(start / setting.stepsPerBar));
-  const texts = bars.map((bar) => abcBar(bar, setting, sharps));
+  const tonic = nameOfFifth(sharps + SIGNATURE_MODES.indexOf(mode) - 1);
+  const chords = new Map(setting.progression.map(({start, chord}) => [start, `"${chord.symbol}"`]));
+  const bars = grouped(noteValues(tokens, setting, [...chords.keys()]), ({start}) => Math.floor(start / setting.stepsPerBar));
+  const texts = bars.map((bar) => abcBar(bar, setting, sharps, chords));
   const lines = texts.flatMap((_, i) => (i % 4 ? [] : [texts.slice(i, i + 4).join(" | ")]));
-  const sign = "#".repeat(Math.max(tonic.alteration, 0)) + "b".repeat(Math.max(-tonic.alteration, 0));
   const beat = {2: "1/8", 4: "1/4", 6: "3/8", 8: "1/2", 3: "3/16", 1: "1/16", 12: "3/4"}[setting.stepsPerBeat];
   const tempo = Number((setting.tempo * 4 / setting.stepsPerBeat).toPrecision(6));
-  const head = ["X:1", `T:${title}`, `M:${setting.meter}`, "L:1/16", `Q:${beat}=${tempo}`, `K:${tonic.letter}${sign}${mode.slice(0, 3)}`];
+  const head = ["X:1", `T:${title}`, `M:${setting.meter}`, "L:1/16", `Q:${beat}=${tempo}`, `K:${tonic}${mode.slice(0, 3)}`];
   return `${head.join("\n")}\n${lines.join(" |\n")} |]\n`;
 }
 
-function abcBar(bar, setting, sharps) {
+// A bar; `chords` are symbols by the steps that they begin at.
+function abcBar(bar, setting, sharps, chords) {
   const altered = new Set();
-  return beamed(bar, setting).map((values) => values.map((value) => abcNote(value, sharps, altered)).join("")).join(" ");
+  const written = (value) => (chords.get(value.start) ?? "") + abcNote(value, sharps, altered);
+  return beamed(bar, setting).map((values) => values.map(written).join("")).join(" ");
 }
 
 function abcNote({steps, pitch, tied}, sharps, altered) {

@@ -2,6 +2,8 @@
 "use strict";
 
 const TICKS_PER_STEP = 120, TICKS_PER_QUARTER = 480;
+const MELODY_VELOCITY = 100, CHORD_VELOCITY = 60;
+const END_TEXT = "end of melody", CHORD_TRACK = "Chords";
 
 const bytesOf = (text) => [...new TextEncoder().encode(text)];
 const bigEndian = (number, size) => Array.from({length: size}, (_, i) => Math.floor(number / 256 ** (size - 1 - i)) & 255);
@@ -38,18 +40,26 @@ function midiFile(tokens, setting, title) {
     [0, metaEvent(0x59, [sharps & 255, mode === "minor" ? 1 : 0])],
     [0, metaEvent(0x58, [count, Math.log2(unit), 6 * setting.stepsPerBeat, 8])],
     ...noteOffs,
-    [tokens.length, metaEvent(1, bytesOf("end of melody"))],
+    [tokens.length, metaEvent(1, bytesOf(END_TEXT))],
   ];
-  const events = notes.flatMap(({start, end, pitch}) => [[start, [0x90, pitch, 100]], [end, [0x80, pitch, 0]]]);
-  const track = [[0, metaEvent(3, bytesOf("Melody"))], [0, [0xc0, 0]], ...events];
+  const tracks = [head, partTrack("Melody", 0, MELODY_VELOCITY, notes.map((note) => ({...note, pitches: [note.pitch]})))];
+  if (setting.progression.length) tracks.push(partTrack(CHORD_TRACK, 1, CHORD_VELOCITY, setting.accompaniment));
   return Uint8Array.from([
-    ...bytesOf("MThd"), ...bigEndian(6, 4), ...bigEndian(1, 2), ...bigEndian(2, 2), ...bigEndian(TICKS_PER_QUARTER, 2),
-    ...trackChunk(head), ...trackChunk(track),
+    ...bytesOf("MThd"), ...bigEndian(6, 4), ...bigEndian(1, 2), ...bigEndian(tracks.length, 2), ...bigEndian(TICKS_PER_QUARTER, 2),
+    ...tracks.flatMap(trackChunk),
   ]);
 }
 
+// The events of a part, one sound {start, end, pitches} after the other.
+function partTrack(name, channel, velocity, sounds) {
+  const events = sounds.flatMap(({start, end, pitches}) => [
+    ...pitches.map((pitch) => [start, [0x90 | channel, pitch, velocity]]), ...pitches.map((pitch) => [end, [0x80 | channel, pitch, 0]]),
+  ]);
+  return [[0, metaEvent(3, bytesOf(name))], [0, [0xc0 | channel, 0]], ...events];
+}
+
 // The melody in the bytes of a MIDI file: of the track with most notes, the highest note at a time, on the grid of
-// sixteenths. Throws an Error if there is none.
+// sixteenths; chords that were written with a melody are left out. Throws an Error if there is none.
 function readMidi(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const tagAt = (place) => String.fromCharCode(...bytes.subarray(place, place + 4));
@@ -58,15 +68,16 @@ function readMidi(bytes) {
   const tracks = [], about = {meter: "4/4", tempo: null, steps: 0};
   for (let place = 8 + view.getUint32(4); place + 8 <= bytes.length; place += 8 + view.getUint32(place + 4))
     if (tagAt(place) === "MTrk") tracks.push(midiTrack(bytes.subarray(place + 8, place + 8 + view.getUint32(place + 4)), ticksPerStep, about));
-  const [most] = tracks.sort((one, other) => other.length - one.length);
+  const melodic = tracks.filter(({name}) => !(about.steps && name === CHORD_TRACK)).map(({notes}) => notes);
+  const [most] = melodic.sort((one, other) => other.length - one.length);
   if (!most?.length) throw new Error("There are no notes in this MIDI file.");
   return {...about, notes: monophonic(most), steps: Math.max(about.steps, ...most.map(({end}) => end))};
 }
 
-// The notes of a track, in steps; what it tells of meter, tempo and length is written to `about`.
+// The name and the notes of a track, in steps; what it tells of meter, tempo and length is written to `about`.
 function midiTrack(bytes, ticksPerStep, about) {
   const notes = [], sounding = new Map();
-  let place = 0, ticks = 0, status = 0;
+  let place = 0, ticks = 0, status = 0, name = "";
   const number = () => {
     let value = 0, byte;
     do value = (value << 7) | ((byte = bytes[place++]) & 127); while (byte & 128);
@@ -81,7 +92,8 @@ function midiTrack(bytes, ticksPerStep, about) {
       place += size;
       if (kind === 0x51) about.tempo ??= Math.round(60e6 / ((data[0] << 16) | (data[1] << 8) | data[2]));
       if (kind === 0x58 && step === 0) about.meter = `${data[0]}/${2 ** data[1]}`;
-      if (kind === 1 && new TextDecoder().decode(data) === "end of melody") about.steps = step;
+      if (kind === 3) name = new TextDecoder().decode(data);
+      if (kind === 1 && new TextDecoder().decode(data) === END_TEXT) about.steps = step;
       continue;
     }
     const pitch = bytes[place], velocity = bytes[place + 1], kind = status >> 4;
@@ -91,7 +103,7 @@ function midiTrack(bytes, ticksPerStep, about) {
     sounding.delete(pitch);
     if (kind === 9 && velocity) sounding.set(pitch, step);
   }
-  return notes;
+  return {name, notes};
 }
 
 // `notes` with one at a time: of several that start together the highest, and each ends where the next starts.

@@ -42,13 +42,14 @@ function valuesWithin(start, end, levels, isRest) {
   return best;
 }
 
-// Notes and rests of `tokens`, {start, steps, pitch (null: rest), tied}, in order; none crosses a bar line.
-function noteValues(tokens, setting) {
+// Notes and rests of `tokens`, {start, steps, pitch (null: rest), tied}, in order; none crosses a bar line or one of the steps
+// `breaks`, in order.
+function noteValues(tokens, setting, breaks = []) {
   const levels = levelsOf(setting), values = [];
   const write = (from, end, pitch) => {
     for (let start = from; start < end; ) {
-      const place = start % setting.stepsPerBar;
-      for (const steps of valuesWithin(place, Math.min(place + end - start, setting.stepsPerBar), levels, pitch === null)) {
+      const place = start % setting.stepsPerBar, stop = Math.min(end, breaks.find((step) => step > start) ?? end);
+      for (const steps of valuesWithin(place, Math.min(place + stop - start, setting.stepsPerBar), levels, pitch === null)) {
         values.push({start, steps, pitch, tied: pitch !== null && start + steps < end});
         start += steps;
       }
@@ -92,6 +93,12 @@ function beamed(bar, setting) {
 // The letter and the alteration of a position on the line of fifths: F is -1, C 0, G 1.
 function namedFifth(fifths) {
   return {letter: FIFTHS[modulo(fifths + 1, 7)], alteration: Math.floor((fifths + 1) / 7)};
+}
+
+// The name of a position on the line of fifths: C, F#, Bb ...
+function nameOfFifth(fifths) {
+  const {letter, alteration} = namedFifth(fifths);
+  return letter + "#".repeat(Math.max(alteration, 0)) + "b".repeat(Math.max(-alteration, 0));
 }
 
 // The letter, alteration and octave of `pitch` under a key signature of `sharps`.

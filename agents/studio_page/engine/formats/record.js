@@ -9,9 +9,10 @@ function recordOf(tokens, agent, setting, {strength, temperature, seed}, title) 
     model: card.model, n: 1, seed, temperature, strength,
     key: setting.key, mode: typeof setting.mode === "string" ? setting.mode : setting.mode.join(","), meter: setting.meter,
     length: setting.steps, pitch_range: setting.range, tempo: setting.tempo, ...(setting.form ? {form: setting.form} : {}),
+    ...(card.observes_chords ? {chords: setting.chords} : {}),
     fixed: tokens.map((token, step) => `${step}=${token}`),
   };
-  return {title, number: 1, suffixes: [".mid"], config, checksum: card.checksum, tokens};
+  return {title, number: 1, suffixes: [".mid"], config, checksum: card.checksum, tokens, ...(setting.chords ? {chords: setting.chords} : {})};
 }
 
 // Tokens, setting and options of a record, or an Error that says why it is none.
@@ -21,11 +22,16 @@ function readRecord(record) {
   const areTokens = Array.isArray(tokens) && tokens.length > 0 && tokens.length <= MOST_STEPS && tokens.every(isToken);
   if (!areTokens || typeof config !== "object") throw new Error("This is not the record of a melody.");
   const own = record.setting ?? config;
+  const chords = record.chords ?? own.chords ?? "";
+  if (typeof chords !== "string") throw new Error("its chords are not text.");
   const numbers = typeof own.mode === "string" && /^[\d,]+$/.test(own.mode) ? own.mode.split(",").map(Number) : own.mode;
   return {
     tokens,
     checksum: record.checksum,
-    setting: {key: own.key, mode: numbers, meter: own.meter, tempo: own.tempo, form: record.form ?? own.form ?? ""},
+    setting: {
+      key: own.key, mode: numbers, meter: own.meter, tempo: own.tempo, form: record.form ?? own.form ?? "",
+      chords: chords && chordsText(parsedChords(chords)),
+    },
     options: {
       strength: within(config.strength, 0, 1000), temperature: within(config.temperature, 0.01, 100), seed: within(config.seed, 0, 2 ** 53),
     },
