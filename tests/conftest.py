@@ -1,5 +1,6 @@
 """Fixtures of all tests."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from itertools import count
@@ -7,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tensorboard.summary.writer import event_file_writer
@@ -58,6 +60,23 @@ def lookback_prior_file(lookback_prior: NoteRNN, tmp_path_factory: pytest.TempPa
 def small_prior_file(small_prior: NoteRNN, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same, saved."""
     return save_note_rnn(small_prior, tmp_path_factory.mktemp("prior") / "small")
+
+
+@pytest.fixture(scope="session")
+def votes_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of votes on pairs of melodies of one bar."""
+    rng = np.random.default_rng(0)
+    setting = {"key": "C", "mode": "major", "meter": "4/4", "length": 16, "tempo": 120.0}
+    votes = [
+        {
+            **{"left": "Note RNN", "right": "Q", "setting": setting, "preference": 1 + number % 5, "seconds": 2.0},
+            **{f"{side}_melody": rng.integers(38, size=16).tolist() for side in ("left", "right")},
+        }
+        for number in range(12)
+    ]
+    path = tmp_path_factory.mktemp("votes") / "votes.json"
+    path.write_text(json.dumps({"study": "abc", "session": "s", "models": ["Note RNN", "Q"], "votes": votes}))
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 import agents.training.adversary
-from agents import PPOKL, RecurrentDQN, train, whole_run
+from agents import DPO, PPOKL, RecurrentDQN, train, whole_run
 from agents.runs.config import TrainConfig
 from agents.runs.presets import PRESETS, algorithm_class
 from agents.runs.run_directory import RunDirectory
 from melody_env import load_profile
 from note_rnn import VOCABULARY_SIZE
 
-OURS = (PPOKL, RecurrentDQN)
+OURS = (PPOKL, RecurrentDQN, DPO)
 PROFILES = sorted(
     path.stem for path in (Path(__file__).parents[1] / "melody_env" / "reward" / "profiles").glob("*.yaml")
 )
@@ -36,7 +36,7 @@ def small_outputs(monkeypatch):
 
 @pytest.mark.parametrize(("algo", "preset"), PRESETS)
 def test_every_preset_trains_from_the_command_line_to_its_table(
-    algo, preset, small_prior_file, tmp_path, monkeypatch, capsys
+    algo, preset, small_prior_file, votes_file, tmp_path, monkeypatch, capsys
 ):
     sizes = {"total_timesteps": 256, "n_envs": 4, "evaluations": 1, "checkpoints": 1, "compositions": 10}
     sizes |= {"melodies": 0, "length": 16}
@@ -45,9 +45,12 @@ def test_every_preset_trains_from_the_command_line_to_its_table(
     own = {"learning_starts": 32, "batch_size": 4 if algorithm_class(algo) in OURS else 64, "n_epochs": 1}
     defaults = PRESETS[algo, preset]
     named = {name: value for name, value in own.items() if hasattr(defaults.agent, name)}
+    if algo == "dpo":
+        named["votes"] = (votes_file,)
     changes = {"prior": small_prior_file, "run_dir": tmp_path, "seed": 2, "device": "cpu", **sizes, **named}
     arguments = ["--algo", algo, "--preset", preset]
-    arguments += [part for name, value in changes.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    for name, value in changes.items():
+        arguments += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, tuple) else [value])]
     train.main(arguments)
     run = RunDirectory.open(tmp_path)
     config = TrainConfig.saved(run.record())

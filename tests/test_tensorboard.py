@@ -27,7 +27,8 @@ def listed(*by: str) -> set[str]:
     """
     found = set()
     for tags, _, _, who in re.findall(r"^\| (`.*?)\|(.*?)\|(.*?)\|(.*?)\|$", PAGE, re.MULTILINE):
-        if who.strip() == "all" or {*re.findall("`(.*?)`", who)} & {*by}:
+        named = bool({*re.findall("`(.*?)`", who)} & {*by})
+        if who.strip() == "all" or named != who.strip().startswith("all but"):
             found |= {*re.findall("`(.*?)`", tags)}
     return (found - {"rule/NAME"}) | {f"rule/{name}" for name in RULES}
 

@@ -39,8 +39,8 @@ from note_rnn import read_midi, run_command, write_wav
 from note_rnn.common.command_line import named
 
 RULES = ("key", "tonic", "repetition", "autocorrelation", "motif", "repeated_motif", "interval", "leap", "extrema")
-OF_LONGER_PIECES = {"repeated_bars_lag4", "repeated_bars_lag8", "repeated_rhythms_lag4"}
-"""Rows of the table that pieces of two bars have no figures for."""
+OF_OTHER_PIECES = {"repeated_bars_lag4", "repeated_bars_lag8", "repeated_rhythms_lag4", "chord_tones", *OF_FORM}
+"""Rows of the table that pieces of two bars without form and chords have no figures for."""
 WRITTEN = 2
 """Pieces of each composer that are written down."""
 
@@ -71,6 +71,8 @@ def tiny_config(prior: Path, run_dir: Path, algo: Algorithm = "q", **changes) ->
         settings |= {"learning_starts": 64, "batch_size": 4, "train_freq": 3}
     elif algo in ("psi", "g"):
         settings |= {"learning_starts": 64, "batch_size": 4, "train_freq": 24, "gradient_steps": 3, "buffer_size": 256}
+    elif algo == "dpo":
+        settings |= {"batch_size": 1}
     elif algo == "a2c":
         settings |= {"n_steps": 24}
     else:
@@ -125,7 +127,7 @@ def test_metrics_hold_the_table_for_the_note_rnn_and_the_agent(finished_run):
     metrics = json.loads((finished_run / "metrics.json").read_text())
     for composer in ("Note RNN", "agent"):
         of_tunes = {"human_auc", "longest_shared_run"}  # which are not shipped, as their statistics are
-        assert {row.metric for row in ROWS} - of_tunes - OF_LONGER_PIECES - {*OF_FORM} <= metrics[composer].keys()
+        assert {row.metric for row in ROWS} - of_tunes - OF_OTHER_PIECES <= metrics[composer].keys()
         assert "repeated_rhythms_lag1" in metrics[composer]
     assert metrics["Human"].keys() >= {"notes_in_motif", "human_overlap"}
     assert metrics["Note RNN"]["kl"] == pytest.approx(0.0, abs=1e-6)
@@ -215,8 +217,9 @@ def test_same_seed_same_metrics(finished_run, small_prior_file, tmp_path):
 
 
 @pytest.mark.parametrize("algo", get_args(Algorithm))
-def test_every_algorithm_goes_from_configuration_to_table(algo, small_prior_file, tmp_path):
-    config = tiny_config(small_prior_file, tmp_path / algo, algo, evaluations=1, checkpoints=1)
+def test_every_algorithm_goes_from_configuration_to_table(algo, small_prior_file, votes_file, tmp_path):
+    votes = {"votes": (votes_file,)} if algo == "dpo" else {}
+    config = tiny_config(small_prior_file, tmp_path / algo, algo, evaluations=1, checkpoints=1, **votes)
     run = train.train(config)
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["agent"]["kl"] > 0
@@ -241,8 +244,8 @@ CONTROLS = {"psi": {"entropy_floor": 2.0}, "g": {"entropy_floor": 2.0}, "ppo_kl"
 
 
 @pytest.mark.parametrize("algo", get_args(Algorithm))
-def test_a_resumed_run_equals_the_one_that_was_never_stopped(algo, small_prior_file, tmp_path, capsys):
-    changes = CONTROLS.get(algo, {"final_c": 2.0})
+def test_a_resumed_run_equals_the_one_that_was_never_stopped(algo, small_prior_file, votes_file, tmp_path, capsys):
+    changes = {"votes": (votes_file,)} if algo == "dpo" else CONTROLS.get(algo, {"final_c": 2.0})
     whole = train.train(tiny_config(small_prior_file, tmp_path / "whole", algo, **changes))
     with interrupted(at_step=130), pytest.raises(SystemExit, match=r"resume with: python -m agents\.train --resume"):
         train.train(tiny_config(small_prior_file, tmp_path / "stopped", algo, **changes))
@@ -502,7 +505,7 @@ def test_human_tunes_stand_beside_the_agent_where_they_are_available(small_prior
     run = train.train(small_config(small_prior_file, tmp_path / "run", **changes))
     assert {*settings} == {Setting(tempo=90)}
     metrics = json.loads((run / "metrics.json").read_text())
-    assert {row.metric for row in ROWS} - OF_LONGER_PIECES - {*OF_FORM} <= metrics["agent"].keys()
+    assert {row.metric for row in ROWS} - OF_OTHER_PIECES <= metrics["agent"].keys()
     assert metrics["Human"]["notes_not_in_key"] == 0
     assert metrics["Human"]["longest_shared_run"] == 32
     assert metrics["Human"]["human_overlap"] > metrics["Note RNN"]["human_overlap"]

@@ -184,7 +184,8 @@ class DPO(ActsWithMemory):
         loss = self._descend(preference_loss(log_odds, outcomes).mean())
         self._log_updates([loss])
         ranked = ((log_odds > 0) == (outcomes > 0.5))[outcomes != 0.5]
-        self.logger.record("train/accuracy", ranked.float().mean().item())
+        if len(ranked):
+            self.logger.record("train/accuracy", ranked.float().mean().item())
 
     def log_odds(self, rows: Tensor) -> Tensor:
         """Return the log-odds that the first of the pairs `rows` is preferred, by the policy's gain on the prior."""

@@ -16,7 +16,6 @@ from agents.composing.export import ComposeConfig, compose_files
 from agents.composing.pieces import log_likelihood
 from agents.composing.players import NoteRNNPlayer
 from agents.evaluation.metrics import chord_metrics
-from agents.studio_page.content import studio
 from melody_env import EnvironmentSpec, MelodyEngine, MelodyVecEnv, NamedMask, RewardProfile, WeightedRule
 from melody_env.measures.chord_tones import chord_tone_counts
 from note_rnn import InputError, run_command, transposed
@@ -207,8 +206,3 @@ def test_who_knows_no_chords_is_asked_for_none(small_prior_file, small_prior, ca
     with pytest.raises(InputError, match="chords are for agents that were trained with them"):
         compose(plain, 1, chords="C")
     assert compose(plain, 1, chords="").shape == (1, 32)
-
-
-def test_the_studio_says_that_it_has_no_chords(agent):
-    with pytest.raises(InputError, match=r"^x plays over chords, which the studio does not have: give runs without"):
-        studio(["x"], [Path("x")], [agent])

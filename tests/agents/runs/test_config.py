@@ -190,6 +190,7 @@ ARGUMENTS = {
     "pitch_range": (55, 79),
     "tempo": 90.0,
     "form": "ABA",
+    "chords": "C | G7",
 }
 """A value other than the default for each field of a configuration except the hyperparameters."""
 

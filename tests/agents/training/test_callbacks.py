@@ -127,8 +127,8 @@ def test_pictures_and_sounds_are_those_of_the_first_pieces(environment, monkeypa
         def flush(self):
             added.append("flushed")
 
-    def picture(melody, chances, reward, title, setting, marks):
-        assert marks == {}
+    def picture(melody, chances, reward, title, setting, marks, chords):
+        assert (marks, chords) == ({}, ())
         pictures.append((melody, chances, reward, title, setting.tempo))
         canvas = SimpleNamespace(draw=lambda: None, buffer_rgba=lambda: np.zeros((3, 4, 4), np.uint8))
         return SimpleNamespace(canvas=canvas)

@@ -329,8 +329,9 @@ def test_built_in_rules_keep_their_order():
     )
     assert list(RULES) == paper.split()
     assert list(HUMAN_RULES) == human.split()
-    assert list(BUILT_IN_RULES) == f"{paper} {others} {human} form".split()
-    assert list(MASKS) == ["in_scale", "no_wide_leaps"]
+    chords = "chord_tone resolution avoid_note guide_tone"
+    assert list(BUILT_IN_RULES) == f"{paper} {others} {human} form {chords}".split()
+    assert list(MASKS) == ["in_scale", "no_wide_leaps", "chord_tones_on_strong_beats"]
 
 
 def test_errors_count_steps_as_the_melody_does(tmp_path):
