@@ -425,7 +425,7 @@ def test_a_rule_of_ones_own_goes_from_file_to_curve(own_rule, small_prior_file, 
     assert (run / "melodies" / "agent_1.wav").read_bytes() == (tmp_path / "sound.wav").read_bytes()
 
 
-@pytest.mark.parametrize("algo", ["psi", "ppo"])
+@pytest.mark.parametrize("algo", [pytest.param("psi", marks=pytest.mark.slow), "ppo"])
 def test_a_failing_rule_is_reported_and_the_saved_run_resumes_once_it_is_corrected(
     algo, own_rule, small_prior_file, tmp_path, monkeypatch, capsys
 ):

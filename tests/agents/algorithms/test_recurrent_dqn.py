@@ -87,6 +87,7 @@ def test_learns_what_needs_memory():
     assert mean == 1.0
 
 
+@pytest.mark.slow
 def test_boltzmann_exploration_learns_too():
     model = make_model(exploration="boltzmann", temperature=0.1).learn(12_000)
     assert evaluate_policy(model, model.get_env(), n_eval_episodes=40)[0] == 1.0
@@ -228,6 +229,7 @@ def test_soft_objectives_learn_what_needs_memory(objective):
     assert evaluate_policy(model, make_vec_env(RememberFirst, 2, seed=3), n_eval_episodes=40)[0] == 1.0
 
 
+@pytest.mark.slow
 def test_gru_and_dueling_learn_what_needs_memory():
     policy = {"lstm_hidden_size": 16, "cell": "gru", "dueling": True, "net_arch": [16]}
     model = make_model(policy_kwargs=policy, return_lambda=0.5, huber_delta=1.0).learn(12_000)

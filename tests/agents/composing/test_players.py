@@ -155,7 +155,7 @@ def test_predict_with_its_memory_prefers_at_each_step_what_is_likeliest(kind, mo
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("length", [10, 33, 64, 192])
+@pytest.mark.parametrize("length", [10, 33, 64])
 def test_in_longer_pieces_the_bar_in_the_middle_comes_again(kind, length, model, small_prior):
     """Of nine steps, positions 2 to 5 are the bar in the middle, and 6 to 8 the end."""
     pieces, log_probabilities = composed(model(kind), small_prior, observation=KINDS[kind], length=length)

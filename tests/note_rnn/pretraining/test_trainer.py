@@ -72,7 +72,7 @@ def test_crops_on_bar_lines_come_after_any_token_with_their_bars():
     ]
     assert (inputs[1:] == targets[:-1])[targets[:-1] != IGNORED].all()
     frequencies = np.bincount(inputs[0], minlength=VOCABULARY_SIZE) / 4000
-    assert frequencies == pytest.approx(np.full(VOCABULARY_SIZE, 1 / VOCABULARY_SIZE), abs=0.015)
+    assert frequencies == pytest.approx(np.full(VOCABULARY_SIZE, 1 / VOCABULARY_SIZE), abs=0.02)
     first = (targets[0] < 34) & (targets[0] > 0)
     assert (targets[0] == 2).sum() / first.sum() == pytest.approx(0.5 + 0.5 * 8 / 29, abs=0.05)
     pickups = (targets[0] == 36).sum() / ((targets[0] == 36) | (targets[0] == 35)).sum()
@@ -274,20 +274,20 @@ def test_weight_decay_pulls_weights_towards_zero():
 
 
 def test_noise_replaces_a_share_of_the_inputs_by_any_tokens_and_no_target():
-    recipe = Recipe(updates=1, batch_size=2000, crop_length=9, warmup=0)
+    recipe = Recipe(updates=1, batch_size=1000, crop_length=9, warmup=0)
     seen = {}
     for noise in (0.0, 0.25):
         training = training_of(replace(recipe, noise=noise))
         training.model.register_forward_pre_hook(lambda model, given, noise=noise: seen.update({noise: given[0]}))
         loss = next(iter(training)).loss
-        inputs, targets, _ = next(crop_batches(Tunes(TUNES), 2000, 9, np.random.default_rng(0)))
+        inputs, targets, _ = next(crop_batches(Tunes(TUNES), 1000, 9, np.random.default_rng(0)))
         expected, _ = gradients_of(training_of(recipe).model, seen[noise], targets)
         assert loss == pytest.approx(expected, rel=1e-5)
     assert torch.equal(seen[0.0], inputs)
     differs = seen[0.25] != inputs
     assert differs.float().mean().item() == pytest.approx(0.25 * 37 / 38, abs=0.01)
     shares = np.bincount(seen[0.25][differs], minlength=VOCABULARY_SIZE) / differs.sum().item()
-    assert shares == pytest.approx(np.full(VOCABULARY_SIZE, 1 / VOCABULARY_SIZE), abs=0.015)
+    assert shares == pytest.approx(np.full(VOCABULARY_SIZE, 1 / VOCABULARY_SIZE), abs=0.02)
 
 
 def test_adamw_shrinks_weights_apart_from_the_gradient():
