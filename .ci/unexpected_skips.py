@@ -13,6 +13,8 @@ processor."""
 
 
 def _unexpected(terminal: Any) -> list[str]:
+    if terminal is None:  # in a worker of pytest-xdist, whose reports the main process has
+        return []
     reasons = {str(report.longrepr[2]).removeprefix("Skipped: ") for report in terminal.stats.get("skipped", [])}
     return sorted(reasons - set(EXPECTED))
 

@@ -10,11 +10,11 @@ import pytest
 CI = Path(__file__).parents[1] / ".ci"
 
 
-def finished(folder: Path, tests: str) -> subprocess.CompletedProcess[str]:
+def finished(folder: Path, tests: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Run a file of `tests` with the plugin of CI."""
     (folder / "test_one.py").write_text(tests)
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "unexpected_skips", "-p", "no:cacheprovider", "test_one.py"],
+        [sys.executable, "-m", "pytest", "-p", "unexpected_skips", "-p", "no:cacheprovider", *options, "test_one.py"],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(CI)},
         capture_output=True,
@@ -25,8 +25,10 @@ def finished(folder: Path, tests: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("reason", "status"), [("the reference is not at hand", 0), ("there is no Chromium on this machine", 1)]
 )
-def test_only_an_expected_skip_passes(reason, status, tmp_path):
-    run = finished(tmp_path, f"import pytest\ndef test_passes(): pass\ndef test_skips(): pytest.skip({reason!r})\n")
+@pytest.mark.parametrize("options", [(), ("-n", "1")], ids=["alone", "with a worker"])
+def test_only_an_expected_skip_passes(options, reason, status, tmp_path):
+    tests = f"import pytest\ndef test_passes(): pass\ndef test_skips(): pytest.skip({reason!r})\n"
+    run = finished(tmp_path, tests, *options)
     assert run.returncode == status, run.stdout
     assert (f"skipped, which CI does not expect: {reason}" in run.stdout) == bool(status)
 

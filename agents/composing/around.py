@@ -32,6 +32,9 @@ _FAR = 1e6
 """Nats that a candidate costs which is not what was asked for: it is used if there is no other."""
 _CHOICES, _DRAWS = 8, 4
 """Choices of notes for a variation, and draws of each, of which the likeliest is used."""
+_LOSS, _ROUNDS = 0.1, 4
+"""Nats a token by which a variation may be less likely than its tune; for one that is likelier, notes are chosen up to
+so many times."""
 
 
 class Drawing(NamedTuple):
@@ -92,22 +95,30 @@ def vary_notes(
 
     `by` says how: "pitch" and "rhythm" leave the rest of a note as it is, "section" changes consecutive notes,
     "everywhere" any. Notes to change are chosen in several ways, with candidates for each, and the likeliest of their
-    draws is the variation. Raises InputError for a share that is no note or more than all, and if the candidates are
-    less than N different tunes.
+    draws is the variation; others are chosen if it is much less likely than the tune. Raises InputError for a share
+    that is no note or more than all, and if the candidates are less than N different tunes.
     """
     rng = np.random.default_rng(drawing.seed)
     count = _notes_to_change(tune, change, by)
     is_note = (tune >= FIRST_PITCH_TOKEN)[None]
-    given = pieces_of(player, tune[None], environment, retained=1)
-    other = np.where(_OTHERS[by](tune[None], is_note)[0], given.steps.probabilities[0], 0.0).sum(axis=1)
+    chances = pieces_of(player, tune[None], environment, retained=1).steps.probabilities[0]
+    other = np.where(_OTHERS[by](tune[None], is_note)[0], chances, 0.0).sum(axis=1)
+    least = _log_prob(tune, chances) - _LOSS * len(tune)
     choose = chosen_section if by == "section" else chosen_notes
-    found = Results(np.zeros((0, len(tune)), np.int64), np.zeros(0))
-    for _ in range(n):
+
+    def draws_of_round() -> _Draws:
         chosen = [choose(tune, count, environment.setting.steps_per_bar, other, rng) for _ in range(_CHOICES)]
         allowed = _OTHERS[by](np.tile(tune, (_CHOICES, 1)), np.stack(chosen))
         own = max(drawing.candidates // _CHOICES, 1)
         candidates = draw_candidates(player, environment, allowed, own, rng, drawing.temperature)
-        draws = _likeliest(tune, candidates, change, rng)
+        return _likeliest(tune, candidates, change, least, rng)
+
+    found = Results(np.zeros((0, len(tune)), np.int64), np.zeros(0))
+    for _ in range(n):
+        draws = draws_of_round()
+        for _ in range(_ROUNDS - 1):
+            if draws.values[0] < least:
+                draws = max(draws, draws_of_round(), key=lambda each: each.values[0])
         best = _different(found.tunes, draws.tunes[None])
         row = int((draws.tunes == best).all(axis=1).argmax())
         found = Results(np.concatenate([found.tunes, best]), np.append(found.effective, draws.effective[row]))
@@ -115,21 +126,43 @@ def vary_notes(
     return found
 
 
-def _likeliest(tune: Tokens, candidates: Candidates, change: float, rng: np.random.Generator) -> Results:
+class _Draws(NamedTuple):
+    """M candidates, the best first."""
+
+    tunes: Tokens
+    """[M, T]."""
+    values: Floats
+    """[M]; log probability by the policy, less the cost of what was not asked for."""
+    effective: Floats
+    """[M]; the effective sample size of the candidates that each was drawn from."""
+
+
+def _likeliest(tune: Tokens, candidates: Candidates, change: float, least: float, rng: np.random.Generator) -> _Draws:
     """Return `_DRAWS` of the weighted candidates for each choice of notes, the likeliest of all by the policy first.
 
-    Those whose edit distance from `tune` [T] is not `change` within a tenth, or a note, come last, and before them
-    those that have more or fewer notes than it by as much.
+    If none of them has a log probability of `least`, these are the likeliest candidates. Those whose edit distance from
+    `tune` [T] is not `change` within a tenth, or a note, come last, and before them those that have more or fewer notes
+    than it by as much.
     """
     notes = int((tune >= FIRST_PITCH_TOKEN).sum())
     tolerance = max(change / 10, 1 / notes)
     distances = np.stack([note_distance(tune, each) for each in candidates.tokens])
     counts = (candidates.tokens >= FIRST_PITCH_TOKEN).sum(axis=2) / notes
     costs = 2 * _FAR * (np.abs(distances - change) > tolerance) + _FAR * (np.abs(counts - 1) > tolerance)
+    values = candidates.log_policy - costs
     draws = drawn(candidates.log_weights - costs, rng)[:, :_DRAWS]
-    order = np.take_along_axis(candidates.log_policy - costs, draws, axis=1).ravel().argsort()[::-1]
+    if np.take_along_axis(values, draws, axis=1).max() < least:
+        draws = values.argsort(axis=1)[:, : -_DRAWS - 1 : -1]
+    of_draws = np.take_along_axis(values, draws, axis=1).ravel()
+    order = of_draws.argsort()[::-1]
     tunes = np.take_along_axis(candidates.tokens, draws[..., None], axis=1).reshape(-1, len(tune))
-    return Results(tunes[order], candidates.effective.repeat(draws.shape[1])[order])
+    return _Draws(tunes[order], of_draws[order], candidates.effective.repeat(draws.shape[1])[order])
+
+
+def _log_prob(tune: Tokens, chances: Floats) -> float:
+    """Return the log probability of `tune` [T], given the `chances` [T, A] of all tokens at each step."""
+    own = np.take_along_axis(chances, tune[:, None], axis=1)
+    return float(np.log(np.maximum(own, np.finfo(np.float64).tiny)).sum())
 
 
 def _notes_to_change(tune: Tokens, change: float, by: str) -> int:

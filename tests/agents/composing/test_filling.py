@@ -10,6 +10,7 @@ from stable_baselines3 import DQN, PPO
 
 from agents import PPOKL, RecurrentDQN, compose, infill, vary
 from agents.algorithms.networks import Flatten
+from agents.composing import around
 from agents.composing.around import Drawing, fill_gaps, vary_notes
 from agents.composing.composers import Agent, NoteRNNComposer
 from agents.composing.filling import draw_candidates
@@ -207,6 +208,24 @@ def test_likely_variations_are_chosen(sharp_prior):
         row[chosen] = rng.integers(2, 38, 2)
     scores = [pieces_of(player, np.stack([*tunes]), spec).finished.log_prob.mean() for tunes in (many, others)]
     assert scores[0] > scores[1] + 1
+
+
+@pytest.mark.parametrize(("loss", "rounds"), [(1e6, 1), (-1e6, 4)])
+def test_notes_are_chosen_again_for_a_variation_that_is_less_likely(loss, rounds, sharp_prior, monkeypatch):
+    spec = EnvironmentSpec.of(prior=sharp_prior, length=len(TUNE), priming="none")
+    player, drawn = NoteRNNComposer(spec).player(), []
+    monkeypatch.setattr(around, "_LOSS", loss)
+    monkeypatch.setattr(around, "draw_candidates", lambda *given: [drawn.append(draw_candidates(*given)), drawn[-1]][1])
+    found = vary_notes(player, spec, TUNE, 0.5, "pitch", 1, Drawing(64)).tunes[0]
+    assert len(drawn) == rounds
+    likelihoods = {
+        tuple(tune): value
+        for each in drawn
+        for tune, value in zip(each.tokens.reshape(-1, len(TUNE)).tolist(), each.log_policy.ravel(), strict=True)
+    }
+    asked = [value for tune, value in likelihoods.items() if note_distance(TUNE, np.array([tune]))[0] == 0.5]
+    if rounds > 1:
+        assert likelihoods[tuple(found)] == max(asked)
 
 
 @pytest.mark.parametrize(
