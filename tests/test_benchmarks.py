@@ -3,8 +3,10 @@
 import csv
 import json
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +16,7 @@ import pytest
 from agents import PPOKL
 from agents.evaluation.metrics import OF_FORM, chord_metrics
 from agents.evaluation.table import ROWS
+from agents.studio_page.run_studio import StudioConfig, make_studio
 from melody_env import EnvironmentSpec, MelodyVecEnv, Setting
 from note_rnn import write_midi
 from note_rnn.corpus import Corpus, Origin, build
@@ -685,3 +688,18 @@ def test_files_of_a_synthetic_corpus_are_mutations_and_each_is_accounted_for(tmp
     assert report.files_kept >= 4
     with pytest.raises(AssertionError):
         module.check_report(tmp_path / "corpus", {*names, "music/lost.mid"})
+
+
+@pytest.mark.slow
+def test_the_speed_of_the_studio_is_measured_in_a_browser(small_runs, tmp_path):
+    if shutil.which("chromium") is None:
+        pytest.skip("There is no Chromium on this machine; on Debian: apt install chromium")
+    page = tmp_path / "studio.html"
+    make_studio(StudioConfig(tuple(small_runs), page))
+    program = Path(__file__).parents[1] / "benchmarks" / "studio_speed.py"
+    arguments = [sys.executable, program, page, "--run", small_runs[0], "--rounds", "2"]
+    told = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
+    figures = [float(number.replace(",", "")) for number in re.findall(r"([\d.,]+) (?:ms|a second)", told)]
+    assert len(figures) == 6
+    assert min(figures) > 0
+    assert figures[1] == pytest.approx(1e3 * 64 / figures[0], rel=0.01)
