@@ -18,6 +18,8 @@ const MASKS = {
     const isTone = (token) => !isNote(token) || chord.pitchClasses.includes(pitchOfToken(token) % 12);
     return (token) => !isStrong || isTone(token === NO_EVENT ? held : token);
   },
+  // Of the page alone: no hold at the steps `ends`, where locked notes end, so that nothing prolongs them.
+  locked_notes: ({tokens}, {ends}) => (token) => token !== NO_EVENT || !ends.includes(tokens.length),
 };
 
 // Write to `logits` the policy's log-probabilities at `temperature`, over the tokens allowed by range and `masks`.

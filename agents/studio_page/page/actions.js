@@ -16,8 +16,9 @@ class Actions {
   }
 
   get options() {
-    const {state, agent} = this.work;
-    return {temperature: state.temperature, masks: agent.card.profile.masks};
+    const {state, agent} = this.work, {tokens, locked} = state;
+    const ends = notesOf(tokens).map(({end}) => end).filter((end) => locked[end - 1] && !locked[end]);
+    return {temperature: state.temperature, masks: {...agent.card.profile.masks, locked_notes: {ends}}};
   }
 
   // A new melody around the locked notes, or with the same seed the same one under other options.

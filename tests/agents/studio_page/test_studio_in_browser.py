@@ -149,7 +149,7 @@ def test_locked_notes_stay_when_filling_in(page):
     page.mouse.click(*place(page, 16, 69))
     page.keyboard.press("l")
     select(page, 18, 24)
-    for _ in range(3):
+    for _ in range(12):  # a hold after it would prolong it
         page.locator("#fill").click()
         assert (16, 18, 69) in notes(page)
 
