@@ -15,7 +15,7 @@ import tyro
 from agents.composing.composers import NoteRNNComposer
 from agents.composing.pieces import Pieces, compose_pieces
 from agents.listening_study.informative_pairs import informative_pairs
-from agents.listening_study.study_page import Study, Trial, compose_models, with_repeats, write_study
+from agents.listening_study.study_page import Study, compose_models, with_repeats, write_study
 from agents.runs.labels import NOTE_RNN
 from agents.votes.heard import HeardVotes, heard_votes, in_setting
 from melody_env import EnvironmentSpec
@@ -85,8 +85,7 @@ def _composed(config: NextConfig, heard: HeardVotes | None) -> dict[str, Pieces]
     return {NOTE_RNN: compose_pieces(player, config.pieces, config.seed, environment)}
 
 
-def _order(pairs: npt.NDArray[np.int64], repeats: int, rng: np.random.Generator) -> list[list[int]]:
+def _order(pairs: npt.NDArray[np.int64], repeats: int, rng: np.random.Generator) -> list[tuple[int, int]]:
     """Return all `pairs` [P, 2] in random order and on random sides, and then some of them again."""
     shuffled = rng.permuted(rng.permutation(pairs), axis=1).tolist()
-    trials = [Trial((0, left), (0, right)) for left, right in shuffled]
-    return [[trial.left[1], trial.right[1]] for trial in with_repeats(trials, repeats)]
+    return with_repeats([(left, right) for left, right in shuffled], repeats)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from note_rnn import Tokens, write_json
 from note_rnn.common.atomic_files import check_out_folder
 from note_rnn.common.errors import InputError, check_count, check_seed
 
+Side = TypeVar("Side")
 Slot = tuple[int, int]
 """Indices of a model and of one of its pieces."""
 
@@ -96,7 +97,7 @@ class Study:
     composers: list[str]
     """Of each melody."""
     melodies: list[list[int]]
-    orders: list[list[list[int]]]
+    orders: list[list[tuple[int, int]]]
     """The pairs of melodies of each listener, by their numbers."""
 
     @property
@@ -134,7 +135,7 @@ def study_data(composed: dict[str, Tokens], setting: Setting, config: NewConfig)
     models = list(composed)
     composers = [models[model] for model, _ in shuffled]
     melodies = [composed[models[model]][number].tolist() for model, number in shuffled]
-    numbers = [[[shuffled.index(slot) for slot in trial] for trial in order] for order in orders]
+    numbers = [[(shuffled.index(left), shuffled.index(right)) for left, right in order] for order in orders]
     return Study(setting, models, composers, melodies, numbers)
 
 
@@ -175,7 +176,7 @@ def human_tunes(config: NewConfig, setting: Setting) -> Tokens:
     return chosen_tunes(tunes, config.pieces, config.seed)
 
 
-def listener_order(models: int, config: NewConfig, rng: np.random.Generator) -> list[Trial]:
+def listener_order(models: int, config: NewConfig, rng: np.random.Generator) -> list[tuple[Slot, Slot]]:
     """Return the comparisons of one listener, hidden repeats included."""
     return with_repeats(schedule(models, config.pieces, config.repeats, rng), config.hidden_repeats)
 
@@ -200,6 +201,6 @@ def schedule(models: int, pieces: int, repeats: int, rng: np.random.Generator) -
     return trials
 
 
-def with_repeats(trials: list[Trial], number: int) -> list[Trial]:
-    """Return `trials` and then the first `number` of them again, with sides swapped: they were heard longest ago."""
-    return [*trials, *(Trial(trial.right, trial.left) for trial in trials[:number])]
+def with_repeats(pairs: Sequence[tuple[Side, Side]], number: int) -> list[tuple[Side, Side]]:
+    """Return `pairs` and then the first `number` of them again, with sides swapped: they were heard longest ago."""
+    return [*pairs, *((right, left) for left, right in pairs[:number])]

@@ -86,8 +86,7 @@ class Results:
                 self._state(trial),
                 trial in finished and finished[trial].violation == 0,
                 trial in best,
-                self._failure(trial)
-                or next((f"The pieces {o.collapsed}." for o in self._outcomes(trial) if o.collapsed), ""),
+                self._failure(trial) or next((each.problem for each in self._outcomes(trial) if each.problem), ""),
             )
             for trial in sorted(self._runs)
         ]
@@ -103,7 +102,7 @@ class Results:
                 **{name: stage.settings[name] for name in self.spec.varying},
                 **{name: outcome.metrics.get(name) for name in METRICS},
                 "seconds": round(outcome.seconds, 1),
-                "problem": outcome.failure or (outcome.collapsed and f"The pieces {outcome.collapsed}."),
+                "problem": outcome.problem,
                 "run": f"{RUNS}/{stage.name}",
             }
             for trial, runs in sorted(self._runs.items())

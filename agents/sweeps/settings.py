@@ -3,12 +3,12 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
-from difflib import get_close_matches
 from itertools import product
 from typing import Any, NamedTuple, get_args, get_type_hints
 
 from agents.runs.config import TrainConfig
 from agents.runs.presets import Algorithm, PresetName, default_algorithm
+from note_rnn.common.command_line import nearest
 from note_rnn.common.data_files import DataError, converted
 from note_rnn.common.errors import InputError, check_choice, is_number
 from note_rnn.common.plain_text import shown
@@ -81,8 +81,7 @@ def train_config(settings: Settings, **own: Any) -> TrainConfig[Any]:
 def check_known(what: str, name: str, known: Iterable[str]) -> None:
     """Raise InputError, which names the nearest, unless `name` is one of the `known`."""
     if name not in known:
-        nearest = "".join(f" (did you mean {each}?)" for each in get_close_matches(name, list(known), n=1))
-        raise InputError(f"There is no {what} called {shown(name)}{nearest}.")
+        raise InputError(f"There is no {what} called {shown(name)}{nearest(name, list(known))}.")
 
 
 def domain(name: str, given: Any, is_whole: bool) -> Domain:

@@ -66,6 +66,11 @@ class Outcome:
     """Time that it took, without that of stages before."""
     failure: str = ""
 
+    @property
+    def problem(self) -> str:
+        """Why it failed, or how its pieces are alike, as a sentence; empty if neither."""
+        return self.failure or (self.collapsed and f"The pieces {self.collapsed}.")
+
 
 def saved_outcome(stage: Stage, out: Path) -> Outcome | None:
     """Return the outcome of a finished `stage`; None if it is missing or damaged, and failures are not saved."""

@@ -160,8 +160,8 @@ class Running:
         for stage, outcome in results_of(run, missing, self._workers, crashed, in_order=False):
             self._results.add(stage, outcome)
             self._progress.advance()
-            if problem := outcome.failure or (outcome.collapsed and f"The pieces {outcome.collapsed}."):
-                self._progress.write(f"{stage.name}: {problem}")
+            if outcome.problem:
+                self._progress.write(f"{stage.name}: {outcome.problem}")
             self.write()
 
     def write(self, is_done: bool = False) -> None:

@@ -148,7 +148,7 @@ def _raise_error(event: parse_errors.ParseErrorEvent, names: Sequence[str]) -> N
     """Raise CommandLineError for `event`; events not listed here are left to tyro's own messages."""
     match event:
         case parse_errors.UnrecognizedArgs(tokens=[token, *_]) if token.startswith("-"):
-            _fail(f"There is no option {token}{_nearest(token, names)}.")
+            _fail(f"There is no option {token}{nearest(token, names)}.")
         case parse_errors.UnrecognizedArgs(tokens=[token, *_]):
             _fail(f"{token!r} is not expected here: see {event.prog} --help.")
         case parse_errors.InvalidChoice(argument=argument, value=value, choices=choices):
@@ -167,7 +167,8 @@ def _raise_error(event: parse_errors.ParseErrorEvent, names: Sequence[str]) -> N
             _fail(f"Choose a command: {' or '.join(f'{event.prog} {name}' for name in spec.parser_from_name)}.")
 
 
-def _nearest(word: str, words: Sequence[str]) -> str:
+def nearest(word: str, words: Sequence[str]) -> str:
+    """Return the question whether the most similar of `words` was meant by `word`; empty if none is similar."""
     return "".join(f" (did you mean {similar}?)" for similar in get_close_matches(word, words, n=1))
 
 

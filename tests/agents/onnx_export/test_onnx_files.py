@@ -169,6 +169,12 @@ def test_the_readme_of_an_agent_with_chords(agent_of):
     assert 2 + len(json.loads(first.group(1))) == len(columns)
 
 
+def test_chords_count_from_where_the_key_moves_c(agent_of):
+    agent = agent_of("q", NoteRNN(12), chords="D | A", key="D", observation="position")
+    text = readme("tune.onnx", "An agent", StepwiseNetwork.of(agent), agent.environment)
+    assert "| 2 | 12 | the root of the chord, in semitones above D; 12 for none |" in text
+
+
 def test_the_readme_of_a_note_rnn():
     composer = NoteRNNComposer(EnvironmentSpec.of(prior=NoteRNN(8, 2, "gru")))
     text = readme("tune.onnx", "A Note RNN", StepwiseNetwork.of(composer), composer.environment)
