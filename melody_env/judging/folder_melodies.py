@@ -22,7 +22,7 @@ from note_rnn.corpus.build import corpus_of
 from note_rnn.corpus.folders import File, find_files
 from note_rnn.corpus.reading import ALL_SUFFIXES, FileResult
 from note_rnn.corpus.report import Report
-from note_rnn.corpus.windows import bar_windows, meter_kind, why_no_window
+from note_rnn.corpus.windows import bar_windows, like_bars, why_no_window
 from note_rnn.corpus.workers import read_files
 from note_rnn.extraction.pipeline import Extraction
 from note_rnn.extraction.tune_files import DEFAULT_READING, Tune
@@ -31,8 +31,8 @@ from note_rnn.vocabulary import NO_EVENT, NOTE_OFF, Tokens
 
 EXTRACTION = Extraction(min_bars=1, min_pitches=1, gap_bars=10_000, declared_meter="trust")
 """How MIDI files are read: nothing is too short, too dull or too silent to be judged."""
-METERS = {"duple": "4/4", "triple": "3/4", "compound": "6/8"}
-"""The meters that melodies are judged in, by the kind of their own."""
+METERS = ("4/4", "2/4", "3/4", "6/8")
+"""The meters that melodies are judged in."""
 LENGTHS = (8, 4, 2)
 """Bars of the windows that are tried, if no length is given."""
 _FORMATS = (".mid", ".midi", ".kar", ".rmi", ".musicxml", ".mxl", ".xml", ".krn", ".abc", ".npy", ".json")
@@ -107,18 +107,16 @@ def one_of_each_piece(files: Sequence[File]) -> tuple[list[File], list[File]]:
 def fitting_setting(corpus: Corpus, meter: str | None = None, length: int | str | None = None) -> Setting:
     """Return the setting in which the melodies of `corpus` are judged, in C major.
 
-    If no `meter` is given, 4/4, 3/4 or 6/8, whichever most of them are in or like; if no `length`, the longest of 8, 4
+    If no `meter` is given, 4/4, 2/4, 3/4 or 6/8, whichever most of them have bars like; if no `length`, the longest of 8, 4
     and 2 bars that at least half of those in the meter have. Raises SettingError for an invalid value.
     """
     if meter is None:
-        kinds = Counter(kind for bars in corpus.all_bars if (kind := meter_kind(bars.meter)) in METERS)
-        meter = METERS[max(METERS, key=lambda kind: kinds[kind])]
+        meter = max(METERS, key=lambda meter: sum(like_bars(bars.meter, meter) for bars in corpus.all_bars))
     if length is not None:
         return Setting(meter=meter, length=length)
     settings = [Setting(meter=meter, length=f"{bars} bars") for bars in LENGTHS]
-    kind = meter_kind(meter)
     melodies = zip(corpus.segments, corpus.all_bars, strict=True)
-    steps = [len(segment) - bars.pickup for segment, bars in melodies if meter_kind(bars.meter) == kind]
+    steps = [len(segment) - bars.pickup for segment, bars in melodies if like_bars(bars.meter, meter)]
     long_enough = (each for each in settings if 2 * sum(each.steps <= one for one in steps) >= len(steps))
     return next(long_enough, settings[-1])
 

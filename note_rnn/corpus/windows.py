@@ -1,4 +1,4 @@
-"""Windows of tunes from a bar line on, in one kind of meter, to compare with composed pieces and to train on."""
+"""Windows of tunes from a bar line on, in one meter, to compare with composed pieces and to train on."""
 
 import re
 from dataclasses import replace
@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from note_rnn.corpus import Corpus
-from note_rnn.extraction.tunes import Bars
+from note_rnn.extraction.tunes import Bars, bar_steps
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN, Tokens
 
 
@@ -48,7 +48,7 @@ def _later(sections: tuple[int, ...], steps: int) -> tuple[int, ...]:
 def bar_windows(corpus: Corpus, steps: int, meter: str = "4/4") -> Tokens:
     """Return the `steps` tokens [N, steps] from the first bar line on of each segment of `corpus` that is long enough.
 
-    Only segments in a meter of the same kind, with a note that begins on the bar line.
+    Only segments in a meter with `like_bars`, and with a note that begins on the bar line.
     """
     segments = zip(corpus.segments, corpus.all_bars, strict=True)
     windows = [
@@ -61,7 +61,7 @@ def bar_windows(corpus: Corpus, steps: int, meter: str = "4/4") -> Tokens:
 
 def why_no_window(segment: Tokens, bars: Bars, steps: int, meter: str) -> str:
     """Return why `bar_windows` has no window of a `segment` [T] with these `bars`; empty if it has one."""
-    if meter_kind(bars.meter) != meter_kind(meter):
+    if not like_bars(bars.meter, meter):
         estimated = ", estimated" if bars.is_estimated else ""
         return f"in another meter ({bars.meter or 'unknown'}{estimated})"
     if len(segment) < bars.pickup + steps:
@@ -91,3 +91,11 @@ def meter_kind(meter: str) -> str:
     if unit <= 4 and count == 3:
         return "triple"
     return "duple" if count in (2, 4, 8) else meter
+
+
+def like_bars(meter: str, other: str) -> bool:
+    """Return whether two time signatures have bars that are alike: of the same kind and length, as 4/4 and 2/2.
+
+    Tunes in 2/4 are of the same kind, too, but with twice as many notes in as many beats.
+    """
+    return meter_kind(meter) == meter_kind(other) and bar_steps(meter) == bar_steps(other)

@@ -58,10 +58,10 @@ def test_human_tunes_and_machines_are_in_the_key_of_the_setting(small_prior):
 
 
 def test_human_tunes_by_hand():
-    """From the bar line on, in the meter's kind, moved to the key, each once; those out of range are left out."""
+    """From the bar line on, with bars like the meter's, moved to the key, each once; those out of range are left out."""
     tunes = corpus(
         [[9, 14, 1, 16, 1], [14, 1, 16, 1, 9], [8, 1, 1, 1], [20, 1, 1, 1]],
-        [Bars("4/4", 1), Bars("2/4", 0), Bars("4/4", 0), Bars("3/4", 0)],
+        [Bars("4/4", 1), Bars("2/2", 0), Bars("4/4", 0), Bars("3/4", 0)],
     )
     assert human_melodies(tunes, Setting(length=4)).tolist() == [[8, 1, 1, 1], [14, 1, 16, 1]]
     in_d = Setting(length=4, key="D", pitch_range=(60, 83))  # 8 would be 10, the pitch 56

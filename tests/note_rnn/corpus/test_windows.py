@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from note_rnn.corpus import Corpus, Origin
-from note_rnn.corpus.windows import bar_windows, first_steps, from_first_bar, meter_kind, why_no_window
+from note_rnn.corpus.windows import bar_windows, first_steps, from_first_bar, like_bars, meter_kind, why_no_window
 from note_rnn.extraction.tunes import Bars
 from note_rnn.markov import markov_melodies
 
@@ -17,16 +17,18 @@ def corpus(*segments_and_bars):
     return Corpus(segments, np.arange(len(segments)), names, names, bars=[bars for _, bars in segments_and_bars])
 
 
-def test_windows_begin_on_the_first_bar_line_of_tunes_in_a_meter_of_the_kind():
+def test_windows_begin_on_the_first_bar_line_of_tunes_with_bars_like_those_of_the_meter():
     tunes = corpus(
         ([9, 14, 1, 16, 1], Bars("4/4", 1)),
-        ([20, 1, 21, 1, 22], Bars("2/4", 0)),
+        ([20, 1, 21, 1, 22], Bars("2/2", 0)),
+        ([24, 1, 1, 1, 1], Bars("2/4", 0)),
         ([30, 1, 1, 1, 1], Bars("3/4", 0)),
         ([9, 14, 1, 16], Bars("4/4", 1)),  # one step short
         ([9, 1, 16, 1, 16], Bars("4/4", 1)),  # a note lasts over the bar line
         ([9, 14, 1, 16, 1], Bars("", 0)),
     )
     assert bar_windows(tunes, 4).tolist() == [[14, 1, 16, 1], [20, 1, 21, 1]]
+    assert bar_windows(tunes, 4, "2/4").tolist() == [[24, 1, 1, 1]]
     assert bar_windows(tunes, 4, "3/4").tolist() == [[30, 1, 1, 1]]
     assert bar_windows(tunes, 4, "6/8").shape == (0, 4)
 
@@ -34,7 +36,8 @@ def test_windows_begin_on_the_first_bar_line_of_tunes_in_a_meter_of_the_kind():
 @pytest.mark.parametrize(
     ("segment", "bars", "reason"),
     [
-        ([9, 14, 1, 16, 1], Bars("2/4", 1), ""),
+        ([9, 14, 1, 16, 1], Bars("2/2", 1), ""),
+        ([9, 14, 1, 16, 1], Bars("2/4", 1), "in another meter (2/4)"),
         ([30, 1, 1, 1, 1], Bars("3/4", 0), "in another meter (3/4)"),
         ([30, 1, 1, 1, 1], Bars("7/16", 0, True), "in another meter (7/16, estimated)"),
         ([30, 1, 1, 1, 1], Bars("", 0), "in another meter (unknown)"),
@@ -81,6 +84,15 @@ def test_first_steps_of_what_is_long_enough():
 )
 def test_meters_of_a_kind(meter, kind):
     assert meter_kind(meter) == kind
+
+
+@pytest.mark.parametrize(
+    ("meter", "other", "are_like"),
+    [("4/4", "2/2", True), ("2/4", "4/8", True), ("4/4", "2/4", False), ("6/8", "3/4", False), ("6/8", "12/8", False)]
+    + [("5/4", "5/4", True), ("3/32", "4/4", False), ("", "4/4", False), ("", "2/4", False)],
+)
+def test_bars_that_are_alike_are_of_a_kind_and_as_long(meter, other, are_like):
+    assert like_bars(meter, other) == like_bars(other, meter) == are_like
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
