@@ -47,6 +47,10 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
     :param end_gamma: discount factor of an episode's last reward, which may value all of it; None is `gamma`.
     :param kl_weight: weight of -log policy(a|s) beside the reward.
     :param clip_range: clip range of the probability ratio.
+    :param averaging: share of the training, at its end, over which the weights are averaged, once a round. The mean is
+        the policy that is evaluated and saved, while the one that acts and learns goes on by itself. It is where a
+        training settles that goes to and fro, as against a reward that learns along (Izmailov et al. 2018,
+        https://arxiv.org/abs/1803.05407; Yazici et al. 2018, https://arxiv.org/abs/1806.04498). 0: no mean.
     :param history: steps of each environment that are stored; a longer episode is not trained on.
     :param prior: Note RNN to start from, in the key and meter of the environment (`env.engine.prior`); `policy_kwargs`
         take its size. It is not saved; the weights trained from it are.
@@ -58,6 +62,11 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MlpLstmPolicy": RecurrentPolicy}
     policy: RecurrentPolicy  # type: ignore[assignment]
     rollout_buffer: EpisodeBuffer | None  # type: ignore[assignment]
+    averaging = 0.0
+    learner: RecurrentPolicy | None = None
+    """The policy that acts and learns, if `policy` is a mean of its weights."""
+    num_averaged = 0
+    """Rounds whose weights `policy` is the mean of."""
 
     def __init__(
         self,
@@ -72,6 +81,7 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
         kl_weight: float = 1.0,
         clip_range: float = 0.2,
         max_grad_norm: float = 5.0,
+        averaging: float = 0.0,
         history: int = 1_024,
         prior: NoteRNN | None = None,
         stats_window_size: int = 100,
@@ -109,6 +119,7 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
         self.end_gamma = end_gamma
         self.kl_weight = kl_weight
         self.clip_range = clip_range
+        self.averaging = averaging
         self.history = history
         self.rng = np.random.default_rng(seed)
         self.rollout_buffer = None
@@ -117,6 +128,8 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
             self._setup_model()
             if prior is not None:
                 self.policy.start_from(prior)
+            if self.learner is not None:
+                self.learner.load_state_dict(self.policy.state_dict())
 
     def _setup_model(self) -> None:
         self._setup_lr_schedule()
@@ -125,8 +138,13 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
             self.rollout_buffer = EpisodeBuffer(
                 self.history * self.n_envs, self.observation_space, self.action_space, self.device, self.n_envs
             )
+        self.policy = self._new_policy()
+        if self.averaging:
+            self.learner = self._new_policy()
+
+    def _new_policy(self) -> RecurrentPolicy:
         policy = self.policy_class(self.observation_space, self.action_space, self.lr_schedule, **self.policy_kwargs)
-        self.policy = policy.to(self.device)  # type: ignore[assignment]
+        return policy.to(self.device)  # type: ignore[return-value]
 
     @property
     def episodes(self) -> EpisodeBuffer:
@@ -134,11 +152,16 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
         assert self.rollout_buffer is not None
         return self.rollout_buffer
 
+    @property
+    def acting_policy(self) -> RecurrentPolicy:
+        """The policy that the actions of the training are drawn from, and that learns."""
+        return self.policy if self.learner is None else self.learner
+
     def collect_rollouts(
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
     ) -> bool:
         """Take `n_rollout_steps` steps in each environment; return False if `callback` ends the training."""
-        self.policy.set_training_mode(False)
+        self.acting_policy.set_training_mode(False)
         callback.on_rollout_start()
         for _ in range(n_rollout_steps):
             logits, log_base = self._score()
@@ -159,8 +182,8 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
         """Train `n_epochs` times on all episodes that have ended since the last call."""
         if not self.episodes.num_episodes:
             return
-        self.policy.set_training_mode(True)
-        self._update_learning_rate(self.policy.optimizer)
+        self.acting_policy.set_training_mode(True)
+        self._update_learning_rate(self.acting_policy.optimizer)
         batch = self.episodes.take_all()
         advantages = self._advantages(batch)
         losses = []
@@ -168,7 +191,17 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
             order = torch.from_numpy(self.rng.permutation(batch.rewards.shape[1])).to(self.device)
             for rows in order.split(self.batch_size):
                 losses.append(self._update(batch, advantages, rows))
+        self._average()
         self._log_updates(losses)
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Take the learner's weights into the mean, which is of those since the averaging began, or of these alone."""
+        if self.learner is None:
+            return
+        self.num_averaged = self.num_averaged + 1 if self._current_progress_remaining <= self.averaging else 0
+        for mean, weights in zip(self.policy.parameters(), self.learner.parameters(), strict=True):
+            mean.lerp_(weights, 1 / max(self.num_averaged, 1))
 
     def _advantages(self, batch: EpisodeBatch) -> torch.Tensor:
         """Return the advantages [T, B] of `batch` over the leave-one-out baseline, normalized by step."""
@@ -185,7 +218,14 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
         """Take one optimizer step on the episodes `rows` of `batch`; return the loss."""
         mask = batch.mask[:, rows]
         log_base = batch.log_base[:-1, rows] if batch.log_base.ndim else batch.log_base
-        scores, _ = self.policy.network(batch.observations[:-1, rows], log_base)
+        scores, _ = self.acting_policy.network(batch.observations[:-1, rows], log_base)
         log_policy = action_scores(policy_logits(scores, log_base).log_softmax(-1), batch.actions[:, rows])
         losses = clipped_surrogate(log_policy, batch.log_policy[:, rows], advantages[:, rows], self.clip_range)
         return self._descend((losses * mask).sum() / mask.sum())
+
+    def _excluded_save_params(self) -> list[str]:
+        return [*super()._excluded_save_params(), "learner"]
+
+    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
+        modules, tensors = super()._get_torch_save_params()
+        return [*modules, *(["learner", "learner.optimizer"] if self.learner is not None else [])], tensors

@@ -37,6 +37,7 @@ RANGES: Mapping[str, Range] = {
     "final_learning_rate": _FROM_ZERO,
     "gamma": _SHARE,
     "end_gamma": _SHARE,
+    "averaging": _SHARE,
     "tau": _SHARE_ABOVE_ZERO,
     "return_lambda": _SHARE,
     "gae_lambda": _SHARE,

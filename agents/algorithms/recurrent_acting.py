@@ -88,6 +88,11 @@ class ActsWithMemory(BaseAlgorithm):
         """The buffer of episodes."""
         raise NotImplementedError
 
+    @property
+    def acting_policy(self) -> RecurrentPolicy:
+        """The policy that the actions of the training are drawn from, and that learns."""
+        return self.policy
+
     def _setup_learn(
         self,
         total_timesteps: int,
@@ -113,10 +118,10 @@ class ActsWithMemory(BaseAlgorithm):
         """Return the policy's logits [N, A] for the last observations, and the log_base in them; advance the state."""
         observation = torch.as_tensor(self._last_obs, device=self.device)
         if self._acting_state is None:
-            self._acting_state = self.policy.zero_state(len(observation))
+            self._acting_state = self.acting_policy.zero_state(len(observation))
         state = tuple(part.to(self.device) for part in self._acting_state)
         start = torch.as_tensor(self._last_episode_starts, device=self.device)
-        logits, log_base, self._acting_state = self.policy.step(
+        logits, log_base, self._acting_state = self.acting_policy.step(
             observation, state, start, self._shared_log_probs(), self._penalty()
         )
         return logits, log_base
@@ -136,10 +141,11 @@ class ActsWithMemory(BaseAlgorithm):
 
     def _descend(self, loss: Tensor) -> float:
         """Take one optimizer step along the clipped gradient of `loss`; return the loss."""
-        self.policy.optimizer.zero_grad()
+        policy = self.acting_policy
+        policy.optimizer.zero_grad()
         loss.backward()
-        clip_gradients(self.policy.network.parameters(), self.max_grad_norm)
-        self.policy.optimizer.step()
+        clip_gradients(policy.network.parameters(), self.max_grad_norm)
+        policy.optimizer.step()
         return loss.item()
 
     def _log_updates(self, losses: Sequence[float]) -> None:

@@ -125,6 +125,8 @@ class PPOKLHyperparameters(_FromRewards):
     """Clip range of the ratio of new to old probability: how far a round may change the policy."""
     max_grad_norm: float = 5.0
     """Largest L2 norm of the gradient; a larger gradient is scaled down to it."""
+    averaging: float = 0.0
+    """Share of the training, at its end, over which the policy is averaged: for rewards that learn along."""
     skip_connection: bool = False
     """Connect the observation directly to the scores, beside the recurrent layers."""
 

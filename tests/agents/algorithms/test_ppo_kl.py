@@ -1,13 +1,14 @@
 """PPOKL is a Stable-Baselines3 citizen that learns what needs memory, and what a reward with KL asks for."""
 
 import copy
+import itertools
 
 import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.callbacks import CheckpointCallback, EvalCallback
+from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback, EvalCallback
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.envs import IdentityEnv, IdentityEnvBox
 from stable_baselines3.common.evaluation import evaluate_policy
@@ -182,6 +183,65 @@ def test_saved_with_its_episodes_it_goes_on_bit_for_bit(compiled, tmp_path):
         each.learn(500, reset_num_timesteps=False)
     assert model.num_timesteps == loaded.num_timesteps > 1_000
     assert weights(loaded).equal(weights(model))
+
+
+def test_saved_amid_its_averaging_it_goes_on_bit_for_bit(tmp_path):
+    model = averaged().learn(500)
+    model.save(tmp_path / "model", include=["rollout_buffer"])
+    loaded = PPOKL.load(tmp_path / "model", env=copy.deepcopy(model.get_env()), device="cpu", force_reset=False)
+    assert loaded.num_averaged == model.num_averaged > 2
+    for each in (model, loaded):
+        each.learn(500, reset_num_timesteps=False)
+    assert weights(loaded).equal(weights(model))
+    assert first_weights(loaded.learner).equal(first_weights(model.learner))
+    assert not weights(model).equal(torch.cat([each.flatten() for each in model.learner.parameters()]))
+
+
+def averaged(**arguments):
+    return make_model(averaging=0.5, n_steps=4, learning_rate=0.1, **arguments)
+
+
+class Weights(BaseCallback):
+    """Keep the learner's weights of the input at the start of each round, and the policy's."""
+
+    def _on_step(self):
+        return True
+
+    def _on_rollout_start(self):
+        self.of_learner = [*getattr(self, "of_learner", []), first_weights(self.model.learner)]
+        self.of_policy = [*getattr(self, "of_policy", []), first_weights(self.model.policy)]
+
+
+def first_weights(policy):
+    return next(policy.parameters()).detach().clone()
+
+
+def test_the_policy_is_the_learners_or_from_the_share_for_averaging_on_its_mean():
+    """Of four rounds: the mean of those after which half of the training or less is left."""
+    model, seen = averaged(), Weights()
+    model.learn(4 * 4 * model.n_envs, seen)
+    rounds = [*seen.of_learner[1:], first_weights(model.learner)]
+    assert not any(torch.equal(one, other) for one, other in itertools.pairwise(rounds))
+    torch.testing.assert_close(seen.of_policy, [seen.of_learner[0], rounds[0], rounds[1], (rounds[1] + rounds[2]) / 2])
+    torch.testing.assert_close(first_weights(model.policy), (rounds[1] + rounds[2] + rounds[3]) / 3)
+
+
+def test_averaging_begins_anew_with_each_training():
+    model, seen = averaged().learn(4 * 4 * 16), Weights()
+    model.learn(4 * 4 * model.n_envs, seen)
+    torch.testing.assert_close(seen.of_policy[1], seen.of_learner[1])
+
+
+def test_the_learner_acts_and_learns_as_without_averaging():
+    """The mean has no part in it, and starts as it does."""
+    model, alone = averaged(seed=3), make_model(n_steps=4, learning_rate=0.1, seed=3)
+    model.learner.load_state_dict(alone.policy.state_dict())
+    for each in (model, alone):
+        each.set_random_seed(5)
+        each.rng = np.random.default_rng(5)
+        each.learn(4 * 4 * each.n_envs)
+    torch.testing.assert_close(first_weights(model.learner), first_weights(alone.policy), rtol=0, atol=0)
+    assert model.episodes.num_episodes == alone.episodes.num_episodes
 
 
 def test_remembers_after_loading(tmp_path):

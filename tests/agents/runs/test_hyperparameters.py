@@ -24,6 +24,7 @@ OTHERS: Mapping[str, Any] = {
     "final_learning_rate": 0.25,
     "gamma": 0.75,
     "end_gamma": 0.4,
+    "averaging": 0.3,
     "max_grad_norm": 1.5,
     "learning_starts": 77,
     "gradient_steps": 5,
