@@ -22,7 +22,7 @@ from note_rnn.corpus import load_corpus
 METERS = ("4/4", "3/4", "6/8")
 BARS = (2, 4, 8, 16)
 """Lengths of further settings, in C major and in each of the meters."""
-PRIORS = ("default", "bars", "lookback")
+PRIORS = ("default", "lookback")
 OF_TUNES = ("human_auc", "longest_shared_run", "log_prob")
 """Figures left out: composers have them only where the tunes are available, or by Note RNN."""
 

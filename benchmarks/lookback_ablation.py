@@ -60,7 +60,6 @@ class Variant:
 
 VARIANTS: Mapping[str, Variant] = {
     "default": Variant(source="default"),
-    "bars": Variant(source="bars"),
     "recipe": Variant(),
     "nothing but the token": Variant(Lookback((), match_lengths=False, position=False, copying=False)),
     "position alone": Variant(Lookback((), match_lengths=False, copying=False)),

@@ -32,8 +32,8 @@ class SampleConfig:
     """
 
     prior: str = "default"
-    """Note RNN: "default", "bars" (for pieces that begin on a bar line), "lookback" (it looks back and copies, in any
-    meter), or a .safetensors file written by pretrain or import-magenta."""
+    """Note RNN: "default", "lookback" (it looks back and copies, in any meter), or a .safetensors file written by
+    pretrain or import-magenta."""
     out: Path = Path("samples")
     """Folder for the melodies, and for samples.json: settings, tokens, and each melody's log probability per token."""
     n: int = 16

@@ -45,10 +45,10 @@ def test_statistics_are_those_of_the_held_out_tunes_in_each_setting(books, tmp_p
     ]
     assert "repeated_bars_lag8" in written[3].figures.keys() - written[2].figures.keys()
     assert "6/8, 48 sixteenths: 24 tunes" in capsys.readouterr().out
-    default, bars = (load_note_rnn(name) for name in ("default", "bars"))
+    priors = [load_note_rnn(name) for name in ("default", "lookback")]
     waltzes = Setting(meter="3/4", length=24)
     human = HumanReference.held_out(waltzes)
-    for prior in (default, bars):
+    for prior in priors:
         column = human_metrics(human, prior)
         assert {column.pop("human_auc") < 1, column.pop("longest_shared_run") > 0} == {True}
         assert written[4].column(weights_checksum(prior.state_dict())) == pytest.approx(column, abs=1e-6)

@@ -81,7 +81,7 @@ class ComposeConfig(SettingOptions, TuneOptions):
 
     model: Annotated[str | None, tyro.conf.Positional] = None
     """What composes: the folder of a run, an agent's weights (.safetensors, or a .zip of Stable-Baselines3, of which
-    only the weights are read), or a Note RNN ("default", "bars", "lookback", or a .safetensors file)."""
+    only the weights are read), or a Note RNN ("default", "lookback", or a .safetensors file)."""
     out: Path | None = None
     """Name of the files, by default "melody"; several melodies are numbered. With a suffix (.mid, .musicxml, .svg,
     .abc, .wav or .png) only that format is written, and the record."""

@@ -37,7 +37,7 @@ class NextConfig:
     out: Path = Path("study.html")
     """File for the page; a JSON file of the same name names the composer of each melody."""
     prior: str = "default"
-    """(without runs) Note RNN that composes: "default", "bars", "lookback", or a file."""
+    """(without runs) Note RNN that composes: "default", "lookback", or a file."""
     pairs: int = 20
     """Pairs to ask about."""
     hidden_repeats: int = 4

@@ -54,8 +54,8 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
     is resumed from (.zip, .pkl) are code: resume only runs of your own, or of someone you trust."""
 
     prior: str
-    """Note RNN to start from, and whose log p is part of the reward: "default", "bars" (its pieces begin on a bar
-    line), "lookback" (it looks back and copies), or a .safetensors file."""
+    """Note RNN to start from, and whose log p is part of the reward: "default" (the paper's), "lookback" (it
+    knows its meter, looks back and copies), or a .safetensors file."""
     reward: str
     """Rules and weights: "paper", "varied" (no reward for repeated motifs), "refrain" (a capped one),
     "unique_extremes", another shipped profile, or a YAML file; its rule files (.py) are code."""

@@ -88,7 +88,7 @@ PPO_KL_LOOKBACK = replace(
 PPO_KL_PEOPLE = Preset(
     PPOKLHyperparameters(gamma=1.0, learning_rate=1e-3, batch_size=128, skip_connection=True),
     total_timesteps=800_000,
-    prior="bars",
+    prior="lookback",
     reward="matched",
     observation="lookback",
     n_envs=128,

@@ -113,7 +113,7 @@ the tokens half a bar and one bar before the next one; the highest and the lowes
     | --- | --- | --- | --- |
     | `observation` | str | `"position"` | `"position"`, `"token"` or `"lookback"`, as above |
     | `reward` | str, path or `RewardProfile` | `"paper"` | a reward profile: the name of a shipped one or a YAML file |
-    | `prior` | str, path or `NoteRNN` | `"default"` | the Note RNN: `"default"`, `"bars"`, `"lookback"`, or a file |
+    | `prior` | str, path or `NoteRNN` | `"default"` | the Note RNN: `"default"`, `"lookback"`, or a file |
     | `priming` | str | `"random_note"` | `"random_note"` or `"none"`, as above |
     | `key` | str | `"C"` | the tonic: `"F#"`, `"Bb"` ... |
     | `mode` | str or sequence of int | `"major"` | `"minor"`, `"dorian"` ..., or a scale in semitones above the \

@@ -35,7 +35,7 @@ class SearchConfig(SettingOptions):
     log_prob: bool = True
     """Whether the reward includes log p: log p + r_MT / c, else r_MT alone."""
     prior: str = "default"
-    """Note RNN for log p ("default", "bars", "lookback", or a file), conditioned on nothing before the melody."""
+    """Note RNN for log p ("default", "lookback", or a file), conditioned on nothing before the melody."""
     evaluations: int = 1_000_000
     """Maximum number of melodies to evaluate; greedy needs few."""
     seed: int = 0

@@ -37,8 +37,8 @@ class MatchConfig(SettingOptions):
 
     out: Path = Path("matched.yaml")
     """File for the reward profile."""
-    prior: str = "bars"
-    """Note RNN that agents will start from: "bars", "default", "lookback", or a file."""
+    prior: str = "lookback"
+    """Note RNN that agents will start from: "lookback", "default", or a file."""
     collections: tuple[str, ...] = DEFAULT_COLLECTIONS
     """Collections of music21's corpus; a twentieth each is held out for validation and test."""
     melodies: int = 40_000

@@ -70,8 +70,8 @@ class CalibrateConfig(SettingOptions):
 
     out: Path = Path("calibrated.yaml")
     """File for the reward profile."""
-    prior: str = "bars"
-    """Note RNN that agents will start from: "bars", "default", "lookback", or a file."""
+    prior: str = "lookback"
+    """Note RNN that agents will start from: "lookback", "default", or a file."""
     collections: tuple[str, ...] = DEFAULT_COLLECTIONS
     """Collections of music21's corpus; a twentieth each is held out for validation and test."""
     bars: tuple[int, ...] = (2, 4)

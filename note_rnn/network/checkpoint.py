@@ -21,9 +21,8 @@ from note_rnn.network.weights_file import read_weights, with_weights, write_weig
 from note_rnn.vocabulary import VOCABULARY
 
 DEFAULT = "default"
-SHIPPED = (DEFAULT, "bars", "lookback")
-"""Names of the Note RNNs in the package: of whole tunes in any meter; of duple meters, starting at bar lines; of whole
-tunes in any meter, which looks back and copies."""
+SHIPPED = (DEFAULT, "lookback")
+"""Names of the Note RNNs in the package: the paper's, and one that knows its meter, looks back and copies."""
 MAX_LAYERS = 64
 _FOLDER = Path(__file__).parents[1] / "weights"
 

@@ -52,7 +52,7 @@ class PretrainConfig:
     """Training recipe: ours for the network of Jaques et al. 2017, ours for one that looks back and copies, theirs, or
     a short one for --start-from."""
     start_from: str | None = None
-    """Note RNN to start from instead of random weights, with its sizes: "default", "bars", "lookback" or a file."""
+    """Note RNN to start from instead of random weights, with its sizes: "default", "lookback" or a file."""
     meter: str | None = None
     """Train on tunes in this kind of meter (4/4, 3/4, 6/8), from a bar line on after a random token, as composed pieces
     begin. By default whole tunes in all meters."""

@@ -75,7 +75,7 @@ def test_agents_are_chosen_by_name_and_grouped_by_preset():
 
 def test_a_pretrained_note_rnn_is_in_the_folder(tmp_path):
     assert ReproduceConfig(out=tmp_path, prior="train").prior_file == str(tmp_path / "note_rnn.safetensors")
-    assert ReproduceConfig(out=tmp_path, prior="bars").prior_file == "bars"
+    assert ReproduceConfig(out=tmp_path, prior="lookback").prior_file == "lookback"
 
 
 def test_a_folder_that_cannot_be_is_refused_before_the_work(tmp_path):

@@ -166,7 +166,7 @@ ARGUMENTS = {
     "seed": 3,
     "run_dir": Path("runs/mine"),
     "resume": Path("runs/other"),
-    "prior": "bars",
+    "prior": "lookback",
     "reward": "refrain",
     "c": 0.25,
     "final_c": 2.0,

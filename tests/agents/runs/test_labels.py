@@ -29,7 +29,7 @@ def test_runs_that_share_an_algorithm_are_called_by_their_folders_too(small_runs
 
 
 def test_facts_are_those_of_the_run():
-    config = {"algo": "psi", "total_timesteps": 1_234_567, "prior": "bars", "reward": "varied", "c": 0.75}
+    config = {"algo": "psi", "total_timesteps": 1_234_567, "prior": "lookback", "reward": "varied", "c": 0.75}
     config |= {"key": "Eb", "mode": "dorian", "meter": "6/8", "length": "4 bars", "tempo": 92.5}
     versions = {"torch": "2.9", "numpy": "2.3"}
     record = RunRecord(config, prior_checksum="0123456789abcdef", python="3.12.1", versions=versions)
@@ -38,7 +38,7 @@ def test_facts_are_those_of_the_run():
         "Tokens composed during training": "1,234,567",
         "Reward": f"varied, c = 0.75: {', '.join(load_profile('varied').rule_names)}",
         "Setting": "Eb dorian, 6/8, 48 sixteenths, 92.5 bpm",
-        "Note RNN": "bars, weights 0123456789ab",
+        "Note RNN": "lookback, weights 0123456789ab",
         "Software": "Python 3.12.1, torch 2.9, numpy 2.3",
     }
     assert dict(run_facts(RunRecord(), EnvironmentSpec.of()))["Note RNN"] == "default, weights unknown"

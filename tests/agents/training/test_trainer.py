@@ -122,7 +122,7 @@ def test_the_record_is_the_configuration_with_the_setting_and_the_checksum_of_th
     assert first["config"] == json.loads(json.dumps(expected, default=str))
     assert first["config"]["key"] == "C"
     assert first["environment"] == json.loads(json.dumps(environment.as_record()))
-    other = train_run(config_of("bars", tmp_path / "other")).run.read_json("config.json")  # type: ignore[arg-type]
+    other = train_run(config_of("lookback", tmp_path / "other")).run.read_json("config.json")  # type: ignore[arg-type]
     assert len(first["prior_checksum"]) == len(other["prior_checksum"]) == 64
     assert first["prior_checksum"] != other["prior_checksum"]
 

@@ -198,7 +198,7 @@ def test_markov_chains_are_fitted_to_training_tunes_alone(tunes, monkeypatch):
 def test_each_option_decides_the_audit(tunes):
     config = AuditConfig("calibrated", melodies=20)
     changes = {
-        **{"profile": "matched", "corpus": ("other",), "prior": "bars", "melodies": 30, "seed": 1, "length": 16},
+        **{"profile": "matched", "corpus": ("other",), "prior": "lookback", "melodies": 30, "seed": 1, "length": 16},
         **{"mode": "dorian", "all_tunes": True},
     }
     base = audit(config).as_dict()
