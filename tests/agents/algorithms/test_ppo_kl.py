@@ -226,6 +226,15 @@ def test_the_policy_is_the_learners_or_from_the_share_for_averaging_on_its_mean(
     torch.testing.assert_close(first_weights(model.policy), (rounds[1] + rounds[2] + rounds[3]) / 3)
 
 
+def test_with_averaging_policy_and_learner_start_as_the_prior(small_prior):
+    env = MelodyVecEnv(4, prior=small_prior)
+    model = PPOKL(env=env, prior=small_prior, averaging=0.5, device="cpu", seed=0)
+    alone = PPOKL(env=env, prior=small_prior, device="cpu", seed=0)
+    for policy in (model.policy, model.learner):
+        for name, value in alone.policy.state_dict().items():
+            assert value.equal(policy.state_dict()[name]), name
+
+
 def test_averaging_begins_anew_with_each_training():
     model, seen = averaged().learn(4 * 4 * 16), Weights()
     model.learn(4 * 4 * model.n_envs, seen)

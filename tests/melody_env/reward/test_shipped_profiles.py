@@ -61,22 +61,22 @@ PROFILES = {
     "matched": (
         *(1, True),
         {
-            **{"key": -0.0848, "echo": 0.454, "overused_motif": -0.279, "bar_repeat": 0.166, "sequence": 0.413},
-            **{"bar_rhythm": 0.0177, "off_eighth": 0.00428, "syncopation": -0.0805, "rest": 0.331},
-            **{"long_end": -0.184, "stepwise": -0.0928, "scale_run": -0.14, "turn": -0.0423},
-            **{"repeated_note": 0.0293, "fourth_or_fifth": 0.0895, "tritone_or_seventh": 0.188},
-            **{"beyond_octave": -0.381, "leap_answered": -0.117, "leap_continued": -0.265},
-            **{"chromatic_step": 0.496, "stable_beat": -0.0534, "opening": 0.31, "stable_end": -0.382},
-            **{"density": 0.0631, "phrase_range": -0.0161, "pitch_entropy": 0.148, "onset": 1},
+            **{"key": -0.356, "echo": 0.42, "overused_motif": -0.165, "bar_repeat": -0.145},
+            **{"sequence": 0.325, "bar_rhythm": -0.0522, "off_eighth": 0.0237, "syncopation": 0.0848},
+            **{"rest": 0.00933, "long_end": -0.0385, "stepwise": -0.159, "scale_run": 0.0955},
+            **{"turn": -0.0483, "repeated_note": -0.112, "fourth_or_fifth": 0.193, "tritone_or_seventh": -0.327},
+            **{"beyond_octave": -1.79, "leap_answered": -0.267, "leap_continued": -0.447, "stable_beat": -0.0595},
+            **{"opening": 0.155, "stable_end": -0.184, "density": 0.414, "phrase_range": -0.0472},
+            **{"pitch_entropy": 0.0538, "onset": 1},
         },
         {
-            **{"echo": {"cap": 3.0}, "bar_repeat": {"cap": 2.5}, "sequence": {"cap": 2.5}},
-            **{"bar_rhythm": {"cap": 6.5}, "stepwise": {"cap": 7.5}, "scale_run": {"cap": 2.0}},
-            **{"leap_answered": {"cap": 1.0}, "chromatic_step": {"cap": 0.5}},
+            **{"echo": {"cap": 1.0}, "bar_repeat": {"cap": 1.5}, "sequence": {"cap": 1.5}},
+            **{"bar_rhythm": {"cap": 4.0}, "stepwise": {"cap": 5.0}, "scale_run": {"cap": 1.5}},
+            **{"leap_answered": {"cap": 1.0}},
             "onset": {
                 "worth": [
-                    *(1.45, -0.0836, -0.22, 0.0215, -0.303, -0.0903, 0.512, 0.49),
-                    *(0.24, 0.459, -0.79, -0.458, -0.528, -0.619, 0.263, 0.198),
+                    *(0.976, 0.15, -0.184, 0.00316, -0.176, 0.0276, -0.0197, 0.407),
+                    *(0.283, 0.0397, 0.0147, -0.17, -0.161, 0.178, 0.187, -0.0518),
                 ]
             },
         },
@@ -91,7 +91,7 @@ def test_a_shipped_profile_is_what_its_results_were_made_with(name):
     assert (profile.c, profile.log_prior) == (c, log_prior)
     assert {rule.name: rule.weight for rule in profile.rules} == weights
     assert {rule.name: dict(rule.parameters) for rule in profile.rules if rule.parameters} == parameters
-    assert profile.adversary == ({"features": 0.5, "tokens": 0.5} if name == "adversarial" else {})
+    assert profile.adversary == ({"features": 1, "tokens": 1} if name == "adversarial" else {})
     assert (profile.setting, profile.masks) == (Setting(), ())
     assert not profile.forbids
 
