@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -26,14 +27,15 @@ from agents.composing.composers import Agent
 from agents.composing.pieces import compose_pieces
 from agents.composing.players import NoteRNNPlayer
 from agents.listening_study.informative_pairs import informative_pairs
-from agents.listening_study.learning import CANDIDATES, Taste, learn_taste, rule_sums
+from agents.listening_study.learning import CANDIDATES, learn_taste, rule_sums
+from agents.listening_study.taste_files import write_taste
 from agents.runs.config import TrainConfig
 from agents.training.kl_control import KLBudgetCallback
 from agents.votes.heard import HeardVotes
 from melody_env import EnvironmentSpec, MelodyVecEnv, RewardProfile, Setting
 from note_rnn import Progress, Tokens, load_note_rnn
 from note_rnn.common.csv_tables import write_csv
-from note_rnn.vocabulary import FIRST_PITCH_TOKEN
+from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE
 
 Floats = npt.NDArray[np.float64]
 Utility = Callable[[Tokens], Floats]
@@ -53,6 +55,10 @@ C, KL_BUDGET = 0.25, 12.0
 """c at the start, and KL to hold, in nats per piece; a profile learned from noise is tuned with as it is, with c 1."""
 PLANTED = 5
 """Rules of a planted taste."""
+HIDDEN = 24
+"""Units of the hidden network of a taste."""
+WITH_TOKENS = "reward with tokens"
+"""The method of `study learn --tokens`."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +97,34 @@ def outside_taste(world: World, seed: int) -> Utility:
     return lambda melodies: STRENGTH * (statistic(melodies) - values.mean()) / values.std()
 
 
+def network_taste(world: World, seed: int) -> Utility:
+    """Return a taste by a hidden network, an LSTM whose weights are drawn by `seed`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2_000 + seed)
+        lstm, readout = torch.nn.LSTM(VOCABULARY_SIZE, HIDDEN), torch.randn(HIDDEN)
+    for weights in lstm.parameters():
+        weights.data *= 3  # far from linear
+
+    @torch.no_grad()
+    def output(melodies: Tokens) -> Floats:
+        ones = torch.nn.functional.one_hot(torch.from_numpy(melodies.T.copy()), VOCABULARY_SIZE).float()
+        return (lstm(ones)[0].mean(0) @ readout).double().numpy()
+
+    values = output(world.pool)
+    return lambda melodies: STRENGTH * (output(melodies) - values.mean()) / values.std()
+
+
 def no_taste(world: World, seed: int) -> Utility:
     """Return no taste: every vote is by a coin."""
     return lambda melodies: np.zeros(len(melodies))
 
 
-TASTES = {"linear in the rules": linear_taste, "outside the rules": outside_taste, "noise": no_taste}
+TASTES = {
+    "linear in the rules": linear_taste,
+    "outside the rules": outside_taste,
+    "hidden network": network_taste,
+    "noise": no_taste,
+}
 
 
 def register(melodies: Tokens) -> Floats:
@@ -162,10 +190,10 @@ def sigmoid(log_odds: Floats) -> Floats:
     return 1 / (1 + np.exp(-log_odds))
 
 
-def tuned(world: World, taste: Taste, seed: int, steps: int, budget: float) -> Agent:
+def tuned(world: World, profile: RewardProfile, is_noise: bool, seed: int, steps: int, budget: float) -> Agent:
     """Return an agent tuned by the policy gradient, as by the command that `study learn` recommends."""
-    environment = replace(world.environment, profile=replace(taste.profile, c=1.0 if taste.is_noise else C))
-    control = [] if taste.is_noise else [KLBudgetCallback(budget)]
+    environment = replace(world.environment, profile=replace(profile, c=1.0 if is_noise else C))
+    control = [] if is_noise else [KLBudgetCallback(budget)]
     config = TrainConfig.of("ppo_kl", total_timesteps=steps, gamma=1.0)
     env = MelodyVecEnv(config.n_envs, **environment.arguments)
     model = config.agent.build("ppo_kl", env, environment.prior_in_key, seed, "cpu").learn(steps, control)
@@ -216,26 +244,34 @@ def cases(seeds: Sequence[int]) -> Iterator[Case]:
         yield Case("linear in the rules", "reward", "chosen", 120, seed)
         yield Case("linear in the rules", "reward", "random", 1_000, seed)
         yield Case("outside the rules", "reward", "random", 500, seed)
+        yield Case("outside the rules", WITH_TOKENS, "random", 500, seed)
         yield Case("outside the rules", "dpo", "random", 500, seed)
         yield Case("linear in the rules", "reward", "random", 50, seed)
         yield Case("linear in the rules", "dpo", "random", 50, seed)
         yield Case("linear in the rules", "dpo", "random", 1_000, seed)
         yield Case("noise", "reward", "random", 200, seed)
+        yield Case("hidden network", WITH_TOKENS, "random", 500, seed)
+        yield Case("linear in the rules", WITH_TOKENS, "random", 500, seed)
+        yield Case("noise", WITH_TOKENS, "random", 500, seed)
 
 
-def measured(world: World, case: Case, steps: int, size: int, budget: float) -> dict[str, Any]:
-    """Return the row of `case`."""
+def measured(world: World, case: Case, steps: int, size: int, budget: float, folder: Path) -> dict[str, Any]:
+    """Return the row of `case`; its profile is written into `folder`."""
     utility = TASTES[case.taste](world, case.seed)
     ask = chosen_votes if case.pairs == "chosen" else random_votes
     began = time.process_time()
     heard = ask(world, utility, case.votes, np.random.default_rng(case.seed))
-    taste = learn_taste(heard)
+    taste = learn_taste(heard, tokens=case.method == WITH_TOKENS)
     tuning = time.process_time()
-    agent = directly(world, heard, case.seed) if case.method == "dpo" else tuned(world, taste, case.seed, steps, budget)
+    if case.method == "dpo":
+        agent = directly(world, heard, case.seed)
+    else:
+        profile = write_taste(heard, taste, folder / "taste.yaml", "benchmarks/taste.py")
+        agent = tuned(world, profile, taste.is_noise, case.seed, steps, budget)
     seconds = {"learn_seconds": tuning - began, "tune_seconds": time.process_time() - tuning}
     found = {"p_noise": taste.noise, "predicted": taste.predicted[0]}
     figures = {**found, **judged(world, agent, utility, size), **seconds}
-    held = budget if case.method == "reward" and not taste.is_noise else None
+    held = budget if case.method != "dpo" and not taste.is_noise else None
     return {**vars(case), "kl_budget": held, **{name: round(value, 3) for name, value in figures.items()}}
 
 
@@ -265,6 +301,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="tastes of each kind to tune for")
     parser.add_argument("--fits", type=int, default=20, help="tastes to learn without tuning")
     parser.add_argument("--votes", type=int, nargs="+", help="only the cases with as many votes (default: all)")
+    parser.add_argument("--methods", nargs="+", help="only the cases of these methods (default: all)")
     parser.add_argument("--kl-budget", type=float, default=KL_BUDGET, help="KL to hold, in nats per piece")
     parser.add_argument("--steps", type=int, default=STEPS, help="steps of a training")
     parser.add_argument("--pieces", type=int, default=1_000, help="pieces of each model that listeners judge")
@@ -274,14 +311,15 @@ def main() -> None:
     world = World.of(max(20 * arguments.pieces // 2, 40))
     rows: list[dict[str, Any]] = []
     todo = [case for case in cases(arguments.seeds) if not arguments.votes or case.votes in arguments.votes]
-    with Progress(len(todo) + arguments.fits, "simulating", "cases") as progress:
+    todo = [case for case in todo if not arguments.methods or case.method in arguments.methods]
+    with TemporaryDirectory() as folder, Progress(len(todo) + arguments.fits, "simulating", "cases") as progress:
         for seed in range(arguments.fits):
             rows += [agreement(world, "random", votes, seed) for votes in (50, 120, 200)]
             rows += [agreement(world, "chosen", votes, seed) for votes in (60, 120)]
             rows += [refused(world, votes, seed) for votes in (50, 200)]
             progress.advance()
         for case in todo:
-            rows.append(measured(world, case, arguments.steps, arguments.pieces, arguments.kl_budget))
+            rows.append(measured(world, case, arguments.steps, arguments.pieces, arguments.kl_budget, Path(folder)))
             print(*rows[-1].values(), flush=True)
             write_csv(arguments.out, rows)
             progress.advance()
