@@ -130,7 +130,9 @@ def learn_taste(heard: HeardVotes, seed: int = 0, tokens: bool = False) -> Taste
 
 def _noise(parts: Sequence[Votes], rng: np.random.Generator) -> float:
     """Return p of the votes having nothing to do with any of the `parts`, on rules or tokens (Bonferroni)."""
-    return min(1.0, len(parts) * min(probability_of_noise(votes, rng) for votes in parts))
+    rngs = rng, *rng.spawn(len(parts) - 1)  # what follows is the same without tokens
+    found = [probability_of_noise(votes, own) for votes, own in zip(parts, rngs, strict=True)]
+    return min(1.0, len(found) * min(found))
 
 
 def _predicted(
