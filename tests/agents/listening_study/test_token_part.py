@@ -17,7 +17,6 @@ from melody_env.reward_design.bradley_terry import Votes
 from melody_env.reward_design.taste import folds
 from note_rnn import InputError
 
-
 SETTING = Setting(length=16)
 STEPWISE = [rule.name for rule in CANDIDATES].index("stepwise")
 
@@ -163,7 +162,7 @@ def test_the_command_seeks_in_tokens_too(tmp_path, capsys):
 
 def test_the_command_refuses_noise_and_names_what_else_to_try(tmp_path):
     files = write(heard(no_taste), tmp_path)
-    with pytest.raises(InputError, match=r"nothing to do with the rules look like .* look for it in tokens \(--tokens\)"):
+    with pytest.raises(InputError, match=r"with the rules look like .* look for it in tokens \(--tokens\)"):
         main(["learn", *files, "--out", str(tmp_path / "taste.yaml")])
     with pytest.raises(InputError, match=r"the rules and tokens look like .* Collect more votes, or write a profile"):
         main(["learn", *files, "--tokens", "--out", str(tmp_path / "taste.yaml")])

@@ -140,5 +140,5 @@ def test_other_weights_are_answered_in_a_sentence(changes, tmp_path):
 
 
 def test_a_note_rnn_is_no_taste(small_prior_file):
-    with pytest.raises(RuleError, match=r"holds no taste for tokens: name the file that 'study learn --tokens' wrote\."):
+    with pytest.raises(RuleError, match=r"no taste for tokens: name the file that 'study learn --tokens' wrote\."):
         RewardProfile("mine", (WeightedRule("token_taste", file=small_prior_file),))
