@@ -27,7 +27,7 @@ from agents.composing.composers import Agent
 from agents.composing.pieces import compose_pieces
 from agents.composing.players import NoteRNNPlayer
 from agents.listening_study.informative_pairs import informative_pairs
-from agents.listening_study.learning import CANDIDATES, learn_taste, rule_sums
+from agents.listening_study.learning import CANDIDATES, Taste, learn_taste, rule_sums
 from agents.listening_study.taste_files import write_taste
 from agents.runs.config import TrainConfig
 from agents.training.kl_control import KLBudgetCallback
@@ -51,14 +51,16 @@ ROUND = 20
 """Pairs asked between two fits, where they are chosen."""
 STEPS = 200_000
 """Steps of a training."""
-C, KL_BUDGET = 0.25, 12.0
-"""c at the start, and KL to hold, in nats per piece; a profile learned from noise is tuned with as it is, with c 1."""
+KL_BUDGET = 15.0
+"""KL to hold, in nats per piece, from c 1 on; a profile learned from noise is tuned with at c 1 throughout."""
 PLANTED = 5
 """Rules of a planted taste."""
 HIDDEN = 24
 """Units of the hidden network of a taste."""
 WITH_TOKENS = "reward with tokens"
 """The method of `study learn --tokens`."""
+FIT, FIT_WITH_TOKENS = "fit only", "fit only with tokens"
+"""The methods without tuning."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ def sigmoid(log_odds: Floats) -> Floats:
 
 def tuned(world: World, profile: RewardProfile, is_noise: bool, seed: int, steps: int, budget: float) -> Agent:
     """Return an agent tuned by the policy gradient, as by the command that `study learn` recommends."""
-    environment = replace(world.environment, profile=replace(profile, c=1.0 if is_noise else C))
+    environment = replace(world.environment, profile=profile)
     control = [] if is_noise else [KLBudgetCallback(budget)]
     config = TrainConfig.of("ppo_kl", total_timesteps=steps, gamma=1.0)
     env = MelodyVecEnv(config.n_envs, **environment.arguments)
@@ -275,30 +277,40 @@ def measured(world: World, case: Case, steps: int, size: int, budget: float, fol
     return {**vars(case), "kl_budget": held, **{name: round(value, 3) for name, value in figures.items()}}
 
 
-def agreement(world: World, pairs: str, votes: int, seed: int) -> dict[str, Any]:
-    """Return how the learned log-odds of the pool agree with a planted taste, without tuning an agent."""
-    utility = linear_taste(world, seed)
-    ask = chosen_votes if pairs == "chosen" else random_votes
-    taste = learn_taste(ask(world, utility, votes, np.random.default_rng(seed)))
+def fits(seeds: Sequence[int]) -> Iterator[Case]:
+    """Yield what is learned without tuning an agent."""
+    for seed in seeds:
+        yield from (Case("linear in the rules", FIT, "random", votes, seed) for votes in (50, 120, 200))
+        yield from (Case("linear in the rules", FIT, "chosen", votes, seed) for votes in (60, 120))
+        yield from (Case("noise", FIT, "random", votes, seed) for votes in (50, 200))
+        yield from (Case("hidden network", method, "random", 500, seed) for method in (FIT, FIT_WITH_TOKENS))
+        yield Case("noise", FIT_WITH_TOKENS, "random", 500, seed)
+
+
+def fitted(world: World, case: Case) -> dict[str, Any]:
+    """Return the row of `case`: how the learned log-odds of the pool agree with the planted taste, if there is one."""
+    utility = TASTES[case.taste](world, case.seed)
+    ask = chosen_votes if case.pairs == "chosen" else random_votes
+    heard = ask(world, utility, case.votes, np.random.default_rng(case.seed))
+    taste = learn_taste(heard, tokens=case.method == FIT_WITH_TOKENS)
+    found = {"p_noise": taste.noise, "predicted": taste.predicted[0]}
+    planted, learned = utility(world.pool), learned_log_odds(world, taste)
+    if planted.std() > 0:
+        found["correlation"] = float(np.corrcoef(learned, planted)[0, 1]) if learned.std() > 0 else 0.0
+    return {**vars(case), **{name: round(value, 3) for name, value in found.items()}}
+
+
+def learned_log_odds(world: World, taste: Taste) -> Floats:
+    """Return the log-odds [N] of the pool by the learned `taste`."""
     weights = np.divide(taste.fitted.weights, taste.scales, out=np.zeros(len(CANDIDATES)), where=taste.scales > 0)
-    learned = world.sums @ weights
-    correlation = float(np.corrcoef(learned, utility(world.pool))[0, 1]) if learned.std() else 0.0
-    found = {"p_noise": taste.noise, "predicted": taste.predicted[0], "correlation": correlation}
-    case = vars(Case("linear in the rules", "fit only", pairs, votes, seed))
-    return {**case, **{name: round(value, 3) for name, value in found.items()}}
-
-
-def refused(world: World, votes: int, seed: int) -> dict[str, Any]:
-    """Return whether votes by a coin are told from a taste, without tuning an agent."""
-    taste = learn_taste(random_votes(world, no_taste(world, seed), votes, np.random.default_rng(seed)))
-    case = vars(Case("noise", "fit only", "random", votes, seed))
-    return {**case, "p_noise": round(taste.noise, 3), "predicted": round(taste.predicted[0], 3)}
+    of_tokens = 0.0 if taste.tokens is None else taste.tokens.log_odds(world.pool, SETTING)
+    return world.sums @ weights + of_tokens
 
 
 def main() -> None:
     """Run all cases, and write the table after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="tastes of each kind to tune for")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2], help="tastes of each kind to tune for")
     parser.add_argument("--fits", type=int, default=20, help="tastes to learn without tuning")
     parser.add_argument("--votes", type=int, nargs="+", help="only the cases with as many votes (default: all)")
     parser.add_argument("--methods", nargs="+", help="only the cases of these methods (default: all)")
@@ -310,16 +322,15 @@ def main() -> None:
     torch.set_num_threads(1)
     world = World.of(max(20 * arguments.pieces // 2, 40))
     rows: list[dict[str, Any]] = []
-    todo = [case for case in cases(arguments.seeds) if not arguments.votes or case.votes in arguments.votes]
+    all_cases = [*fits(range(arguments.fits)), *cases(arguments.seeds)]
+    todo = [case for case in all_cases if not arguments.votes or case.votes in arguments.votes]
     todo = [case for case in todo if not arguments.methods or case.method in arguments.methods]
-    with TemporaryDirectory() as folder, Progress(len(todo) + arguments.fits, "simulating", "cases") as progress:
-        for seed in range(arguments.fits):
-            rows += [agreement(world, "random", votes, seed) for votes in (50, 120, 200)]
-            rows += [agreement(world, "chosen", votes, seed) for votes in (60, 120)]
-            rows += [refused(world, votes, seed) for votes in (50, 200)]
-            progress.advance()
+    with TemporaryDirectory() as folder, Progress(len(todo), "simulating", "cases") as progress:
         for case in todo:
-            rows.append(measured(world, case, arguments.steps, arguments.pieces, arguments.kl_budget, Path(folder)))
+            if case.method in (FIT, FIT_WITH_TOKENS):
+                rows.append(fitted(world, case))
+            else:
+                rows.append(measured(world, case, arguments.steps, arguments.pieces, arguments.kl_budget, Path(folder)))
             print(*rows[-1].values(), flush=True)
             write_csv(arguments.out, rows)
             progress.advance()
