@@ -45,7 +45,7 @@ def _learn(config: LearnConfig) -> None:
     for table in tables(taste):
         print_table(table)
     write_taste(heard, taste, config.out, command_name())
-    further = "" if taste.is_noise else " --kl-budget 15"
+    further = "" if taste.is_noise else " --kl-budget 12"
     print_line(
         f"Saved {config.out}. Tune with it: {train_command()} --algo ppo_kl --gamma 1 --total-timesteps 200000 "
         f"--reward {config.out}{further}"

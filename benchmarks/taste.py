@@ -51,7 +51,7 @@ ROUND = 20
 """Pairs asked between two fits, where they are chosen."""
 STEPS = 200_000
 """Steps of a training."""
-KL_BUDGET = 15.0
+KL_BUDGET = 12.0
 """KL to hold, in nats per piece, from c 1 on; a profile learned from noise is tuned with at c 1 throughout."""
 PLANTED = 5
 """Rules of a planted taste."""
