@@ -139,6 +139,15 @@ def test_other_weights_are_answered_in_a_sentence(changes, tmp_path):
         RewardProfile("mine", (WeightedRule("token_taste", file=path),))
 
 
+@pytest.mark.parametrize("description", [None, {}, {"kind": '"another taste"'}])
+def test_weights_of_another_kind_are_no_taste(description, tmp_path):
+    path = tmp_path / "taste.safetensors"
+    write_token_taste(path, taste())
+    save_file(load_file(path), path, description)
+    with pytest.raises(RuleError, match="holds no taste for tokens"):
+        RewardProfile("mine", (WeightedRule("token_taste", file=path),))
+
+
 def test_a_note_rnn_is_no_taste(small_prior_file):
     with pytest.raises(RuleError, match=r"no taste for tokens: name the file that 'study learn --tokens' wrote\."):
         RewardProfile("mine", (WeightedRule("token_taste", file=small_prior_file),))
