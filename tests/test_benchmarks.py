@@ -621,7 +621,7 @@ def test_a_hidden_network_prefers_the_same_melodies_whatever_else_is_drawn():
     values = taste.network_taste(world, 0)(pool)
     assert (values.mean(), values.std()) == pytest.approx((0, taste.STRENGTH), abs=1e-6)
     assert taste.network_taste(world, 0)(pool[:5]) == pytest.approx(values[:5], abs=1e-4)
-    assert abs(np.corrcoef(values, taste.network_taste(world, 1)(pool))[0, 1]) < 0.9
+    assert abs(np.corrcoef(values, taste.network_taste(world, 1)(pool))[0, 1]) < 0.99
 
 
 def test_simulated_listeners_vote_by_their_taste_their_bias_and_a_coin():

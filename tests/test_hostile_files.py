@@ -377,7 +377,8 @@ def kinds(name: str, runs: list[Path], prior_file: Path, folder: Path) -> Kind:
         case "magenta":
             return magenta_kind(folder)
         case "token taste":
-            write_token_taste(path := folder / "taste.safetensors", TokenTaste(*np.ones((4, 1, NUM_FEATURES))))
+            path = folder / "taste.safetensors"
+            write_token_taste(path, TokenTaste(np.ones((1, NUM_FEATURES)), *np.ones((3, NUM_FEATURES))))
             return weights_kind(path, "kind", token_taste_rule)
         case "policy":
             (weights,) = (run / "checkpoints").glob("*.safetensors")
