@@ -6,12 +6,11 @@ from typing import Annotated
 import tyro
 
 from agents.listening_study.analysis import AnalyseConfig, analyse_votes
-from agents.listening_study.learning import LearnConfig, comments, learn
+from agents.listening_study.learning import LearnConfig, learn
 from agents.listening_study.next_round import NextConfig, next_round
 from agents.listening_study.study_page import NewConfig, new_study
+from agents.listening_study.taste_files import check_taste_files, write_taste
 from agents.listening_study.taste_table import summary, tables
-from melody_env.reward.profile_yaml import write_profile
-from note_rnn.common.atomic_files import check_out_file
 from note_rnn.common.command_line import command_name, parse, train_command
 from note_rnn.common.console import print_line, print_table
 from note_rnn.common.errors import run_command
@@ -39,14 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _learn(config: LearnConfig) -> None:
     """Learn a taste, print what it is, and write its profile."""
-    check_out_file(config.out)
+    check_taste_files(config.out, config.tokens)
     heard, taste = learn(config)
     for line in summary(heard, taste):
         print_line(line)
     for table in tables(taste):
         print_table(table)
-    write_profile(taste.profile, config.out, comments(heard, taste, command_name()))
-    further = "" if taste.is_noise else " --c 0.25 --kl-budget 12"
+    write_taste(heard, taste, config.out, command_name())
+    further = "" if taste.is_noise else " --kl-budget 12"
     print_line(
         f"Saved {config.out}. Tune with it: {train_command()} --algo ppo_kl --gamma 1 --total-timesteps 200000 "
         f"--reward {config.out}{further}"

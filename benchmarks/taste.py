@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -27,13 +28,14 @@ from agents.composing.pieces import compose_pieces
 from agents.composing.players import NoteRNNPlayer
 from agents.listening_study.informative_pairs import informative_pairs
 from agents.listening_study.learning import CANDIDATES, Taste, learn_taste, rule_sums
+from agents.listening_study.taste_files import write_taste
 from agents.runs.config import TrainConfig
 from agents.training.kl_control import KLBudgetCallback
 from agents.votes.heard import HeardVotes
 from melody_env import EnvironmentSpec, MelodyVecEnv, RewardProfile, Setting
 from note_rnn import Progress, Tokens, load_note_rnn
 from note_rnn.common.csv_tables import write_csv
-from note_rnn.vocabulary import FIRST_PITCH_TOKEN
+from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE
 
 Floats = npt.NDArray[np.float64]
 Utility = Callable[[Tokens], Floats]
@@ -49,10 +51,16 @@ ROUND = 20
 """Pairs asked between two fits, where they are chosen."""
 STEPS = 200_000
 """Steps of a training."""
-C, KL_BUDGET = 0.25, 12.0
-"""c at the start, and KL to hold, in nats per piece; a profile learned from noise is tuned with as it is, with c 1."""
+KL_BUDGET = 12.0
+"""KL to hold, in nats per piece, from c 1 on; a profile learned from noise is tuned with at c 1 throughout."""
 PLANTED = 5
 """Rules of a planted taste."""
+HIDDEN = 24
+"""Units of the hidden network of a taste."""
+WITH_TOKENS = "reward with tokens"
+"""The method of `study learn --tokens`."""
+FIT, FIT_WITH_TOKENS = "fit only", "fit only with tokens"
+"""The methods without tuning."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +99,34 @@ def outside_taste(world: World, seed: int) -> Utility:
     return lambda melodies: STRENGTH * (statistic(melodies) - values.mean()) / values.std()
 
 
+def network_taste(world: World, seed: int) -> Utility:
+    """Return a taste by a hidden network, an LSTM whose weights are drawn by `seed`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2_000 + seed)
+        lstm, readout = torch.nn.LSTM(VOCABULARY_SIZE, HIDDEN), torch.randn(HIDDEN)
+    for weights in lstm.parameters():
+        weights.data *= 3  # far from linear
+
+    @torch.no_grad()
+    def output(melodies: Tokens) -> Floats:
+        ones = torch.nn.functional.one_hot(torch.from_numpy(melodies.T.copy()), VOCABULARY_SIZE).float()
+        return (lstm(ones)[0].mean(0) @ readout).double().numpy()
+
+    values = output(world.pool)
+    return lambda melodies: STRENGTH * (output(melodies) - values.mean()) / values.std()
+
+
 def no_taste(world: World, seed: int) -> Utility:
     """Return no taste: every vote is by a coin."""
     return lambda melodies: np.zeros(len(melodies))
 
 
-TASTES = {"linear in the rules": linear_taste, "outside the rules": outside_taste, "noise": no_taste}
+TASTES = {
+    "linear in the rules": linear_taste,
+    "outside the rules": outside_taste,
+    "hidden network": network_taste,
+    "noise": no_taste,
+}
 
 
 def register(melodies: Tokens) -> Floats:
@@ -162,10 +192,10 @@ def sigmoid(log_odds: Floats) -> Floats:
     return 1 / (1 + np.exp(-log_odds))
 
 
-def tuned(world: World, taste: Taste, seed: int, steps: int, budget: float) -> Agent:
+def tuned(world: World, profile: RewardProfile, is_noise: bool, seed: int, steps: int, budget: float) -> Agent:
     """Return an agent tuned by the policy gradient, as by the command that `study learn` recommends."""
-    environment = replace(world.environment, profile=replace(taste.profile, c=1.0 if taste.is_noise else C))
-    control = [] if taste.is_noise else [KLBudgetCallback(budget)]
+    environment = replace(world.environment, profile=profile)
+    control = [] if is_noise else [KLBudgetCallback(budget)]
     config = TrainConfig.of("ppo_kl", total_timesteps=steps, gamma=1.0)
     env = MelodyVecEnv(config.n_envs, **environment.arguments)
     model = config.agent.build("ppo_kl", env, environment.prior_in_key, seed, "cpu").learn(steps, control)
@@ -216,55 +246,74 @@ def cases(seeds: Sequence[int]) -> Iterator[Case]:
         yield Case("linear in the rules", "reward", "chosen", 120, seed)
         yield Case("linear in the rules", "reward", "random", 1_000, seed)
         yield Case("outside the rules", "reward", "random", 500, seed)
+        yield Case("outside the rules", WITH_TOKENS, "random", 500, seed)
         yield Case("outside the rules", "dpo", "random", 500, seed)
         yield Case("linear in the rules", "reward", "random", 50, seed)
         yield Case("linear in the rules", "dpo", "random", 50, seed)
         yield Case("linear in the rules", "dpo", "random", 1_000, seed)
         yield Case("noise", "reward", "random", 200, seed)
+        yield Case("hidden network", WITH_TOKENS, "random", 500, seed)
+        yield Case("linear in the rules", WITH_TOKENS, "random", 500, seed)
+        yield Case("noise", WITH_TOKENS, "random", 500, seed)
 
 
-def measured(world: World, case: Case, steps: int, size: int, budget: float) -> dict[str, Any]:
-    """Return the row of `case`."""
+def measured(world: World, case: Case, steps: int, size: int, budget: float, folder: Path) -> dict[str, Any]:
+    """Return the row of `case`; its profile is written into `folder`."""
     utility = TASTES[case.taste](world, case.seed)
     ask = chosen_votes if case.pairs == "chosen" else random_votes
     began = time.process_time()
     heard = ask(world, utility, case.votes, np.random.default_rng(case.seed))
-    taste = learn_taste(heard)
+    taste = learn_taste(heard, tokens=case.method == WITH_TOKENS)
     tuning = time.process_time()
-    agent = directly(world, heard, case.seed) if case.method == "dpo" else tuned(world, taste, case.seed, steps, budget)
+    if case.method == "dpo":
+        agent = directly(world, heard, case.seed)
+    else:
+        profile = write_taste(heard, taste, folder / "taste.yaml", "benchmarks/taste.py")
+        agent = tuned(world, profile, taste.is_noise, case.seed, steps, budget)
     seconds = {"learn_seconds": tuning - began, "tune_seconds": time.process_time() - tuning}
     found = {"p_noise": taste.noise, "predicted": taste.predicted[0]}
     figures = {**found, **judged(world, agent, utility, size), **seconds}
-    held = budget if case.method == "reward" and not taste.is_noise else None
+    held = budget if case.method != "dpo" and not taste.is_noise else None
     return {**vars(case), "kl_budget": held, **{name: round(value, 3) for name, value in figures.items()}}
 
 
-def agreement(world: World, pairs: str, votes: int, seed: int) -> dict[str, Any]:
-    """Return how the learned log-odds of the pool agree with a planted taste, without tuning an agent."""
-    utility = linear_taste(world, seed)
-    ask = chosen_votes if pairs == "chosen" else random_votes
-    taste = learn_taste(ask(world, utility, votes, np.random.default_rng(seed)))
+def fits(seeds: Sequence[int]) -> Iterator[Case]:
+    """Yield what is learned without tuning an agent."""
+    for seed in seeds:
+        yield from (Case("linear in the rules", FIT, "random", votes, seed) for votes in (50, 120, 200))
+        yield from (Case("linear in the rules", FIT, "chosen", votes, seed) for votes in (60, 120))
+        yield from (Case("noise", FIT, "random", votes, seed) for votes in (50, 200))
+        yield from (Case("hidden network", method, "random", 500, seed) for method in (FIT, FIT_WITH_TOKENS))
+        yield Case("noise", FIT_WITH_TOKENS, "random", 500, seed)
+
+
+def fitted(world: World, case: Case) -> dict[str, Any]:
+    """Return the row of `case`: how the learned log-odds of the pool agree with the planted taste, if there is one."""
+    utility = TASTES[case.taste](world, case.seed)
+    ask = chosen_votes if case.pairs == "chosen" else random_votes
+    heard = ask(world, utility, case.votes, np.random.default_rng(case.seed))
+    taste = learn_taste(heard, tokens=case.method == FIT_WITH_TOKENS)
+    found = {"p_noise": taste.noise, "predicted": taste.predicted[0]}
+    planted, learned = utility(world.pool), learned_log_odds(world, taste)
+    if planted.std() > 0:
+        found["correlation"] = float(np.corrcoef(learned, planted)[0, 1]) if learned.std() > 0 else 0.0
+    return {**vars(case), **{name: round(value, 3) for name, value in found.items()}}
+
+
+def learned_log_odds(world: World, taste: Taste) -> Floats:
+    """Return the log-odds [N] of the pool by the learned `taste`."""
     weights = np.divide(taste.fitted.weights, taste.scales, out=np.zeros(len(CANDIDATES)), where=taste.scales > 0)
-    learned = world.sums @ weights
-    correlation = float(np.corrcoef(learned, utility(world.pool))[0, 1]) if learned.std() else 0.0
-    found = {"p_noise": taste.noise, "predicted": taste.predicted[0], "correlation": correlation}
-    case = vars(Case("linear in the rules", "fit only", pairs, votes, seed))
-    return {**case, **{name: round(value, 3) for name, value in found.items()}}
-
-
-def refused(world: World, votes: int, seed: int) -> dict[str, Any]:
-    """Return whether votes by a coin are told from a taste, without tuning an agent."""
-    taste = learn_taste(random_votes(world, no_taste(world, seed), votes, np.random.default_rng(seed)))
-    case = vars(Case("noise", "fit only", "random", votes, seed))
-    return {**case, "p_noise": round(taste.noise, 3), "predicted": round(taste.predicted[0], 3)}
+    of_tokens = 0.0 if taste.tokens is None else taste.tokens.log_odds(world.pool, SETTING)
+    return world.sums @ weights + of_tokens
 
 
 def main() -> None:
     """Run all cases, and write the table after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="tastes of each kind to tune for")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2], help="tastes of each kind to tune for")
     parser.add_argument("--fits", type=int, default=20, help="tastes to learn without tuning")
     parser.add_argument("--votes", type=int, nargs="+", help="only the cases with as many votes (default: all)")
+    parser.add_argument("--methods", nargs="+", help="only the cases of these methods (default: all)")
     parser.add_argument("--kl-budget", type=float, default=KL_BUDGET, help="KL to hold, in nats per piece")
     parser.add_argument("--steps", type=int, default=STEPS, help="steps of a training")
     parser.add_argument("--pieces", type=int, default=1_000, help="pieces of each model that listeners judge")
@@ -273,15 +322,15 @@ def main() -> None:
     torch.set_num_threads(1)
     world = World.of(max(20 * arguments.pieces // 2, 40))
     rows: list[dict[str, Any]] = []
-    todo = [case for case in cases(arguments.seeds) if not arguments.votes or case.votes in arguments.votes]
-    with Progress(len(todo) + arguments.fits, "simulating", "cases") as progress:
-        for seed in range(arguments.fits):
-            rows += [agreement(world, "random", votes, seed) for votes in (50, 120, 200)]
-            rows += [agreement(world, "chosen", votes, seed) for votes in (60, 120)]
-            rows += [refused(world, votes, seed) for votes in (50, 200)]
-            progress.advance()
+    all_cases = [*fits(range(arguments.fits)), *cases(arguments.seeds)]
+    todo = [case for case in all_cases if not arguments.votes or case.votes in arguments.votes]
+    todo = [case for case in todo if not arguments.methods or case.method in arguments.methods]
+    with TemporaryDirectory() as folder, Progress(len(todo), "simulating", "cases") as progress:
         for case in todo:
-            rows.append(measured(world, case, arguments.steps, arguments.pieces, arguments.kl_budget))
+            if case.method in (FIT, FIT_WITH_TOKENS):
+                rows.append(fitted(world, case))
+            else:
+                rows.append(measured(world, case, arguments.steps, arguments.pieces, arguments.kl_budget, Path(folder)))
             print(*rows[-1].values(), flush=True)
             write_csv(arguments.out, rows)
             progress.advance()

@@ -613,6 +613,17 @@ def test_statistics_outside_of_the_rules_by_hand():
     assert taste.variety(melodies).tolist() == [2, 1]
 
 
+def test_a_hidden_network_prefers_the_same_melodies_whatever_else_is_drawn():
+    import taste
+
+    pool = np.random.default_rng(0).choice([0, 1, 14, 16, 18], (60, 8))
+    world = taste.World(None, pool, None)
+    values = taste.network_taste(world, 0)(pool)
+    assert (values.mean(), values.std()) == pytest.approx((0, taste.STRENGTH), abs=1e-6)
+    assert taste.network_taste(world, 0)(pool[:5]) == pytest.approx(values[:5], abs=1e-4)
+    assert abs(np.corrcoef(values, taste.network_taste(world, 1)(pool))[0, 1]) < 0.99
+
+
 def test_simulated_listeners_vote_by_their_taste_their_bias_and_a_coin():
     import taste
 
@@ -630,8 +641,10 @@ def test_the_loop_of_votes_is_measured_for_each_seed_with_and_without_rules():
     import taste
 
     cases = list(taste.cases([4]))
-    assert len(cases) == 10
+    assert len(cases) == 14
     assert {case.seed for case in cases} == {4}
+    with_tokens = {(case.taste, case.votes) for case in cases if case.method == "reward with tokens"}
+    assert with_tokens == {(taste, 500) for taste in taste.TASTES}
     linear = [case.votes for case in cases if (case.taste, case.method) == ("linear in the rules", "reward")]
     assert sorted(linear) == [50, 120, 200, 1_000]
     assert set(taste.TASTES) == {case.taste for case in cases}

@@ -34,8 +34,9 @@ from agents.runs.run_directory import RunDirectory
 from agents.sweeps.spec import SweepSpec
 from agents.training.frontier_agents import FrontierConfig, references, sweep
 from agents.votes.heard import heard_votes
-from melody_env import load_profile, score_melodies
+from melody_env import RewardProfile, WeightedRule, load_profile, score_melodies
 from melody_env.judging.token_files import read_token_file
+from melody_env.reward.token_taste import NUM_FEATURES, TokenTaste, write_token_taste
 from note_rnn import InputError, load_note_rnn
 from note_rnn.common.plain_text import MAX_MESSAGE
 from note_rnn.corpus import read_corpus, write_corpus
@@ -263,6 +264,11 @@ def weights_kind(path: Path, header: str, read: Callable[[Path], Any]) -> Kind:
     return Kind(path, card, read, write)
 
 
+def token_taste_rule(path: Path) -> None:
+    profile = RewardProfile("mine", (WeightedRule("token_taste", file=path),))
+    score_melodies(np.full((2, 8), 14), profile)
+
+
 def corpus_kind(folder: Path) -> Kind:
     tunes = (np.array([0, 0, 1]), ["a", "b"], ["c", "d"], [{"x": 1}], [Bars("4/4", 2)] * 3)
     write_corpus(Corpus([np.arange(8)] * 3, *tunes), folder / "c.npz")
@@ -370,6 +376,10 @@ def kinds(name: str, runs: list[Path], prior_file: Path, folder: Path) -> Kind:
             return sweep_kind(folder)
         case "magenta":
             return magenta_kind(folder)
+        case "token taste":
+            path = folder / "taste.safetensors"
+            write_token_taste(path, TokenTaste(np.ones((1, NUM_FEATURES)), *np.ones((3, NUM_FEATURES))))
+            return weights_kind(path, "kind", token_taste_rule)
         case "policy":
             (weights,) = (run / "checkpoints").glob("*.safetensors")
             return weights_kind(weights, "policy", load_composer)
@@ -379,7 +389,7 @@ def kinds(name: str, runs: list[Path], prior_file: Path, folder: Path) -> Kind:
 KINDS = (
     *("config", "metrics", "votes", "sidecar", "corpus report", "frontier", "references", "profile", "note rnn"),
     *("policy", "corpus", "zip of sb3", "magenta", "heard votes", "tokens", "record of tokens", "record on a page"),
-    "sweep",
+    *("sweep", "token taste"),
 )
 
 

@@ -35,6 +35,7 @@ from agents.runs.run_directory import RunDirectory
 from agents.training.callbacks import ProgressCallback
 from melody_env import EnvironmentSpec, HumanReference, Setting, load_profile
 from melody_env.measures import human_reference, populations
+from melody_env.reward.token_taste import NUM_FEATURES, TokenTaste, write_token_taste
 from note_rnn import read_midi, run_command, write_wav
 from note_rnn.common.command_line import named
 
@@ -255,6 +256,23 @@ def test_a_resumed_run_equals_the_one_that_was_never_stopped(algo, small_prior_f
     assert final_weights(went_on, algo).equal(final_weights(whole, algo))
     assert (went_on / "metrics.json").read_text() == (whole / "metrics.json").read_text()
     assert curves_of(went_on) == curves_of(whole)
+
+
+def test_a_run_by_a_taste_for_tokens_resumes_and_names_it_in_its_curves(small_prior_file, tmp_path):
+    rng = np.random.default_rng(0)
+    file = tmp_path / "taste.safetensors"
+    weights = rng.normal(size=(3, NUM_FEATURES)).astype(np.float32)
+    write_token_taste(file, TokenTaste(weights, *np.zeros((2, NUM_FEATURES)), np.full(NUM_FEATURES, 4.0)))
+    (tmp_path / "taste.yaml").write_text("c: 1\nrules:\n  key: {}\n  token_taste: {file: taste.safetensors}\n")
+    changes = {"reward": str(tmp_path / "taste.yaml"), "kl_budget": 0.5}
+    whole = train.train(tiny_config(small_prior_file, tmp_path / "whole", "ppo_kl", **changes))
+    with interrupted(at_step=130), pytest.raises(SystemExit):
+        train.train(tiny_config(small_prior_file, tmp_path / "stopped", "ppo_kl", **changes))
+    went_on = train.train(train.TrainConfig.of(resume=tmp_path / "stopped"))
+    assert final_weights(went_on, "ppo_kl").equal(final_weights(whole, "ppo_kl"))
+    assert curves_of(went_on) == curves_of(whole)
+    assert "piece_rule/token_taste" in curves_of(whole)
+    assert compose(whole, 3, seed=0).shape == (3, 16)  # nothing of it needs to be trusted
 
 
 def test_a_run_with_forms_resumes_composes_in_others_and_names_them_in_its_table(small_prior_file, tmp_path, capsys):

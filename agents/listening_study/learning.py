@@ -13,9 +13,11 @@ import numpy.typing as npt
 import tyro
 
 from agents.evaluation.preference import resampled_weights
+from agents.listening_study.token_part import HeardTokens, predictions_with_tokens
 from agents.votes.heard import HeardVotes, heard_votes
 from melody_env import RewardProfile, Setting, WeightedRule, score_melodies
 from melody_env.reward.rules import HUMAN_RULES, RULES
+from melody_env.reward.token_taste import TokenTaste
 from melody_env.reward_design.bradley_terry import Fit, Votes, fit
 from melody_env.reward_design.taste import (
     PENALTIES,
@@ -58,6 +60,9 @@ class LearnConfig:
     """The files that listeners downloaded, from studies or from the studio."""
     out: Path = Path("taste.yaml")
     """File for the reward profile."""
+    tokens: bool = False
+    """Learn from the tokens, too, what no rule describes, if that predicts votes better; their weights go to a file
+    (.safetensors) beside the profile."""
     force: bool = False
     """Write a profile even if the votes cannot be told from noise; its weights are then close to 0."""
     seed: int = 0
@@ -69,17 +74,21 @@ class Taste(NamedTuple):
 
     profile: RewardProfile
     fitted: Fit
-    """Of rules in units of their `scales`."""
+    """Of rules in units of their `scales`, beside those of tokens if there are any."""
     scales: Floats
     """[R]; 0 for a rule that too few votes asked about."""
     shares: Floats
     """[R]; of the variance of the log-odds."""
     noise: float
-    """p of the votes having nothing to do with the rules."""
+    """p of the votes having nothing to do with the rules, nor with the tokens if these were sought in, too."""
     predicted: tuple[float, float, float]
     """Share of the held-out votes that are predicted, and its 95 % interval."""
     predictions: Predictions
     listeners: list[Listener]
+    tokens: TokenTaste | None = None
+    """What the profile's rules leave to the tokens; None without a search, or if that predicts no better."""
+    predicted_by_rules: float | None = None
+    """Share of the held-out votes that the rules alone predict; None if nothing was sought in tokens."""
 
     @property
     def is_noise(self) -> bool:
@@ -87,29 +96,56 @@ class Taste(NamedTuple):
         return self.noise >= SIGNIFICANT
 
 
-def learn_taste(heard: HeardVotes, seed: int = 0) -> Taste:
-    """Return the taste in the votes `heard`; without one its weights are close to 0."""
+def learn_taste(heard: HeardVotes, seed: int = 0, tokens: bool = False) -> Taste:
+    """Return the taste in the votes `heard`; without one its weights are close to 0.
+
+    With `tokens`, what the rules leave is sought in these; they are left out unless they predict votes held out better.
+    """
     rng = np.random.default_rng(seed)
     differences = rule_sums(heard.first, heard.setting) - rule_sums(heard.second, heard.setting)
     scale = scales(differences)
-    votes = Votes(differences, heard.outcomes, heard.listener).scaled(scale)
+    rules = Votes(differences, heard.outcomes, heard.listener).scaled(scale)
     pairs = heard.pairs()
-    noise = probability_of_noise(votes, rng)
-    predictions = cross_validated(votes, folds(votes, pairs, rng))
+    heard_tokens = HeardTokens.of(heard) if tokens else None
+    noise = _noise([rules] if heard_tokens is None else [rules, heard_tokens.votes(rules)], rng)
+    heard_tokens = None if noise >= SIGNIFICANT else heard_tokens
+    alone, votes, predictions, heard_tokens = _predicted(rules, heard_tokens, folds(rules, pairs, rng))
     judged = listeners(votes, pairs, _swapped(heard), predictions.log_odds)
-    penalty = predictions.penalty if noise < SIGNIFICANT else float(PENALTIES[-1])
-    fitted = fit(votes, penalty, np.array([listener.reliability for listener in judged])[heard.listener])
-    rules = weighted_rules(fitted.weights, scale)
+    reliability = np.array([listener.reliability for listener in judged])[heard.listener]
+    penalty = predictions.penalty if noise < SIGNIFICANT else PENALTIES[-1]
+    fitted = fit(votes, penalty, reliability)
     return Taste(
-        RewardProfile("taste", rules, c=1.0, setting=heard.setting),
-        fitted,
+        RewardProfile("taste", weighted_rules(fitted.weights[: len(scale)], scale), c=1.0, setting=heard.setting),
+        fitted.part(len(scale)),
         scale,
-        shares(fitted, votes.differences),
+        shares(fitted, votes.differences)[: len(scale)],
         noise,
         share_predicted(votes, predictions.log_odds, pairs, rng),
         predictions,
         judged,
+        heard_tokens and heard_tokens.ensemble(votes, penalty, reliability, pairs, rng),
+        share_predicted(rules, alone.log_odds, pairs, rng)[0] if tokens else None,
     )
+
+
+def _noise(parts: Sequence[Votes], rng: np.random.Generator) -> float:
+    """Return p of the votes having nothing to do with any of the `parts`, on rules or tokens (Bonferroni)."""
+    rngs = rng, *rng.spawn(len(parts) - 1)  # what follows is the same without tokens
+    found = [probability_of_noise(votes, own) for votes, own in zip(parts, rngs, strict=True)]
+    return min(1.0, len(found) * min(found))
+
+
+def _predicted(
+    rules: Votes, tokens: HeardTokens | None, fold: npt.NDArray[np.int64]
+) -> tuple[Predictions, Votes, Predictions, HeardTokens | None]:
+    """Return predictions by the `rules` alone; the votes on what predicts best, its predictions, and its `tokens`."""
+    alone = cross_validated(rules, fold)
+    if tokens is not None:
+        votes = tokens.beside(rules)
+        both = predictions_with_tokens(votes, rules.differences.shape[1], fold, float(alone.penalty))
+        if both.log_likelihood > alone.log_likelihood:
+            return alone, votes, both, tokens
+    return alone, rules, alone, None
 
 
 def learn(config: LearnConfig) -> tuple[HeardVotes, Taste]:
@@ -119,12 +155,13 @@ def learn(config: LearnConfig) -> tuple[HeardVotes, Taste]:
     """
     check_seed("--seed", config.seed)
     heard = heard_votes(config.votes)
-    taste = learn_taste(heard, config.seed)
+    taste = learn_taste(heard, config.seed, config.tokens)
     if taste.is_noise and not config.force:
+        sought, further = ("rules and tokens", "") if config.tokens else ("rules", "look for it in tokens (--tokens), ")
         raise NoTasteError(
             f"There is no taste to learn in these {len(heard.outcomes):,} votes: votes that have nothing to do with "
-            f"the rules look like them with p = {taste.noise:.2g}. Collect more votes, or write a profile of almost no "
-            "weight with --force."
+            f"the {sought} look like them with p = {taste.noise:.2g}. Collect more votes, {further}or write a profile "
+            "of almost no weight with --force."
         )
     return heard, taste
 
@@ -166,15 +203,3 @@ def _swapped(heard: HeardVotes) -> npt.NDArray[np.int64]:
     """Return 1 for each vote [V] whose second melody comes first in the order of tokens, else 0."""
     sides = zip(heard.first.tolist(), heard.second.tolist(), strict=True)
     return np.array([int(first > second) for first, second in sides])
-
-
-def comments(heard: HeardVotes, taste: Taste, command: str) -> Sequence[str]:
-    """Return the lines that say in the profile where it comes from; they quote nothing from the files."""
-    share, low, high = taste.predicted
-    return [
-        f"A taste learned from votes: {command}",
-        f"{len(heard.outcomes):,} votes of {heard.listeners:,} listeners; of votes held out, {share:.0%} are predicted "
-        f"(95 % interval {low:.0%} .. {high:.0%}); p of noise {taste.noise:.2g}.",
-        "A weight is the log-odds of being preferred per unit of the rule: the sum over a piece is its log-odds.",
-        "With c 1 a melody's chance is multiplied by its odds; a smaller c, or --kl-budget, goes further.",
-    ]

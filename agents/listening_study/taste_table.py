@@ -22,6 +22,7 @@ def summary(heard: HeardVotes, taste: Taste) -> list[str]:
         f"{count:,} vote{'s' * (count != 1)} of {listeners} listener{'s' * (listeners != 1)}",
         *(f"{number:,} votes {reason}, and are left out" for reason, number in heard.left_out.items()),
         f"Of the votes held out, {share:.0%} are predicted (95 % interval {low:.0%} .. {high:.0%})",
+        *_of_tokens(taste),
         f"Votes of noise would look like these with p = {taste.noise:.2g}",
         f"A is preferred to B, whatever they are, with log-odds {taste.fitted.bias:+.2f}",
     ]
@@ -32,6 +33,16 @@ def summary(heard: HeardVotes, taste: Taste) -> list[str]:
             "than most; these votes weigh little"
         )
     return sentences
+
+
+def _of_tokens(taste: Taste) -> list[str]:
+    """Return what the tokens say beside the rules, if it was sought."""
+    if taste.predicted_by_rules is None or taste.is_noise:
+        return []
+    if taste.tokens is None:
+        return ["Tokens beside the rules predict them no better, and are left out"]
+    share = 1 - taste.shares.sum()
+    return [f"The rules alone predict {taste.predicted_by_rules:.0%}: {share:.0%} of the taste is in the tokens"]
 
 
 def tables(taste: Taste) -> list[Table]:

@@ -5,7 +5,8 @@
     @mask                                   the tokens allowed next in one melody
     ...(batched=True)                       the same for B melodies at once, given their `Composition`
 
-The profile can set all parameters after the first. Shapes: B melodies, n tokens so far, A = 38 tokens.
+The profile can set all parameters after the first. Beside them a weights file, which is no code, can hold a learned
+rule, `token_taste`. Shapes: B melodies, n tokens so far, A = 38 tokens.
 """
 
 import importlib.util
@@ -20,6 +21,7 @@ from typing import Any, Literal, TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
+from melody_env.reward import token_taste
 from melody_env.reward.composition import Composition
 from melody_env.setting import Setting
 from note_rnn.common.errors import InputError
@@ -221,9 +223,16 @@ def time_of_change(file: Path) -> int:
         raise RuleError(f"Rule file {file} does not exist: correct its path in the reward profile.") from error
 
 
+def is_code(file: Path) -> bool:
+    """Return whether a rule file would be executed, and does not hold numbers alone."""
+    return file.suffix != token_taste.SUFFIX
+
+
 @lru_cache
 def _load(file: Path, stamp: int) -> dict[str, PlugIn]:
     """Return all rules and masks of a file, by name; a new `stamp` loads it again."""
+    if not is_code(file):
+        return {token_taste.NAME: _learned(file)}
     spec = importlib.util.spec_from_file_location(f"melody_rules_{file.stem}", file)
     if spec is None or spec.loader is None:
         raise RuleError(f"Rule file {file} is not a Python file (.py).")
@@ -233,6 +242,15 @@ def _load(file: Path, stamp: int) -> dict[str, PlugIn]:
     except (Exception, SystemExit) as error:  # a user's file can raise anything
         raise RuleError(f"Rule file {file} cannot be loaded: {_summary(error)}.") from error
     return {name: _plug_in(name, file, function) for name, function in sorted(marked_functions(module).items())}
+
+
+def _learned(file: Path) -> PlugIn:
+    """Return the rule in a weights file."""
+    try:
+        function = token_taste.read_token_taste(file)
+    except token_taste.TokenTasteError as error:
+        raise RuleError(f"Rule file {error}.") from error
+    return PlugIn(token_taste.NAME, file, function, is_mask=False, per="piece", batched=True)
 
 
 def _plug_in(name: str, file: Path, function: Callable[..., Any]) -> PlugIn:

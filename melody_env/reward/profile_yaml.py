@@ -1,10 +1,11 @@
 """Reward profiles as YAML files: shipped ones and a user's own, read and written."""
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from melody_env.reward.plugins import RuleError, time_of_change
+from melody_env.reward.plugins import RuleError, is_code, time_of_change
 from melody_env.reward.profile import (
     BUILT_IN_RULES,
     NamedMask,
@@ -64,9 +65,10 @@ def parse_profile(data: Any, name: str, folder: Path = Path(), trust_code: bool 
     files = dict.fromkeys(file for *_, file in (*rules, *masks) if file is not None)
     for file in files:
         time_of_change(file)
-    if files and not trust_code:
+    code = [str(file) for file in files if is_code(file)]
+    if code and not trust_code:
         raise RuleError(
-            f"Reward profile {name} has rules in {', '.join(map(str, files))}, and a Python file is code: read it and, "
+            f"Reward profile {name} has rules in {', '.join(code)}, and a Python file is code: read it and, "
             "if you trust it, allow it with --trust-code (trust_code=True in Python)."
         )
     return RewardProfile(
@@ -104,11 +106,11 @@ def _parse_items(
 
 def write_profile(profile: RewardProfile, out: Path, comments: Sequence[str]) -> None:
     """Write `profile` to the file `out` as YAML, under `comments`; raises OSError."""
-    write_text(out, profile_text(profile, comments))
+    write_text(out, profile_text(profile, comments, out.resolve().parent))
 
 
-def profile_text(profile: RewardProfile, comments: Sequence[str]) -> str:
-    """Return `profile` as YAML, with its weighted rules, under `comments`."""
+def profile_text(profile: RewardProfile, comments: Sequence[str], folder: Path | None = None) -> str:
+    """Return `profile` as YAML, with its weighted rules, under `comments`; files in `folder` by their names alone."""
     lines = [f"# {comment}" for comment in comments]
     lines += ["", f"c: {profile.c:g}", "log_prior: true", ""]
     changed = {
@@ -118,8 +120,11 @@ def profile_text(profile: RewardProfile, comments: Sequence[str]) -> str:
         lines += ["setting:", *(f"  {name}: {_yaml(value)}" for name, value in changed.items()), ""]
     lines.append("rules:")
     for rule in profile.rules:
-        settings = ", ".join(f"{name}: {value}" for name, value in {"weight": rule.weight, **rule.parameters}.items())
-        lines.append(f"  {rule.name}: {{{settings}}}")
+        settings = [f"{name}: {value}" for name, value in {"weight": rule.weight, **rule.parameters}.items()]
+        if rule.file is not None:
+            file = rule.file.name if rule.file.parent == folder else str(rule.file)
+            settings.insert(0, f"file: {json.dumps(file)}")
+        lines.append(f"  {rule.name}: {{{', '.join(settings)}}}")
     return "\n".join(lines) + "\n"
 
 

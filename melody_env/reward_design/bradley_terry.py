@@ -62,10 +62,15 @@ class Fit(NamedTuple):
         """Return the log-odds [V] of the first, by an unknown listener, for `differences` [V, R] of rules."""
         return np.clip(differences @ self.weights + self.bias, -_LARGEST, _LARGEST)
 
+    def part(self, number: int) -> "Fit":
+        """Return what it says about the first `number` weights."""
+        return self._replace(weights=self.weights[:number], covariance=self.covariance[:number, :number])
 
-def fit(votes: Votes, penalty: float, multiplicity: Floats | None = None) -> Fit:
+
+def fit(votes: Votes, penalty: float | Floats, multiplicity: Floats | None = None) -> Fit:
     """Return the fit to `votes`, each counted `multiplicity` [V] times, with precision `penalty` of the weights.
 
+    The precision is one number, or one for each weight [R].
     By Newton's method, in which the biases of listeners, whose curvature is diagonal, are eliminated.
     """
     counts = np.ones(len(votes.outcomes)) if multiplicity is None else multiplicity

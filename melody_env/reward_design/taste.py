@@ -3,6 +3,7 @@
 Shapes: V votes, R rules, L listeners.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from melody_env.reward.composition import Floats
 from melody_env.reward_design.bradley_terry import Fit, Integers, Votes, fit, log_likelihoods
 
-PENALTIES = np.geomspace(2, 2_000, 7)
+PENALTIES = np.geomspace(2, 2_000, 7).tolist()
 """Precisions of the weights to choose from, of rules scaled to deviation 1."""
 FOLDS = 5
 MIN_ASKED = 10
@@ -28,10 +29,12 @@ _CONSISTENT = 0.75
 class Predictions(NamedTuple):
     """The votes predicted by those of others."""
 
-    penalty: float
+    penalty: float | Floats
     """The precision of the weights that predicts best."""
     log_odds: Floats
     """Log-odds [V] of the first, by fits without the vote."""
+    log_likelihood: float
+    """Of all votes, in nats."""
 
 
 class Listener(NamedTuple):
@@ -85,16 +88,17 @@ def folds(votes: Votes, pairs: Integers, rng: np.random.Generator) -> Integers:
     return rng.permutation(group.max() + 1)[group] % FOLDS
 
 
-def cross_validated(votes: Votes, fold: Integers) -> Predictions:
-    """Return the predictions of each `fold` [V] from the others, with the penalty that predicts best."""
-    predicted = np.zeros((len(PENALTIES), len(fold)))
-    for row, penalty in enumerate(PENALTIES):
+def cross_validated(votes: Votes, fold: Integers, penalties: Sequence[float | Floats] = PENALTIES) -> Predictions:
+    """Return the predictions of each `fold` [V] from the others, with that of the `penalties` that predicts best."""
+    predicted = np.zeros((len(penalties), len(fold)))
+    for row, penalty in enumerate(penalties):
         for held_out in np.unique(fold):
             rest = fold != held_out
-            fitted = fit(votes.rows(rest), float(penalty))
+            fitted = fit(votes.rows(rest), penalty)
             predicted[row, ~rest] = fitted.log_odds(votes.differences[~rest])
-    best = int(log_likelihoods(predicted, votes.outcomes).sum(axis=1).argmax())
-    return Predictions(float(PENALTIES[best]), predicted[best])
+    totals = log_likelihoods(predicted, votes.outcomes).sum(axis=1)
+    best = int(totals.argmax())
+    return Predictions(penalties[best], predicted[best], float(totals[best]))
 
 
 def listeners(votes: Votes, pairs: Integers, swapped: Integers, log_odds: Floats) -> list[Listener]:
