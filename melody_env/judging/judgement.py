@@ -22,7 +22,7 @@ from melody_env.measures.statistics import Column, count_distinct, melody_statis
 from melody_env.setting import Setting
 from note_rnn.common.errors import InputError
 from note_rnn.common.parallel import Workers, results_of
-from note_rnn.vocabulary import Tokens
+from note_rnn.vocabulary import Tokens, transposed
 
 MIN_PIECES = 10
 """Fewer say nothing."""
@@ -159,7 +159,10 @@ def likeness(pieces: Tokens, human: HumanTunes, seed: int) -> dict[str, Comparis
     rng = np.random.default_rng(seed)
     as_many = human.train[rng.permutation(len(human.train))[: len(pieces)]]
     figures = {"overlap": Comparison(*(Interval(human.overlap(melodies)) for melodies in (pieces, as_many)))}
-    runs = [human.shared_runs(melodies, moves=(-12, 0, 12)) for melodies in (pieces, human.held_out)]
+    runs = [
+        np.max([human.shared_runs(transposed(melodies, octave)) for octave in (-12, 0, 12)], axis=0)
+        for melodies in (pieces, human.held_out)
+    ]
     half = pieces.shape[1] / 2
     figures["shared_run"] = Comparison(*(resampled(each, np.median, rng) for each in runs))
     figures["copied"] = Comparison(*(resampled(each >= half, np.mean, rng) for each in runs))

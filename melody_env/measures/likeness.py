@@ -105,14 +105,9 @@ class HumanTunes:
         """Return the mean overlap, 0..1, of twelve distributions of `pieces` [N, T] with those of held-out tunes."""
         return overlaps(distributions(melody_features(pieces, self.setting)), self.distributions)["mean"]
 
-    def shared_runs(self, pieces: Tokens, moves: Sequence[int] = (0,)) -> npt.NDArray[np.int64]:
-        """Return the longest run of tokens that each of the first 500 `pieces` [N, T] shares with a training tune.
-
-        :param moves: the semitones by which pieces are moved, each of which counts.
-        """
-        in_c = transposed(pieces[:COMPARED], -self.setting.transposition)
-        moved = np.concatenate([transposed(in_c, semitones) for semitones in moves])
-        return longest_shared_runs(moved, self.tunes).reshape(len(moves), -1).max(axis=0)
+    def shared_runs(self, pieces: Tokens) -> npt.NDArray[np.int64]:
+        """Return the longest run of tokens that each of the first 500 `pieces` [N, T] shares with a training tune."""
+        return longest_shared_runs(transposed(pieces[:COMPARED], -self.setting.transposition), self.tunes)
 
 
 def centred(melodies: Tokens) -> Tokens:
