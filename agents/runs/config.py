@@ -46,7 +46,7 @@ class TrainConfig(SettingOptions, Generic[AgentHyperparameters]):
     total_timesteps: int
     """Length of the training: steps (tokens) to compose, all pieces together."""
     seed: int = 0
-    """Seed of all random numbers."""
+    """Seed of all random numbers. Several seeds are a sweep of two lines: see docs/scale.md."""
     run_dir: Path | None = None
     """Folder to save the run in; by default runs/<algo>-<date>-<time>."""
     resume: Path | None = None

@@ -58,11 +58,11 @@ def sweep(config: SweepConfig) -> Results:
     anything is trained, or a folder of another sweep.
     """
     check_count("--workers", config.workers)
+    workers = config.workers_or_cluster(config.workers)
     spec = SweepSpec.read(config.spec)
     check_out_folder(config.folder)
     folder = config.folder.absolute()
     chosen = _given(spec, folder)
-    workers = config.workers_or_cluster(config.workers)
     _keep_spec(config.spec, folder)
     results = Results(spec)
     with Progress(_stages(spec), "sweep", "stages") as progress:

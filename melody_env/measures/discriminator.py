@@ -1,9 +1,9 @@
 """Classifiers that distinguish human from machine melodies, and their AUC: 0.5 is indistinguishable.
 
-Shapes: B melodies, T steps, F features, N training melodies.
+Shapes: B melodies, T steps, F features, N training melodies, E edges of bins.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,8 @@ from note_rnn.common.errors import InputError
 from note_rnn.vocabulary import Tokens
 
 FOLDS = 5
+MAX_BINS = 255
+"""Of a feature, for trees."""
 
 Rows = npt.NDArray[Any]
 Score = Callable[[Rows], Floats]
@@ -112,12 +114,42 @@ def _fit_logistic(rows: Rows, is_human: npt.NDArray[np.bool_], seed: int) -> Sco
 
 
 def _fit_trees(rows: Rows, is_human: npt.NDArray[np.bool_], seed: int) -> Score:
-    """Fit gradient-boosted trees (Friedman 2001, https://doi.org/10.1214/aos/1013203451), in scikit-learn's bins."""
+    """Fit gradient-boosted trees (Friedman 2001, https://doi.org/10.1214/aos/1013203451) to the rows in bins.
+
+    The bins are those of scikit-learn 1.9, which takes three quarters of its time to find them.
+    """
     from sklearn.ensemble import HistGradientBoostingClassifier
 
+    weights = np.where(is_human, 1 / is_human.sum(), 1 / (~is_human).sum()) * len(rows) / 2
+    edges = [bin_edges(column, weights) for column in rows.T]
     trees = HistGradientBoostingClassifier(class_weight="balanced", early_stopping=False, random_state=seed)
-    trees.fit(rows, is_human)
-    return lambda tested: np.asarray(trees.decision_function(tested))
+    trees.fit(_in_bins(rows, edges), is_human)
+    return lambda tested: np.asarray(trees.decision_function(_in_bins(tested, edges)))
+
+
+def bin_edges(values: Floats, weights: Floats) -> Floats:
+    """Return the edges [E] between at most `MAX_BINS` bins of `values` [N]; a value that equals an edge is below it.
+
+    Of few different values each has a bin. Of more the edges are quantiles by `weights` [N], the mean of two values
+    where a quantile lies between them, without those that separate none of the values.
+    """
+    different = np.unique(values)
+    if len(different) <= MAX_BINS:
+        return (different[:-1] + different[1:]) / 2
+    order = np.argsort(values)
+    ordered, below = values[order], np.cumsum(weights[order])
+    quantiles = np.linspace(0, 100, MAX_BINS + 1)[1:-1] / 100 * below[-1]
+    place = np.searchsorted(below, quantiles).clip(max=len(values) - 1)
+    following = ordered[(place + 1).clip(max=len(values) - 1)]
+    is_within = below[place] - quantiles > np.finfo(np.float64).eps
+    edges = np.unique(np.where(is_within, ordered[place], (ordered[place] + following) / 2))
+    filled = np.unique(np.searchsorted(edges, ordered))
+    return edges[filled[:-1]]
+
+
+def _in_bins(rows: Rows, edges: Sequence[Floats]) -> Floats:
+    """Return the number of the bin of each value of `rows` [B, F], given the `edges` of each feature [F]."""
+    return np.column_stack([np.searchsorted(*each) for each in zip(edges, rows.T, strict=True)]).astype(np.float64)
 
 
 LOGISTIC = Classifier(_features_and_squares, _fit_logistic)

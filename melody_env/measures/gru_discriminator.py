@@ -15,6 +15,7 @@ from torch.nn import functional
 from melody_env.measures.discriminator import Classifier, Score
 from melody_env.reward.composition import Floats
 from melody_env.setting import Setting
+from note_rnn.network.fused_gru import gru_outputs
 from note_rnn.vocabulary import VOCABULARY_SIZE, Tokens
 
 EPOCHS = 12
@@ -32,13 +33,13 @@ class MelodyClassifier(nn.Module):
     def __init__(self, embedding: int = 16, units: int = 48):
         super().__init__()
         self.embedding = nn.Embedding(VOCABULARY_SIZE, embedding)
-        self.gru = nn.GRU(embedding, units, batch_first=True)
+        self.gru = nn.GRU(embedding, units)
         self.head = nn.Linear(2 * units, 1)
 
     def forward(self, melodies: Tensor) -> Tensor:
         """Return the log-odds [B] of `melodies` [B, T]."""
-        outputs, last = self.gru(self.embedding(melodies))
-        log_odds: Tensor = self.head(torch.cat([outputs.mean(dim=1), last[0]], dim=-1)).squeeze(-1)
+        outputs = gru_outputs(self.gru, self.embedding(melodies).transpose(0, 1).contiguous())
+        log_odds: Tensor = self.head(torch.cat([outputs.mean(dim=0), outputs[-1]], dim=-1)).squeeze(-1)
         return log_odds
 
 

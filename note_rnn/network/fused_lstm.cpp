@@ -329,8 +329,15 @@ static void scatter(int rows, int n, const Ones& ones, const float* from, float*
 
 extern "C" {
 
-// Incremented with every change of the signatures below; `fused_lstm.py` requires the same number.
-int version() { return 5; }
+// Incremented with every change of the signatures below, and in the other files; `fused_lstm.py` requires the same number.
+int version() { return 6; }
+
+// out [n, M] (+)= left [n, N] @ right [N, M], whose rows are `stride` apart, and `left` has the strides `row` and `column`.
+// The terms of a sum are added one by one, each rounded once.
+void multiply_add(int n, int N, int M, const float* left, int row, int column, const float* right, int stride, float* out,
+             int add) {
+    (add ? multiply<true> : multiply<false>)(n, N, M, {left, row, column}, right, stride, out);
+}
 
 // Whether this processor can run the functions below.
 int supported() {

@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 
 Floats32 = npt.NDArray[np.float32]
 
-_VERSION = 5
+_VERSION = 6
 """Version of the signatures of the library's functions."""
 _NAMES = {16: "_fused_lstm_avx512", 8: "_fused_lstm"}
 """The libraries, by the number of floats in a vector."""
@@ -44,6 +44,9 @@ def _load_width(width: int) -> ctypes.CDLL | None:
     library.look_back.argtypes = _ADDRESSES[:1] + _SIZES[:3] + _ADDRESSES[:9]
     for function in (library.add_bonuses, library.differentiate_bonuses):
         function.argtypes, function.restype = [ctypes.c_int64, *_SIZES[:2], ctypes.c_uint64, *_ADDRESSES[:3]], None
+    for name, sizes, addresses in (("gates", 2, 6), ("new", 2, 4), ("hidden", 2, 4), ("backward", 3, 10)):
+        function = getattr(library, f"gru_{name}")
+        function.argtypes, function.restype = _SIZES[:sizes] + _ADDRESSES[:addresses], None
     return library if library.supported() else None
 
 

@@ -150,17 +150,27 @@ def variant_groups(sets: ShingleSets, titles: Hashes, min_overlap: float = MIN_O
     is_large = sets.num_buckets > 1
     with Progress(sets.num_buckets, "Comparing tunes", "buckets") if is_large else nullcontext() as progress:
         for codes, tunes in sets.buckets(equal[:, 0] == equal[:, 1]):
-            lag, together = 1, np.arange(len(codes))
-            while len(together := together[together + lag < len(codes)]) and lag <= MAX_LAG:
-                together = together[codes[together] == codes[together + lag]]
-                one, other = tunes[together], tunes[together + lag]
+            for one, other in _neighbours(codes, tunes):
                 keys = np.unique((one * len(groups) + other)[groups[one] != groups[other]])
                 pairs = np.stack(np.divmod(keys, len(groups)), axis=1)
                 groups = _linked(groups, pairs[sets.overlap(pairs) >= min_overlap])
-                lag += 1
             if progress:
                 progress.advance()
     return groups
+
+
+def _neighbours(codes: Integers, tunes: Integers) -> Iterator[tuple[Integers, Integers]]:
+    """Yield for each lag up to `MAX_LAG` the tunes that share a shingle and are so far apart, given those of a bucket.
+
+    The arguments are as `ShingleSets.buckets` yields them. Where there are none, so are there none further apart.
+    """
+    together = np.arange(len(codes))
+    for lag in range(1, MAX_LAG + 1):
+        together = together[together + lag < len(codes)]
+        together = together[codes[together] == codes[together + lag]]
+        if not len(together):
+            return
+        yield tunes[together], tunes[together + lag]
 
 
 def _first_equal(codes: Hashes) -> Integers:

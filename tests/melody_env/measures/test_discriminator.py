@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from melody_env import discriminator_auc
-from melody_env.measures import gru_discriminator
-from melody_env.measures.discriminator import LOGISTIC, TREES, Classifier
+from melody_env.measures import discriminator, gru_discriminator
+from melody_env.measures.discriminator import LOGISTIC, TREES, Classifier, bin_edges
 from melody_env.measures.features import melody_features
 from melody_env.measures.gru_discriminator import EPOCHS, GRU, PATIENCE, _train
 from melody_env.setting import PAPER_SETTING, Setting
@@ -233,3 +233,29 @@ def test_fewer_melodies_than_parts_are_refused(human, model, kind):
     melodies = np.tile([14, 1, 16, 1], (9, 2))
     with pytest.raises(InputError, match=f"needs at least 5 {kind}"):
         discriminator_auc(melodies[:human], melodies[:model], np.random.default_rng(0))
+
+
+def test_few_different_values_have_a_bin_each():
+    assert bin_edges(np.array([3.0, 1.0, 1.0, 2.0]), np.ones(4)).tolist() == [1.5, 2.5]
+    assert bin_edges(np.full(3, 7.0), np.ones(3)).tolist() == []
+
+
+def test_many_values_have_bins_of_equal_weight(monkeypatch):
+    """Of 1 to 8, the last with the weight of eight others: fifths of all are 3, 6, 9 and 12."""
+    values, weights = np.array([8.0, *range(1, 8)]), np.array([8.0, *np.ones(7)])
+    monkeypatch.setattr(discriminator, "MAX_BINS", 5)
+    assert bin_edges(values, weights).tolist() == [3.5, 6.5]  # and none above 8
+    monkeypatch.setattr(discriminator, "MAX_BINS", 2)
+    assert bin_edges(values[1:], weights[1:]).tolist() == [4]  # 3.5 of 7 is within the fourth
+
+
+def test_trees_are_those_of_scikit_learns_own_bins():
+    pytest.importorskip("sklearn", minversion="1.9", reason="bins of before did not weigh the classes")
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    rng = np.random.default_rng(0)
+    rows = np.column_stack([rng.normal(size=700), rng.integers(0, 300, 700) / 7, rng.integers(0, 5, 700), np.ones(700)])
+    is_human, tested = rows[:, 0] + rng.normal(size=700) > 1, np.roll(rows, 1, axis=0)
+    trees = HistGradientBoostingClassifier(class_weight="balanced", early_stopping=False, random_state=0)
+    expected = trees.fit(rows, is_human).decision_function(tested)
+    np.testing.assert_allclose(TREES.fit(rows, is_human, 0)(tested), expected, rtol=0, atol=1e-12)
