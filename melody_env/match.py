@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "Weights are nats, so c is 1: tuned with them, undiscounted, an agent has the human mean of each rule.",
     ]
     write_profile(profile, config.out, comments)
-    print(f"Saved {config.out}. Tune with it: {train_command()} --algo ppo_kl --preset people --reward {config.out}")
+    print(f"Saved {config.out}. Tune with it: {train_command()} --algo psi --preset people --reward {config.out}")
 
 
 if __name__ == "__main__":

@@ -83,19 +83,18 @@ PPO_KL_LOOKBACK = replace(
     c=1.2,
 )
 
-# About one nat per piece is at stake: undiscounted, the optimum is the Note RNN's distribution times exp(rules), and
-# small steps reach it.
+# About one nat per piece is at stake, which small steps reach, undiscounted. The reward learns along, so the policy
+# goes to and fro, and its mean is what it circles.
 PPO_KL_PEOPLE = Preset(
-    PPOKLHyperparameters(gamma=1.0, learning_rate=1e-3, batch_size=128, skip_connection=True),
-    total_timesteps=800_000,
+    PPOKLHyperparameters(gamma=1.0, learning_rate=1e-3, final_learning_rate=5e-4, batch_size=64, averaging=0.6),
+    total_timesteps=655_360,
     prior="lookback",
-    reward="matched",
-    observation="lookback",
+    reward="adversarial",
+    observation="token",
     n_envs=128,
 )
-PSI_PEOPLE = replace(
-    PPO_KL_PEOPLE,
-    agent=replace(
+PSI_PEOPLE = Preset(
+    replace(
         _SOFT,
         gamma=1.0,
         return_lambda=0.95,
@@ -104,6 +103,11 @@ PSI_PEOPLE = replace(
         batch_size=128,
         gradient_steps=4,
     ),
+    total_timesteps=800_000,
+    prior="lookback",
+    reward="matched",
+    observation="lookback",
+    n_envs=128,
 )
 
 # Whole tunes. What a token earns by form comes with it, so a small discount factor hides the noise of all that follows;

@@ -32,7 +32,7 @@ class MatchConfig(SettingOptions):
     """Weigh the rules so that an agent's melodies have the same mean of each as human tunes of the same length.
 
     The reward makes no musical judgement: a rule rewards what the Note RNN has too little of and punishes what it has
-    too much of. Tune with it: melody-rl train --algo ppo_kl --preset people --reward matched.yaml
+    too much of. Tune with it: melody-rl train --algo psi --preset people --reward matched.yaml
     """
 
     out: Path = Path("matched.yaml")

@@ -55,11 +55,11 @@ def test_the_c_of_a_preset_goes_with_its_reward(algo):
     assert TrainConfig.parse(["--algo", algo, "--reward", "calibrated", "--c", "2"]).environment().profile.c == 2.0
 
 
-@pytest.mark.parametrize("algo", ["psi", "ppo_kl"])
-def test_preset_people_is_undiscounted_since_its_optimum_is_a_distribution(algo):
+@pytest.mark.parametrize(("algo", "reward"), [("psi", "matched"), ("ppo_kl", "adversarial")])
+def test_preset_people_is_undiscounted_since_its_optimum_is_a_distribution(algo, reward):
     config = TrainConfig.of(algo, "people")
     profile = config.environment().profile
-    assert (profile.name, profile.c, config.agent.gamma) == ("matched", 1.0, 1.0)
+    assert (profile.name, profile.c, config.agent.gamma) == (reward, 1.0, 1.0)
 
 
 @pytest.mark.parametrize("algo", BASELINES)
