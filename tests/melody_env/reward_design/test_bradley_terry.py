@@ -62,7 +62,10 @@ def test_no_difference_is_half_a_vote_for_each():
 def test_the_covariance_is_that_of_one_rule_by_hand():
     # One listener, two balanced votes on a difference of 2: at weights 0 the curvature is 2 * 4 / 4, plus the penalty.
     votes = Votes(np.array([[2.0], [-2.0]]), np.array([0.5, 0.5]), np.array([0, 0]))
-    assert fit(votes, 3.0).covariance == pytest.approx(np.array([[1 / 5]]))
+    # Of the bias: 2 / 4, less what the listener's own bias explains of it, plus its penalty.
+    of_bias = 1 / 2 - (1 / 2) ** 2 / (1 / 2 + LISTENER_PENALTY) + 0.01
+    assert fit(votes, 3.0).covariance == pytest.approx(np.diag([1 / 5, 1 / of_bias]))
+    assert before_votes(1, 4.0).covariance == pytest.approx(np.diag([1 / 4, 1 / 0.01]))
 
 
 def test_likelihoods_by_hand():
