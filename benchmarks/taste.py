@@ -20,13 +20,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from page_votes import page_votes
 
 from agents.algorithms.dpo import DPO, PreferencePairs
 from agents.composing.composers import Agent
 from agents.composing.pieces import compose_pieces
 from agents.composing.players import NoteRNNPlayer
-from agents.listening_study.informative_pairs import informative_pairs
 from agents.listening_study.learning import CANDIDATES, Taste, learn_taste, rule_sums
+from agents.listening_study.pair_choice import pair_choice
 from agents.runs.config import TrainConfig
 from agents.training.kl_control import KLBudgetCallback
 from agents.votes.heard import HeardVotes
@@ -45,8 +46,8 @@ RANDOM_VOTES, BIASED, BIAS = 0.2, 0.25, 1.0
 """Share of votes by a coin, share of biased listeners, and their bias in log-odds."""
 VOTES_EACH = 20
 """Votes of a listener."""
-ROUND = 20
-"""Pairs asked between two fits, where they are chosen."""
+PIECES = 300
+"""Pieces that a page chooses its pairs from."""
 STEPS = 200_000
 """Steps of a training."""
 C, KL_BUDGET = 0.25, 12.0
@@ -132,13 +133,26 @@ def random_votes(world: World, utility: Utility, number: int, rng: np.random.Gen
     return voted(utility, first, second, 0, rng)
 
 
-def chosen_votes(world: World, utility: Utility, number: int, rng: np.random.Generator) -> HeardVotes:
-    """Return `number` votes on pairs that teach most, chosen in rounds from a few hundred pieces each."""
+def chosen_votes(
+    world: World,
+    utility: Utility,
+    number: int,
+    rng: np.random.Generator,
+    each: int = VOTES_EACH,
+    shared: bool = True,
+) -> HeardVotes:
+    """Return `number` votes on pairs that the pages of listeners choose, who give `each` of them.
+
+    If `shared`, a page begins with the votes of the listeners before, as in a round of its own.
+    """
     heard: HeardVotes | None = None
-    for asked in range(0, number, ROUND):
-        pool = world.pool[rng.choice(len(world.pool), min(400, len(world.pool)), replace=False)]
-        pairs = rng.permuted(informative_pairs(pool, SETTING, heard, ROUND, rng), axis=1)
-        heard = together(heard, voted(utility, pool[pairs[:, 0]], pool[pairs[:, 1]], asked // VOTES_EACH, rng))
+    for listener in range(number // each):
+        pool = world.pool[rng.choice(len(world.pool), min(PIECES, len(world.pool)), replace=False)]
+        choice = pair_choice(pool, SETTING, heard if shared else None, each, 0)
+        bias = BIAS if rng.random() < BIASED else 0.0
+        pairs, outcomes = page_votes(choice, utility(pool), bias, RANDOM_VOTES, rng)
+        first, second = pool[pairs.T]
+        heard = together(heard, HeardVotes(first, second, outcomes, np.full(each, listener), SETTING, {}))
     assert heard is not None
     return heard
 
@@ -243,13 +257,18 @@ def agreement(world: World, pairs: str, votes: int, seed: int) -> dict[str, Any]
     """Return how the learned log-odds of the pool agree with a planted taste, without tuning an agent."""
     utility = linear_taste(world, seed)
     ask = chosen_votes if pairs == "chosen" else random_votes
-    taste = learn_taste(ask(world, utility, votes, np.random.default_rng(seed)))
+    found = learned(world, utility, ask(world, utility, votes, np.random.default_rng(seed)))
+    return {**vars(Case("linear in the rules", "fit only", pairs, votes, seed)), **found}
+
+
+def learned(world: World, utility: Utility, heard: HeardVotes) -> dict[str, float]:
+    """Return what is learned from the votes `heard`, and its correlation with `utility` among the pool."""
+    taste = learn_taste(heard)
     weights = np.divide(taste.fitted.weights, taste.scales, out=np.zeros(len(CANDIDATES)), where=taste.scales > 0)
-    learned = world.sums @ weights
-    correlation = float(np.corrcoef(learned, utility(world.pool))[0, 1]) if learned.std() else 0.0
+    log_odds = world.sums @ weights
+    correlation = float(np.corrcoef(log_odds, utility(world.pool))[0, 1]) if log_odds.std() else 0.0
     found = {"p_noise": taste.noise, "predicted": taste.predicted[0], "correlation": correlation}
-    case = vars(Case("linear in the rules", "fit only", pairs, votes, seed))
-    return {**case, **{name: round(value, 3) for name, value in found.items()}}
+    return {name: round(value, 3) for name, value in found.items()}
 
 
 def refused(world: World, votes: int, seed: int) -> dict[str, Any]:

@@ -9,13 +9,13 @@ import pytest
 
 from agents.listening_study.learning import CANDIDATES, rule_sums
 from agents.listening_study.pair_choice import PENALTY, Prior, known, of_a_listener, pair_choice
+from agents.report_page.rendering import CHOICE_SCRIPTS
 from agents.votes.heard import HeardVotes
 from melody_env import Setting
 from melody_env.reward_design.bradley_terry import Votes, before_votes, fit, most_informative
 from note_rnn import InputError
 
 SETTING = Setting(length=16)
-SCRIPTS = ("uniform.js", "bradley_terry.js", "pair_choice.js")
 RULES = 6
 
 
@@ -23,7 +23,7 @@ RULES = 6
 def page(in_node):
     """Run a script after those of the page."""
     templates = files("agents.report_page") / "templates"
-    sources = "".join((templates / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    sources = "".join((templates / name).read_text(encoding="utf-8") for name in CHOICE_SCRIPTS)
     return lambda script, data=None: in_node(f"{sources}\n{script}", data)
 
 
@@ -135,6 +135,14 @@ def test_all_pairs_are_asked_once_before_any_is_asked_again(page):
     assert sorted(sorted(pair) for pair in asked[:6]) == [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]
 
 
+def test_a_melody_rests_for_ten_pairs(page):
+    (asked,) = asked_by_page(page, pair_choice(melodies(40), SETTING, None, 60, 0))
+    for turn in range(60):
+        recent = {melody for pair in asked[max(turn - 10, 0) : turn] for melody in pair}
+        assert recent.isdisjoint(asked[turn])
+    assert len({melody for pair in asked for melody in pair}) < 40  # and some come again after that
+
+
 def test_the_same_seed_and_votes_ask_the_same_pairs(page):
     choice = pair_choice(melodies(40), SETTING, None, 8, 0)
     some, same, other = asked_by_page(page, choice, seeds=(5, 5, 6))
@@ -152,18 +160,18 @@ def test_sides_are_random(page):
 
 @pytest.mark.parametrize("outcome", [1, 0.5, None])
 def test_each_pair_is_the_one_that_teaches_most_of_all_there_are(page, outcome):
-    """Six melodies have 15 pairs, so that all are among the candidates; None: no vote was given."""
-    choice = pair_choice(melodies(6), SETTING, None, 10, 0)
+    """So few melodies that all pairs are among the candidates; None: no vote was given."""
+    choice = pair_choice(melodies(14), SETTING, None, 6, 0)
     values = np.array(choice.values)
     (asked,) = asked_by_page(page, choice, outcome=outcome)
-    for turn in range(10):
+    for turn in range(6):
         fitted = before_votes(len(CANDIDATES), PENALTY)
         if turn and outcome is not None:
             left, right = np.array(asked[:turn]).T
             fitted = fit(Votes(values[left] - values[right], np.full(turn, outcome), np.zeros(turn, int)), PENALTY)
             fitted = fitted._replace(bias=fitted.bias + fitted.listener_bias[0])
-        known_pairs = {frozenset(pair) for pair in asked[:turn]}
-        rest = [pair for pair in permutations(range(6), 2) if frozenset(pair) not in known_pairs]
+        heard = {melody for pair in asked[:turn] for melody in pair}
+        rest = [pair for pair in permutations(range(14), 2) if heard.isdisjoint(pair)]
         left, right = np.array(rest).T
         best = most_informative(fitted, values[left] - values[right], 1)[0]
         assert set(rest[best]) == set(asked[turn])
