@@ -1,16 +1,15 @@
 """How many votes the page of `study next` saves by choosing its pairs.
 
 Simulated listeners and tastes are those of `taste.py`: linear in the rules, a fifth of the votes by a coin, a quarter
-of the listeners biased to side A. The page is that of one listener who gives all votes, of listeners one after another
-whose pages begin with the votes before, or of listeners who all have the first page. What was learned is compared with
-the planted taste: by the correlation of utilities among the Note RNN's pieces.
+of the listeners biased to side A. The page is that of one listener who gives all votes, or of listeners one after
+another, whose pages begin with the votes before. What was learned is compared with the planted taste: by the
+correlation of utilities among the Note RNN's pieces.
 
     python benchmarks/chosen_pairs.py --out docs/results/chosen_pairs.csv
 """
 
 import argparse
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -35,7 +34,6 @@ WAYS: Mapping[str, tuple[Ask, tuple[int, ...]]] = {
     "at random": (random_votes, (60, 120, 200)),
     "chosen, one listener": (one_listener, (60, 120)),
     "chosen, one listener after another": (chosen_votes, (60, 120)),
-    "chosen, listeners of the same page": (partial(chosen_votes, shared=False), (120, 200)),
 }
 """Ways to ask, each with numbers of votes."""
 

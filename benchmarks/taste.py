@@ -134,21 +134,16 @@ def random_votes(world: World, utility: Utility, number: int, rng: np.random.Gen
 
 
 def chosen_votes(
-    world: World,
-    utility: Utility,
-    number: int,
-    rng: np.random.Generator,
-    each: int = VOTES_EACH,
-    shared: bool = True,
+    world: World, utility: Utility, number: int, rng: np.random.Generator, each: int = VOTES_EACH
 ) -> HeardVotes:
     """Return `number` votes on pairs that the pages of listeners choose, who give `each` of them.
 
-    If `shared`, a page begins with the votes of the listeners before, as in a round of its own.
+    A page begins with the votes of the listeners before, as in a round of its own.
     """
     heard: HeardVotes | None = None
     for listener in range(number // each):
         pool = world.pool[rng.choice(len(world.pool), min(PIECES, len(world.pool)), replace=False)]
-        choice = pair_choice(pool, SETTING, heard if shared else None, each, 0)
+        choice = pair_choice(pool, SETTING, heard, each, 0)
         bias = BIAS if rng.random() < BIASED else 0.0
         pairs, outcomes = page_votes(choice, utility(pool), bias, RANDOM_VOTES, rng)
         first, second = pool[pairs.T]
