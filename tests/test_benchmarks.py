@@ -648,10 +648,10 @@ def test_ways_to_ask_are_compared_for_planted_tastes(monkeypatch, capsys, tmp_pa
     ways = {name: (ask, (40,)) for name, (ask, _) in chosen_pairs.WAYS.items()}
     monkeypatch.setattr(chosen_pairs, "WAYS", ways)
     out = tmp_path / "pairs.csv"
-    told = output_of(chosen_pairs, ["--tastes", 2, "--pool", 60, "--out", out], monkeypatch, capsys)
+    told = output_of(chosen_pairs, ["--tastes", 1, "--pool", 60, "--out", out], monkeypatch, capsys)
     assert [line.partition(", 40 votes: correlation ")[0] for line in told.splitlines()] == list(ways)
     rows = list(csv.DictReader(out.read_text().splitlines()))
-    assert [row["listeners"] for row in rows] == ["2"] * 2 + ["1"] * 2 + ["2"] * 2
+    assert [row["listeners"] for row in rows] == ["2", "1", "2"]
     assert all(-1 <= float(row["correlation"]) <= 1 for row in rows)
 
 

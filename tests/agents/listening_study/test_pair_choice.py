@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agents.listening_study.learning import CANDIDATES, rule_sums
-from agents.listening_study.pair_choice import PENALTY, Prior, known, of_a_listener, pair_choice
+from agents.listening_study.pair_choice import PENALTY, PairChoice, Prior, known, of_a_listener, pair_choice
 from agents.report_page.rendering import CHOICE_SCRIPTS
 from agents.votes.heard import HeardVotes
 from melody_env import Setting
@@ -131,8 +131,20 @@ def test_the_first_pairs_come_back_at_the_end_with_sides_swapped(page):
 def test_all_pairs_are_asked_once_before_any_is_asked_again(page):
     choice = pair_choice(melodies(4), SETTING, None, 50, 50)
     assert (choice.pairs, choice.hidden_repeats, choice.comparisons) == (6, 6, 12)
-    (asked,) = asked_by_page(page, choice)
-    assert sorted(sorted(pair) for pair in asked[:6]) == [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]
+    for asked in asked_by_page(page, choice, seeds=range(5)):
+        assert sorted(sorted(pair) for pair in asked[:6]) == [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]
+
+
+def test_each_turn_draws_candidates_of_its_own(page):
+    script = """
+    const main = ({choice}) => [[], [[0, 1]]].map((asked) => {
+      const rows = [];
+      information = (fitted, row) => rows.push(row);
+      nextPair(choice, 0, asked, asked.map(() => 1));
+      return rows[0];
+    });"""
+    first, second = page(script, {"choice": asdict(pair_choice(melodies(30), SETTING, None, 6, 4))})
+    assert first != second
 
 
 def test_a_melody_rests_for_ten_pairs(page):
@@ -175,6 +187,16 @@ def test_each_pair_is_the_one_that_teaches_most_of_all_there_are(page, outcome):
         left, right = np.array(rest).T
         best = most_informative(fitted, values[left] - values[right], 1)[0]
         assert set(rest[best]) == set(asked[turn])
+
+
+def test_a_pair_without_a_vote_teaches_nothing(page):
+    """Of one rule that nothing is known of, the widest pair teaches most; once it is known, wide pairs are certain."""
+    values = [[number / 3] for number in range(30)]
+    choice = PairChoice(values, Prior([0.0, 0.0], [[0.01, 0.0], [0.0, 1.0]]), 9, 0)
+    script = "const main = ({choice, outcomes}) => outcomes.map((outcome) => nextPair(choice, 0, [[0, 1]], [outcome]));"
+    without, voted = page(script, {"choice": asdict(choice), "outcomes": [None, 0]})
+    assert sorted(without) == [2, 29]
+    assert abs(voted[0] - voted[1]) < 20
 
 
 def test_votes_for_a_side_are_outcomes_for_the_first(page):
