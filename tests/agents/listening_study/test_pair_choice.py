@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agents.listening_study.learning import CANDIDATES, rule_sums
-from agents.listening_study.pair_choice import PENALTY, PairChoice, Prior, known, of_a_listener, pair_choice
+from agents.listening_study.pair_choice import PENALTY, PairChoice, Prior, of_a_listener, pair_choice
 from agents.report_page.rendering import CHOICE_SCRIPTS
 from agents.votes.heard import HeardVotes
 from melody_env import Setting
@@ -204,14 +204,22 @@ def test_votes_for_a_side_are_outcomes_for_the_first(page):
     assert page(script) == [None, 1, 1, 0.5, 0, 0]
 
 
-def test_values_are_rules_in_units_that_rare_melodies_do_not_decide():
+def test_values_are_rules_in_units_of_their_deviation():
     pool = melodies(30)
     choice = pair_choice(pool, SETTING, None, 5, 2)
     sums = rule_sums(pool, SETTING)
-    scale = np.maximum(sums.std(axis=0), np.ptp(sums, axis=0) / 6)
+    scale = sums.std(axis=0)
     expected = sums[:, scale > 0] / scale[scale > 0]
     np.testing.assert_allclose(np.array(choice.values)[:, scale > 0], expected, atol=1e-4)
     assert (np.array(choice.values)[:, scale == 0] == 0).all()
+
+
+def test_a_rare_melody_does_not_decide_the_scale_of_a_rule():
+    """One of 60: a rule's deviation is .128 of its range, and its scale a sixth."""
+    common, rare = melodies(2)
+    choice = pair_choice(np.array([common] * 59 + [rare]), SETTING, None, 5, 2)
+    ranges = np.ptp(choice.values, axis=0)
+    assert {*ranges.round(3)} == {0.0, 6.0}
 
 
 def test_earlier_votes_are_what_the_page_begins_with():
@@ -219,8 +227,9 @@ def test_earlier_votes_are_what_the_page_begins_with():
     heard = HeardVotes(first, second, np.ones(60), np.arange(60) // 20, SETTING, {})
     pool = melodies(30)
     choice = pair_choice(pool, SETTING, heard, 5, 2)
-    sums = rule_sums(pool, SETTING)
-    fitted = known(heard, np.maximum(sums.std(axis=0), np.ptp(sums, axis=0) / 6))
+    scale = rule_sums(pool, SETTING).std(axis=0)
+    votes = Votes(rule_sums(first, SETTING) - rule_sums(second, SETTING), heard.outcomes, heard.listener)
+    fitted = fit(votes.scaled(scale), PENALTY)
     assert choice.prior == of_a_listener(fitted)
     assert choice.prior.mean[-1] == fitted.bias > 1  # all were for side A
 
