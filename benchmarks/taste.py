@@ -21,13 +21,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from page_votes import page_votes
 
 from agents.algorithms.dpo import DPO, PreferencePairs
 from agents.composing.composers import Agent
 from agents.composing.pieces import compose_pieces
 from agents.composing.players import NoteRNNPlayer
-from agents.listening_study.informative_pairs import informative_pairs
 from agents.listening_study.learning import CANDIDATES, Taste, learn_taste, rule_sums
+from agents.listening_study.pair_choice import pair_choice
 from agents.listening_study.taste_files import write_taste
 from agents.runs.config import TrainConfig
 from agents.training.kl_control import KLBudgetCallback
@@ -47,8 +48,8 @@ RANDOM_VOTES, BIASED, BIAS = 0.2, 0.25, 1.0
 """Share of votes by a coin, share of biased listeners, and their bias in log-odds."""
 VOTES_EACH = 20
 """Votes of a listener."""
-ROUND = 20
-"""Pairs asked between two fits, where they are chosen."""
+PIECES = 300
+"""Pieces that a page chooses its pairs from."""
 STEPS = 200_000
 """Steps of a training."""
 KL_BUDGET = 12.0
@@ -162,13 +163,21 @@ def random_votes(world: World, utility: Utility, number: int, rng: np.random.Gen
     return voted(utility, first, second, 0, rng)
 
 
-def chosen_votes(world: World, utility: Utility, number: int, rng: np.random.Generator) -> HeardVotes:
-    """Return `number` votes on pairs that teach most, chosen in rounds from a few hundred pieces each."""
+def chosen_votes(
+    world: World, utility: Utility, number: int, rng: np.random.Generator, each: int = VOTES_EACH
+) -> HeardVotes:
+    """Return `number` votes on pairs that the pages of listeners choose, who give `each` of them.
+
+    A page begins with the votes of the listeners before, as in a round of its own.
+    """
     heard: HeardVotes | None = None
-    for asked in range(0, number, ROUND):
-        pool = world.pool[rng.choice(len(world.pool), min(400, len(world.pool)), replace=False)]
-        pairs = rng.permuted(informative_pairs(pool, SETTING, heard, ROUND, rng), axis=1)
-        heard = together(heard, voted(utility, pool[pairs[:, 0]], pool[pairs[:, 1]], asked // VOTES_EACH, rng))
+    for listener in range(number // each):
+        pool = world.pool[rng.choice(len(world.pool), min(PIECES, len(world.pool)), replace=False)]
+        choice = pair_choice(pool, SETTING, heard, each, 0)
+        bias = BIAS if rng.random() < BIASED else 0.0
+        pairs, outcomes = page_votes(choice, utility(pool), bias, RANDOM_VOTES, rng)
+        first, second = pool[pairs.T]
+        heard = together(heard, HeardVotes(first, second, outcomes, np.full(each, listener), SETTING, {}))
     assert heard is not None
     return heard
 
@@ -292,12 +301,17 @@ def fitted(world: World, case: Case) -> dict[str, Any]:
     utility = TASTES[case.taste](world, case.seed)
     ask = chosen_votes if case.pairs == "chosen" else random_votes
     heard = ask(world, utility, case.votes, np.random.default_rng(case.seed))
-    taste = learn_taste(heard, tokens=case.method == FIT_WITH_TOKENS)
+    return {**vars(case), **learned(world, utility, heard, tokens=case.method == FIT_WITH_TOKENS)}
+
+
+def learned(world: World, utility: Utility, heard: HeardVotes, tokens: bool = False) -> dict[str, float]:
+    """Return what is learned from the votes `heard`, and how it correlates with `utility`, if that varies, in the pool."""
+    taste = learn_taste(heard, tokens=tokens)
     found = {"p_noise": taste.noise, "predicted": taste.predicted[0]}
-    planted, learned = utility(world.pool), learned_log_odds(world, taste)
+    planted, log_odds = utility(world.pool), learned_log_odds(world, taste)
     if planted.std() > 0:
-        found["correlation"] = float(np.corrcoef(learned, planted)[0, 1]) if learned.std() > 0 else 0.0
-    return {**vars(case), **{name: round(value, 3) for name, value in found.items()}}
+        found["correlation"] = float(np.corrcoef(log_odds, planted)[0, 1]) if log_odds.std() > 0 else 0.0
+    return {name: round(value, 3) for name, value in found.items()}
 
 
 def learned_log_odds(world: World, taste: Taste) -> Floats:

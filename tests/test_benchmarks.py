@@ -16,6 +16,7 @@ import pytest
 from agents import PPOKL
 from agents.evaluation.metrics import OF_FORM, chord_metrics
 from agents.evaluation.table import ROWS
+from agents.listening_study.pair_choice import pair_choice
 from agents.studio_page.run_studio import StudioConfig, make_studio
 from melody_env import EnvironmentSpec, MelodyVecEnv, Setting
 from note_rnn import write_midi
@@ -635,6 +636,34 @@ def test_simulated_listeners_vote_by_their_taste_their_bias_and_a_coin():
     alike = taste.voted(lambda melodies: np.zeros(len(melodies)), first, second, 0, np.random.default_rng(0))
     # a quarter of the listeners is biased by 1 log-odds, in four of five votes
     assert alike.outcomes.mean() == pytest.approx(0.5 + 0.8 * 0.25 * (1 / (1 + np.exp(-1)) - 0.5), abs=0.02)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="There is no Node on this machine")
+def test_simulated_listeners_vote_on_the_pairs_that_the_page_chooses():
+    from page_votes import page_votes
+
+    rng = np.random.default_rng(0)
+    choice = pair_choice(rng.integers(2, 38, (30, 32)), Setting(), None, 200, 0)
+    utility = rng.permutation(30) * 100.0
+    (left, right), outcomes = (lambda votes: (votes.pairs.T, votes.outcomes))(page_votes(choice, utility, 0, 0, rng))
+    assert len({frozenset(pair) for pair in zip(left, right, strict=True)}) == 200
+    assert outcomes.tolist() == (utility[left] > utility[right]).tolist()
+    biased = page_votes(choice, 0 * utility, 100.0, 0.2, rng).outcomes
+    assert biased.mean() == pytest.approx(0.9, abs=0.06)  # a fifth are by a coin
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="There is no Node on this machine")
+def test_ways_to_ask_are_compared_for_planted_tastes(monkeypatch, capsys, tmp_path):
+    import chosen_pairs
+
+    ways = {name: (ask, (40,)) for name, (ask, _) in chosen_pairs.WAYS.items()}
+    monkeypatch.setattr(chosen_pairs, "WAYS", ways)
+    out = tmp_path / "pairs.csv"
+    told = output_of(chosen_pairs, ["--tastes", 1, "--pool", 60, "--out", out], monkeypatch, capsys)
+    assert [line.partition(", 40 votes: correlation ")[0] for line in told.splitlines()] == list(ways)
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert [row["listeners"] for row in rows] == ["2", "1", "2"]
+    assert all(-1 <= float(row["correlation"]) <= 1 for row in rows)
 
 
 def test_the_loop_of_votes_is_measured_for_each_seed_with_and_without_rules():

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import tyro
 
 from agents.composing.composers import NoteRNNComposer
 from agents.composing.pieces import Pieces, compose_pieces
-from agents.listening_study.informative_pairs import informative_pairs
-from agents.listening_study.study_page import Study, compose_models, with_repeats, write_study
+from agents.listening_study.pair_choice import pair_choice
+from agents.listening_study.study_page import Study, compose_models, write_study
 from agents.runs.labels import NOTE_RNN
 from agents.votes.heard import HeardVotes, heard_votes, in_setting
 from melody_env import EnvironmentSpec
@@ -25,7 +24,7 @@ from note_rnn.common.errors import check_count, check_seed
 
 @dataclass(frozen=True)
 class NextConfig:
-    """Write the page of the next round: the pairs whose votes would teach most, beside those that were given.
+    """Write the page of the next round: after each vote it plays the pair that would teach most, given all votes.
 
     The melodies are those of the Note RNN and of runs that started from it; without votes it is the first round.
     """
@@ -44,18 +43,15 @@ class NextConfig:
     """Of these, pairs that are asked a second time, with sides swapped: they show how consistent votes are."""
     pieces: int = 300
     """Melodies of each model that the pairs are chosen from."""
-    orders: int = 20
-    """Orders in the page; each listener gets one of them at random."""
     seed: int = 0
-    """Seed of melodies, pairs and orders."""
+    """Seed of melodies."""
     trust_code: bool = False
     """Load the rule files (.py) that the runs name: these are code, so read them before."""
 
 
 def next_round(config: NextConfig) -> Path:
     """Write the page of the next round; return its file. Raises InputError for runs, votes or options it cannot use."""
-    for name in ("pairs", "orders"):
-        check_count(f"--{name}", getattr(config, name))
+    check_count("--pairs", config.pairs)
     check_count("--pieces", config.pieces, minimum=2)
     check_count("--hidden-repeats", config.hidden_repeats, minimum=0)
     check_seed("--seed", config.seed)
@@ -66,13 +62,12 @@ def next_round(config: NextConfig) -> Path:
     setting = composed[NOTE_RNN].setting
     if heard is not None:
         in_setting(heard, setting)
-    melodies = np.concatenate([pieces.melodies for pieces in composed.values()])
-    rng = np.random.default_rng(config.seed)
-    pairs = informative_pairs(melodies, setting, heard, config.pairs, rng)
-    used, numbers = np.unique(rng.permuted(pairs, axis=1), return_inverse=True)
-    composers = [list(composed)[number // config.pieces] for number in used]
-    orders = [_order(numbers.reshape(-1, 2), config.hidden_repeats, rng) for _ in range(config.orders)]
-    study = Study(setting, list(composed), composers, melodies[used].tolist(), orders)
+    melodies, first = np.unique(
+        np.concatenate([pieces.melodies for pieces in composed.values()]), axis=0, return_index=True
+    )
+    composers = [list(composed)[number // config.pieces] for number in first]
+    choice = pair_choice(melodies, setting, heard, config.pairs, config.hidden_repeats)
+    study = Study(setting, list(composed), composers, melodies.tolist(), choice)
     return write_study(config.out, study, asdict(config))
 
 
@@ -83,9 +78,3 @@ def _composed(config: NextConfig, heard: HeardVotes | None) -> dict[str, Pieces]
     environment = EnvironmentSpec.of(prior=config.prior, **(heard.setting.as_dict() if heard else {}))
     player = NoteRNNComposer(environment).player()
     return {NOTE_RNN: compose_pieces(player, config.pieces, config.seed, environment)}
-
-
-def _order(pairs: npt.NDArray[np.int64], repeats: int, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """Return all `pairs` [P, 2] in random order and on random sides, and then some of them again."""
-    shuffled = rng.permuted(rng.permutation(pairs), axis=1).tolist()
-    return with_repeats([(left, right) for left, right in shuffled], repeats)

@@ -19,6 +19,7 @@ import tyro
 
 from agents.composing.composers import Composer, NoteRNNComposer, load_run
 from agents.composing.pieces import Pieces, compose_pieces
+from agents.listening_study.pair_choice import PairChoice
 from agents.report_page.cards import chosen_tunes
 from agents.report_page.rendering import write_page
 from agents.runs.labels import HUMAN, NOTE_RNN, run_labels
@@ -97,8 +98,13 @@ class Study:
     composers: list[str]
     """Of each melody."""
     melodies: list[list[int]]
-    orders: list[list[tuple[int, int]]]
-    """The pairs of melodies of each listener, by their numbers."""
+    asked: list[list[tuple[int, int]]] | PairChoice
+    """The pairs of melodies of each listener, by their numbers; or what the page chooses pairs by, to learn a taste."""
+
+    @property
+    def comparisons(self) -> int:
+        """Pairs that a listener compares."""
+        return self.asked.comparisons if isinstance(self.asked, PairChoice) else len(self.asked[0])
 
     @property
     def id(self) -> str:
@@ -111,16 +117,17 @@ def write_study(page: Path, study: Study, config: dict[str, Any]) -> Path:
 
     The page has the composers in a form that is not read by accident.
     """
+    asked = {"choice": asdict(study.asked)} if isinstance(study.asked, PairChoice) else {"orders": study.asked}
     data = {
         "id": study.id,
         "tempo": study.setting.tempo,
         "setting": study.setting.as_dict(),
         "melodies": study.melodies,
-        "orders": study.orders,
+        **asked,
         "composers": _obscured(study.composers),
         "models": _obscured(study.models),
     }
-    write_page(page, "study.html", study=data, comparisons=len(study.orders[0]))
+    write_page(page, "study.html", study=data, comparisons=study.comparisons)
     named = {"models": study.models, "composers": study.composers, "melodies": study.melodies}
     write_json(page.with_suffix(".json"), {"config": config, "id": study.id, **named})
     return page

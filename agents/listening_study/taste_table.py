@@ -47,7 +47,7 @@ def _of_tokens(taste: Taste) -> list[str]:
 
 def tables(taste: Taste) -> list[Table]:
     """Return the tables of the rules that carry the taste, and of the listeners."""
-    deviations = np.sqrt(np.diag(taste.fitted.covariance))
+    deviations = np.sqrt(np.diag(taste.fitted.covariance)[:-1])
     rules = Table("rule", "log-odds", "95 % interval", "share", title="What is preferred (per deviation of the rule)")
     for row in np.argsort(-np.abs(taste.fitted.weights), kind="stable")[:_SHOWN]:
         weight, spread = taste.fitted.weights[row], 1.96 * deviations[row]

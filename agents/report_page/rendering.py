@@ -12,6 +12,9 @@ from markupsafe import Markup
 
 from note_rnn import write_text
 
+CHOICE_SCRIPTS = ("uniform.js", "bradley_terry.js", "pair_choice.js")
+"""Scripts that choose the pairs of a study, which need no browser."""
+
 _PAGES = files("agents.report_page") / "templates"
 _TEMPLATES = Environment(
     loader=PackageLoader("agents.report_page", "templates"),
@@ -22,6 +25,7 @@ _TEMPLATES = Environment(
 )
 _TEMPLATES.globals["source"] = lambda name: Markup((_PAGES / name).read_text(encoding="utf-8"))
 _TEMPLATES.globals["melody_scripts"] = ("tokens.js", "instrument.js", "player.js", "picture.js")
+_TEMPLATES.globals["choice_scripts"] = CHOICE_SCRIPTS
 
 
 def render(template: str, **content: Any) -> str:

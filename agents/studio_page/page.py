@@ -72,7 +72,7 @@ _TEMPLATES = Environment(
 
 def engine_script() -> str:
     """Return the script that composes, scores and writes files, without a browser."""
-    own = _joined([_SHARED / "tokens.js", *(_OWN / "engine" / f"{name}.js" for name in ENGINE)])
+    own = _joined([_SHARED / "tokens.js", _SHARED / "uniform.js", *(_OWN / "engine" / f"{name}.js" for name in ENGINE)])
     return f"{own}const CHORD_SPELLINGS = {json.dumps(spellings()._asdict())};\n"
 
 

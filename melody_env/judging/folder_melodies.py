@@ -107,8 +107,8 @@ def one_of_each_piece(files: Sequence[File]) -> tuple[list[File], list[File]]:
 def fitting_setting(corpus: Corpus, meter: str | None = None, length: int | str | None = None) -> Setting:
     """Return the setting in which the melodies of `corpus` are judged, in C major.
 
-    If no `meter` is given, 4/4, 2/4, 3/4 or 6/8, whichever most of them have bars like; if no `length`, the longest of 8, 4
-    and 2 bars that at least half of those in the meter have. Raises SettingError for an invalid value.
+    If no `meter` is given, 4/4, 2/4, 3/4 or 6/8, whichever most of them have bars like; if no `length`, the longest of
+    8, 4 and 2 bars that at least half of those in the meter have. Raises SettingError for an invalid value.
     """
     if meter is None:
         meter = max(METERS, key=lambda meter: sum(like_bars(bars.meter, meter) for bars in corpus.all_bars))

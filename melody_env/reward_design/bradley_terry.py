@@ -56,15 +56,16 @@ class Fit(NamedTuple):
     listener_bias: Floats
     """[L]; what the biases of the listeners add to that."""
     covariance: Floats
-    """Posterior covariance [R, R] of the weights (Laplace)."""
+    """Posterior covariance [R + 1, R + 1] of the weights and the bias (Laplace)."""
 
     def log_odds(self, differences: Floats) -> Floats:
         """Return the log-odds [V] of the first, by an unknown listener, for `differences` [V, R] of rules."""
         return np.clip(differences @ self.weights + self.bias, -_LARGEST, _LARGEST)
 
     def part(self, number: int) -> "Fit":
-        """Return what it says about the first `number` weights."""
-        return self._replace(weights=self.weights[:number], covariance=self.covariance[:number, :number])
+        """Return what it says about the first `number` weights and the bias."""
+        kept = np.r_[:number, -1]
+        return self._replace(weights=self.weights[:number], covariance=self.covariance[np.ix_(kept, kept)])
 
 
 def fit(votes: Votes, penalty: float | Floats, multiplicity: Floats | None = None) -> Fit:
@@ -95,7 +96,7 @@ def fit(votes: Votes, penalty: float | Floats, multiplicity: Floats | None = Non
         common, own = common + step, own + own_step
         if max(np.abs(step).max(), np.abs(own_step).max()) < _TOLERANCE:
             break
-    return Fit(common[:-1], float(common[-1]), own, np.linalg.inv(schur)[:-1, :-1])
+    return Fit(common[:-1], float(common[-1]), own, np.linalg.inv(schur))
 
 
 def log_likelihoods(log_odds: Floats, outcomes: Floats) -> Floats:
@@ -103,27 +104,7 @@ def log_likelihoods(log_odds: Floats, outcomes: Floats) -> Floats:
     return -outcomes * np.logaddexp(0, -log_odds) - (1 - outcomes) * np.logaddexp(0, log_odds)
 
 
-def most_informative(fitted: Fit, candidates: Floats, number: int) -> Integers:
-    """Return `number` of the `candidates`, differences of rules [P, R], whose votes would teach the weights most.
-
-    Greedily by the information that a vote adds, log(1 + p (1 - p) x' C x) with C the posterior covariance, which is
-    updated as if each pair chosen had been voted on (D-optimal design; Chaloner & Verdinelli 1995,
-    https://doi.org/10.1214/ss/1177009939). No pair is chosen twice.
-    """
-    chances = 1 / (1 + np.exp(-fitted.log_odds(candidates)))
-    curvature = chances * (1 - chances)
-    covariance = fitted.covariance.copy()
-    chosen: list[int] = []
-    for _ in range(min(number, len(candidates))):
-        gain = curvature * ((candidates @ covariance) * candidates).sum(axis=1)
-        gain[chosen] = -1.0
-        best = int(gain.argmax())
-        chosen.append(best)
-        along = covariance @ candidates[best]
-        covariance -= np.outer(along, along) * curvature[best] / (1 + gain[best])
-    return np.array(chosen)
-
-
 def before_votes(rules: int, penalty: float) -> Fit:
     """Return what is known of the weights of `rules` without a vote: that they are about 0, with this precision."""
-    return Fit(np.zeros(rules), 0.0, np.zeros(0), np.eye(rules) / penalty)
+    variances = np.append(np.full(rules, 1 / penalty), 1 / _COMMON_PENALTY)
+    return Fit(np.zeros(rules), 0.0, np.zeros(0), np.diag(variances))

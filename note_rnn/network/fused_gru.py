@@ -25,7 +25,7 @@ def gru_outputs(gru: nn.GRU, inputs: Tensor) -> Tensor:
         return outputs
     of_inputs = functional.linear(inputs, cast(Tensor, gru.weight_ih_l0), cast(Tensor, gru.bias_ih_l0))
     run = _FusedGRU.apply if torch.is_grad_enabled() else _outputs
-    return run(of_inputs.contiguous(), gru.weight_hh_l0, gru.bias_hh_l0)
+    return run(of_inputs.contiguous(), cast(Tensor, gru.weight_hh_l0), cast(Tensor, gru.bias_hh_l0))
 
 
 def _can_run(gru: nn.GRU, inputs: Tensor) -> bool:

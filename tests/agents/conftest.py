@@ -1,6 +1,8 @@
-"""A parser for the pages, visits to them in a browser, and small agents of every kind."""
+"""A parser for the pages, visits to them in a browser, their scripts in Node, and small agents of every kind."""
 
 import json
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from typing import Any
@@ -83,6 +85,25 @@ def visit(browser: Any) -> Iterator[Any]:
         files = [url for url in one.requests if url.startswith("file:")]
         one.close()
         assert (messages, outside, len(files)) == ([], [], 1)
+
+
+@pytest.fixture(scope="session")
+def in_node(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Run a script in Node with `data`, and return what its function `main(data)` returns."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("There is no Node on this machine; on Debian: apt install nodejs")
+    program = tmp_path_factory.mktemp("node") / "program.js"
+    result = "Promise.resolve(main(JSON.parse(require('fs').readFileSync(0))))"
+    print_result = f"{result}.then((r) => console.log(JSON.stringify(r)));"
+
+    def run(script: str, data: Any = None) -> Any:
+        program.write_text(f"{script}\n{print_result}", encoding="utf-8")
+        done = subprocess.run([node, program], input=json.dumps(data), capture_output=True, text=True, check=False)
+        assert not done.stderr, done.stderr
+        return json.loads(done.stdout)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,14 @@ const scale = [...document.querySelectorAll("[data-preference]")];
 const player = new Player();
 player.tempo = study.tempo;
 
-// study.html#7 is order 7; without a number the order is random.
+// study.html#7 is order 7; without a number the order is random. Where pairs are chosen by votes, it is the seed.
 const requested = Number.parseInt(location.hash.slice(1), 10);
-const order = Number.isInteger(requested) ? Math.abs(requested) % study.orders.length : Math.floor(Math.random() * study.orders.length);
-const trials = study.orders[order];
+const orders = study.choice ? 2 ** 32 : study.orders.length;
+const order = Number.isInteger(requested) ? Math.abs(requested) % orders : Math.floor(Math.random() * orders);
+const trials = study.choice ? [] : study.orders[order];
+const comparisons = study.choice ? study.choice.pairs + study.choice.hidden_repeats : trials.length;
 const session = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-const votes = new Array(trials.length).fill(null);
+const votes = new Array(comparisons).fill(null);
 let trial = 0;
 let began = 0;
 let isSaved = false;
@@ -74,12 +76,13 @@ function allowVotes() {
 
 function present(number) {
   trial = number;
+  if (trial === trials.length) trials.push(nextPair(study.choice, order, trials, votes.map(outcomeOf)));
   show("trial");
   began = performance.now();
   for (const side of sides) side.reset();
   for (const button of scale)
     button.setAttribute("aria-pressed", Number(button.dataset.preference) === votes[trial]?.preference);
-  byId("count").textContent = `Pair ${trial + 1} of ${trials.length}`;
+  byId("count").textContent = `Pair ${trial + 1} of ${comparisons}`;
   byId("progress").value = trial;
   byId("back").disabled = trial === 0;
   allowVotes();
@@ -92,7 +95,7 @@ function vote(preference) {
   const {melodies, setting} = study;
   votes[trial] = {left: composers[left], right: composers[right], left_melody: melodies[left], right_melody: melodies[right], setting, preference, seconds};
   isSaved = false;
-  if (trial + 1 < trials.length) present(trial + 1);
+  if (trial + 1 < comparisons) present(trial + 1);
   else finish();
 }
 
@@ -103,8 +106,8 @@ function finish() {
   URL.revokeObjectURL(download.href);
   download.href = URL.createObjectURL(new Blob([JSON.stringify(record, null, 1)], {type: "application/json"}));
   download.download = `votes-${study.id}-${session}.json`;
-  byId("summary").textContent = `You have judged ${given.length} of ${trials.length} pairs. One last step: download the file and send it to the person who invited you.`;
-  byId("resume").hidden = given.length === trials.length;
+  byId("summary").textContent = `You have judged ${given.length} of ${comparisons} pairs. One last step: download the file and send it to the person who invited you.`;
+  byId("resume").hidden = given.length === comparisons;
   show("end");
 }
 

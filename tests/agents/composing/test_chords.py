@@ -11,6 +11,7 @@ from agents import PPOKL, compose, compose_pieces, load_composer
 from agents.algorithms.saved_policies import SavedPolicy
 from agents.compose_command import main
 from agents.composing import melody_writers
+from agents.composing import pieces as composed_pieces
 from agents.composing.composers import Agent
 from agents.composing.export import ComposeConfig, compose_files
 from agents.composing.pieces import log_likelihood
@@ -92,6 +93,13 @@ def test_any_chords_length_and_key(changes, agent):
         own = environment.changed(chords=text).setting.harmony_steps
         tones, notes = chord_tone_counts(pieces.melodies[row : row + 1], own)
         assert tones[0] >= notes[0] - 2
+
+
+def test_pieces_of_several_batches_have_the_chords_of_each(agent, monkeypatch):
+    monkeypatch.setattr(composed_pieces, "_BATCH", 3)
+    pieces = compose_pieces(agent.player(), 8, 1, agent.environment)
+    assert len(pieces.finished.chords) == 8
+    assert chord_metrics(pieces)["chord_tones"] > 0.97
 
 
 def test_without_chords_there_is_nothing_to_count(small_prior):

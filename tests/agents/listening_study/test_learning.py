@@ -2,17 +2,20 @@
 
 import json
 import sys
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
+from agents import compose
 from agents.listening_study import learning
 from agents.listening_study.learning import CANDIDATES, learn_taste, rule_sums
 from agents.listening_study.next_round import NextConfig, next_round
+from agents.listening_study.pair_choice import pair_choice
 from agents.study import main
 from agents.votes.heard import HeardVotes, heard_votes
 from melody_env import RewardProfile, Setting, load_profile, score_melodies
-from note_rnn import InputError, run_command
+from note_rnn import InputError, load_note_rnn, run_command
 
 SETTING = Setting(length=16)
 NAMES = [rule.name for rule in CANDIDATES]
@@ -154,41 +157,44 @@ def page_data(page):
     return json.loads(text.partition('id="data">')[2].partition("</script>")[0])
 
 
-def test_the_next_round_asks_pairs_that_teach_with_hidden_repeats(small_prior_file, tmp_path):
-    config = NextConfig((), out=tmp_path / "next.html", prior=str(small_prior_file), pieces=30, pairs=6, orders=3)
+def test_the_page_of_the_next_round_chooses_its_pairs(small_prior_file, tmp_path):
+    config = NextConfig((), out=tmp_path / "next.html", prior=str(small_prior_file), pieces=30, pairs=6)
     data = page_data(next_round(config))
-    assert [len(order) for order in data["orders"]] == [10] * 3
-    asked = [{frozenset(pair) for pair in order} for order in data["orders"]]
-    assert len(asked[0]) == 6
-    assert asked[0] == asked[1] == asked[2]
-    for order in data["orders"]:
-        assert order[6:] == [[right, left] for left, right in order[:4]]
+    pool = compose(load_note_rnn(small_prior_file), 30, seed=0)
+    np.testing.assert_array_equal(data["melodies"], np.unique(pool, axis=0))
+    expected = pair_choice(np.array(data["melodies"]), Setting(**data["setting"]), None, 6, 4)
+    assert data["choice"] == asdict(expected)
+    assert "orders" not in data
+    assert "You will hear 10 pairs" in (tmp_path / "next.html").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "next.json").read_text())["composers"] == ["Note RNN"] * len(data["melodies"])
-    again = NextConfig((), out=tmp_path / "again.html", prior=str(small_prior_file), pieces=30, pairs=6, orders=3)
+    again = NextConfig((), out=tmp_path / "again.html", prior=str(small_prior_file), pieces=30, pairs=6)
     assert page_data(next_round(again)) == data
 
 
-def test_it_asks_about_runs_and_what_votes_left_open(small_runs, small_prior_file, tmp_path):
-    config = {"pieces": 30, "pairs": 8, "orders": 1, "hidden_repeats": 0}
+def test_it_plays_what_runs_composed_and_begins_with_the_votes_so_far(small_runs, small_prior_file, tmp_path):
+    config = {"pieces": 30, "pairs": 8}
     first = page_data(next_round(NextConfig((small_runs[0],), out=tmp_path / "a.html", **config)))
     votes = [
         {
             **{"left": "Q", "right": "Q", "preference": 2, "setting": first["setting"]},
-            **{"left_melody": first["melodies"][left], "right_melody": first["melodies"][right]},
+            **{"left_melody": first["melodies"][left], "right_melody": first["melodies"][left + 1]},
         }
-        for left, right in first["orders"][0] * 5
+        for left in range(20)
     ]
     file = tmp_path / "votes.json"
     file.write_text(json.dumps({"study": first["id"], "session": "s", "models": ["Q"], "votes": votes}))
     second = page_data(next_round(NextConfig((small_runs[0],), (file,), tmp_path / "b.html", **config)))
-    asked = [
-        {frozenset(tuple(each["melodies"][side]) for side in pair) for pair in each["orders"][0]}
-        for each in (first, second)
-    ]
-    assert len(asked[0] & asked[1]) < 4
+    assert second["melodies"] == first["melodies"]
+    assert second["choice"]["values"] == first["choice"]["values"]
+    assert first["choice"]["prior"]["mean"] == [0.0] * (len(NAMES) + 1)
+    expected = pair_choice(np.array(first["melodies"]), Setting(**first["setting"]), heard_votes([file]), 8, 4)
+    assert second["choice"] == asdict(expected)
     record = json.loads((tmp_path / "b.json").read_text())
     assert record["models"] == ["Note RNN", "Q"]
-    assert set(record["composers"]) <= {"Note RNN", "Q"}
+    by_prior = compose(load_note_rnn(small_prior_file), 30, seed=0).tolist()  # what both composed is the Note RNN's
+    by_either = by_prior + compose(small_runs[0], 30, seed=0).tolist()
+    assert record["melodies"] == np.unique(by_either, axis=0).tolist()
+    assert record["composers"] == ["Note RNN" if melody in by_prior else "Q" for melody in record["melodies"]]
 
 
 def test_votes_in_another_setting_than_the_runs_are_refused(small_runs, tmp_path):

@@ -69,6 +69,10 @@ def test_the_page_has_the_setting_of_its_melodies(study):
     assert Setting(**study["setting"]) == Setting(tempo=480)
 
 
+def test_pairs_of_a_comparison_of_models_are_not_chosen_by_votes(study):
+    assert "choice" not in study
+
+
 def test_the_order_is_the_seeds():
     orders = [schedule(3, 4, 2, np.random.default_rng(seed)) for seed in (0, 0, 1)]
     assert orders[0] == orders[1] != orders[2]

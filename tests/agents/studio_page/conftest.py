@@ -1,8 +1,5 @@
 """The engine of the studio's page in Node."""
 
-import json
-import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -18,22 +15,9 @@ Engine = Callable[[str, Any], Any]
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    """Run a script after the engine's, with `input`, and return what its async function `main(input)` returns."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("There is no Node on this machine; on Debian: apt install nodejs")
-    folder = tmp_path_factory.mktemp("engine")
-
-    def run(script: str, data: Any = None) -> Any:
-        program = folder / "engine.js"
-        print_result = "main(JSON.parse(require('fs').readFileSync(0))).then((r) => console.log(JSON.stringify(r)));"
-        program.write_text(f"{engine_script()}\n{script}\n{print_result}", encoding="utf-8")
-        done = subprocess.run([node, program], input=json.dumps(data), capture_output=True, text=True, check=False)
-        assert not done.stderr, done.stderr
-        return json.loads(done.stdout)
-
-    return run
+def engine(in_node: Callable[..., Any]) -> Engine:
+    """Run a script after the engine's, with `data`, and return what its async function `main(data)` returns."""
+    return lambda script, data=None: in_node(f"{engine_script()}\n{script}", data)
 
 
 @pytest.fixture(scope="session")

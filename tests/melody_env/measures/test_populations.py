@@ -58,7 +58,7 @@ def test_human_tunes_and_machines_are_in_the_key_of_the_setting(small_prior):
 
 
 def test_human_tunes_by_hand():
-    """From the bar line on, with bars like the meter's, moved to the key, each once; those out of range are left out."""
+    """From the bar line on, with bars like the meter's, moved to the key, each once, and none that is out of range."""
     tunes = corpus(
         [[9, 14, 1, 16, 1], [14, 1, 16, 1, 9], [8, 1, 1, 1], [20, 1, 1, 1]],
         [Bars("4/4", 1), Bars("2/2", 0), Bars("4/4", 0), Bars("3/4", 0)],

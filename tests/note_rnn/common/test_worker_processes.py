@@ -110,7 +110,35 @@ def test_the_death_of_a_process_does_not_disturb_the_others(tmp_path):
     assert begun["steady"].read_text() == "x"
 
 
-def test_a_process_uses_one_thread_and_is_prepared_once():
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
+def test_processes_that_are_busy_end_with_the_work_though_their_parent_goes_on(tmp_path):
+    def work(item):
+        if item == "long":
+            (tmp_path / str(os.getpid())).touch()
+            time.sleep(600)
+        while not any(tmp_path.iterdir()):
+            time.sleep(0.01)
+        return item
+
+    results = results_of(work, ["short", "long"], 2, repr, in_order=False)
+    assert next(results) == "short"
+    (busy,) = (int(path.name) for path in tmp_path.iterdir())
+    assert is_alive(busy)
+    results.close()
+    until(lambda: not is_alive(busy))
+
+
+def test_a_worker_is_one_process(tmp_path):
+    def prepare():
+        (tmp_path / str(os.getpid())).touch()
+
+    (pid,) = results_of(lambda item: (time.sleep(1), os.getpid())[1], range(1), 1, repr, prepare)
+    assert [int(path.name) for path in tmp_path.iterdir()] == [pid]
+
+
+def test_a_process_uses_one_thread_and_is_prepared_once(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+
     def seen(item):
         return os.environ["OMP_NUM_THREADS"], os.environ["PREPARED"], os.getpid()
 

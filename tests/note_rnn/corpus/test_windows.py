@@ -88,8 +88,11 @@ def test_meters_of_a_kind(meter, kind):
 
 @pytest.mark.parametrize(
     ("meter", "other", "are_like"),
-    [("4/4", "2/2", True), ("2/4", "4/8", True), ("4/4", "2/4", False), ("6/8", "3/4", False), ("6/8", "12/8", False)]
-    + [("5/4", "5/4", True), ("3/32", "4/4", False), ("", "4/4", False), ("", "2/4", False)],
+    [
+        *(("4/4", "2/2", True), ("2/4", "4/8", True), ("5/4", "5/4", True)),
+        *(("4/4", "2/4", False), ("6/8", "3/4", False), ("6/8", "12/8", False), ("3/32", "4/4", False)),
+        *(("", "4/4", False), ("", "2/4", False)),
+    ],
 )
 def test_bars_that_are_alike_are_of_a_kind_and_as_long(meter, other, are_like):
     assert like_bars(meter, other) == like_bars(other, meter) == are_like

@@ -139,6 +139,11 @@ def test_musicxml_by_hand():
     assert order == ["root", "kind", "bass", "offset"]
 
 
+def test_a_bar_of_rest_in_musicxml_has_its_chord():
+    text = musicxml_text([14, *[1] * 15, 0, *[1] * 15], staff_with("C | F", 32))
+    assert [root for root, *_ in harmonies(text)] == ["C", "F"]
+
+
 @pytest.mark.parametrize(
     ("symbol", "kind", "degrees"),
     [

@@ -142,3 +142,14 @@ def test_the_mask_allows_tones_of_the_chord_and_silence_on_strong_beats():
         allowed = profile.allowed(composition)
         assert [np.flatnonzero(flags).tolist() for flags in allowed] == [*expected]
         composition.append(np.array(tokens))
+
+
+def test_pieces_whose_chords_change_elsewhere_have_strong_beats_of_their_own():
+    setting = setting_of("C; C F G C", pitch_range=(60, 72))
+    profile = RewardProfile("m", (), masks=(NamedMask("chord_tones_on_strong_beats"),), setting=setting)
+    composition = Composition(2, 8, setting)
+    composition.harmony = setting.harmony_steps.of(np.array([0, 1]))
+    composition.append(np.array([C, C]))
+    free, bound = profile.allowed(composition)
+    assert np.flatnonzero(free).tolist() == [OFF, HOLD, *range(C, C + 13)]
+    assert np.flatnonzero(bound).tolist() == [OFF, HOLD, C, F, A, C + 12]
