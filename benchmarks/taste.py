@@ -305,7 +305,7 @@ def fitted(world: World, case: Case) -> dict[str, Any]:
 
 
 def learned(world: World, utility: Utility, heard: HeardVotes, tokens: bool = False) -> dict[str, float]:
-    """Return what is learned from the votes `heard`, and how it correlates with `utility`, if that varies, in the pool."""
+    """Return what the votes `heard` teach, and how it correlates with `utility` in the pool, if that varies."""
     taste = learn_taste(heard, tokens=tokens)
     found = {"p_noise": taste.noise, "predicted": taste.predicted[0]}
     planted, log_odds = utility(world.pool), learned_log_odds(world, taste)

@@ -22,7 +22,7 @@ POPULATIONS = (HUMAN, PRIOR, MARKOV3, MARKOV1, RANDOM_PITCHES, LOOPS, RANDOM)
 
 
 def human_melodies(corpus: Corpus, setting: Setting) -> Tokens:
-    """Return the windows [N, T] of `corpus` in the key and range of `setting`, with bars like its own, each melody once."""
+    """Return the windows [N, T] of `corpus` in key and range of `setting`, with bars like its own, each melody once."""
     windows = transposed(bar_windows(corpus, setting.steps, setting.meter), setting.transposition)
     return np.unique(windows[setting.in_range[windows].all(axis=1)], axis=0)
 

@@ -247,4 +247,4 @@ def test_what_the_policy_gradients_presets_differ_in():
         assert (agent.n_steps, agent.n_epochs, agent.clip_range) == (32, 4, 0.2)
         assert agent.end_gamma == (1.0 if preset == "tune" else None)
         assert agent.skip_connection == (preset not in ("tune", "people"))  # their Note RNN has one
-        assert agent.averaging == {"tune": 0.5, "people": 0.6}.get(preset, 0.0)
+        assert agent.averaging == (0.6 if preset == "people" else 0.0)
