@@ -76,3 +76,11 @@ def test_a_scale_of_zero_removes_a_rule():
     scaled = planted(votes=5).scaled(np.array([2.0, 0.0, 1.0]))
     assert scaled.differences[:, 1].tolist() == [0] * 5
     assert scaled.differences[:, 0] == pytest.approx(planted(votes=5).differences[:, 0] / 2)
+
+
+def test_a_part_keeps_the_first_weights_and_the_bias():
+    fitted = fit(planted(votes=30, weights=(1.0, 0.0, -1.0)), 1.0)
+    part = fitted.part(2)
+    assert part.weights.tolist() == fitted.weights[:2].tolist()
+    assert part.covariance.tolist() == fitted.covariance[[0, 1, 3]][:, [0, 1, 3]].tolist()
+    assert part.bias == fitted.bias
