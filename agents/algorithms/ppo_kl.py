@@ -141,6 +141,7 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
         self.policy = self._new_policy()
         if self.averaging:
             self.learner = self._new_policy()
+            self.policy.set_training_mode(False)
 
     def _new_policy(self) -> RecurrentPolicy:
         policy = self.policy_class(self.observation_space, self.action_space, self.lr_schedule, **self.policy_kwargs)

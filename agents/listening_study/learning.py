@@ -102,9 +102,9 @@ def learn_taste(heard: HeardVotes, seed: int = 0, tokens: bool = False) -> Taste
     With `tokens`, what the rules leave is sought in these; they are left out unless they predict votes held out better.
     """
     rng = np.random.default_rng(seed)
-    differences = rule_sums(heard.first, heard.setting) - rule_sums(heard.second, heard.setting)
-    scale = scales(differences)
-    rules = Votes(differences, heard.outcomes, heard.listener).scaled(scale)
+    unscaled = votes_on_rules(heard)
+    scale = scales(unscaled.differences)
+    rules = unscaled.scaled(scale)
     pairs = heard.pairs()
     heard_tokens = HeardTokens.of(heard) if tokens else None
     noise = _noise([rules] if heard_tokens is None else [rules, heard_tokens.votes(rules)], rng)
@@ -164,6 +164,12 @@ def learn(config: LearnConfig) -> tuple[HeardVotes, Taste]:
             "of almost no weight with --force."
         )
     return heard, taste
+
+
+def votes_on_rules(heard: HeardVotes) -> Votes:
+    """Return the votes `heard`, with the differences [V, R] of what each rule adds up to over the two melodies."""
+    differences = rule_sums(heard.first, heard.setting) - rule_sums(heard.second, heard.setting)
+    return Votes(differences, heard.outcomes, heard.listener)
 
 
 def rule_sums(melodies: Tokens, setting: Setting) -> Floats:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.listening_study.learning import Floats, rule_sums
+from agents.listening_study.learning import Floats, rule_sums, votes_on_rules
 from agents.votes.heard import HeardVotes
 from melody_env import Setting
-from melody_env.reward_design.bradley_terry import LISTENER_PENALTY, Fit, Votes, before_votes, fit
+from melody_env.reward_design.bradley_terry import LISTENER_PENALTY, Fit, before_votes, fit
 from note_rnn import InputError, Tokens
 
 PENALTY = 20.0
@@ -65,8 +65,7 @@ def known(heard: HeardVotes | None, scale: Floats) -> Fit:
     """Return what the votes `heard` say about the weights of rules in units of `scale` [R]; None: no vote yet."""
     if heard is None:
         return before_votes(len(scale), PENALTY)
-    differences = rule_sums(heard.first, heard.setting) - rule_sums(heard.second, heard.setting)
-    return fit(Votes(differences, heard.outcomes, heard.listener).scaled(scale), PENALTY)
+    return fit(votes_on_rules(heard).scaled(scale), PENALTY)
 
 
 def of_a_listener(fitted: Fit) -> Prior:

@@ -224,6 +224,8 @@ def test_the_policy_is_the_learners_or_from_the_share_for_averaging_on_its_mean(
     assert not any(torch.equal(one, other) for one, other in itertools.pairwise(rounds))
     torch.testing.assert_close(seen.of_policy, [seen.of_learner[0], rounds[0], rounds[1], (rounds[1] + rounds[2]) / 2])
     torch.testing.assert_close(first_weights(model.policy), (rounds[1] + rounds[2] + rounds[3]) / 3)
+    assert model.learner.training
+    assert not model.policy.training
 
 
 def test_with_averaging_policy_and_learner_start_as_the_prior(small_prior):
