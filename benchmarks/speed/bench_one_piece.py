@@ -5,7 +5,7 @@ ratios hold on a busy machine. NumPy's share is the least that a step can take: 
 one of [1, 100] x [100, 38], the gates and a softmax. `--limit` is the least speed of `gym.make`'s environment: below it
 the exit status is 1.
 
-    OMP_NUM_THREADS=1 python benchmarks/bench_one_piece.py
+    OMP_NUM_THREADS=1 python benchmarks/speed/bench_one_piece.py
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """The studio's speed in Chromium: tokens a second, from a click to a composed melody, from a click to the first sound.
 
     python -m agents.studio runs/q runs/psi --out studio.html
-    python benchmarks/studio_speed.py studio.html
+    python benchmarks/speed/studio_speed.py studio.html
 
 Beside them the same agent in Python, one melody at a time, as `agents.load` plays it. All figures are medians.
 """

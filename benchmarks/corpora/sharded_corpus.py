@@ -1,6 +1,6 @@
 """A corpus of many synthetic files, built in shards while it is killed and resumed: memory, speed, and what is lost.
 
-    python benchmarks/sharded_corpus.py music --files 20000 --kills 3
+    python benchmarks/corpora/sharded_corpus.py music --files 20000 --kills 3
 
 Files are mutations of the MIDI files in a folder: transposed, stretched in time, with notes dropped and replaced; some
 are damaged. Printed are the highest memory of all processes of a build together, files per second, what the report says

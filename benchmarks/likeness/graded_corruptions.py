@@ -1,6 +1,6 @@
 """Graded corruptions of human tunes, judged: more corrupted tunes should be easier to tell from human ones.
 
-    python benchmarks/graded_corruptions.py --csv corruptions.csv
+    python benchmarks/likeness/graded_corruptions.py --csv corruptions.csv
 
 Half of the training tunes are the pieces, their other half is what the classifiers are fitted to.
 Shapes: N melodies, T steps, K bars of S steps.

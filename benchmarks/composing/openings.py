@@ -4,7 +4,7 @@ For each meter and priming: the share of pieces with most onsets off the grid of
 (with no note on the first step), and the overlap of their first tokens with those of human tunes. Besides the primings
 of the environment, `before the bar`: the token that human tunes have before their first bar line.
 
-    python benchmarks/openings.py default runs/psi0 --csv openings.csv
+    python benchmarks/composing/openings.py default runs/psi0 --csv openings.csv
 
 Shapes: N pieces, T steps, A = 38 tokens.
 """

@@ -5,7 +5,7 @@ The limit is the time of the two matrix products that a Note RNN of 100 units re
 Beside it stands a Note RNN with lookback, of 128 units.
 Tokens and the Note RNN's weights are random: the speed does not depend on them.
 
-    taskset -c 0 python benchmarks/bench_env.py
+    taskset -c 0 python benchmarks/speed/bench_env.py
 """
 
 import argparse

@@ -11,7 +11,7 @@ included, with the algorithm's default hyperparameters except the minibatch.
 Each round measures the subjects in turn, each right after the products; shares are of these products. Figures are
 medians over the rounds, so shares compare between machines and hold when something else runs.
 
-    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/bench_learning.py
+    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/speed/bench_learning.py
 """
 
 import argparse

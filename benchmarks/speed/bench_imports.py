@@ -4,7 +4,7 @@ NumPy, which every part needs, is the limit. A round starts every subject once; 
 that the ratios hold on a busy machine. The time is that of all threads of the process, user and system together,
 Python's own start included.
 
-    python benchmarks/bench_imports.py
+    python benchmarks/speed/bench_imports.py
 """
 
 import argparse
@@ -17,7 +17,7 @@ from statistics import median
 
 from note_rnn.common.csv_tables import write_csv
 
-TRAIN = Path(__file__).resolve().parents[1] / "train.py"
+TRAIN = Path(__file__).resolve().parents[2] / "train.py"
 LIMIT = "import numpy"
 SUBJECTS = {
     "start of Python": ["-c", "pass"],

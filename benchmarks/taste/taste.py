@@ -5,7 +5,7 @@ them prefer the side that they hear first. From their votes a reward is learned 
 learns from the votes directly (DPO). Fresh listeners of the same kind then choose between its pieces and the Note
 RNN's.
 
-    python benchmarks/taste.py --out docs/results/taste.csv
+    python benchmarks/taste/taste.py --out docs/results/taste.csv
 
 Shapes: N melodies, T steps, V votes, R rules.
 """
@@ -277,7 +277,7 @@ def measured(world: World, case: Case, steps: int, size: int, budget: float, fol
     if case.method == "dpo":
         agent = directly(world, heard, case.seed)
     else:
-        profile = write_taste(heard, taste, folder / "taste.yaml", "benchmarks/taste.py")
+        profile = write_taste(heard, taste, folder / "taste.yaml", "benchmarks/taste/taste.py")
         agent = tuned(world, profile, taste.is_noise, case.seed, steps, budget)
     seconds = {"learn_seconds": tuning - began, "tune_seconds": time.process_time() - tuning}
     found = {"p_noise": taste.noise, "predicted": taste.predicted[0]}

@@ -1,5 +1,6 @@
 """The benchmark that compares agents with human tunes and with controls without a reward."""
 
+import json
 import sys
 
 import numpy as np
@@ -9,6 +10,8 @@ from agents import compose_pieces
 from agents.composing.players import NoteRNNPlayer
 from melody_env import EnvironmentSpec, Setting, load_profile
 from note_rnn import NoteRNN, load_note_rnn, run_command
+from note_rnn.corpus import Corpus
+from note_rnn.extraction.tunes import Bars
 
 C4, E4, G4 = 14, 18, 21
 
@@ -92,3 +95,52 @@ def test_bad_input_is_reported_in_a_sentence(arguments, sentence, monkeypatch, c
         run_command(human_likeness.main)
     assert exit_info.value.code == 2
     assert sentence in capsys.readouterr().err
+
+
+@pytest.fixture
+def tunes(monkeypatch) -> Corpus:
+    """A corpus of random tunes in 4/4 and C major, in place of music21's."""
+    from melody_env.measures import likeness
+
+    rng = np.random.default_rng(0)
+    segments = [rng.choice([14, 16, 18, 19, 21, 23, 25, 26, *[1] * 8], 80) for _ in range(500)]
+    titles = [f"{number}.abc" for number in range(500)]
+    sources = [f"tunes/{title}" for title in titles]
+    corpus = Corpus(segments, np.arange(500), titles, sources, bars=[Bars("4/4", 0)] * 500)
+    monkeypatch.setattr(likeness, "load_corpus", lambda: corpus)
+    return corpus
+
+
+def test_agents_are_compared_with_human_tunes_and_controls(output_of, tunes, small_runs, tmp_path, monkeypatch):
+    import human_likeness
+
+    from agents import compose
+    from agents.composing.composers import load_run
+    from melody_env import load_profile, score_melodies
+    from melody_env.measures import likeness
+    from melody_env.measures.discriminator import LOGISTIC
+
+    for name in ("trees", "gru"):  # the quickest in place of the others
+        monkeypatch.setitem(likeness.CLASSIFIERS, name, LOGISTIC)
+    out = tmp_path / "likeness.json"
+    arguments = [f"an agent={small_runs[0]}", "--compositions", 40, "--judged", 30, "--out", out, "--seed", 4]
+    output = output_of(human_likeness, [*arguments, "--temperatures", 0.5, 2])
+    assert f"Saved {out}" in output
+    rows = json.loads(out.read_text())["rows"]
+    labels = ["Human", "Note RNN", "Note RNN given the position", "an agent"]
+    assert [label for label in rows if "temperature" not in label] == labels
+    assert output.startswith(human_likeness.markdown(rows))
+    assert all(figures["longest_shared_run"] >= 1 for (figures,) in rows.values())
+
+    (agent,), (own,) = rows["an agent"], rows["Note RNN"]
+    melodies = compose(small_runs[0], 40, seed=4)
+    scores = score_melodies(melodies, load_profile("paper")).music_theory
+    assert agent["r_MT: paper"] == pytest.approx(scores.mean())
+    inputs = np.concatenate([np.full((40, 1), 1), melodies[:, :-1]], axis=1)
+    prior = load_run(small_runs[0]).environment.prior
+    log_probs = prior.log_probs(inputs).numpy()[:, 1:]  # the first follows a random note
+    expected = np.take_along_axis(log_probs, melodies[:, 1:, None], -1).mean()
+    assert agent["log_prob"] == pytest.approx(expected, rel=0.05)
+    assert agent["distinct"] == len(np.unique(melodies, axis=0)) / 40
+    assert own["kl"] == pytest.approx(0, abs=1e-4)
+    assert agent["kl"] > 1e-3

@@ -4,8 +4,8 @@ In the original the target of G contains the Reward RNN's log p without a stoppe
 the Reward RNN, which the paper describes as fixed. `--moving-prior` reproduces this, for comparison only: one network,
 which is trained, gives log p in the target, in the policy and in the reward.
 
-    python benchmarks/g_question.py --seed 0
-    python benchmarks/g_question.py --seed 0 --moving-prior
+    python benchmarks/composing/g_question.py --seed 0
+    python benchmarks/composing/g_question.py --seed 0 --moving-prior
 """
 
 import argparse

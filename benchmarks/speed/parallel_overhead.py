@@ -5,8 +5,8 @@ in wall time, from when every worker has returned its first result: starting wor
 processor time of this process per task says how many cores it could keep busy. Two workers and one take turns, and the
 medians of the rounds are compared; the limit is the number of cores that are free.
 
-    python benchmarks/parallel_overhead.py --workers 20
-    python benchmarks/parallel_overhead.py --ray-cpus 100 --rounds 0
+    python benchmarks/speed/parallel_overhead.py --workers 20
+    python benchmarks/speed/parallel_overhead.py --ray-cpus 100 --rounds 0
 """
 
 import argparse

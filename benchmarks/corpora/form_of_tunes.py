@@ -1,6 +1,6 @@
 """Form of human tunes: how similar their sections are, where sections come to rest, and the commonest forms.
 
-    python benchmarks/form_of_tunes.py --csv docs/results/human_form.csv
+    python benchmarks/corpora/form_of_tunes.py --csv docs/results/human_form.csv
 
 Tunes are read with their repeats played out, but once through for the forms, which are those of sixteen bars cut in
 four. They are in C major and its modes, so the tonic of a tune is taken to be its last note. Shapes: T steps, U

@@ -1,6 +1,6 @@
 """Agents over chords that they were trained on and over others, beside their Note RNN and human tunes with chords.
 
-    python benchmarks/chords_of_agents.py runs/chords-* --tunes nottingham --csv docs/results/chords_of_agents.csv
+    python benchmarks/harmony/chords_of_agents.py runs/chords-* --tunes nottingham --csv chords.csv
 
 Of the notes on strong beats, the share that are tones of the chord, and of another progression of the same set; of
 pieces, the AUC with which that share tells their own chords from the others (.5 if it cannot); of notes that leave a

@@ -3,7 +3,7 @@
 Each variant is trained by the recipe `lookback` but for one change, and appended to a CSV file; one that is already
 there is not trained again. Five to ten CPU-minutes each; half of them with half of the recipe's updates.
 
-    OMP_NUM_THREADS=1 python benchmarks/lookback_ablation.py --updates 1100 --out docs/results/lookback_note_rnn.csv
+    OMP_NUM_THREADS=1 python benchmarks/likeness/lookback_ablation.py --updates 1100 --out ablation.csv
 
 Shapes: T steps.
 """

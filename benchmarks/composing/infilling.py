@@ -5,7 +5,7 @@ does not look ahead, and by `--around ... --fill`. For both and the true bars: n
 the Note RNN, and of the next four bars. A classifier sees the eight tokens around each seam, four on either side, and
 one the sixteen, and tells them from the true ones: its AUC, 0.5 if it cannot, cross-validated by tune.
 
-    python benchmarks/infilling.py --csv infilling.csv
+    python benchmarks/composing/infilling.py --csv infilling.csv
 
 Shapes: N tunes, T steps, S tokens around a seam, A = 38 tokens.
 """

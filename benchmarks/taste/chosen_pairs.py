@@ -5,7 +5,7 @@ of the listeners biased to side A. The page is that of one listener who gives al
 another, whose pages begin with the votes before. What was learned is compared with the planted taste: by the
 correlation of utilities among the Note RNN's pieces.
 
-    python benchmarks/chosen_pairs.py --out docs/results/chosen_pairs.csv
+    python benchmarks/taste/chosen_pairs.py --out docs/results/chosen_pairs.csv
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Likeness of agents to human tunes: runs of train.py beside human tunes, the Note RNN, and two controls.
 
     python train.py --algo psi --reward calibrated --seed 0 --run-dir runs/psi0      # and so on
-    python benchmarks/human_likeness.py runs/psi0 runs/psi1 "Psi, c .7=runs/other0" --out likeness.json
+    python benchmarks/likeness/human_likeness.py runs/psi0 runs/psi1 "Psi, c .7=runs/other0" --out likeness.json
 
 Shapes: S seeds of an agent.
 """

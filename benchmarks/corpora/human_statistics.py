@@ -1,6 +1,6 @@
 """Statistics of held-out human tunes, as the package ships them: no notes, but figures and distributions.
 
-    python benchmarks/human_statistics.py
+    python benchmarks/corpora/human_statistics.py
 
 Run it when `EXTRACTION_VERSION`, a shipped Note RNN or a measure changes. It needs the tune books.
 """

@@ -1,6 +1,6 @@
 """How far the chords found for human tunes are those that they have.
 
-    python benchmarks/harmonising.py nottingham --csv docs/results/harmonising.csv
+    python benchmarks/harmony/harmonising.py nottingham --csv docs/results/harmonising.csv
 
 Of the time for which a tune has a chord, the share with the root of the one found, and with its third as well; beside
 it, a chord of the tonic throughout. And of the notes on strong beats, the share that are tones of the chords found, and

@@ -3,7 +3,7 @@
 For each way of counting, mean per step, after as many steps as the agent was trained for, of r_MT and of log p, and how
 often the last beat has the tonic.
 
-    python benchmarks/longer_pieces.py runs/ppo_kl-* --lengths 64 192
+    python benchmarks/composing/longer_pieces.py runs/ppo_kl-* --lengths 64 192
 
 Shapes: N pieces, T steps, L steps of the pieces that the agent was trained for, A = 38 tokens.
 """

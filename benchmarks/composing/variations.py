@@ -3,7 +3,7 @@
 For each way of changing notes and each share: the edit distance in notes as a share of those asked for, how often it is
 within a tenth of that, and log p per token under the Note RNN, of the variation less that of the tune.
 
-    python benchmarks/variations.py --csv variations.csv
+    python benchmarks/composing/variations.py --csv variations.csv
 """
 
 import argparse

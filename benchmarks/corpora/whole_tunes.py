@@ -1,6 +1,6 @@
 """Tunes whole and cut, once through and with repeats: what each reading of the tune books gives.
 
-python benchmarks/whole_tunes.py
+python benchmarks/corpora/whole_tunes.py
 """
 
 from collections import Counter

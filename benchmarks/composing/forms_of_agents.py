@@ -1,6 +1,6 @@
 """Forms that agents are asked for when they compose, half of them never trained on, in pieces of several lengths.
 
-    python benchmarks/forms_of_agents.py runs/tune-* --csv docs/results/forms_of_agents.csv
+    python benchmarks/composing/forms_of_agents.py runs/tune-* --csv docs/results/forms_of_agents.csv
 
 For each form: the share of pieces from whose tokens alone it is recovered, the share of its events that a varied repeat
 keeps (median), and the shares of sections that end on tonic, third or fifth and of pieces that end on the tonic.
