@@ -11,7 +11,7 @@ from agents.composing.melody_writers import SUFFIXES
 from agents.composing.players import check_strength
 from melody_env import SettingOptions
 from note_rnn import InputError
-from note_rnn.common.errors import check_count, check_seed, check_temperature
+from note_rnn.common.errors import check_count, check_seed, check_suffix, check_temperature
 from note_rnn.network.devices import Device
 from note_rnn.network.generation import Priming
 
@@ -135,8 +135,8 @@ class ComposeConfig(SettingOptions, TuneOptions):
             raise InputError(f"{times} must be at most {MAX_CANDIDATES:,}: compose in several parts.")
         check_temperature("--temperature", self.temperature)
         check_strength("--strength", self.strength)
-        if self.tokens is not None and self.tokens.suffix != ".npy":
-            raise InputError(f"--tokens must end in .npy, not {self.tokens.suffix!r}.")
+        if self.tokens is not None:
+            check_suffix("--tokens", self.tokens, ".npy")
         if self.diverse and self.best_of == 1:
             raise InputError("--diverse needs candidates to select from: add --best-of 8, for example.")
         if self.tune is not None:

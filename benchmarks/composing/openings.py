@@ -25,7 +25,7 @@ from melody_env.reward.composition import Floats
 from note_rnn import NO_EVENT, VOCABULARY_SIZE, Tokens, run_command, transposed
 from note_rnn.common.csv_tables import write_csv
 from note_rnn.corpus import Corpus, load_corpus, split
-from note_rnn.corpus.windows import from_first_bar, meter_kind
+from note_rnn.corpus.windows import like_bars
 from note_rnn.network.generation import Priming
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN
 
@@ -53,21 +53,24 @@ def first_tokens(melodies: Tokens) -> Floats:
 
 
 def human_openings(corpus: Corpus, setting: Setting) -> Tokens:
-    """Return the first T tokens [N, T] from the first bar line on of tunes in a meter like the setting's, in C major.
+    """Return the first T tokens [N, T] from the first bar line on of tunes with bars like the setting's, in C major.
 
     However they begin: with a note on the bar line, or with one that is held, or silent.
     """
-    segments = from_first_bar(corpus, setting.meter).segments
-    windows = [segment[: setting.steps] for segment in segments if len(segment) >= setting.steps]
+    windows = [
+        segment[bars.pickup : bars.pickup + setting.steps]
+        for segment, bars in zip(corpus.segments, corpus.bars, strict=True)
+        if like_bars(bars.meter, setting.meter) and len(segment) >= bars.pickup + setting.steps
+    ]
     return np.stack(windows) if windows else np.zeros((0, setting.steps), np.int64)
 
 
 def before_the_bar(corpus: Corpus, meter: str) -> Floats:
-    """Return the shares [A] of tokens before the first bar line of tunes in a meter like this; NO_EVENT without any."""
+    """Return the shares [A] of tokens before the first bar line of tunes with bars like these; NO_EVENT without any."""
     tokens = [
         segment[bars.pickup - 1] if 0 < bars.pickup < len(segment) else NO_EVENT
         for segment, bars in zip(corpus.segments, corpus.bars, strict=True)
-        if meter_kind(bars.meter) == meter_kind(meter)
+        if like_bars(bars.meter, meter)
     ]
     return np.bincount(tokens, minlength=VOCABULARY_SIZE) / len(tokens)
 

@@ -97,15 +97,15 @@ def test_openings_are_silent_off_the_grid_or_like_human_ones():
     }
 
 
-def test_human_openings_are_counted_from_the_first_bar_line_however_they_begin():
+def test_human_openings_are_those_of_tunes_with_like_bars_from_the_first_bar_line_on_however_they_begin():
     import openings
 
-    bars = [Bars("6/8", 2), Bars("12/8", 0), Bars("4/4", 0), Bars("6/8", 2)]
-    segments = [np.array(rows) for rows in ([20, 1, 14, 1], [1, 16, 1], [14, 1, 1], [1, 0, 14])]
-    corpus = Corpus(segments, np.arange(4), ["a", "b", "c", "d"], ["x"] * 4, [], bars)
-    setting = openings.Setting(meter="6/8", length=2)
+    bars = [Bars("4/4", 2), Bars("2/2", 0), Bars("2/4", 1), Bars("6/8", 0), Bars("4/4", 2)]
+    segments = [np.array(rows) for rows in ([20, 1, 14, 1], [1, 16, 1], [18, 14, 1], [14, 1, 1], [1, 0, 14])]
+    corpus = Corpus(segments, np.arange(5), ["a", "b", "c", "d", "e"], ["x"] * 5, [], bars)
+    setting = openings.Setting(meter="4/4", length=2)
     assert openings.human_openings(corpus, setting).tolist() == [[14, 1], [1, 16]]
-    shares = openings.before_the_bar(corpus, "6/8")
+    shares = openings.before_the_bar(corpus, "4/4")
     assert {token: share for token, share in enumerate(shares) if share} == {0: 1 / 3, 1: 2 / 3}
 
 
