@@ -16,7 +16,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from taste import Utility, World, chosen_votes, learned, linear_taste, random_votes
+from simulated_tastes import Utility, World, linear_taste
+from simulated_votes import chosen_votes, random_votes
+from taste import learned
 
 from agents.votes.heard import HeardVotes
 from note_rnn import Progress

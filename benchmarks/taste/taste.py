@@ -7,198 +7,42 @@ RNN's.
 
     python benchmarks/taste/taste.py --out docs/results/taste.csv
 
-Shapes: N melodies, T steps, V votes, R rules.
+Shapes: N melodies.
 """
 
 import argparse
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from page_votes import page_votes
+from simulated_tastes import SETTING, TASTES, Floats, Utility, World
+from simulated_votes import BIAS, BIASED, RANDOM_VOTES, chosen_votes, random_votes, sigmoid
 
 from agents.algorithms.dpo import DPO, PreferencePairs
 from agents.composing.composers import Agent
 from agents.composing.pieces import compose_pieces
-from agents.composing.players import NoteRNNPlayer
-from agents.listening_study.learning import CANDIDATES, Taste, learn_taste, rule_sums
-from agents.listening_study.pair_choice import pair_choice
+from agents.listening_study.learning import CANDIDATES, Taste, learn_taste
 from agents.listening_study.taste_files import write_taste
 from agents.runs.config import TrainConfig
 from agents.training.kl_control import KLBudgetCallback
 from agents.votes.heard import HeardVotes
-from melody_env import EnvironmentSpec, MelodyVecEnv, RewardProfile, Setting
-from note_rnn import Progress, Tokens, load_note_rnn
+from melody_env import MelodyVecEnv, RewardProfile
+from note_rnn import Progress
 from note_rnn.common.csv_tables import write_csv
-from note_rnn.vocabulary import FIRST_PITCH_TOKEN, VOCABULARY_SIZE
 
-Floats = npt.NDArray[np.float64]
-Utility = Callable[[Tokens], Floats]
-
-SETTING = Setting()
-STRENGTH = 2.0
-"""Deviation of the utility among the Note RNN's pieces: the log-odds of two votes by the taste differ by as much."""
-RANDOM_VOTES, BIASED, BIAS = 0.2, 0.25, 1.0
-"""Share of votes by a coin, share of biased listeners, and their bias in log-odds."""
-VOTES_EACH = 20
-"""Votes of a listener."""
-PIECES = 300
-"""Pieces that a page chooses its pairs from."""
 STEPS = 200_000
 """Steps of a training."""
 KL_BUDGET = 12.0
 """KL to hold, in nats per piece, from c 1 on; a profile learned from noise is tuned with at c 1 throughout."""
-PLANTED = 5
-"""Rules of a planted taste."""
-HIDDEN = 24
-"""Units of the hidden network of a taste."""
 WITH_TOKENS = "reward with tokens"
 """The method of `study learn --tokens`."""
 FIT, FIT_WITH_TOKENS = "fit only", "fit only with tokens"
 """The methods without tuning."""
-
-
-@dataclass(frozen=True)
-class World:
-    """The Note RNN, and a pool of its pieces to vote on."""
-
-    environment: EnvironmentSpec
-    pool: Tokens
-    """[N, T]."""
-    sums: Floats
-    """[N, R]; of the rules."""
-
-    @classmethod
-    def of(cls, size: int) -> "World":
-        """Return the world with `size` pieces."""
-        environment = EnvironmentSpec(RewardProfile("none", ()), load_note_rnn(), "lookback")
-        pool = compose_pieces(NoteRNNPlayer(), size, 1, environment).melodies
-        return cls(environment, pool, rule_sums(pool, SETTING))
-
-
-def linear_taste(world: World, seed: int) -> Utility:
-    """Return a taste that is linear in a few rules, drawn by `seed`."""
-    rng = np.random.default_rng(1_000 + seed)
-    deviations = world.sums.std(axis=0)
-    chosen = rng.choice(np.flatnonzero(deviations > 0.3), PLANTED, replace=False)
-    weights = np.zeros(len(CANDIDATES))
-    weights[chosen] = rng.normal(size=PLANTED) / deviations[chosen]
-    weights *= STRENGTH / (world.sums @ weights).std()
-    return lambda melodies: rule_sums(melodies, SETTING) @ weights
-
-
-def outside_taste(world: World, seed: int) -> Utility:
-    """Return a taste for a statistic that no rule computes: register, rise of the second half, or variety of pitch."""
-    statistic = (register, rise, variety)[seed % 3]
-    values = statistic(world.pool)
-    return lambda melodies: STRENGTH * (statistic(melodies) - values.mean()) / values.std()
-
-
-def network_taste(world: World, seed: int) -> Utility:
-    """Return a taste by a hidden network, an LSTM whose weights are drawn by `seed`."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(2_000 + seed)
-        lstm, readout = torch.nn.LSTM(VOCABULARY_SIZE, HIDDEN), torch.randn(HIDDEN)
-    for weights in lstm.parameters():
-        weights.data *= 3  # far from linear
-
-    @torch.no_grad()
-    def output(melodies: Tokens) -> Floats:
-        ones = torch.nn.functional.one_hot(torch.from_numpy(melodies.T.copy()), VOCABULARY_SIZE).float()
-        return (lstm(ones)[0].mean(0) @ readout).double().numpy()
-
-    values = output(world.pool)
-    return lambda melodies: STRENGTH * (output(melodies) - values.mean()) / values.std()
-
-
-def no_taste(world: World, seed: int) -> Utility:
-    """Return no taste: every vote is by a coin."""
-    return lambda melodies: np.zeros(len(melodies))
-
-
-TASTES = {
-    "linear in the rules": linear_taste,
-    "outside the rules": outside_taste,
-    "hidden network": network_taste,
-    "noise": no_taste,
-}
-
-
-def register(melodies: Tokens) -> Floats:
-    """Return the mean token [N] of the notes of `melodies` [N, T]."""
-    notes = melodies >= FIRST_PITCH_TOKEN
-    return (melodies * notes).sum(axis=1) / np.maximum(notes.sum(axis=1), 1)
-
-
-def rise(melodies: Tokens) -> Floats:
-    """Return by how much [N] the second half of `melodies` [N, T] is higher than the first."""
-    half = melodies.shape[1] // 2
-    return register(melodies[:, half:]) - register(melodies[:, :half])
-
-
-def variety(melodies: Tokens) -> Floats:
-    """Return the number [N] of different pitches in `melodies` [N, T]."""
-    return np.array([len(np.unique(row[row >= FIRST_PITCH_TOKEN])) for row in melodies], np.float64)
-
-
-def voted(utility: Utility, first: Tokens, second: Tokens, listener: int, rng: np.random.Generator) -> HeardVotes:
-    """Return the votes of simulated listeners, numbered from `listener`, on pairs of melodies [V, T]."""
-    own = np.arange(len(first)) // VOTES_EACH
-    bias = np.where(rng.random(own.max() + 1) < BIASED, BIAS, 0.0)[own]
-    chances = sigmoid(utility(first) - utility(second) + bias)
-    chances = np.where(rng.random(len(first)) < RANDOM_VOTES, 0.5, chances)
-    outcomes = (rng.random(len(first)) < chances).astype(np.float64)
-    return HeardVotes(first, second, outcomes, own + listener, SETTING, {})
-
-
-def random_votes(world: World, utility: Utility, number: int, rng: np.random.Generator) -> HeardVotes:
-    """Return `number` votes on random pairs of the pool."""
-    first, second = world.pool[rng.integers(len(world.pool), size=(2, number))]
-    return voted(utility, first, second, 0, rng)
-
-
-def chosen_votes(
-    world: World, utility: Utility, number: int, rng: np.random.Generator, each: int = VOTES_EACH
-) -> HeardVotes:
-    """Return `number` votes on pairs that the pages of listeners choose, who give `each` of them.
-
-    A page begins with the votes of the listeners before, as in a round of its own.
-    """
-    heard: HeardVotes | None = None
-    for listener in range(number // each):
-        pool = world.pool[rng.choice(len(world.pool), min(PIECES, len(world.pool)), replace=False)]
-        choice = pair_choice(pool, SETTING, heard, each, 0)
-        bias = BIAS if rng.random() < BIASED else 0.0
-        pairs, outcomes = page_votes(choice, utility(pool), bias, RANDOM_VOTES, rng)
-        first, second = pool[pairs.T]
-        heard = together(heard, HeardVotes(first, second, outcomes, np.full(each, listener), SETTING, {}))
-    assert heard is not None
-    return heard
-
-
-def together(some: HeardVotes | None, more: HeardVotes) -> HeardVotes:
-    """Return the votes of both."""
-    if some is None:
-        return more
-    return HeardVotes(
-        np.concatenate([some.first, more.first]),
-        np.concatenate([some.second, more.second]),
-        np.concatenate([some.outcomes, more.outcomes]),
-        np.concatenate([some.listener, more.listener]),
-        SETTING,
-        {},
-    )
-
-
-def sigmoid(log_odds: Floats) -> Floats:
-    """Return the probability with these `log_odds`."""
-    return 1 / (1 + np.exp(-log_odds))
 
 
 def tuned(world: World, profile: RewardProfile, is_noise: bool, seed: int, steps: int, budget: float) -> Agent:

@@ -11,34 +11,36 @@ from melody_env import Setting
 
 
 def test_statistics_outside_of_the_rules_by_hand():
-    import taste
+    import simulated_tastes
 
     melodies = np.array([[14, 1, 16, 0], [0, 1, 20, 20]])
-    assert taste.register(melodies).tolist() == [15, 20]
-    assert taste.rise(melodies).tolist() == [2, 20]
-    assert taste.variety(melodies).tolist() == [2, 1]
+    assert simulated_tastes.register(melodies).tolist() == [15, 20]
+    assert simulated_tastes.rise(melodies).tolist() == [2, 20]
+    assert simulated_tastes.variety(melodies).tolist() == [2, 1]
 
 
 def test_a_hidden_network_prefers_the_same_melodies_whatever_else_is_drawn():
-    import taste
+    import simulated_tastes
 
     pool = np.random.default_rng(0).choice([0, 1, 14, 16, 18], (60, 8))
-    world = taste.World(None, pool, None)
-    values = taste.network_taste(world, 0)(pool)
-    assert (values.mean(), values.std()) == pytest.approx((0, taste.STRENGTH), abs=1e-6)
-    assert taste.network_taste(world, 0)(pool[:5]) == pytest.approx(values[:5], abs=1e-4)
-    assert abs(np.corrcoef(values, taste.network_taste(world, 1)(pool))[0, 1]) < 0.99
+    world = simulated_tastes.World(None, pool, None)
+    values = simulated_tastes.network_taste(world, 0)(pool)
+    assert (values.mean(), values.std()) == pytest.approx((0, simulated_tastes.STRENGTH), abs=1e-6)
+    assert simulated_tastes.network_taste(world, 0)(pool[:5]) == pytest.approx(values[:5], abs=1e-4)
+    assert abs(np.corrcoef(values, simulated_tastes.network_taste(world, 1)(pool))[0, 1]) < 0.99
 
 
 def test_simulated_listeners_vote_by_their_taste_their_bias_and_a_coin():
-    import taste
+    import simulated_votes
 
     first = np.tile([[14, 1]], (8_000, 1))
     second = np.tile([[16, 1]], (8_000, 1))
-    certain = taste.voted(lambda melodies: -100.0 * melodies[:, 0], first, second, 7, np.random.default_rng(0))
+    certain = simulated_votes.voted(
+        lambda melodies: -100.0 * melodies[:, 0], first, second, 7, np.random.default_rng(0)
+    )
     assert certain.outcomes.mean() == pytest.approx(0.9, abs=0.02)  # a fifth are by a coin
     assert certain.listener.tolist() == (7 + np.arange(8_000) // 20).tolist()
-    alike = taste.voted(lambda melodies: np.zeros(len(melodies)), first, second, 0, np.random.default_rng(0))
+    alike = simulated_votes.voted(lambda melodies: np.zeros(len(melodies)), first, second, 0, np.random.default_rng(0))
     # a quarter of the listeners is biased by 1 log-odds, in four of five votes
     assert alike.outcomes.mean() == pytest.approx(0.5 + 0.8 * 0.25 * (1 / (1 + np.exp(-1)) - 0.5), abs=0.02)
 
