@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import tyro
 
 from agents.composing.around import Part
-from agents.composing.melody_writers import SUFFIXES
+from agents.composing.files.melody_writers import SUFFIXES
 from agents.composing.players import check_strength
 from melody_env import SettingOptions
 from note_rnn import InputError

@@ -12,12 +12,12 @@ import torch
 
 from agents.composing.around import Drawing, Results, fill_gaps, vary_notes
 from agents.composing.composers import Composer, load_composer
-from agents.composing.config import ComposeConfig
+from agents.composing.files.config import ComposeConfig
+from agents.composing.files.melody_writers import piece_record, writable_suffixes, write_melody
+from agents.composing.files.sidecar import Sidecar
 from agents.composing.melodies import choose
-from agents.composing.melody_writers import piece_record, writable_suffixes, write_melody
 from agents.composing.pieces import Pieces, compose_pieces, pieces_of
 from agents.composing.players import Player
-from agents.composing.sidecar import Sidecar
 from agents.composing.tunes import Tune, tune_in
 from agents.infilling.gaps import parse_gaps
 from melody_env import EnvironmentSpec, melody_text

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from agents.composing.config import NOT_RECORDED, ComposeConfig
-from agents.composing.melody_writers import SUFFIXES
+from agents.composing.files.config import NOT_RECORDED, ComposeConfig
+from agents.composing.files.melody_writers import SUFFIXES
 from note_rnn import NO_EVENT, InputError
 from note_rnn.common.data_files import DataError, converted, read_json
 from note_rnn.common.errors import reason

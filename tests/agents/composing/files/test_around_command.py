@@ -8,8 +8,8 @@ import pytest
 
 import melody_rl
 from agents import infill, vary
-from agents.composing.config import ComposeConfig
-from agents.composing.export import compose_files
+from agents.composing.files.config import ComposeConfig
+from agents.composing.files.export import compose_files
 from note_rnn import InputError, read_midi, read_tune, write_midi
 from note_rnn.formats.notation import Staff
 

@@ -11,9 +11,9 @@ import torch
 
 from agents import PPOKL
 from agents.algorithms.saved_policies import SavedPolicy
-from agents.composing import melody_writers
-from agents.composing.export import ComposeConfig, compose_files
-from agents.composing.melody_writers import write_melody
+from agents.composing.files import melody_writers
+from agents.composing.files.export import ComposeConfig, compose_files
+from agents.composing.files.melody_writers import write_melody
 from agents.composing.pieces import piece_staff
 from melody_env import MelodyVecEnv, Setting, piano_roll_figure
 from note_rnn import read_midi, synthesize

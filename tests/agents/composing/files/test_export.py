@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents import PPOKL, RecurrentDQN, compose, compose_pieces
-from agents.composing import melody_writers as melody_files
 from agents.composing.composers import Agent
-from agents.composing.export import ComposeConfig, compose_files
+from agents.composing.files import melody_writers as melody_files
+from agents.composing.files.export import ComposeConfig, compose_files
 from agents.composing.players import NoteRNNPlayer, _ScaledPlayer, agent_player
 from melody_env import EnvironmentSpec, MelodyVecEnv, load_profile, score_melodies
 from melody_env.setting import PAPER_SETTING

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from agents import PPOKL, compose_pieces
-from agents.composing import melody_writers as melody_files
-from agents.composing.melody_writers import longest_shared_run, piece_record, writable_suffixes, write_melody
+from agents.composing.files import melody_writers as melody_files
+from agents.composing.files.melody_writers import longest_shared_run, piece_record, writable_suffixes, write_melody
 from agents.composing.pieces import piece_staff
 from agents.composing.players import agent_player
 from melody_env import EnvironmentSpec, MelodyVecEnv, Setting, melody_text, piano_roll_figure, score_melodies

@@ -9,9 +9,9 @@ import pytest
 
 from agents import compose, train
 from agents.compose_command import main as compose_command
-from agents.composing import export
 from agents.composing.composers import load_composer, load_run
-from agents.composing.export import ComposeConfig, compose_files
+from agents.composing.files import export
+from agents.composing.files.export import ComposeConfig, compose_files
 from agents.evaluate import EvaluateConfig, evaluate_runs
 from agents.listening_study.study_page import NewConfig, new_study
 from agents.report_page.run_report import ReportConfig, write_report
