@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from agents.composing.config import ComposeConfig
-from agents.composing.export import compose_files, page_path
+from agents.composing.files.config import ComposeConfig
+from agents.composing.files.export import compose_files, page_path
 from agents.report_page.tune_page import write_tune_page
 from note_rnn.common.command_line import parse
 from note_rnn.common.console import print_line

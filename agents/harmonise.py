@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from agents.composing.melody_writers import SUFFIXES, writable_suffixes, write_melody
+from agents.composing.files.melody_writers import SUFFIXES, writable_suffixes, write_melody
 from agents.composing.pieces import piece_staff
 from agents.report_page.tune_page import ShownTune, tune_title, write_shown_tunes
 from melody_env import Setting

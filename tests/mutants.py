@@ -62,7 +62,7 @@ class Fault:
         """The tests of the whole package, and those of no package; but for the one that looks for the line itself."""
         others = {path.name for path in (ROOT / "tests").glob("test_*.py")} - {"test_mutants.py"}
         folder = [self.package] if (ROOT / "tests" / self.package).is_dir() else []
-        return tuple(f"tests/{name}" for name in [*folder, *sorted(others)])
+        return tuple(f"tests/{name}" for name in [*folder, "benchmarks", *sorted(others)])
 
     def planted(self, source: str) -> str:
         """Return `source` with the fault; raises FaultError if `line` does not stand in it exactly once."""

@@ -21,7 +21,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from agents.composing.composers import load_composer, load_run
-from agents.composing.export import ComposeConfig, compose_files
+from agents.composing.files.export import ComposeConfig, compose_files
 from agents.evaluation.preference import analyse
 from agents.evaluation.saved_metrics import SavedMetrics
 from agents.evaluation.table import metrics_table

@@ -1,1 +1,1 @@
-"""Composing: players, composers, pieces, selection, and melodies as files."""
+"""Composing: players, composers, pieces, selection, and in `files` melodies as files."""

@@ -19,7 +19,7 @@ from agents.runs.labels import NOTE_RNN
 from agents.votes.heard import HeardVotes, heard_votes, in_setting
 from melody_env import EnvironmentSpec
 from note_rnn.common.atomic_files import check_out_file
-from note_rnn.common.errors import check_count, check_seed
+from note_rnn.common.errors import check_count, check_seed, check_suffix
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class NextConfig:
     votes: tuple[Path, ...] = ()
     """Files of votes of earlier rounds, or from the studio."""
     out: Path = Path("study.html")
-    """File for the page; a JSON file of the same name names the composer of each melody."""
+    """File (.html) for the page; a JSON file of the same name names the composer of each melody."""
     prior: str = "default"
     """(without runs) Note RNN that composes: "default", "lookback", or a file."""
     pairs: int = 20
@@ -55,7 +55,9 @@ def next_round(config: NextConfig) -> Path:
     check_count("--pieces", config.pieces, minimum=2)
     check_count("--hidden-repeats", config.hidden_repeats, minimum=0)
     check_seed("--seed", config.seed)
-    check_out_file(config.out)
+    check_suffix("--out", config.out, ".html")
+    for path in (config.out, config.out.with_suffix(".json")):
+        check_out_file(path)
     torch.set_num_threads(1)
     heard = heard_votes(config.votes) if config.votes else None
     composed = _composed(config, heard)

@@ -127,7 +127,7 @@ def write_study(page: Path, study: Study, config: dict[str, Any]) -> Path:
         "composers": _obscured(study.composers),
         "models": _obscured(study.models),
     }
-    write_page(page, "study.html", study=data, comparisons=study.comparisons)
+    write_page(page, "study/study.html", study=data, comparisons=study.comparisons)
     named = {"models": study.models, "composers": study.composers, "melodies": study.melodies}
     write_json(page.with_suffix(".json"), {"config": config, "id": study.id, **named})
     return page

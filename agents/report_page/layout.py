@@ -133,11 +133,11 @@ class Item(NamedTuple):
 
 def write_report_page(path: Path, report: Report) -> None:
     """Write the page to the file `path`; raises OSError if it cannot be written."""
-    write_page(path, "report.html", **_content(report))
+    write_page(path, "report/report.html", **_content(report))
 
 
 def _content(report: Report) -> dict[str, Any]:
-    """Return the variables of the template `report.html`."""
+    """Return the variables of the template `report/report.html`."""
     items: list[Item] = []
 
     def placed(row: MelodyRow, in_pair: bool = False) -> list[Item]:

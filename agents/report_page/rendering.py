@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from note_rnn import write_text
 
-CHOICE_SCRIPTS = ("uniform.js", "bradley_terry.js", "pair_choice.js")
+CHOICE_SCRIPTS = ("uniform.js", "study/bradley_terry.js", "study/pair_choice.js")
 """Scripts that choose the pairs of a study, which need no browser."""
 
 _PAGES = files("agents.report_page") / "templates"

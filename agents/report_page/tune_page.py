@@ -81,7 +81,7 @@ def write_shown_tunes(path: Path, tunes: Sequence[ShownTune]) -> Path:
     """Write the page of `tunes` to the file `path`, which is returned; raises OSError if it cannot be written."""
     write_page(
         path,
-        "tunes.html",
+        "report/tunes.html",
         title=tunes[0].title if len(tunes) == 1 else f"{len(tunes)} melodies",
         tunes=[_item(tune, number) for number, tune in enumerate(tunes, 1)],
         tempo=tempo_range([tune.staff for tune in tunes]),

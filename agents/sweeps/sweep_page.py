@@ -62,7 +62,7 @@ def write_sweep_page(path: Path, results: Results, name: str, is_done: bool) -> 
     pair = [*spec.objectives][:2] if len(spec.objectives) > 1 else ["KL", next(iter(spec.objectives), "r_MT")]
     write_page(
         path,
-        "sweep.html",
+        "sweep/sweep.html",
         title=f"Sweep {name}",
         sentences=sentences(results),
         axes=axes,

@@ -131,21 +131,7 @@ def _learn(
     model.set_logger(_logger(run, model.num_timesteps))
     save = SaveCallback(config.total_timesteps // config.checkpoints, run.save, stop_at)
     with Progress(config.total_timesteps, config.algo, "steps", done=model.num_timesteps) as progress:
-        monitor = CollapseMonitor(config.on_collapse, progress.write)
-        callbacks: list[BaseCallback] = [
-            save,
-            *([AdversaryCallback()] if environment.profile.adversary else []),
-            EvaluationCallback(
-                config.total_timesteps // config.evaluations,
-                environment,
-                num_logged=min(LOGGED_PIECES, config.melodies),
-                human_tunes=human_tunes(environment.setting),
-                monitor=monitor,
-                report=progress.note,
-            ),
-            ProgressCallback(progress),
-            *kl_control_callbacks(config, environment.profile),
-        ]
+        callbacks = [save, *_callbacks(config, environment, progress)]
         remaining = max(config.total_timesteps - model.num_timesteps, 0)
         try:
             with resumable(run), divergence_in_words(model):
@@ -157,6 +143,22 @@ def _learn(
         finally:
             save.restore_signals()
     return not save.stopped
+
+
+def _callbacks(config: TrainConfig[Any], environment: EnvironmentSpec, progress: Progress) -> Iterator[BaseCallback]:
+    """Yield what else happens during training: learning of the adversary, evaluation, display, control of the KL."""
+    if environment.profile.adversary:
+        yield AdversaryCallback()
+    yield EvaluationCallback(
+        config.total_timesteps // config.evaluations,
+        environment,
+        num_logged=min(LOGGED_PIECES, config.melodies),
+        human_tunes=human_tunes(environment.setting),
+        monitor=CollapseMonitor(config.on_collapse, progress.write),
+        report=progress.note,
+    )
+    yield ProgressCallback(progress)
+    yield from kl_control_callbacks(config, environment.profile)
 
 
 @contextmanager

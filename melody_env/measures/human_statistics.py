@@ -1,7 +1,7 @@
 """Statistics of held-out human tunes that the package ships, so that composers can be compared with them at once.
 
-The file has no notes: figures and distributions over all tunes, in a few settings. `benchmarks/human_statistics.py`
-writes it. Shapes: K bins.
+The file has no notes: figures and distributions over all tunes, in a few settings.
+`benchmarks/corpora/human_statistics.py` writes it. Shapes: K bins.
 """
 
 import json

@@ -76,6 +76,12 @@ def check_file_name(path: str | Path) -> None:
         raise InputError(f"{shown(str(path))} is a folder: add the name of a file.")
 
 
+def check_suffix(option: str, path: Path, suffix: str) -> None:
+    """Raise InputError if the `path` given as `option` does not end in `suffix`, such as .npy."""
+    if path.suffix != suffix:
+        raise InputError(f"{option} must end in {suffix}, not {path.suffix!r}.")
+
+
 def is_number(value: object) -> bool:
     """Return whether `value` is a finite number and not a bool."""
     try:

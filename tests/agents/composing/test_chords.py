@@ -10,10 +10,10 @@ import torch
 from agents import PPOKL, compose, compose_pieces, load_composer
 from agents.algorithms.saved_policies import SavedPolicy
 from agents.compose_command import main
-from agents.composing import melody_writers
 from agents.composing import pieces as composed_pieces
 from agents.composing.composers import Agent
-from agents.composing.export import ComposeConfig, compose_files
+from agents.composing.files import melody_writers
+from agents.composing.files.export import ComposeConfig, compose_files
 from agents.composing.pieces import log_likelihood
 from agents.composing.players import NoteRNNPlayer
 from agents.evaluation.metrics import chord_metrics

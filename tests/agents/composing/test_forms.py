@@ -11,9 +11,9 @@ import torch
 from agents import PPOKL, compose, compose_pieces
 from agents.algorithms.saved_policies import SavedPolicy
 from agents.compose_command import main
-from agents.composing import melody_writers
 from agents.composing.composers import Agent
-from agents.composing.export import ComposeConfig, compose_files
+from agents.composing.files import melody_writers
+from agents.composing.files.export import ComposeConfig, compose_files
 from agents.composing.pieces import log_likelihood
 from melody_env import EnvironmentSpec, MelodyEngine, MelodyVecEnv, score_melodies
 from note_rnn import InputError, run_command, transposed

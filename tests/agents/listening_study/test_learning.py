@@ -197,6 +197,20 @@ def test_it_plays_what_runs_composed_and_begins_with_the_votes_so_far(small_runs
     assert record["composers"] == ["Note RNN" if melody in by_prior else "Q" for melody in record["melodies"]]
 
 
+@pytest.mark.parametrize("name", ["study2", "study2.json"])
+def test_the_page_of_the_next_round_is_an_html_file(name, tmp_path):
+    with pytest.raises(InputError, match=f"^--out must end in [.]html, not '{(tmp_path / name).suffix}'[.]$"):
+        next_round(NextConfig((), out=tmp_path / name))
+    assert not list(tmp_path.iterdir())
+
+
+def test_whether_the_composers_can_be_named_beside_it_is_known_before_the_work(tmp_path):
+    (tmp_path / "study2.json").mkdir()
+    with pytest.raises(InputError, match=r"study2\.json is a folder"):
+        next_round(NextConfig((), out=tmp_path / "study2.html"))
+    assert not (tmp_path / "study2.html").exists()
+
+
 def test_votes_in_another_setting_than_the_runs_are_refused(small_runs, tmp_path):
     files = write(heard(1.0, votes=20), tmp_path)
     with pytest.raises(InputError, match="and the agent's are not: choose the same"):

@@ -144,7 +144,7 @@ def test_every_listener_has_an_order_of_their_own_at_the_tempo_of_the_runs(confi
 
 
 def test_a_study_of_one_pair_is_announced_in_the_singular():
-    page = " ".join(render("study.html", comparisons=1, study={}).split())
+    page = " ".join(render("study/study.html", comparisons=1, study={}).split())
     assert "You will hear 1 pair of short melodies" in page
     assert "It takes about 1 minute." in page
 

@@ -184,7 +184,7 @@ def test_text_is_escaped(text):
 
 def test_a_page_with_missing_content_is_not_written():
     with pytest.raises(UndefinedError, match="title"):
-        render("head.html", style="study.css")
+        render("head.html", style="study/study.css")
 
 
 def test_claims_are_marked_as_they_hold(text):

@@ -188,7 +188,7 @@ def test_page_refers_to_nothing_outside_itself(text, page):
 
 
 def test_text_is_escaped_and_data_cannot_end_its_script():
-    page = render("study.html", comparisons=1, study={"text": "</script><b>"})
+    page = render("study/study.html", comparisons=1, study={"text": "</script><b>"})
     assert "</script><b>" not in page
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pretty_midi
 import pytest
 
+from agents.composing.files.sidecar import Sidecar
 from agents.composing.pieces import piece_staff
-from agents.composing.sidecar import Sidecar
 from melody_env import Setting, score_melodies
 from note_rnn import NO_EVENT, read_midi
 from note_rnn.chords import parse_progression

@@ -18,6 +18,7 @@ from note_rnn.common.errors import (
     check_file_name,
     check_path,
     check_seed,
+    check_suffix,
     check_temperature,
     run_command,
 )
@@ -92,6 +93,15 @@ def test_a_file_has_a_name(path):
     with pytest.raises(InputError, match=f"^'{re.escape(path)}' is a folder: add the name of a file[.]$"):
         check_file_name(path)
     check_file_name(f"{path}/a")
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"), [("page", ""), ("page.htm", ".htm"), (".html", ""), ("page.html.gz", ".gz")]
+)
+def test_a_file_ends_in_its_suffix(name, suffix):
+    with pytest.raises(InputError, match=f"^--out must end in [.]html, not '{re.escape(suffix)}'[.]$"):
+        check_suffix("--out", Path(name), ".html")
+    check_suffix("--out", Path(name).with_name("page.html"), ".html")
 
 
 def test_a_seed_is_one_that_every_generator_takes():
