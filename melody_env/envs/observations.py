@@ -41,10 +41,10 @@ FORM_TOKENS = 3
 """The columns of form that are tokens, before the others."""
 LARGEST_BALANCE = 8
 """Events kept beyond what the form asks for, or missing from it, are distinguished up to so many."""
-_FORM = (*[NOTHING + 1] * FORM_TOKENS, LONGEST_REMAINING + 1, 2, 2 * LARGEST_BALANCE + 1)
+_FORM = (*[NOTHING + 1] * FORM_TOKENS, LONGEST_REMAINING + 1, LONGEST_REMAINING + 1, 2 * LARGEST_BALANCE + 1)
 """Sizes of the columns of form, which are the last: the token due in an exact repeat, that due in a varied repeat, the
-token at the same place of the section before a new one; steps to the end of the section; whether it ends as the
-piece does; the balance of what it keeps so far."""
+token at the same place of the section before a new one; steps to the end of the section; the same if it ends as the
+piece does, else 0; the balance of what it keeps so far."""
 
 
 def space_of(
@@ -146,7 +146,7 @@ def observe(
 
     With `observes_form` there are six more: the token to be repeated exactly, the one to be repeated or varied, and in
     a new section the one at the same place of the section before; the steps to the end of the section, up to 32;
-    whether it ends as the piece does; and 8 plus the balance of the section so far, the events that it has kept beyond
+    the same if it ends as the piece does, else 0; and 8 plus the balance of the section so far, the events that it has kept beyond
     what human tunes keep, up to 8 either way. Without a `composition`, no token has been composed.
     """
     if observation == "token":
@@ -192,8 +192,9 @@ def _write_form(composition: Composition, form: FormSteps, features: npt.NDArray
     for column, places in enumerate((exact, varied, form.earlier[0, t])):
         due = np.take_along_axis(composition.tokens, np.maximum(places, 0)[None], axis=0)[0]
         np.copyto(features[:, column], due, where=places != NONE)
-    features[:, FORM_TOKENS] = np.minimum(form.remaining[t], LONGEST_REMAINING)
-    features[:, FORM_TOKENS + 1] = form.closes[t]
+    remaining = np.minimum(form.remaining[t], LONGEST_REMAINING)
+    features[:, FORM_TOKENS] = remaining
+    features[:, FORM_TOKENS + 1] = np.where(form.closes[t], remaining, 0)
     balance = np.rint(composition.memory(SectionMatches).balance(t)).astype(np.int64)
     features[:, FORM_TOKENS + 2] = balance.clip(-LARGEST_BALANCE, LARGEST_BALANCE) + LARGEST_BALANCE
 

@@ -22,7 +22,7 @@ const FORM_COLUMNS = [
   {size: NOTHING + 1, value: ({tokens}, t, form) => tokenOr(tokens[form?.varied]), isToken: true, isDue: true},
   {size: NOTHING + 1, value: ({tokens}, t, form) => tokenOr(tokens[form?.earlier]), isToken: true, isDue: true},
   {size: LONGEST_REMAINING + 1, value: (melody, t, form) => Math.min(form?.remaining ?? 0, LONGEST_REMAINING)},
-  {size: 2, value: (melody, t, form) => Number(form?.closes ?? false)},
+  {size: LONGEST_REMAINING + 1, value: (melody, t, form) => (form?.closes ? Math.min(form.remaining, LONGEST_REMAINING) : 0)},
   {size: 2 * LARGEST_BALANCE + 1, value: (melody, t, form) => (form ? LARGEST_BALANCE + limitedBalance(form.balance) : 0)},
 ];
 

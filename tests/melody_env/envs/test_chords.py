@@ -91,7 +91,7 @@ def test_a_space_tells_what_is_observed(observation, has_form, has_chords):
     assert (observes_form(space), observes_chords(space)) == (has_form, has_chords)
     lookback = [39] * 4 if observation == "lookback" else []
     chords = [13, *[3] * 12, 13, *[2] * 12, 33] if has_chords else []
-    form = [39, 39, 39, 33, 2, 17] if has_form else []
+    form = [39, 39, 39, 33, 33, 17] if has_form else []
     assert space.nvec.tolist() == [38, 25, *lookback, *chords, *form]
     flags = [True, False, *[True] * len(lookback), *[False] * len(chords), *([True] * 3 + [False] * 3) * has_form]
     assert are_tokens(len(space.nvec)).tolist() == flags

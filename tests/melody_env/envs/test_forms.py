@@ -52,7 +52,7 @@ def test_the_token_due_stands_in_the_column_of_its_kind_of_section(prior, observ
     assert columns[:, 1].tolist() == [NONE] * 8 + repeated + [NONE] * 5
     assert columns[:, 2].tolist() == [NONE] * 12 + [20, 21, 22, 23] + [NONE]
     assert columns[:, 3].tolist() == [4, 3, 2, 1] * 4 + [0]
-    assert columns[:, 4].tolist() == [0] * 12 + [1] * 4 + [0]
+    assert columns[:, 4].tolist() == [0] * 12 + [4, 3, 2, 1] + [0]
 
 
 def test_the_balance_of_a_section_counts_events_kept_beyond_what_human_tunes_keep(prior):
@@ -79,6 +79,7 @@ def test_what_exceeds_the_section_repeated_is_due_nothing_and_long_sections_are_
     assert columns[:, 0].tolist() == [NONE] * 4 + [14, 16, 18, 20] + [NONE] * 33
     assert (columns[:, 1:3] == NONE).all()
     assert columns[:, 3].tolist() == [4, 3, 2, 1] + [32] * 5 + list(range(31, -1, -1))
+    assert columns[:, 4].tolist() == [0] * 4 + [32] * 5 + list(range(31, -1, -1))
 
 
 def test_without_form_its_columns_are_empty(prior):
@@ -92,7 +93,7 @@ def test_a_space_tells_its_observation_length_and_form(observation, has_form):
     space = space_of(observation, 24, has_form)
     assert (kind_of(space), length_of(space), observes_form(space)) == (observation, 24, has_form)
     lookback = [39] * 4 if observation == "lookback" else []
-    form = [39, 39, 39, 33, 2, 17] if has_form else []
+    form = [39, 39, 39, 33, 33, 17] if has_form else []
     assert space.nvec.tolist() == [38, 25, *lookback, *form]
     flags = are_tokens(len(space.nvec)).tolist()
     assert flags == [True, False, *[True] * len(lookback), *([True] * 3 + [False] * 3 if has_form else [])]
