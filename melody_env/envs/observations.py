@@ -146,8 +146,8 @@ def observe(
 
     With `observes_form` there are six more: the token to be repeated exactly, the one to be repeated or varied, and in
     a new section the one at the same place of the section before; the steps to the end of the section, up to 32;
-    the same if it ends as the piece does, else 0; and 8 plus the balance of the section so far, the events that it has kept beyond
-    what human tunes keep, up to 8 either way. Without a `composition`, no token has been composed.
+    the same if it ends as the piece does, else 0; and 8 plus the balance of the section so far, the events that it has
+    kept beyond what human tunes keep, up to 8 either way. Without a `composition`, no token has been composed.
     """
     if observation == "token":
         return last_tokens.copy()
