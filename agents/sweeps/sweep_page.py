@@ -39,19 +39,24 @@ def sentences(results: Results) -> list[str]:
     for each in summaries:
         counts["stopped early" if each.state.startswith("stopped") else each.state] += 1
     found = ", ".join(f"{number} {state}" for state, number in counts.items() if number)
-    seeds = f" of {len(spec.chosen_seeds)} seeds each" if len(spec.chosen_seeds) > 1 else ""
-    lines = [f"{len(summaries)} trials{seeds}: {found or 'none has ended yet'}."]
+    seeds = f" of {len(spec.chosen_seeds)} seeds" if len(spec.chosen_seeds) > 1 else ""
+    trials = f"1 trial{seeds}" if len(summaries) == 1 else f"{len(summaries)} trials{seeds and seeds + ' each'}"
+    lines = [f"{trials}: {found or 'none has ended yet'}."]
     best = [each for each in ordered(summaries, spec) if each.is_best]
     if best:
         one = "the best" if len(spec.objectives) == 1 else "the first on the Pareto front"
-        figures = ", ".join(
-            f"{name} {best[0].means[name]:.3g}" for name in shown_metrics(spec) if name in best[0].means
-        )
         chosen = ", ".join(f"{name} {_text(value)}" for name, value in best[0].settings.items())
-        lines.append(f"Trial {best[0].trial} is {one}: {figures}; with {chosen or 'these settings'}.")
+        lines.append(f"Trial {best[0].trial} is {one}: {_figures(best[0], spec)}; with {chosen or 'these settings'}.")
+    elif not spec.objectives and len(summaries) == 1 and counts["finished"]:
+        lines.append(f"Means{seeds and ' over the seeds'}: {_figures(summaries[0], spec)}.")
     elif spec.objectives and counts["finished"]:
         lines.append("None of the finished trials keeps all constraints.")
     return lines
+
+
+def _figures(summary: Summary, spec: SweepSpec) -> str:
+    """Return the metrics of a trial as text."""
+    return ", ".join(f"{name} {summary.means[name]:.3g}" for name in shown_metrics(spec) if name in summary.means)
 
 
 def write_sweep_page(path: Path, results: Results, name: str, is_done: bool) -> None:

@@ -264,6 +264,16 @@ def test_the_command_prints_the_best_and_the_page_shows_it_without_a_network(spe
         assert page.evaluate("document.body.dataset.seconds") == "0"
 
 
+def test_several_seeds_of_one_agent_are_told_as_their_means(spec, here, capsys):
+    config = spec("", "seeds: 2\n")
+    command.main([str(config.spec), "--out", str(config.out)])
+    told = capsys.readouterr().out
+    rows = list(csv.DictReader((config.out / "results.csv").read_text().splitlines()))
+    mean = sum(float(row["r_MT"]) for row in rows) / 2
+    assert "1 trial of 2 seeds: 1 finished." in told
+    assert f"Means over the seeds: r_MT {mean:.3g}, log_p " in told
+
+
 def test_the_page_of_a_sweep_that_runs_loads_itself_again(spec, here, monkeypatch):
     config = spec("  c: [0.3, 1.0]")
     seen = []
