@@ -91,6 +91,14 @@ def test_noise_that_is_learned_all_the_same_rewards_almost_nothing():
     assert reward.std() < 0.8  # its KL from the prior, about half the square, is far below 2 nats
 
 
+def test_what_cannot_be_told_from_noise_is_weighed_as_little_as_can_be(monkeypatch):
+    told = learn_taste(heard(1.0))
+    monkeypatch.setattr(learning, "_noise", lambda parts, rng: learning.SIGNIFICANT)
+    doubted = learn_taste(heard(1.0))
+    assert np.abs(doubted.fitted.weights).max() < 0.2 * np.abs(told.fitted.weights).max()
+    assert doubted.predictions.penalty == told.predictions.penalty
+
+
 def test_the_same_votes_teach_the_same():
     some, same = learn_taste(heard(1.0)), learn_taste(heard(1.0))
     assert (some.profile, some.noise, some.predicted) == (same.profile, same.noise, same.predicted)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from agents.listening_study import learning
 from agents.listening_study.learning import CANDIDATES, learn_taste, rule_sums
 from agents.listening_study.taste_files import write_taste
 from agents.listening_study.taste_table import summary
@@ -82,15 +83,15 @@ def test_tokens_are_sought_only_if_asked_for():
     assert (taste.tokens, taste.predicted_by_rules) == (None, None)
 
 
-def test_noise_has_no_tokens_either():
+def test_noise_has_no_tokens_either(monkeypatch):
     taste = learn_taste(heard(no_taste), tokens=True)
     assert taste.is_noise
     assert taste.tokens is None
+    monkeypatch.setattr(learning, "_noise", lambda parts, rng: learning.SIGNIFICANT)
+    assert learn_taste(heard(register), tokens=True).tokens is None
 
 
 def test_p_of_noise_is_twice_the_smaller_of_rules_and_tokens(monkeypatch):
-    from agents.listening_study import learning
-
     found = iter([0.3, 0.02, 0.9, 0.8])
     monkeypatch.setattr(learning, "probability_of_noise", lambda votes, rng: next(found))
     two = [Votes(np.zeros((1, 1)), np.zeros(1), np.zeros(1, int))] * 2
