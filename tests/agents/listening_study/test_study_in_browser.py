@@ -97,7 +97,7 @@ def test_going_back_keeps_the_pairs_that_were_asked(visit, next_study):
     page.get_by_role("button", name="Start").click()
     listen(page)
     page.get_by_role("button", name="A, slightly").click()
-    asked = page.evaluate("trials")
+    asked = page.evaluate("trials.forEach((pair) => { pair.wasAsked = true; }), trials")
     page.get_by_role("button", name="Back").click()
     page.get_by_role("button", name="B, strongly").click()
     assert page.evaluate("trials") == asked
@@ -106,6 +106,7 @@ def test_going_back_keeps_the_pairs_that_were_asked(visit, next_study):
     page.get_by_role("button", name="Continue").click()
     assert page.locator("#count").inner_text() == "Pair 2 of 3"
     assert page.evaluate("trials") == asked
+    assert page.evaluate("trials.every((pair) => pair.wasAsked)")  # not chosen anew, with the same choice by chance
 
 
 def test_a_vote_can_be_changed_and_a_study_left_early(visit, study):
