@@ -104,7 +104,7 @@ def test_the_profile_of_whole_tunes_has_form_and_an_adversary():
     assert rule.parameters == {"repeat": 2, "variation": 1.5, "contrast": 2.5, "new_kept": 0.42, **ends}
     assert (profile.c, profile.log_prior, profile.masks) == (1, True, ())
     assert profile.adversary == {"features": 1.5, "tokens": 1.5}
-    assert profile.setting == Setting(length="16 bars", form=profile.setting.form)
+    assert rule.parameters == {"repeat": 2.2, "variation": 2.5, "contrast": 3, "new_kept": 0.42, **ends}
 
 
 def test_the_profile_of_chords_has_their_rules_and_progressions_of_all_roots_and_many_kinds():
