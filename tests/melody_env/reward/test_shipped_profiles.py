@@ -101,10 +101,10 @@ def test_the_profile_of_whole_tunes_has_form_and_an_adversary():
     (rule,) = profile.rules
     ends = {"rest": 0.5, "rest_steps": 2, "close": 0.4}
     assert (rule.name, rule.weight) == ("form", 20)
-    assert rule.parameters == {"repeat": 2, "variation": 1.5, "contrast": 2.5, "new_kept": 0.42, **ends}
+    assert rule.parameters == {"repeat": 2.2, "variation": 2.5, "contrast": 3, "new_kept": 0.42, **ends}
     assert (profile.c, profile.log_prior, profile.masks) == (1, True, ())
     assert profile.adversary == {"features": 1.5, "tokens": 1.5}
-    assert rule.parameters == {"repeat": 2.2, "variation": 2.5, "contrast": 3, "new_kept": 0.42, **ends}
+    assert profile.setting == Setting(length="16 bars", form=profile.setting.form)
 
 
 def test_the_profile_of_chords_has_their_rules_and_progressions_of_all_roots_and_many_kinds():
