@@ -165,6 +165,13 @@ def test_several_gaps_and_a_form_are_filled(small_prior):
         tune_in(TUNE, several, None, None)
 
 
+def test_nothing_is_played_before_a_tune(small_prior):
+    """A random note before it would be no part of it, and would count in what is likely."""
+    spec = EnvironmentSpec.of(prior=small_prior, length=2 * T, meter="1/4", priming="random_note")
+    tune = tune_in(TUNE, spec, None, None)
+    assert (tune.environment.priming, tune.environment.primer, tune.environment.setting.steps) == ("none", None, T)
+
+
 def test_the_rules_of_the_whole_piece_count_for_given_melodies_as_for_composed_ones(small_prior):
     spec = EnvironmentSpec.of(prior=small_prior, length=T, priming="none", reward="varied")
     player = NoteRNNComposer(spec).player()
