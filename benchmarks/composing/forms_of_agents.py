@@ -69,8 +69,7 @@ def main() -> None:
                 print(f"{run.name:12}{name:16}{shown(means(chosen))}", flush=True)
         rows += [{"run": run.name} | row for row in of_run]
     if arguments.csv is not None:
-        header = dict.fromkeys(name for row in rows for name in row)
-        write_csv(arguments.csv, [header | row for row in rows])
+        write_csv(arguments.csv, rows)
 
 
 if __name__ == "__main__":

@@ -144,8 +144,7 @@ def main() -> None:
             ", ".join(f"{name} {round(value, 2) if isinstance(value, float) else value}" for name, value in row.items())
         )
     if arguments.csv is not None:
-        header = dict.fromkeys(name for row in rows for name in row)
-        write_csv(arguments.csv, [header | row for row in rows])
+        write_csv(arguments.csv, rows)
 
 
 if __name__ == "__main__":

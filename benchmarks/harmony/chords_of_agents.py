@@ -186,8 +186,7 @@ def main() -> None:
     for row in rows:
         print("   ".join(f"{value:.3f}" if isinstance(value, float) else f"{value:20}" for value in row.values()))
     if arguments.csv is not None:
-        header = dict.fromkeys(name for row in rows for name in row)
-        write_csv(arguments.csv, [header | row for row in rows])
+        write_csv(arguments.csv, rows)
 
 
 if __name__ == "__main__":

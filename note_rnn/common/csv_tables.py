@@ -19,17 +19,16 @@ _ROOT = Path(__file__).parents[2]
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return `rows` as CSV with a header of all their keys; None and what a row lacks are empty fields."""
     text = io.StringIO()
-    header = dict.fromkeys(name for row in rows for name in row)
-    writer = csv.DictWriter(text, list(header), lineterminator="\n")
+    writer = csv.DictWriter(text, list(_columns(rows)), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
 
 
 def write_csv(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write `rows` with their `provenance` to the file `path`; raises OSError if it cannot be written."""
-    measured = provenance()
-    write_text(path, csv_text([{**row, **measured} for row in rows]))
+    """Write `rows`, and after them their `provenance`, to the file `path`; raises OSError if it cannot be written."""
+    columns, measured = _columns(rows), provenance()
+    write_text(path, csv_text([{**columns, **row, **measured} for row in rows]))
 
 
 def provenance() -> dict[str, str]:
@@ -40,6 +39,11 @@ def provenance() -> dict[str, str]:
         "version": version("melody-rl"),
         "commit": _commit(),
     }
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, None]:
+    """Return all keys of `rows`, in the order in which they first occur."""
+    return dict.fromkeys(name for row in rows for name in row)
 
 
 def _processor() -> str:

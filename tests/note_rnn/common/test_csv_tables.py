@@ -26,6 +26,13 @@ def test_every_row_of_a_file_says_where_and_when_it_was_measured(tmp_path):
         assert {name: row[name] for name in ("machine", "date", "version", "commit")} == provenance()
 
 
+def test_provenance_comes_after_what_only_some_rows_have(tmp_path):
+    write_csv(tmp_path / "figures.csv", [{"a": 1}, {"a": 2, "b": 3}])
+    header, first, _ = (tmp_path / "figures.csv").read_text().splitlines()
+    assert header == "a,b,machine,date,version,commit"
+    assert first.startswith("1,,")
+
+
 def test_provenance_names_machine_day_version_and_commit(tmp_path, monkeypatch):
     measured = provenance()
     assert measured["machine"]
