@@ -39,16 +39,16 @@ def sentences(results: Results) -> list[str]:
     for each in summaries:
         counts["stopped early" if each.state.startswith("stopped") else each.state] += 1
     found = ", ".join(f"{number} {state}" for state, number in counts.items() if number)
-    seeds = f" of {len(spec.chosen_seeds)} seeds" if len(spec.chosen_seeds) > 1 else ""
-    trials = f"1 trial{seeds}" if len(summaries) == 1 else f"{len(summaries)} trials{seeds and seeds + ' each'}"
-    lines = [f"{trials}: {found or 'none has ended yet'}."]
+    is_one, has_seeds = len(summaries) == 1, len(spec.chosen_seeds) > 1
+    seeds = f" of {len(spec.chosen_seeds)} seeds{'' if is_one else ' each'}" if has_seeds else ""
+    lines = [f"{len(summaries)} trial{'' if is_one else 's'}{seeds}: {found or 'none has ended yet'}."]
     best = [each for each in ordered(summaries, spec) if each.is_best]
     if best:
         one = "the best" if len(spec.objectives) == 1 else "the first on the Pareto front"
         chosen = ", ".join(f"{name} {_text(value)}" for name, value in best[0].settings.items())
         lines.append(f"Trial {best[0].trial} is {one}: {_figures(best[0], spec)}; with {chosen or 'these settings'}.")
-    elif not spec.objectives and len(summaries) == 1 and counts["finished"]:
-        lines.append(f"Means{seeds and ' over the seeds'}: {_figures(summaries[0], spec)}.")
+    elif is_one and not spec.objectives and counts["finished"]:
+        lines.append(f"Means{' over the seeds' if has_seeds else ''}: {_figures(summaries[0], spec)}.")
     elif spec.objectives and counts["finished"]:
         lines.append("None of the finished trials keeps all constraints.")
     return lines
