@@ -18,19 +18,19 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from held_out_tunes import tunes_of
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from agents.composing.around import Drawing, fill_gaps
 from agents.composing.composers import Composer, load_composer
 from agents.composing.pieces import compose_pieces, pieces_of
-from agents.composing.tunes import Tune, tune_in
+from agents.composing.tunes import Tune
 from melody_env.measures.auc import auc, auc_interval
 from melody_env.reward.composition import Floats
 from note_rnn import NO_EVENT, Progress, Tokens, run_command
 from note_rnn.common.csv_tables import write_csv
 from note_rnn.corpus import Corpus, load_corpus, split
-from note_rnn.extraction.tunes import bar_steps
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN
 
 HIDDEN, NEXT = 2, 4
@@ -63,14 +63,10 @@ class Filled(NamedTuple):
 
 def cases(corpora: Sequence[Corpus], composer: Composer) -> Iterator[Case]:
     """Yield the tunes of at least eight bars in a known meter, in C major, with their middle bars hidden."""
-    for corpus in corpora:
-        for segment, bars in zip(corpus.segments, corpus.all_bars, strict=True):
-            bar = bar_steps(bars.meter)
-            count = 0 if bar is None else (len(segment) - bars.pickup) // bar
-            if bar is not None and count >= 2 * NEXT:
-                tune = tune_in(segment, composer.environment, bars.meter, bars.pickup)
-                first = (count // 2 - 1) * bar
-                yield Case(tune, slice(first, first + HIDDEN * bar))
+    for tune in tunes_of(corpora, composer):
+        bar = tune.environment.setting.steps_per_bar
+        first = (len(tune.melody) // bar // 2 - 1) * bar
+        yield Case(tune, slice(first, first + HIDDEN * bar))
 
 
 def fixed(composer: Composer, case: Case, seed: int) -> Tokens:

@@ -8,35 +8,25 @@ within a tenth of that, and log p per token under the Note RNN, of the variation
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import torch
+from held_out_tunes import tunes_of
 
 from agents.composing.around import Drawing, Part, vary_notes
 from agents.composing.composers import Composer, load_composer
 from agents.composing.pieces import pieces_of
-from agents.composing.tunes import Tune, tune_in
+from agents.composing.tunes import Tune
 from agents.infilling.choices import note_distance
 from note_rnn import Progress, run_command
 from note_rnn.common.csv_tables import write_csv
-from note_rnn.corpus import Corpus, load_corpus, split
-from note_rnn.extraction.tunes import bar_steps
+from note_rnn.corpus import load_corpus, split
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN
 
-MIN_BARS = 8
 Row = dict[str, str | int | float]
-
-
-def tunes_of(corpora: Sequence[Corpus], composer: Composer) -> Iterator[Tune]:
-    """Yield the tunes of at least eight bars in a known meter, in C major."""
-    for corpus in corpora:
-        for segment, bars in zip(corpus.segments, corpus.all_bars, strict=True):
-            bar = bar_steps(bars.meter)
-            if bar is not None and len(segment) - bars.pickup >= MIN_BARS * bar:
-                yield tune_in(segment, composer.environment, bars.meter, bars.pickup)
 
 
 def figures(composer: Composer, tunes: Sequence[Tune], by: Part, change: float, candidates: int, seed: int) -> Row:
