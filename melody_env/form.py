@@ -20,7 +20,7 @@ Flags = npt.NDArray[np.bool_]
 
 MAX_SECTIONS = 26
 """As many as there are letters."""
-MAX_FORMS = 26
+MAX_FORMS = 1_000
 
 VARIED_KEPT = 0.7
 """The share of its events that a varied repeat of a human tune keeps, the median."""
@@ -115,7 +115,7 @@ def parse_forms(text: str, steps: int, bar: int) -> tuple[Form, ...]:
     """
     forms = text.split("|") if isinstance(text, str) else []
     if not 1 <= len(forms) <= MAX_FORMS:
-        raise InputError(f"form must be text of one to {MAX_FORMS} forms separated by |, not {shown(text)}: {_HOW}.")
+        raise InputError(f"form must be text of one to {MAX_FORMS:,} forms separated by |, not {shown(text)}: {_HOW}.")
     return tuple(_form(each.strip(), steps, bar) for each in forms)
 
 

@@ -31,6 +31,10 @@ class EpisodeBatch(NamedTuple):
     """[T, B], log policy(a|s) of the behaviour policy."""
     log_base: Tensor
     """[T + 1, B, A], what the policy adds to the scores at each observation (the last step's twice); or 0."""
+    log_prior: Tensor
+    """[T, B, A], the prior's log p of every action; or 0."""
+    kl_cost: Tensor
+    """[T, B], what KL from the prior is expected to cost at each step; or 0."""
 
 
 class EpisodeBuffer(ReplayBuffer):
@@ -58,6 +62,8 @@ class EpisodeBuffer(ReplayBuffer):
         super().__init__(buffer_size, observation_space, action_space, device, n_envs)
         self.log_policy = np.zeros((self.buffer_size, n_envs), dtype=np.float32)
         self.log_base: npt.NDArray[np.float32] | None = None
+        self.log_prior: npt.NDArray[np.float32] | None = None
+        self.kl_cost: npt.NDArray[np.float32] | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -81,6 +87,13 @@ class EpisodeBuffer(ReplayBuffer):
             if self.log_base is None:
                 self.log_base = np.zeros((self.buffer_size, *log_base.shape), dtype=np.float32)
             self.log_base[self.pos] = log_base
+
+    def store_prior(self, log_prior: npt.NDArray[np.float32], kl_cost: npt.NDArray[np.float32]) -> None:
+        """Store `log_prior` [N, A] and `kl_cost` [N] of the transitions that are added next."""
+        if self.log_prior is None or self.kl_cost is None:
+            self.log_prior = np.zeros((self.buffer_size, *log_prior.shape), dtype=np.float32)
+            self.kl_cost = np.zeros((self.buffer_size, *kl_cost.shape), dtype=np.float32)
+        self.log_prior[self.pos], self.kl_cost[self.pos] = log_prior, kl_cost
 
     def add(
         self,
@@ -135,7 +148,7 @@ class EpisodeBuffer(ReplayBuffer):
             observations = observations.squeeze(-1)
         observations = self._normalize_obs(observations, env)  # type: ignore[assignment]
         assert isinstance(observations, np.ndarray)
-        log_base = np.float32(0) if self.log_base is None else _take(self.log_base, place)
+        log_base = _take_if_any(self.log_base, place)
         place, mask = place[:-1], (step < length)[:-1]
         terminated = _take(self.dones, place) * (1 - _take(self.timeouts, place))
         return EpisodeBatch(
@@ -145,10 +158,17 @@ class EpisodeBuffer(ReplayBuffer):
             terminated=self.to_torch(terminated, copy=False),
             mask=self.to_torch(mask.astype(np.float32), copy=False),
             log_policy=self.to_torch(_take(self.log_policy, place), copy=False),
-            log_base=self.to_torch(np.asarray(log_base), copy=False),
+            log_base=self.to_torch(log_base, copy=False),
+            log_prior=self.to_torch(_take_if_any(self.log_prior, place), copy=False),
+            kl_cost=self.to_torch(_take_if_any(self.kl_cost, place), copy=False),
         )
 
 
 def _take(array: npt.NDArray[Any], place: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     """Return a copy of the entries [T, B, ...] of `array` [steps, N, ...] at `place` [T, B], that is step * N + n."""
     return array.reshape(-1, *array.shape[2:]).take(place, axis=0)
+
+
+def _take_if_any(array: npt.NDArray[Any] | None, place: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """Return the entries of `array` at `place`, 0 if there is none."""
+    return np.zeros((), np.float32) if array is None else _take(array, place)

@@ -20,14 +20,14 @@ from agents.algorithms.objectives import action_scores, policy_logits
 from agents.algorithms.policies import RecurrentPolicy
 from agents.algorithms.policy_gradient import (
     clipped_surrogate,
-    last_rewards,
+    deviation_by_step,
+    discounted_returns,
+    kl_cost,
     leave_one_out_advantages,
-    normalized_by_step,
-    reward_to_go,
 )
 from agents.algorithms.ranges import check_arguments
 from agents.algorithms.recurrent_acting import ActsWithMemory, prior_arguments
-from note_rnn import NoteRNN
+from note_rnn import InputError, NoteRNN
 from note_rnn.common.categorical import draw_with_log_prob
 
 
@@ -46,6 +46,9 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
     :param n_epochs: passes over the episodes of a round.
     :param end_gamma: discount factor of an episode's last reward, which may value all of it; None is `gamma`.
     :param kl_weight: weight of -log policy(a|s) beside the reward.
+    :param exact_kl: take log p(a|s) - `kl_weight` log policy(a|s) in expectation over all actions at each state that
+        was reached (Amini et al. 2025, https://arxiv.org/abs/2504.10637), not of the action taken: the same in the
+        mean, without the noise in which what is rare is lost. For environments with `prior_log_probs`.
     :param clip_range: clip range of the probability ratio.
     :param averaging: share of the training, at its end, over which the weights are averaged, once a round. The mean is
         the policy that is evaluated and saved, while the one that acts and learns goes on by itself. It is where a
@@ -62,6 +65,7 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MlpLstmPolicy": RecurrentPolicy}
     policy: RecurrentPolicy  # type: ignore[assignment]
     rollout_buffer: EpisodeBuffer | None  # type: ignore[assignment]
+    exact_kl = False
     averaging = 0.0
     learner: RecurrentPolicy | None = None
     """The policy that acts and learns, if `policy` is a mean of its weights."""
@@ -79,6 +83,7 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
         gamma: float = 0.9,
         end_gamma: float | None = None,
         kl_weight: float = 1.0,
+        exact_kl: bool = False,
         clip_range: float = 0.2,
         max_grad_norm: float = 5.0,
         averaging: float = 0.0,
@@ -118,6 +123,7 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
         self.n_epochs = n_epochs
         self.end_gamma = end_gamma
         self.kl_weight = kl_weight
+        self.exact_kl = exact_kl
         self.clip_range = clip_range
         self.averaging = averaging
         self.history = history
@@ -167,6 +173,8 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
         for _ in range(n_rollout_steps):
             logits, log_base = self._score()
             actions, self.log_policy = draw_with_log_prob(logits.cpu().numpy(), self.rng)
+            if self.exact_kl:
+                self._store_prior(logits)
             new_obs, rewards, dones, infos = env.step(actions)
             self.num_timesteps += env.num_envs
             callback.update_locals(locals())
@@ -179,6 +187,14 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
         callback.on_rollout_end()
         return True
 
+    def _store_prior(self, logits: torch.Tensor) -> None:
+        """Store the prior's log p and the expected cost of a policy with these `logits` [N, A]; raises InputError."""
+        log_prior = self._prior_log_probs()
+        if log_prior is None:
+            raise InputError("exact_kl needs an environment that evaluates a Note RNN: leave it off for this one.")
+        cost = kl_cost(logits.log_softmax(-1), log_prior, self.kl_weight)
+        self.episodes.store_prior(log_prior.cpu().numpy(), cost.cpu().numpy())
+
     def train(self) -> None:
         """Train `n_epochs` times on all episodes that have ended since the last call."""
         if not self.episodes.num_episodes:
@@ -187,11 +203,13 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
         self._update_learning_rate(self.acting_policy.optimizer)
         batch = self.episodes.take_all()
         advantages = self._advantages(batch)
+        deviations = deviation_by_step(advantages, batch.mask)
+        advantages /= deviations
         losses = []
         for _ in range(self.n_epochs):
             order = torch.from_numpy(self.rng.permutation(batch.rewards.shape[1])).to(self.device)
             for rows in order.split(self.batch_size):
-                losses.append(self._update(batch, advantages, rows))
+                losses.append(self._update(batch, advantages, deviations, rows))
         self._average()
         self._log_updates(losses)
 
@@ -205,23 +223,28 @@ class PPOKL(ActsWithMemory, OnPolicyAlgorithm):
             mean.lerp_(weights, 1 / max(self.num_averaged, 1))
 
     def _advantages(self, batch: EpisodeBatch) -> torch.Tensor:
-        """Return the advantages [T, B] of `batch` over the leave-one-out baseline, normalized by step."""
-        soft_rewards = batch.rewards - self.kl_weight * batch.log_policy
-        if self.end_gamma is None:
-            returns = reward_to_go(soft_rewards, batch.mask, self.gamma)
+        """Return the advantages [T, B] of `batch` over the leave-one-out baseline."""
+        if not self.exact_kl:
+            costs = self.kl_weight * batch.log_policy
+            returns = discounted_returns(batch.rewards, costs, batch.mask, self.gamma, self.end_gamma)
         else:
-            ends = last_rewards(soft_rewards, batch.mask)
-            returns = reward_to_go(soft_rewards - ends, batch.mask, self.gamma)
-            returns += reward_to_go(ends, batch.mask, self.end_gamma)
-        return normalized_by_step(leave_one_out_advantages(returns, batch.mask), batch.mask)
+            rewards = batch.rewards - action_scores(batch.log_prior, batch.actions)
+            returns = discounted_returns(rewards, batch.kl_cost, batch.mask, self.gamma, self.end_gamma)
+            returns += batch.kl_cost  # what is expected at a step does not depend on its action
+        return leave_one_out_advantages(returns, batch.mask)
 
-    def _update(self, batch: EpisodeBatch, advantages: torch.Tensor, rows: torch.Tensor) -> float:
+    def _update(
+        self, batch: EpisodeBatch, advantages: torch.Tensor, deviations: torch.Tensor, rows: torch.Tensor
+    ) -> float:
         """Take one optimizer step on the episodes `rows` of `batch`; return the loss."""
         mask = batch.mask[:, rows]
         log_base = batch.log_base[:-1, rows] if batch.log_base.ndim else batch.log_base
         scores, _ = self.acting_policy.network(batch.observations[:-1, rows], log_base)
-        log_policy = action_scores(policy_logits(scores, log_base).log_softmax(-1), batch.actions[:, rows])
+        log_probs = policy_logits(scores, log_base).log_softmax(-1)
+        log_policy = action_scores(log_probs, batch.actions[:, rows])
         losses = clipped_surrogate(log_policy, batch.log_policy[:, rows], advantages[:, rows], self.clip_range)
+        if self.exact_kl:
+            losses = losses + kl_cost(log_probs, batch.log_prior[:, rows], self.kl_weight) / deviations
         return self._descend((losses * mask).sum() / mask.sum())
 
     def _excluded_save_params(self) -> list[str]:

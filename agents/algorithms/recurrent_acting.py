@@ -134,9 +134,11 @@ class ActsWithMemory(BaseAlgorithm):
 
     def _shared_log_probs(self) -> Tensor | None:
         """Return the prior's log p [N, A] if the policy needs it and the environment has evaluated it, else None."""
-        if self.policy.prior is None or self.env is None:
-            return None
-        log_probs = getattr(self.env.unwrapped, "prior_log_probs", None)
+        return None if self.policy.prior is None else self._prior_log_probs()
+
+    def _prior_log_probs(self) -> Tensor | None:
+        """Return the log p [N, A] of the environment's Note RNN for what comes next, None if it has none."""
+        log_probs = None if self.env is None else getattr(self.env.unwrapped, "prior_log_probs", None)
         return None if log_probs is None else torch.as_tensor(log_probs, device=self.device)
 
     def _descend(self, loss: Tensor) -> float:

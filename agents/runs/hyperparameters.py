@@ -121,6 +121,8 @@ class PPOKLHyperparameters(_FromRewards):
     """Passes over the pieces of a round."""
     end_gamma: float | None = None
     """Discount factor of a piece's last reward, which may value all of it; if no default is shown, it is --gamma."""
+    exact_kl: bool = False
+    """Count the KL from the Note RNN over all tokens at each step, not by the token taken: rare ones are kept."""
     clip_range: float = 0.2
     """Clip range of the ratio of new to old probability: how far a round may change the policy."""
     max_grad_norm: float = 5.0

@@ -34,7 +34,7 @@ def training_env(config: TrainConfig[Any], environment: EnvironmentSpec) -> VecE
             f"{tune_books_command()}"
         )
     adversary = Adversary(weights, human, environment.setting, config.seed)
-    return AdversarialVecEnv(env, adversary, config.agent.gamma)
+    return AdversarialVecEnv(env, adversary)
 
 
 class AdversaryCallback(BaseCallback):

@@ -1,51 +1,99 @@
-"""Discriminator of human and composed melodies by their features.
+"""Discriminator of human and composed melodies by their features, also those of beginnings.
 
-Shapes: B melodies, T steps, F features.
+Shapes: B melodies, T steps, K kinds of notes, F features.
 """
-
-from typing import Any
 
 import numpy as np
 
-from melody_env.measures.features import feature_rows, melody_features
+from melody_env.adversary.moments import MomentMatching
+from melody_env.measures.features import MelodyFeatures, feature_rows, melody_features
 from melody_env.reward.composition import Floats
 from melody_env.setting import Setting
 from note_rnn.vocabulary import Tokens
 
+PARTS = 4
+"""Beginnings that are judged, the whole melody included: a quarter of it, a half ..."""
+LARGE_LEAP = 10
+"""Semitones."""
+
 
 class FeatureDiscriminator:
-    """Logistic regression on the features of whole melodies and their squares, all standardised.
+    """Moments of the features of melodies, and of those of a quarter, a half and three quarters of each.
 
-    It is linear in them, so with a KL cost the reward moves the means and the spreads of the features to the human
-    ones, and little else.
+    The features are those of `melody_features` and their squares, and how many melodies have no note of a kind, or a
+    single one: a lone sixteenth off the beat, or a lone note out of key, is what a Note RNN plays and people do not.
     """
+
+    interval = 128
+    remembered = 256
 
     def __init__(self, setting: Setting):
         self.setting = setting
-        self._center: Any = 0.0
-        self._scale: Any = 1.0
-        self._regression: Any = None
+        self._lengths = [setting.steps * part // PARTS for part in range(1, PARTS + 1)]
+        self._moments: dict[int, MomentMatching] = {}
 
     def fit(self, human: Tokens, composed: Tokens) -> None:
-        """Fit anew to `human` and `composed` melodies [B, T], both kinds weighted equally."""
-        from sklearn.linear_model import LogisticRegression  # takes a second, so imported only where needed
-
-        rows = self._rows(np.concatenate([human, composed]))
-        self._center, self._scale = rows.mean(axis=0), rows.std(axis=0)
-        self._scale[self._scale == 0] = 1
-        is_human = np.repeat([True, False], [len(human), len(composed)])
-        regression = LogisticRegression(class_weight="balanced", solver="newton-cholesky")
-        self._regression = regression.fit(self._standardised(rows), is_human)
+        """Learn from `human` and the latest `composed` melodies [B, T], both kinds weighted equally."""
+        for length in self._lengths:
+            rows, count = self._features(composed[:, :length])
+            if length not in self._moments:
+                self._moments[length] = MomentMatching(self._features(human[:, :length])[0], rows, count)
+            self._moments[length].learn(rows)
 
     def log_odds(self, melodies: Tokens) -> Floats:
         """Return the log-odds [B] of "human" for each of `melodies` [B, T]."""
-        rows = self._standardised(self._rows(melodies))
-        return np.asarray(self._regression.decision_function(rows))
+        return self._moments[melodies.shape[1]].log_odds(self._features(melodies)[0])
 
-    def _rows(self, melodies: Tokens) -> Floats:
-        return feature_rows(melody_features(melodies, self.setting))
+    def begin(self, size: int) -> None:
+        """Start judging the beginnings of `size` melodies."""
+        self._so_far = np.zeros((size, self.setting.steps), np.int64)
+        self._steps = 0
+        self._latest = np.zeros(size)
 
-    def _standardised(self, rows: Floats) -> Floats:
-        """Return standardised features and their squares [B, 2 F]."""
-        standard = (rows - self._center) / self._scale
-        return np.concatenate([standard, np.square(standard)], axis=1)
+    def advance(self, tokens: Tokens) -> Floats:
+        """Return the log-odds [B] of "human" for the latest beginnings that are judged, after `tokens` [B]."""
+        self._so_far[:, self._steps] = tokens
+        self._steps += 1
+        if self._steps in self._moments:
+            self._latest = self.log_odds(self._so_far[:, : self._steps])
+        return self._latest
+
+    def _features(self, melodies: Tokens) -> tuple[Floats, int]:
+        """Return the features [B, F] of `melodies`, and the number of leading ones whose squares count."""
+        features = melody_features(melodies, self.setting)
+        rows = feature_rows(features)
+        return np.concatenate([rows, few_notes(features)], axis=1), rows.shape[1]
+
+
+def few_notes(features: MelodyFeatures) -> Floats:
+    """Return whether each of B melodies has no note of a kind, or a single one [B, F], 1 or 0.
+
+    Kinds are the bins of the histograms and some that are wider; of these two, three or four, and five to eight notes
+    are counted, too.
+    """
+    counts = np.concatenate(list(features.histograms.values()), axis=1)
+    wide = _wide_kinds(features)
+    few = [counts == 0, counts == 1, wide == 0, wide == 1, wide == 2, (wide > 2) & (wide < 5), (wide > 4) & (wide < 9)]
+    return np.concatenate(few, axis=1).astype(np.float64)
+
+
+def _wide_kinds(features: MelodyFeatures) -> Floats:
+    """Return how many notes of each kind B melodies have [B, K].
+
+    The kinds: those between the eighths, those that last an odd number of sixteenths, a quarter or more, that follow a
+    leap of a fourth or more, a large leap or the same note, and those out of the scale.
+    """
+    histograms = features.histograms
+    positions, durations, degrees = (histograms[name] for name in ("onset_position", "duration", "scale_degree"))
+    intervals = histograms["pitch_interval"]
+    distance = np.abs(np.arange(intervals.shape[1]) - intervals.shape[1] // 2)
+    kinds = [
+        positions[:, 1::2],
+        durations[:, 1::2],
+        durations[:, 4:],
+        intervals[:, (distance >= 5) & (distance < LARGE_LEAP)],
+        intervals[:, distance >= LARGE_LEAP],
+        intervals[:, distance == 0],
+        degrees[:, :1],
+    ]
+    return np.stack([each.sum(axis=1) for each in kinds], axis=1)

@@ -73,6 +73,9 @@ class TokenDiscriminator:
     A fit continues the one before it. Longer beginnings count more.
     """
 
+    interval = 640
+    remembered = 1_280
+
     def __init__(self, setting: Setting, rng: np.random.Generator):
         self._rng = rng
         with torch.random.fork_rng(devices=[]):

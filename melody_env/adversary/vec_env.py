@@ -1,9 +1,9 @@
 """Vector environment for Stable-Baselines3 whose reward learns along with the agent.
 
 An agent with a KL cost that is rewarded by the log-odds of human against its own melodies approaches the human
-distribution (generative adversarial imitation: Ho & Ermon 2016, https://arxiv.org/abs/1606.03476). Log-odds of
-beginnings are paid as a potential (Ng et al. 1999, https://people.eecs.berkeley.edu/~russell/papers/icml99-shaping.pdf),
-which leaves the best policy as it is.
+distribution (generative adversarial imitation: Ho & Ermon 2016, https://arxiv.org/abs/1606.03476). Each token is paid
+what it changes in the log-odds of the beginning that it ends: if they were exact, that would be by how much likelier it
+is in human tunes than in the agent's, and no agent would have to look ahead.
 
 Shapes: B melodies, T steps.
 """
@@ -24,16 +24,15 @@ from melody_env.reward.composition import Floats
 class AdversarialVecEnv(VecEnvWrapper):
     """A `MelodyVecEnv` whose melodies also earn their weighted log-odds of "human" by an `adversary`, divided by c.
 
-    They are paid with the last token, those of beginnings as the melody goes: each token gains what it changes, with
-    the agent's discount `gamma`. The `info` of a melody's last step has the log-odds, by discriminator, as "adversary".
+    Those of beginnings are paid as the melody goes, each token what it changes. The `info` of a melody's last step has
+    the log-odds, by discriminator, as "adversary".
     """
 
     venv: MelodyVecEnv
 
-    def __init__(self, venv: MelodyVecEnv, adversary: Adversary, gamma: float = 1.0):
+    def __init__(self, venv: MelodyVecEnv, adversary: Adversary):
         super().__init__(venv)
         self.adversary = adversary
-        self.gamma = gamma
         self._begin()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -66,7 +65,7 @@ class AdversarialVecEnv(VecEnvWrapper):
     def _pay(self) -> Floats:
         """Return what is paid [B] for the newest tokens, none of them the last."""
         before, self._potential = self._potential, self.adversary.potential(self.venv.engine.last_tokens)
-        return self._earned((self.gamma * self._potential - before) / self.venv.c)
+        return self._earned((self._potential - before) / self.venv.c)
 
     def _pay_end(self, infos: list[dict[str, Any]]) -> Floats:
         """Return what is paid [B] for the last tokens; add the log-odds, and all that was paid, to `infos`."""

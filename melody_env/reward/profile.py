@@ -31,7 +31,7 @@ from note_rnn.common.plain_text import shown
 BUILT_IN_RULES = {**RULES, **REWARD_MODE_RULES, **SHAPED_RULES, **HUMAN_RULES, **FORM_RULES, **CHORD_RULES}
 _LARGEST_BUILT_IN = 100
 """The largest value of built-in rules, but for their parameters."""
-DISCRIMINATORS = ("features", "tokens")
+DISCRIMINATORS = ("features", "positions", "tokens")
 """Discriminators that can learn along."""
 _RENAMED = {"most": "cap"}
 """Parameters of built-in rules by their name in version 0.1."""
