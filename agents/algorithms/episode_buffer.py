@@ -44,6 +44,9 @@ class EpisodeBuffer(ReplayBuffer):
     sampled.
     """
 
+    log_prior: npt.NDArray[np.float32] | None = None
+    kl_cost: npt.NDArray[np.float32] | None = None
+
     def __init__(
         self,
         buffer_size: int,
@@ -62,8 +65,6 @@ class EpisodeBuffer(ReplayBuffer):
         super().__init__(buffer_size, observation_space, action_space, device, n_envs)
         self.log_policy = np.zeros((self.buffer_size, n_envs), dtype=np.float32)
         self.log_base: npt.NDArray[np.float32] | None = None
-        self.log_prior: npt.NDArray[np.float32] | None = None
-        self.kl_cost: npt.NDArray[np.float32] | None = None
         self.reset()
 
     def reset(self) -> None:

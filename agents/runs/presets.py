@@ -83,14 +83,22 @@ PPO_KL_LOOKBACK = replace(
     c=1.2,
 )
 
-# About one nat per piece is at stake, which small steps reach, undiscounted. The reward learns along, so the policy
-# goes to and fro, and its mean is what it circles.
+# A few nats per piece are at stake, which small steps reach. The reward comes with each token, and learns along, so the
+# policy goes to and fro, and its mean is what it circles.
 PPO_KL_PEOPLE = Preset(
-    PPOKLHyperparameters(gamma=1.0, learning_rate=1e-3, final_learning_rate=5e-4, batch_size=64, averaging=0.6),
+    PPOKLHyperparameters(
+        gamma=0.95,
+        end_gamma=1.0,
+        learning_rate=1e-3,
+        final_learning_rate=5e-4,
+        batch_size=64,
+        exact_kl=True,
+        averaging=0.6,
+    ),
     total_timesteps=655_360,
     prior="lookback",
     reward="adversarial",
-    observation="token",
+    observation="position",
     n_envs=128,
 )
 PSI_PEOPLE = Preset(

@@ -7,9 +7,11 @@ import torch
 
 from agents.algorithms.policy_gradient import (
     clipped_surrogate,
+    deviation_by_step,
+    discounted_returns,
+    kl_cost,
     last_rewards,
     leave_one_out_advantages,
-    normalized_by_step,
     reward_to_go,
 )
 
@@ -34,11 +36,39 @@ def test_baseline_is_the_mean_of_the_others_that_still_go_on():
     torch.testing.assert_close(leave_one_out_advantages(returns, mask), torch.tensor(expected))
 
 
+def test_costs_are_discounted_with_the_rewards_but_for_the_last_reward():
+    costs = torch.full_like(R, 1.0)
+    plain = discounted_returns(R, costs, MASK, 0.5, None)
+    assert plain.tolist() == [
+        [0 + 0.5 * (1 + 0.5 * 3), -1 + 0.5 * (3 + 0.5 * 7), 4.0],
+        [2.5, 6.5, 0.0],
+        [3.0, 7.0, 0.0],
+    ]
+    ends = discounted_returns(R, costs, MASK, 0.5, 1.0)
+    assert ends[:, 0].tolist() == [0 + 0.5 * (1 + 0.5 * -1) + 4, 1 + 0.5 * -1 + 4, -1 + 4.0]
+    assert ends[:, 2].tolist() == [4.0, 0.0, 0.0]
+
+
+def test_the_cost_of_kl_is_expected_over_all_actions():
+    log_policy, log_prior = torch.tensor([0.5, 0.5]).log(), torch.tensor([0.9, 0.1]).log()
+    assert kl_cost(log_policy, log_prior, 1.0).item() == pytest.approx(0.5 * log(0.5 / 0.9) + 0.5 * log(0.5 / 0.1))
+    assert kl_cost(log_policy, log_prior, 0.0).item() == pytest.approx(-0.5 * (log(0.9) + log(0.1)))
+    assert kl_cost(log_prior, log_prior, 1.0).item() == 0
+
+
+def test_a_masked_action_costs_nothing():
+    log_policy = torch.tensor([0.0, 0.0, -1e9]).log_softmax(-1).requires_grad_()
+    cost = kl_cost(log_policy, torch.tensor([0.5, 0.25, 0.25]).log(), 1.0)
+    cost.backward()
+    assert cost.item() == pytest.approx(0.5 * log(2))
+    assert log_policy.grad is not None
+    assert log_policy.grad.isfinite().all()
+
+
 def test_every_step_counts_as_much_whatever_its_spread():
-    advantages = torch.tensor([[-1.0, 1.0, 0.0], [-300.0, 300.0, 7.0]])
-    mask = torch.tensor([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0]])
-    normalized = normalized_by_step(advantages, mask) * mask
-    torch.testing.assert_close(normalized, torch.tensor([[-sqrt(1.5), sqrt(1.5), 0.0], [-1.0, 1.0, 0.0]]))
+    advantages = torch.tensor([[-1.0, 1.0, 0.0], [-300.0, 300.0, 7.0], [0.0, 0.0, 0.0]])
+    mask = torch.tensor([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 1.0, 0.0]])
+    torch.testing.assert_close(deviation_by_step(advantages, mask), torch.tensor([[sqrt(2 / 3)], [300.0], [0.001]]))
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.utils import LinearSchedule
 
 from agents import PPOKL
-from melody_env import MelodyVecEnv
-from note_rnn import NoteRNN
+from agents.algorithms.policy_gradient import kl_cost
+from melody_env import MelodyVecEnv, RewardProfile
+from note_rnn import InputError, NoteRNN
 
 
 class RememberFirst(gym.Env):
@@ -58,6 +59,33 @@ class LateReward(gym.Env):
         self.actions.append(action)
         count = len(self.actions)
         return count % 3, float(count == 3 and self.actions[0] == 1), count == 3, False, {}
+
+
+PRIOR = np.log([0.7, 0.2, 0.1])
+
+
+class PriorChoice(gym.Env):
+    """Two steps, each with log p(a) for its reward, and at the second log 3 for having chosen 2 at the first."""
+
+    observation_space = spaces.Discrete(3)
+    action_space = spaces.Discrete(3)
+
+    def reset(self, *, seed=None, options=None):
+        self.actions = []
+        return 0, {}
+
+    def step(self, action):
+        self.actions.append(action)
+        is_last = len(self.actions) == 2
+        reward = PRIOR[action] + np.log(3) * (is_last and self.actions[0] == 2)
+        return 0 if is_last else 1, float(reward), is_last, False, {}
+
+
+def prior_choice(size: int):
+    """Return an environment with `PRIOR` as that of each of `size` copies."""
+    env = make_vec_env(PriorChoice, size, seed=0)
+    env.prior_log_probs = np.tile(PRIOR.astype(np.float32), (size, 1))
+    return env
 
 
 class Choice(gym.Env):
@@ -110,6 +138,55 @@ def test_with_a_kl_weight_the_policy_ends_where_reward_and_entropy_balance():
     model = make_model(make_vec_env(Choice, 64, seed=0), **settings).learn(16_000)
     logits, _, _ = model.policy.step(torch.zeros(1), model.policy.zero_state(1), torch.tensor([True]))
     np.testing.assert_allclose(logits.softmax(-1)[0], [0.2, 0.6, 0.2], atol=0.04)
+
+
+@torch.no_grad()
+def policy_after(model: PPOKL, *observations: int) -> np.ndarray:
+    """Return the probabilities [A] after an episode's first `observations`."""
+    state = model.policy.zero_state(1)
+    for number, observation in enumerate(observations):
+        logits, _, state = model.policy.step(torch.tensor([observation]), state, torch.tensor([number == 0]))
+    return logits.softmax(-1)[0].numpy()
+
+
+@pytest.mark.parametrize("end_gamma", [None, 1.0])
+@pytest.mark.parametrize("exact_kl", [False, True])
+def test_with_a_prior_the_policy_ends_at_the_prior_times_what_rewards_are_worth(exact_kl, end_gamma):
+    """At the first step .7, .2, 3 x .1 of 1.2, at the second the prior itself."""
+    gammas = {"gamma": 1.0, "end_gamma": end_gamma}
+    settings = {"kl_weight": 1.0, "n_steps": 16, "batch_size": 1_024, "learning_rate": LinearSchedule(2e-2, 0, 1)}
+    model = make_model(prior_choice(128), exact_kl=exact_kl, **gammas, **settings).learn(60_000)
+    np.testing.assert_allclose(policy_after(model, 0), np.array([0.7, 0.2, 0.3]) / 1.2, atol=0.05)
+    np.testing.assert_allclose(policy_after(model, 0, 1), [0.7, 0.2, 0.1], atol=0.05)
+
+
+def test_exact_kl_has_no_noise_of_its_own(small_prior):
+    """With nothing to gain an agent stays its Note RNN; estimated by the tokens taken, KL drives it away."""
+    gains = {}
+    for exact_kl in (False, True):
+        env = MelodyVecEnv(16, prior=small_prior, length=8, reward=RewardProfile("nothing", (), c=1.0))
+        model = PPOKL(env=env, prior=small_prior, n_steps=8, exact_kl=exact_kl, seed=0, device="cpu").learn(16 * 8 * 10)
+        tokens = torch.randint(38, (8, 50), generator=torch.Generator().manual_seed(0))
+        observations = torch.stack([tokens, torch.arange(8)[:, None].expand_as(tokens)], dim=-1)
+        scores, _ = model.policy.network(observations, torch.zeros(()))
+        log_prior = small_prior(tokens)[0].log_softmax(-1)
+        gains[exact_kl] = kl_cost(scores.log_softmax(-1), log_prior, 1.0).mean().item()
+    assert abs(gains[True]) < 1e-5
+    assert gains[False] > 1e-4
+
+
+def test_exact_kl_needs_the_priors_probabilities():
+    with pytest.raises(InputError, match="exact_kl needs an environment that evaluates a Note RNN"):
+        make_model(exact_kl=True).learn(100)
+
+
+def test_with_exact_kl_it_goes_on_bit_for_bit(tmp_path):
+    model = make_model(prior_choice(16), exact_kl=True, kl_weight=1.0, n_steps=7).learn(500)
+    model.save(tmp_path / "model", include=["rollout_buffer"])
+    loaded = PPOKL.load(tmp_path / "model", env=copy.deepcopy(model.get_env()), device="cpu", force_reset=False)
+    for each in (model, loaded):
+        each.learn(500, reset_num_timesteps=False)
+    assert weights(loaded).equal(weights(model))
 
 
 @pytest.mark.parametrize(("end_gamma", "learns"), [(None, False), (1.0, True)])

@@ -43,12 +43,12 @@ def played(env, actions):
     return np.array(rewards), infos
 
 
-def both(prior, profile, gamma=1.0):
+def both(prior, profile):
     """Return an environment, and the same with an adversary."""
     envs = [MelodyVecEnv(PIECES, prior=prior, reward=profile, length=STEPS) for _ in range(2)]
     for env in envs:
         env.seed(1)
-    envs[1] = AdversarialVecEnv(envs[1], Scripted(), gamma)
+    envs[1] = AdversarialVecEnv(envs[1], Scripted())
     for env in envs:
         env.reset()
     return envs
@@ -59,12 +59,11 @@ NOTES = np.array([[1, 1, 0], [1, 2, 0], [2, 2, 0], [2, 2, 1], [3, 2, 1]])
 LOG_ODDS = 2.0 * ACTIONS[0] / 10 + 0.5 * NOTES[-1]
 
 
-@pytest.mark.parametrize("gamma", [1.0, 0.5])
-def test_tokens_are_paid_by_the_change_of_the_potential_and_the_last_by_the_log_odds(prior, profile, gamma):
-    plain, adversarial = both(prior, profile, gamma)
+def test_tokens_are_paid_by_the_change_of_the_potential_and_the_last_by_the_log_odds(prior, profile):
+    plain, adversarial = both(prior, profile)
     (without, _), (rewards, infos) = (played(env, ACTIONS) for env in (plain, adversarial))
     potential = np.vstack([np.zeros(PIECES), NOTES[:-1]])
-    expected = np.vstack([gamma * potential[1:] - potential[:-1], LOG_ODDS - potential[-1]]) / profile.c
+    expected = np.vstack([potential[1:] - potential[:-1], LOG_ODDS - potential[-1]]) / profile.c
     np.testing.assert_allclose(rewards - without, expected, atol=1e-5)
     assert [info["adversary"] for info in infos] == [
         {"features": first / 10, "tokens": float(notes)} for first, notes in zip(ACTIONS[0], NOTES[-1], strict=True)

@@ -10,10 +10,12 @@ import pytest
 import torch
 
 from melody_env import Setting
-from melody_env.adversary.adversary import FIRST, LIMIT, MIN_TUNES, REFIT, REMEMBERED, Adversary
-from melody_env.adversary.features import FeatureDiscriminator
+from melody_env.adversary.adversary import FIRST, LIMIT, MIN_TUNES, Adversary
+from melody_env.adversary.features import FeatureDiscriminator, few_notes
+from melody_env.adversary.positions import PositionDiscriminator
 from melody_env.adversary.tokens import TokenDiscriminator
 from melody_env.measures.auc import auc
+from melody_env.measures.features import melody_features
 from note_rnn import InputError
 
 SETTING = Setting(length=32)
@@ -39,90 +41,155 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("kind", ["features", "tokens"])
-def test_a_discriminator_tells_tunes_it_was_not_fitted_to(kind, rng):
+KINDS = ("features", "positions", "tokens")
+
+
+def discriminator_of(kind: str, rng: np.random.Generator):
     torch.manual_seed(0)
-    discriminator = FeatureDiscriminator(SETTING) if kind == "features" else TokenDiscriminator(SETTING, rng)
+    if kind == "tokens":
+        return TokenDiscriminator(SETTING, rng)
+    return FeatureDiscriminator(SETTING) if kind == "features" else PositionDiscriminator(SETTING)
+
+
+def judged(discriminator, melodies: np.ndarray) -> np.ndarray:
+    """Return the log-odds [T, B] of the beginnings of `melodies`."""
+    discriminator.begin(len(melodies))
+    return np.array([discriminator.advance(tokens) for tokens in melodies.T])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_discriminator_tells_tunes_it_was_not_fitted_to(kind, rng):
+    discriminator = discriminator_of(kind, rng)
     discriminator.fit(walks(200, rng), repeated_notes(200, rng))
     human, composed = (discriminator.log_odds(melodies(100, rng)) for melodies in (walks, repeated_notes))
     assert human.shape == (100,)
     assert auc(human, composed) > 0.99
-    assert human.mean() > 0 > composed.mean()
+    assert human.mean() > composed.mean() + 0.3
 
 
-def test_features_count_both_kinds_alike_however_many_there_are(rng):
-    """Of melodies that are the same, each is as likely human as not, although a tenth of them is."""
-    discriminator = FeatureDiscriminator(SETTING)
+@pytest.mark.parametrize("kind", KINDS)
+def test_melodies_that_are_alike_are_not_told_however_many_there_are(kind, rng):
+    discriminator = discriminator_of(kind, rng)
     discriminator.fit(walks(60, rng), walks(600, rng))
-    assert abs(discriminator.log_odds(walks(500, rng)).mean()) < 0.6
+    assert abs(discriminator.log_odds(walks(500, rng)).mean()) < 0.2
 
 
-def test_features_see_more_than_means(rng, monkeypatch):
-    """A feature of human melodies is always 20; of composed ones 10 or 30, the same in the mean."""
-    monkeypatch.setattr(FeatureDiscriminator, "_rows", lambda self, melodies: melodies[:, :1].astype(np.float64))
-    human, composed = np.full((300, 32), 20), rng.choice([10, 30], (300, 1)).repeat(32, axis=1)
-    discriminator = FeatureDiscriminator(SETTING)
+@pytest.mark.parametrize("kind", ["features", "positions"])
+def test_what_tells_them_apart_is_summed_up_until_nothing_does(kind, rng):
+    """Each further fit to the same melodies adds nearly as much; to melodies like the human ones, hardly anything."""
+    discriminator = discriminator_of(kind, rng)
+    human, composed, alike = walks(300, rng), repeated_notes(300, rng), walks(300, rng)
+
+    def gap() -> float:
+        return discriminator.log_odds(human).mean() - discriminator.log_odds(composed).mean()
+
     discriminator.fit(human, composed)
-    assert auc(discriminator.log_odds(human), discriminator.log_odds(composed)) > 0.99
+    first = gap()
+    discriminator.fit(human, composed)
+    assert gap() == pytest.approx(2 * first, rel=0.03)
+    discriminator.fit(human, alike)
+    assert gap() == pytest.approx(2 * first, rel=0.06)
 
 
-def test_beginnings_are_judged_as_by_the_whole_melody(rng):
+def test_few_notes_of_a_kind_are_counted():
+    """A walk in quarters has eight notes; with a lone sixteenth before the third quarter, nine, one of them odd."""
+    plain = walks(1, np.random.default_rng(0))
+    lone = plain.copy()
+    lone[0, 7] = 15  # MIDI 61, out of C major
+    setting = SETTING
+    none, one = (few_notes(melody_features(melody, setting))[0] for melody in (plain, lone))
+    bins = sum(rows.shape[1] for rows in melody_features(plain, setting).histograms.values())
+    kinds = 7  # between the eighths, odd durations, a quarter or more, leap, large leap, same note, out of the scale
+    is_none, is_one = slice(2 * bins, 2 * bins + kinds), slice(2 * bins + kinds, 2 * bins + 2 * kinds)
+    assert none[is_none][[0, 1, 6]].tolist() == [1, 1, 1]
+    assert none[is_one][[0, 1, 6]].tolist() == [0, 0, 0]
+    assert one[is_none][[0, 6]].tolist() == [0, 0]
+    assert one[is_one][[0, 6]].tolist() == [1, 1]
+    assert one[is_none][1] == 0
+    assert (
+        one[2 * bins + 2 * kinds + 1] == 1
+    )  # two notes last an odd number of sixteenths: the lone one, and that before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_beginnings_are_judged_as_by_the_whole_melody(kind, rng):
     """Step by step, the last log-odds are those of the melody, and those of a beginning depend on nothing later."""
-    torch.manual_seed(0)
-    discriminator = TokenDiscriminator(SETTING, rng)
+    discriminator = discriminator_of(kind, rng)
     discriminator.fit(walks(400, rng), repeated_notes(400, rng))
     melodies = walks(5, rng)
-
-    def judged(melodies):
-        discriminator.begin(len(melodies))
-        return np.array([discriminator.advance(tokens) for tokens in melodies.T])
-
-    np.testing.assert_allclose(judged(melodies)[-1], discriminator.log_odds(melodies), atol=1e-5)
+    np.testing.assert_allclose(judged(discriminator, melodies)[-1], discriminator.log_odds(melodies), atol=1e-5)
     changed = melodies.copy()
     changed[:, 8:] = repeated_notes(5, rng)[:, 8:]
-    np.testing.assert_array_equal(judged(changed)[:8], judged(melodies)[:8])
-    assert (judged(changed)[-1] < judged(melodies)[-1]).all()
+    one, other = judged(discriminator, changed), judged(discriminator, melodies)
+    np.testing.assert_array_equal(one[:8], other[:8])
+    assert (one[-1] < other[-1]).all()
+
+
+def test_features_judge_four_beginnings_and_positions_each_token(rng):
+    melodies = walks(3, rng)
+    steps = []
+    for kind in ("features", "positions"):
+        discriminator = discriminator_of(kind, rng)
+        discriminator.fit(walks(100, rng), repeated_notes(100, rng))
+        changes = np.diff(judged(discriminator, melodies), axis=0, prepend=0)
+        steps.append(np.flatnonzero(changes.any(axis=1)).tolist())
+    assert steps[0] == [7, 15, 23, 31]
+    assert steps[1] == [step for step in range(32) if step % 2 == 0]  # between the eighths nothing differs
 
 
 def test_nothing_is_paid_before_the_first_fit(rng):
-    adversary = Adversary({"features": 1.0, "tokens": 1.0}, walks(60, rng), SETTING)
+    adversary = Adversary(dict.fromkeys(KINDS, 1.0), walks(60, rng), SETTING)
     few = repeated_notes(FIRST - 1, rng)
-    assert {name: values.any() for name, values in adversary.judge(few).items()} == {"features": False, "tokens": False}
+    assert {name: values.any() for name, values in adversary.judge(few).items()} == dict.fromkeys(KINDS, False)
+    adversary.begin(FIRST - 1)
     assert not adversary.potential(few[:, 0]).any()
-    assert adversary.judge(few[:1])["features"] < 0
+    assert adversary.judge(few[:1])["tokens"] != 0
+
+
+def test_potentials_are_weighted_and_add_up(rng):
+    human, composed = walks(100, rng), repeated_notes(200, rng)
+    adversaries = [Adversary(weights, human, SETTING) for weights in ({"positions": 1.0}, {"positions": 0.5})]
+    both = Adversary({"features": 2.0, "positions": 0.5}, human, SETTING)
+    melodies = walks(4, rng)
+    totals = []
+    for adversary in (*adversaries, both):
+        adversary.judge(composed)
+        adversary.begin(4)
+        totals.append(np.array([adversary.potential(tokens) for tokens in melodies.T]))
+    np.testing.assert_allclose(totals[1], totals[0] / 2)
+    features = 2 * both.judge(melodies)["features"]
+    np.testing.assert_allclose(totals[2][-1], totals[1][-1] + features)
 
 
 def test_log_odds_are_limited(rng):
     adversary = Adversary({"features": 1.0}, walks(60, rng), SETTING)
-    assert adversary.judge(repeated_notes(FIRST, rng))["features"].min() == -LIMIT
+    for _ in range(60):
+        adversary.judge(repeated_notes(FIRST, rng))
     assert adversary.judge(walks(FIRST, rng))["features"].max() == LIMIT
+    adversary.begin(FIRST)
+    assert max(adversary.potential(tokens).max() for tokens in walks(FIRST, rng).T) == LIMIT
 
 
-def test_a_fit_is_due_after_so_many_melodies_and_is_to_the_latest(rng, monkeypatch):
-    """What is composed changes from repeated notes to walks: at the second fit nothing tells them from human ones."""
-    sizes = []
-    fit = FeatureDiscriminator.fit
-    monkeypatch.setattr(
-        FeatureDiscriminator,
-        "fit",
-        lambda self, human, composed: (sizes.append(len(composed)), fit(self, human, composed)),
-    )
-    adversary = Adversary({"features": 1.0}, walks(400, rng), SETTING)
-    adversary.judge(repeated_notes(FIRST, rng))
-    assert sizes == [FIRST]
-    odds = [adversary.judge(walks(REFIT // 5, rng))["features"].mean() for _ in range(5)]
-    assert min(odds) > 3
-    assert sizes == [FIRST, FIRST + REFIT]
-    for _ in range(10):
-        odds.append(adversary.judge(walks(REFIT // 5, rng))["features"].mean())
-    assert sizes == [FIRST, FIRST + REFIT, REMEMBERED, REMEMBERED]
-    assert abs(adversary.judge(walks(200, rng))["features"].mean()) < 1
+def test_each_discriminator_is_fitted_when_it_is_due_and_to_the_latest_melodies(rng, monkeypatch):
+    sizes = {"features": [], "tokens": []}
+
+    def record(name):
+        return lambda self, human, composed: sizes[name].append(len(composed))
+
+    for name, kind in (("features", FeatureDiscriminator), ("tokens", TokenDiscriminator)):
+        monkeypatch.setattr(kind, "fit", record(name))
+        monkeypatch.setattr(kind, "log_odds", lambda self, melodies: np.zeros(len(melodies)))
+    adversary = Adversary({"features": 1.0, "tokens": 1.0}, walks(400, rng), SETTING)
+    for _ in range(16):
+        adversary.judge(walks(FIRST, rng))
+    assert sizes["features"] == [128] + 15 * [256]
+    assert sizes["tokens"] == [128, 768, 1_280, 1_280]
 
 
 def test_the_same_seed_judges_alike_also_when_it_was_pickled(rng):
     human, composed = walks(100, rng), repeated_notes(300, rng)
 
-    one, other = (Adversary({"features": 1.0, "tokens": 0.5}, human, SETTING, seed=3) for _ in range(2))
+    one, other = (Adversary(dict.fromkeys(KINDS, 0.5), human, SETTING, seed=3) for _ in range(2))
     torch.manual_seed(1)
     one.judge(composed)
     torch.manual_seed(1)
@@ -130,7 +197,7 @@ def test_the_same_seed_judges_alike_also_when_it_was_pickled(rng):
     restored = pickle.loads(pickle.dumps(one))
     for each in (one, other, restored):
         torch.manual_seed(2)
-        each.judge(walks(REFIT, np.random.default_rng(1)))
+        each.judge(walks(640, np.random.default_rng(1)))
     melodies = walks(10, rng)
     expected = one.judge(melodies)
     for each in (other, restored):

@@ -1,0 +1,70 @@
+"""Moments: weights of features that grow until two kinds of melodies have the same means.
+
+Features here are numbers drawn by hand, not those of melodies.
+"""
+
+import numpy as np
+import pytest
+
+from melody_env.adversary.moments import DECAY, RIDGE, STEP, MomentMatching
+from melody_env.measures.auc import auc
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def test_a_fit_adds_a_part_of_the_discriminant(rng):
+    """One feature, 1 or 3 for the human, 0 or 2 for the others: by hand."""
+    human, composed = np.tile([[1.0], [3.0]], (500, 1)), np.tile([[0.0], [2.0]], (500, 1))
+    moments = MomentMatching(human, composed, squared=0)
+    spread = np.sqrt(1.25)  # of 0, 1, 2, 3
+    discriminant = (1 / spread) / (1 / spread**2 * 1000 / 999 + RIDGE)
+    expected = STEP * discriminant
+    moments.learn(composed)
+    gap = (moments.log_odds(human) - moments.log_odds(composed)).mean()
+    assert gap == pytest.approx(expected / spread)
+    moments.learn(composed)
+    gap = (moments.log_odds(human) - moments.log_odds(composed)).mean()
+    assert gap == pytest.approx(expected * (2 - DECAY) / spread)
+    assert moments.log_odds(composed).mean() == pytest.approx(0)
+
+
+def test_paid_as_a_reward_it_ends_where_the_means_are_the_same(rng):
+    """Composers whose numbers have the density of exp(-x^2 / 2 + reward), as agents with KL do: the mean moves to 1."""
+    human = rng.normal(1, 1, (4_000, 1))
+    moments = MomentMatching(human, rng.normal(size=(4_000, 1)), squared=0)
+    candidates = rng.normal(size=(50_000, 1))
+    means = []
+    for _ in range(150):
+        chances = np.exp(moments.log_odds(candidates))
+        composed = candidates[rng.choice(len(candidates), 2_000, p=chances / chances.sum())]
+        moments.learn(composed)
+        means.append(composed.mean())
+    assert np.mean(means[:2]) < 0.3
+    assert np.mean(means[-30:]) == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.parametrize(("squared", "is_told"), [(0, False), (1, True)])
+def test_squares_tell_spreads(rng, squared, is_told):
+    """The same mean; the human ones vary half as much."""
+    human, composed = rng.normal(0, 1, (3_000, 1)), rng.normal(0, 2, (3_000, 1))
+    moments = MomentMatching(human, composed, squared)
+    moments.learn(composed)
+    assert (auc(moments.log_odds(human), moments.log_odds(composed)) > 0.6) == is_told
+
+
+def test_a_feature_that_is_always_the_same_counts_for_nothing(rng):
+    human, composed = (np.concatenate([rng.normal(mean, 1, (200, 1)), np.ones((200, 1))], axis=1) for mean in (1, 0))
+    moments = MomentMatching(human, composed, squared=2)
+    moments.learn(composed)
+    melodies = np.array([[0.5, 1.0], [0.5, 1.0]])
+    assert np.isfinite(moments.log_odds(melodies)).all()
+
+
+def test_outliers_count_no_more_than_three_deviations(rng):
+    human, composed = rng.normal(1, 1, (500, 1)), rng.normal(0, 1, (500, 1))
+    moments = MomentMatching(human, composed, squared=1)
+    moments.learn(composed)
+    assert moments.log_odds(np.array([[1e6]])) == moments.log_odds(np.array([[1e3]]))
