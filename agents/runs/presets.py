@@ -121,7 +121,7 @@ PSI_PEOPLE = Preset(
 # Whole tunes. What a token earns by form comes with it, so a small discount factor hides the noise of all that follows;
 # the last reward has the adversary's, which is of the whole tune.
 TUNE = Preset(
-    PPOKLHyperparameters(gamma=0.95, end_gamma=1.0, learning_rate=1e-3, final_learning_rate=1e-4),
+    PPOKLHyperparameters(gamma=0.95, end_gamma=1.0, learning_rate=1e-3, final_learning_rate=1e-4, exact_kl=True),
     total_timesteps=2_400_000,
     prior="lookback",
     reward="tune",

@@ -16,8 +16,6 @@ from melody_env.setting import Setting
 from note_rnn.common.errors import InputError
 from note_rnn.vocabulary import Tokens
 
-LIMIT = 8.0
-"""The largest log-odds that count, either way."""
 FIRST = 128
 """Melodies before the first fit."""
 MIN_TUNES = 50
@@ -71,7 +69,7 @@ class Adversary:
         self._is_fitted = False
 
     def judge(self, melodies: Tokens) -> dict[str, Floats]:
-        """Return the log-odds [B] that each of `melodies` [B, T] is human, by each discriminator, within -8..8.
+        """Return the log-odds [B] that each of `melodies` [B, T] is human, by each discriminator.
 
         They are 0 before the first fit. Then learn from the melodies, where a fit is due; only the first are judged by
         what was fitted to them.
@@ -81,7 +79,9 @@ class Adversary:
         self._since_fit = {name: count + len(melodies) for name, count in self._since_fit.items()}
         if not self._is_fitted:
             self._fit_where_due(FIRST)
-        log_odds = {name: self._log_odds(each.log_odds, melodies) for name, each in self._discriminators.items()}
+        log_odds = dict.fromkeys(self.weights, np.zeros(len(melodies)))
+        if self._is_fitted:
+            log_odds = {name: each.log_odds(melodies) for name, each in self._discriminators.items()}
         self._fit_where_due()
         return log_odds
 
@@ -92,13 +92,11 @@ class Adversary:
 
     def potential(self, tokens: Tokens) -> Floats:
         """Return the weighted log-odds [B] of the beginnings that end with `tokens` [B]; 0 before the first fit."""
-        judged = [
-            self.weights[name] * self._log_odds(each.advance, tokens) for name, each in self._discriminators.items()
-        ]
-        return np.sum(judged, axis=0)
-
-    def _log_odds(self, judge: Callable[[Tokens], Floats], melodies: Tokens) -> Floats:
-        return judge(melodies).clip(-LIMIT, LIMIT) if self._is_fitted else np.zeros(len(melodies))
+        if not self._is_fitted:
+            return np.zeros(len(tokens))
+        return np.sum(
+            [self.weights[name] * each.advance(tokens) for name, each in self._discriminators.items()], axis=0
+        )
 
     def _fit_where_due(self, interval: int | None = None) -> None:
         """Fit each discriminator that has not been fitted for `interval` melodies, by default its own."""

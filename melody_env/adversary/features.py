@@ -11,25 +11,26 @@ from melody_env.reward.composition import Floats
 from melody_env.setting import Setting
 from note_rnn.vocabulary import Tokens
 
-PARTS = 4
-"""Beginnings that are judged, the whole melody included: a quarter of it, a half ..."""
+PARTS, BARS = 4, 2
+"""Melodies are judged after every second bar, or after each quarter of a shorter one."""
 LARGE_LEAP = 10
 """Semitones."""
 
 
 class FeatureDiscriminator:
-    """Moments of the features of melodies, and of those of a quarter, a half and three quarters of each.
+    """Moments of the features of melodies and of their beginnings, after every second bar or quarter of the melody.
 
     The features are those of `melody_features` and their squares, and how many melodies have no note of a kind, or a
     single one: a lone sixteenth off the beat, or a lone note out of key, is what a Note RNN plays and people do not.
     """
 
     interval = 128
-    remembered = 256
+    remembered = 512
 
     def __init__(self, setting: Setting):
         self.setting = setting
-        self._lengths = [setting.steps * part // PARTS for part in range(1, PARTS + 1)]
+        parts = max(PARTS, setting.steps // (BARS * setting.steps_per_bar))
+        self._lengths = [setting.steps * part // parts for part in range(1, parts + 1)]
         self._moments: dict[int, MomentMatching] = {}
 
     def fit(self, human: Tokens, composed: Tokens) -> None:

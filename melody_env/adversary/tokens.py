@@ -17,6 +17,8 @@ from note_rnn.network.lookback import Lookback, Past, begin, look_back
 from note_rnn.network.recurrent_layers import RecurrentLayers, State
 from note_rnn.vocabulary import VOCABULARY_SIZE, Tokens
 
+LIMIT = 8.0
+"""The largest log-odds, either way."""
 _LOOKBACK = Lookback((0.5, 1, 2, 4, 8))
 _UNITS = 64
 _DROPOUT = 0.3
@@ -70,7 +72,7 @@ class _PrefixJudge(nn.Module):
 class TokenDiscriminator:
     """Log-odds of "human" for every beginning of a melody, by a small recurrent network on the tokens alone.
 
-    A fit continues the one before it. Longer beginnings count more.
+    A fit continues the one before it. Longer beginnings count more. Log-odds are within -8..8.
     """
 
     interval = 640
@@ -118,7 +120,7 @@ class TokenDiscriminator:
     def log_odds(self, melodies: Tokens) -> Floats:
         """Return the log-odds [B] of "human" for each of `melodies` [B, T]."""
         log_odds, _ = self._judge(torch.from_numpy(melodies.T.copy()), self._judge.begin(len(melodies)))
-        return log_odds[-1].numpy().astype(np.float64)
+        return _limited(log_odds[-1])
 
     def begin(self, size: int) -> None:
         """Start judging the beginnings of `size` melodies."""
@@ -128,4 +130,8 @@ class TokenDiscriminator:
     def advance(self, tokens: Tokens) -> Floats:
         """Return the log-odds [B] of "human" for the beginnings that end with `tokens` [B]."""
         log_odds, self._beginnings = self._judge(torch.from_numpy(tokens)[None], self._beginnings)
-        return log_odds[0].numpy().astype(np.float64)
+        return _limited(log_odds[0])
+
+
+def _limited(log_odds: Tensor) -> Floats:
+    return log_odds.numpy().astype(np.float64).clip(-LIMIT, LIMIT)

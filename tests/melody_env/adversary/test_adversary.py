@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from melody_env import Setting
-from melody_env.adversary.adversary import FIRST, LIMIT, MIN_TUNES, Adversary
+from melody_env.adversary.adversary import FIRST, MIN_TUNES, Adversary
 from melody_env.adversary.features import FeatureDiscriminator, few_notes
 from melody_env.adversary.positions import PositionDiscriminator
-from melody_env.adversary.tokens import TokenDiscriminator
+from melody_env.adversary.tokens import LIMIT, TokenDiscriminator
 from melody_env.measures.auc import auc
 from melody_env.measures.features import melody_features
 from note_rnn import InputError
@@ -161,13 +161,12 @@ def test_potentials_are_weighted_and_add_up(rng):
     np.testing.assert_allclose(totals[2][-1], totals[1][-1] + features)
 
 
-def test_log_odds_are_limited(rng):
-    adversary = Adversary({"features": 1.0}, walks(60, rng), SETTING)
-    for _ in range(60):
-        adversary.judge(repeated_notes(FIRST, rng))
-    assert adversary.judge(walks(FIRST, rng))["features"].max() == LIMIT
-    adversary.begin(FIRST)
-    assert max(adversary.potential(tokens).max() for tokens in walks(FIRST, rng).T) == LIMIT
+def test_log_odds_of_tokens_are_limited(rng):
+    discriminator = discriminator_of("tokens", rng)
+    for _ in range(12):
+        discriminator.fit(walks(600, rng), repeated_notes(600, rng))
+    assert discriminator.log_odds(walks(100, rng)).max() == LIMIT
+    assert judged(discriminator, repeated_notes(100, rng)).min() == -LIMIT
 
 
 def test_each_discriminator_is_fitted_when_it_is_due_and_to_the_latest_melodies(rng, monkeypatch):
@@ -182,7 +181,7 @@ def test_each_discriminator_is_fitted_when_it_is_due_and_to_the_latest_melodies(
     adversary = Adversary({"features": 1.0, "tokens": 1.0}, walks(400, rng), SETTING)
     for _ in range(16):
         adversary.judge(walks(FIRST, rng))
-    assert sizes["features"] == [128] + 15 * [256]
+    assert sizes["features"] == [128, 256, 384] + 13 * [512]
     assert sizes["tokens"] == [128, 768, 1_280, 1_280]
 
 
