@@ -90,8 +90,8 @@ def test_several_forms_are_separated_by_bars():
         (" ", 64, "^form '' cannot be read: write"),
         ("AABA|", 64, "^form '' cannot be read: write"),
         ("A" * 27, 16 * 27, r"^form 'A{27}' has more than 26 sections: give fewer\.$"),
-        ("|" * 30, 64, "^form must be text of one to 26 forms separated by |, not"),
-        (5, 64, r"^form must be text of one to 26 forms separated by \|, not 5: write each"),
+        ("|" * 1_000, 64, "^form must be text of one to 1,000 forms separated by |, not"),
+        (5, 64, r"^form must be text of one to 1,000 forms separated by \|, not 5: write each"),
     ],
 )  # fmt: skip
 def test_a_form_that_cannot_be_read_or_does_not_fit_is_refused_in_a_sentence(text, steps, sentence):

@@ -12,9 +12,12 @@ from agents.runs.config import TrainConfig
 from agents.training.adversary import AdversaryCallback
 from agents.training.trainer import train_run
 from melody_env.adversary import adversary
+from melody_env.adversary.features import FeatureDiscriminator
+from melody_env.adversary.positions import PositionDiscriminator
+from melody_env.adversary.tokens import TokenDiscriminator
 from note_rnn import InputError
 
-PROFILE = "c: 0.5\nrules: {key: {weight: 0.1}}\nadversary: {features: 1, tokens: 0.5}\n"
+PROFILE = "c: 0.5\nrules: {key: {weight: 0.1}}\nadversary: {features: 1, positions: 1, tokens: 0.5}\n"
 
 
 @pytest.fixture
@@ -24,8 +27,9 @@ def human_tunes(monkeypatch) -> None:
     tunes = np.ones((60, 16), np.int64)
     tunes[:, ::4] = 14 + 2 * rng.integers(-2, 3, (60, 4)).cumsum(axis=1) % 14
     monkeypatch.setattr(agents.training.adversary, "training_melodies", lambda setting: tunes)
-    for name in ("FIRST", "REFIT"):
-        monkeypatch.setattr(adversary, name, 16)
+    monkeypatch.setattr(adversary, "FIRST", 16)
+    for kind in (FeatureDiscriminator, PositionDiscriminator, TokenDiscriminator):
+        monkeypatch.setattr(kind, "interval", 16)
 
 
 @pytest.fixture
@@ -95,14 +99,14 @@ def test_each_discriminator_has_a_curve_of_its_mean_log_odds(config, human_tunes
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(AdversaryCallback, "_on_step", recorded)
         found = curves(train_run(config("run", evaluations=2)))
-    for name in ("features", "tokens"):
+    for name in ("features", "positions", "tokens"):
         means = np.array([each[name] for each in ended]).reshape(4, 16).mean(axis=1)
         assert found[f"adversary/{name}"].values == pytest.approx(means[[1, 3]].tolist(), rel=1e-5)
 
 
 def test_the_weights_are_in_the_runs_record_and_decide_what_is_learned(config, human_tunes, tmp_path):
     with_it = train_run(config("run"))
-    assert with_it.run.record().environment.profile["adversary"] == {"features": 1, "tokens": 0.5}
+    assert with_it.run.record().environment.profile["adversary"] == {"features": 1, "positions": 1, "tokens": 0.5}
     (tmp_path / "plain.yaml").write_text(PROFILE.partition("adversary")[0])
     without = train_run(config("plain", reward=str(tmp_path / "plain.yaml")))
     assert not weights(with_it).equal(weights(without))
