@@ -7,9 +7,9 @@ import numpy as np
 
 from melody_env.reward.composition import Floats
 
-STEP = 0.1
+STEP = 0.2
 """Share of the discriminant that each fit adds to the weights."""
-DECAY = 0.01
+DECAY = 0.02
 """Share of the weights that each fit takes back, so that what no longer helps is forgotten."""
 RIDGE = 0.3
 """Added to the variance of each feature, 1 for one that varies among the melodies: few tunes say little of many."""
