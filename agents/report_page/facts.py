@@ -2,7 +2,10 @@
 
 from agents.runs.config import TrainConfig
 from agents.runs.run_record import RunRecord
-from melody_env import EnvironmentSpec
+from melody_env import EnvironmentSpec, Setting
+
+SHOWN = 26
+"""Most forms that are named."""
 
 Facts = list[tuple[str, str]]
 """Pairs of a name and a value."""
@@ -19,9 +22,14 @@ def run_facts(record: RunRecord, environment: EnvironmentSpec) -> Facts:
         (
             "Setting",
             f"{setting.key} {setting.mode}, {setting.meter}, {setting.steps} sixteenths, {setting.tempo:g} bpm"
-            + (f", form {setting.form}" if setting.form else "")
+            + (f", {_form(setting)}" if setting.form else "")
             + (f", chords {setting.chords}" if setting.chords else ""),
         ),
         ("Note RNN", f"{config.prior}, weights {record.prior_checksum[:12]}"),
         ("Software", f"Python {record.python}, {packages}"),
     ]
+
+
+def _form(setting: Setting) -> str:
+    names = {form.name for form in setting.forms}
+    return f"form {setting.form}" if len(names) <= SHOWN else f"one of {len(names)} forms (in config.json)"

@@ -1,6 +1,7 @@
 """Form of human tunes: how similar their sections are, where sections come to rest, and the commonest forms.
 
     python benchmarks/corpora/form_of_tunes.py --csv docs/results/human_form.csv
+    python benchmarks/corpora/form_of_tunes.py --forms 4/4          # those of melody_env/reward/profiles/tune.yaml
 
 Tunes are read with their repeats played out, but once through for the forms, which are those of sixteen bars cut in
 four. They are in C major and its modes, so the tonic of a tune is taken to be its last note. Shapes: T steps, U
@@ -11,6 +12,7 @@ import argparse
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from textwrap import fill
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +24,7 @@ from melody_env.reward.composition import Floats
 from melody_env.setting import Setting
 from note_rnn import Tokens, run_command
 from note_rnn.common.csv_tables import write_csv
-from note_rnn.corpus import Corpus, Reading, load_corpus
+from note_rnn.corpus import Corpus, Reading, load_corpus, split
 from note_rnn.corpus.windows import from_first_bar
 from note_rnn.vocabulary import FIRST_PITCH_TOKEN
 
@@ -32,6 +34,8 @@ BARS = (2, 4, 8)
 """Lengths of the sections that are compared, in bars."""
 COMMONEST = 8
 """Forms shown."""
+NEW = ("ABBA", "AAAB", "ABBC", "ABB'A", "AAA'B", "AA'BC'")
+"""Forms that `forms_of_agents.py` asks for as new ones."""
 Row = dict[str, str | int | float]
 
 
@@ -116,6 +120,20 @@ def form_rows(corpus: Corpus, meter: str) -> list[Row]:
     return [{"meter": meter, "form": form, "of_windows": count / len(windows)} for form, count in counts]
 
 
+def profile_forms(corpus: Corpus, meter: str) -> list[str]:
+    """Return the forms of the windows in `corpus` of sixteen bars cut in eight, and of every third one cut in four.
+
+    Each stands there as often as it occurs, without the forms in `NEW`.
+    """
+    setting = Setting(meter=meter, length="16 bars")
+    windows = human_melodies(corpus, setting)
+    found = []
+    for sections, every in (("ABCDEFGH", 1), ("ABCD", 3)):
+        grid = parse_forms(sections, setting.steps, setting.steps_per_bar)[0].grid
+        found += recovered_forms(windows, grid)[::every]
+    return sorted(form for form in found if form not in NEW)
+
+
 def in_meter(corpus: Corpus, meter: str) -> tuple[list[Tokens], list[tuple[int, ...]]]:
     """Return the whole tunes of `corpus` in exactly this meter from their first bar line on, and their sections."""
     whole = np.bincount(corpus.tune_of_segment)[corpus.tune_of_segment] == 1
@@ -130,7 +148,13 @@ def main() -> None:
     """Print the figures, and write them to a CSV file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--csv", type=Path, help="CSV file of all figures")
+    parser.add_argument(
+        "--forms", choices=METERS, help="only print the forms of training tunes in this meter, as for a reward profile"
+    )
     arguments = parser.parse_args()
+    if arguments.forms is not None:
+        print(fill(" | ".join(profile_forms(split(load_corpus()).train, arguments.forms)), 114))
+        return
     corpus, once = load_corpus(reading=Reading(repeats="unfold")), load_corpus()
     rows: list[Row] = []
     for meter in METERS:

@@ -42,3 +42,16 @@ def test_facts_are_those_of_the_run():
         "Software": "Python 3.12.1, torch 2.9, numpy 2.3",
     }
     assert dict(run_facts(RunRecord(), EnvironmentSpec.of()))["Note RNN"] == "default, weights unknown"
+
+
+@pytest.mark.parametrize(
+    ("form", "named"),
+    [
+        ("AABA | ABAC", "form AABA | ABAC"),
+        ("AABA | " * 40 + "ABAC", "form AABA | " + "AABA | " * 39 + "ABAC"),
+        (" | ".join(f"A{n} B{32 - n}" for n in range(1, 28)), "one of 27 forms (in config.json)"),
+    ],
+)
+def test_many_forms_are_counted(form, named):
+    setting = dict(run_facts(RunRecord(), EnvironmentSpec.of(form=form, length="32 bars")))["Setting"]
+    assert setting == f"C major, 4/4, 512 sixteenths, 120 bpm, {named}"

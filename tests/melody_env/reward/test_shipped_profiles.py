@@ -91,7 +91,7 @@ def test_a_shipped_profile_is_what_its_results_were_made_with(name):
     assert (profile.c, profile.log_prior) == (c, log_prior)
     assert {rule.name: rule.weight for rule in profile.rules} == weights
     assert {rule.name: dict(rule.parameters) for rule in profile.rules if rule.parameters} == parameters
-    assert profile.adversary == ({"features": 1, "tokens": 1} if name == "adversarial" else {})
+    assert profile.adversary == (dict.fromkeys(("features", "positions", "tokens"), 1) if name == "adversarial" else {})
     assert (profile.setting, profile.masks) == (Setting(), ())
     assert not profile.forbids
 
@@ -99,11 +99,12 @@ def test_a_shipped_profile_is_what_its_results_were_made_with(name):
 def test_the_profile_of_whole_tunes_has_form_and_an_adversary():
     profile = load_profile("tune")
     (rule,) = profile.rules
-    ends = {"rest": 0.5, "rest_steps": 2, "close": 0.4}
-    assert (rule.name, rule.weight) == ("form", 20)
-    assert rule.parameters == {"repeat": 2.2, "variation": 2.5, "contrast": 3, "new_kept": 0.42, **ends}
+    kept = {"opening_kept": 1, "new_kept": 0.42}
+    ends = {"rest": 0.5, "rest_steps": 2, "close": 0.8}
+    assert (rule.name, rule.weight) == ("form", 21)
+    assert rule.parameters == {"repeat": 2.2, "variation": 2.5, "contrast": 3, **kept, **ends}
     assert (profile.c, profile.log_prior, profile.masks) == (1, True, ())
-    assert profile.adversary == {"features": 1.5, "tokens": 1.5}
+    assert profile.adversary == {"features": 0.2, "positions": 0.3, "tokens": 1}
     assert profile.setting == Setting(length="16 bars", form=profile.setting.form)
 
 
