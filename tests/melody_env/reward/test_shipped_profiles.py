@@ -114,7 +114,7 @@ def test_the_profile_of_chords_has_their_rules_and_progressions_of_all_roots_and
     assert {rule.name: rule.weight for rule in profile.rules} == weights
     assert not any(rule.parameters for rule in profile.rules)
     assert (profile.c, profile.log_prior, profile.masks) == (1, True, ())
-    assert profile.adversary == {"features": 2, "tokens": 2}
+    assert profile.adversary == {"features": 0.3, "tokens": 2}
     assert profile.setting == Setting(length="8 bars", chords=profile.setting.chords)
     progressions = profile.setting.progressions
     assert len({progression.text for progression in progressions}) == len(progressions) >= 50
