@@ -6,7 +6,7 @@ Features here are numbers drawn by hand, not those of melodies.
 import numpy as np
 import pytest
 
-from melody_env.adversary.moments import DECAY, RIDGE, STEP, MomentMatching
+from melody_env.adversary.moments import DECAY, LIMIT, RIDGE, STEP, MomentMatching
 from melody_env.measures.auc import auc
 
 
@@ -59,8 +59,17 @@ def test_a_feature_that_is_always_the_same_counts_for_nothing(rng):
     human, composed = (np.concatenate([rng.normal(mean, 1, (200, 1)), np.ones((200, 1))], axis=1) for mean in (1, 0))
     moments = MomentMatching(human, composed, squared=2)
     moments.learn(composed)
-    melodies = np.array([[0.5, 1.0], [0.5, 1.0]])
-    assert np.isfinite(moments.log_odds(melodies)).all()
+    one, other = moments.log_odds(np.array([[0.5, 1.0], [0.5, 7.0]]))
+    assert one == other
+
+
+def test_log_odds_are_limited(rng):
+    human, composed = rng.normal(1, 0.1, (500, 1)), rng.normal(-1, 0.1, (500, 1))
+    moments = MomentMatching(human, composed, squared=0)
+    for _ in range(2_000):
+        moments.learn(composed)
+    assert moments.log_odds(human).max() == LIMIT
+    assert moments.log_odds(np.array([[-9.0]])) < 0
 
 
 def test_outliers_count_no_more_than_three_deviations(rng):
