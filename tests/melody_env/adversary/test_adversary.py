@@ -36,6 +36,11 @@ def repeated_notes(size: int, rng: np.random.Generator) -> np.ndarray:
     return melodies
 
 
+def mostly_walks(size: int, rng: np.random.Generator) -> np.ndarray:
+    """Melodies of which four in five are like the human ones, so that none is sure to be human or not."""
+    return np.concatenate([walks(size * 4 // 5, rng), repeated_notes(size // 5, rng)])
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
@@ -78,7 +83,7 @@ def test_melodies_that_are_alike_are_not_told_however_many_there_are(kind, rng):
 def test_what_tells_them_apart_is_summed_up_until_nothing_does(kind, rng):
     """Each further fit to the same melodies adds nearly as much; to melodies like the human ones, hardly anything."""
     discriminator = discriminator_of(kind, rng)
-    human, composed, alike = walks(300, rng), repeated_notes(300, rng), walks(300, rng)
+    human, composed, alike = walks(300, rng), mostly_walks(300, rng), walks(300, rng)
 
     def gap() -> float:
         return discriminator.log_odds(human).mean() - discriminator.log_odds(composed).mean()
@@ -88,7 +93,7 @@ def test_what_tells_them_apart_is_summed_up_until_nothing_does(kind, rng):
     discriminator.fit(human, composed)
     assert gap() == pytest.approx(2 * first, rel=0.03)
     discriminator.fit(human, alike)
-    assert gap() == pytest.approx(2 * first, rel=0.06)
+    assert gap() == pytest.approx(2 * first, rel=0.1)
 
 
 def test_few_notes_of_a_kind_are_counted():
@@ -96,9 +101,8 @@ def test_few_notes_of_a_kind_are_counted():
     plain = walks(1, np.random.default_rng(0))
     lone = plain.copy()
     lone[0, 7] = 15  # MIDI 61, out of C major
-    setting = SETTING
-    none, one = (few_notes(melody_features(melody, setting))[0] for melody in (plain, lone))
-    bins = sum(rows.shape[1] for rows in melody_features(plain, setting).histograms.values())
+    none, one = (few_notes(melody_features(melody, SETTING))[0] for melody in (plain, lone))
+    bins = sum(rows.shape[1] for rows in melody_features(plain, SETTING).histograms.values())
     kinds = 8
     is_none, is_one = slice(2 * bins, 2 * bins + kinds), slice(2 * bins + kinds, 2 * bins + 2 * kinds)
     assert none[is_none][[0, 2, 7]].tolist() == [1, 1, 1]
@@ -106,9 +110,8 @@ def test_few_notes_of_a_kind_are_counted():
     assert one[is_none][[0, 7]].tolist() == [0, 0]
     assert one[is_one][[0, 7]].tolist() == [1, 1]
     assert one[is_none][2] == 0
-    assert (
-        one[2 * bins + 2 * kinds + 2] == 1
-    )  # two notes last an odd number of sixteenths: the lone one, and that before
+    is_two = slice(2 * bins + 2 * kinds, 2 * bins + 3 * kinds)
+    assert one[is_two][2] == 1  # of odd length: the lone note and that before it
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -130,7 +133,7 @@ def test_features_judge_four_beginnings_and_positions_each_token(rng):
     steps = []
     for kind in ("features", "positions"):
         discriminator = discriminator_of(kind, rng)
-        discriminator.fit(walks(100, rng), np.concatenate([walks(80, rng), repeated_notes(20, rng)]))
+        discriminator.fit(walks(100, rng), mostly_walks(100, rng))
         changes = np.diff(judged(discriminator, melodies), axis=0, prepend=0)
         steps.append(np.flatnonzero(changes.any(axis=1)).tolist())
     assert steps[0] == [7, 15, 23, 31]
