@@ -81,9 +81,8 @@ def few_notes(features: MelodyFeatures) -> Floats:
 def _wide_kinds(features: MelodyFeatures) -> Floats:
     """Return how many notes of each kind B melodies have [B, K].
 
-    The kinds: those between the eighths and between the quarters, those that last an odd number of sixteenths, a
-    quarter or more, those that follow a leap of a fourth or more, a large leap or the same note, and those out of the
-    scale.
+    The kinds: those between the eighths, those that last an odd number of sixteenths, a quarter or more, that follow a
+    leap of a fourth or more, a large leap or the same note, and those out of the scale.
     """
     histograms = features.histograms
     positions, durations, degrees = (histograms[name] for name in ("onset_position", "duration", "scale_degree"))
@@ -91,7 +90,6 @@ def _wide_kinds(features: MelodyFeatures) -> Floats:
     distance = np.abs(np.arange(intervals.shape[1]) - intervals.shape[1] // 2)
     kinds = [
         positions[:, 1::2],
-        positions[:, 2::4],
         durations[:, 1::2],
         durations[:, 4:],
         intervals[:, (distance >= 5) & (distance < LARGE_LEAP)],

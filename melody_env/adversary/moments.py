@@ -7,16 +7,16 @@ import numpy as np
 
 from melody_env.reward.composition import Floats
 
-STEP = 0.1
+STEP = 0.2
 """Share of the discriminant that each fit adds to the weights."""
-DECAY = 0.01
+DECAY = 0.02
 """Share of the weights that each fit takes back, so that what no longer helps is forgotten."""
 RIDGE = 0.3
 """Added to the variance of each feature, 1 for one that varies among the melodies: few tunes say little of many."""
 BOUND = 3.0
 """The largest distance from the mean, in standard deviations, that counts."""
-LIMIT = 20.0
-"""The largest log-odds, either way."""
+SMALLEST = 0.02
+"""The smallest standard deviation of a feature, so that one that hardly ever varies does not decide."""
 
 
 class MomentMatching:
@@ -31,13 +31,10 @@ class MomentMatching:
     def __init__(self, human: Floats, composed: Floats, squared: int):
         """Start from features of `human` and `composed` melodies [B, F], by whose spread all others are measured.
 
-        One that does not vary among them counts for nothing.
-
         :param squared: number of leading features whose squares count, too, so that spreads are matched.
         """
         both = np.concatenate([human, composed])
-        spread = both.std(axis=0)
-        self._center, self._scale = both.mean(axis=0), np.where(spread > 0, spread, np.inf)
+        self._center, self._scale = both.mean(axis=0), np.maximum(both.std(axis=0), SMALLEST)
         self._squared = squared
         rows = [self._rows(each) for each in (human, composed)]
         self._human, self._composed = (each.mean(axis=0) for each in rows)
@@ -52,11 +49,8 @@ class MomentMatching:
         self._weights = (1 - DECAY) * self._weights + STEP * discriminant
 
     def log_odds(self, features: Floats) -> Floats:
-        """Return the log-odds [B] of "human" for melodies with these `features` [B, F], within -20..20.
-
-        They are 0 for the mean of the latest composed ones.
-        """
-        return ((self._rows(features) - self._composed) @ self._weights).clip(-LIMIT, LIMIT)
+        """Return the log-odds [B] of "human" for melodies with these `features` [B, F], 0 for the mean composed one."""
+        return (self._rows(features) - self._composed) @ self._weights
 
     def _rows(self, features: Floats) -> Floats:
         """Return the `features` [B, F] standardised, and the squares of the first."""
