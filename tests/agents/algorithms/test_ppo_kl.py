@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+from types import SimpleNamespace
 
 import gymnasium as gym
 import numpy as np
@@ -173,6 +174,23 @@ def test_exact_kl_has_no_noise_of_its_own(small_prior):
         gains[exact_kl] = kl_cost(scores.log_softmax(-1), log_prior, 1.0).mean().item()
     assert abs(gains[True]) < 1e-5
     assert gains[False] > 1e-4
+
+
+def test_with_exact_kl_an_action_answers_for_its_reward_and_the_costs_that_follow_it():
+    """Two episodes of two steps, by hand: neither log p of what was taken nor its own step's cost is in a return."""
+    log_prior = torch.tensor([[[-1.0, -2.0], [-1.0, -2.0]], [[-3.0, -4.0], [-3.0, -4.0]]])
+    batch = SimpleNamespace(
+        rewards=torch.tensor([[5.0, 1.0], [2.0, 8.0]]),
+        actions=torch.tensor([[0, 1], [1, 0]]),
+        mask=torch.ones(2, 2),
+        log_prior=log_prior,
+        kl_cost=torch.tensor([[10.0, 20.0], [0.5, 1.5]]),
+    )
+    model = SimpleNamespace(exact_kl=True, gamma=0.5, end_gamma=None)
+    first = [5 + 1 + 0.5 * (2 + 4 - 0.5), 1 + 2 + 0.5 * (8 + 3 - 1.5)]
+    last = [2 + 4, 8 + 3]
+    expected = [[one - other, other - one] for one, other in (first, last)]
+    assert PPOKL._advantages(model, batch).tolist() == expected
 
 
 def test_exact_kl_needs_the_priors_probabilities():
