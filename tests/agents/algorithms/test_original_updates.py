@@ -147,7 +147,8 @@ def batch_of(original: dict[str, np.ndarray], update: int, prior: NoteRNN | None
         log_base = torch.cat([torch.full_like(logits, -1.5), logits.log_softmax(-1)])
         rewards = rewards - 1.5  # the original's rewards for G come without log p, which the agent takes out
     zeros = torch.zeros_like(rewards)
-    return EpisodeBatch(seen, actions, rewards, zeros, zeros + 1, zeros, log_base)
+    nothing = torch.zeros(())
+    return EpisodeBatch(seen, actions, rewards, zeros, zeros + 1, zeros, log_base, nothing, nothing)
 
 
 class OriginalTransitions:

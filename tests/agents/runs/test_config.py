@@ -40,7 +40,11 @@ def test_preset_tune_is_whole_tunes_in_any_meter_from_the_note_rnn_that_looks_ba
     environment = config.environment()
     setting, profile = environment.setting, environment.profile
     assert (config.prior, config.observation) == ("lookback", "position")
-    assert (setting.steps, setting.steps_per_bar, {*profile.adversary}) == (192, 12, {"features", "tokens"})
+    assert (setting.steps, setting.steps_per_bar, {*profile.adversary}) == (
+        192,
+        12,
+        {"features", "positions", "tokens"},
+    )
     assert {"AABA", "AA'BB'", "ABCD"} <= {form.name for form in setting.forms}
     assert {section.steps for form in setting.forms for section in form.sections} == {24, 48}
 
@@ -55,11 +59,14 @@ def test_the_c_of_a_preset_goes_with_its_reward(algo):
     assert TrainConfig.parse(["--algo", algo, "--reward", "calibrated", "--c", "2"]).environment().profile.c == 2.0
 
 
-@pytest.mark.parametrize(("algo", "reward"), [("psi", "matched"), ("ppo_kl", "adversarial")])
-def test_preset_people_is_undiscounted_since_its_optimum_is_a_distribution(algo, reward):
+@pytest.mark.parametrize(
+    ("algo", "reward", "gammas"), [("psi", "matched", (1.0, None)), ("ppo_kl", "adversarial", (0.95, 1.0))]
+)
+def test_preset_people_is_undiscounted_where_the_reward_is_of_the_whole_piece(algo, reward, gammas):
     config = TrainConfig.of(algo, "people")
     profile = config.environment().profile
-    assert (profile.name, profile.c, config.agent.gamma) == (reward, 1.0, 1.0)
+    assert (profile.name, profile.c) == (reward, 1.0)
+    assert (config.agent.gamma, getattr(config.agent, "end_gamma", None)) == gammas
 
 
 @pytest.mark.parametrize("algo", BASELINES)

@@ -189,7 +189,7 @@ def test_paper_preset_is_section_4_of_the_paper(algo):
         ("dpo", "default", 256_000, "default", "varied", 1.0, "lookback", 64),
         ("ppo_kl", "lookback", 800_000, "default", "varied", 1.2, "lookback", 128),
         ("psi", "people", 800_000, "lookback", "matched", 1.0, "lookback", 128),
-        ("ppo_kl", "people", 655_360, "lookback", "adversarial", 1.0, "token", 128),
+        ("ppo_kl", "people", 655_360, "lookback", "adversarial", 1.0, "position", 128),
         ("ppo_kl", "tune", 2_400_000, "lookback", "tune", 1.0, "position", 128),
         ("ppo", "default", 300_000, "default", "paper", 0.5, "position", 64),
     ],
@@ -239,12 +239,12 @@ def test_what_the_soft_presets_differ_in():
 
 
 def test_what_the_policy_gradients_presets_differ_in():
-    presets = {"default": (4e-3, 0.9, 64), "lookback": (5e-3, 0.9, 128), "people": (1e-3, 1.0, 64)}
+    presets = {"default": (4e-3, 0.9, 64), "lookback": (5e-3, 0.9, 128), "people": (1e-3, 0.95, 64)}
     presets["tune"] = (1e-3, 0.95, 32)
     for preset, values in presets.items():
         agent = TrainConfig.of("ppo_kl", preset).agent
         assert (agent.learning_rate, agent.gamma, agent.batch_size) == values
         assert (agent.n_steps, agent.n_epochs, agent.clip_range) == (32, 4, 0.2)
-        assert agent.end_gamma == (1.0 if preset == "tune" else None)
+        assert (agent.end_gamma, agent.exact_kl) == ((1.0, True) if preset in ("tune", "people") else (None, False))
         assert agent.skip_connection == (preset not in ("tune", "people"))  # their Note RNN has one
         assert agent.averaging == (0.6 if preset == "people" else 0.0)
