@@ -30,7 +30,7 @@ class FeatureDiscriminator:
     def __init__(self, setting: Setting):
         self.setting = setting
         parts = max(PARTS, setting.steps // (BARS * setting.steps_per_bar))
-        self._lengths = [setting.steps * part // parts for part in range(1, parts + 1)]
+        self._lengths = sorted({setting.steps * part // parts for part in range(1, parts + 1)} - {0})
         self._moments: dict[int, MomentMatching] = {}
 
     def fit(self, human: Tokens, composed: Tokens) -> None:

@@ -140,6 +140,16 @@ def test_features_judge_four_beginnings_and_positions_each_token(rng):
     assert steps[1] == [step for step in range(32) if step % 2 == 0]  # between the eighths nothing differs
 
 
+@pytest.mark.parametrize(("steps", "judged_after"), [(2, [1, 2]), (512, [*range(32, 513, 32)])])
+def test_the_beginnings_that_are_judged_suit_the_length(steps, judged_after, rng):
+    discriminator = FeatureDiscriminator(Setting(length=steps))
+    tunes = rng.choice(SCALE, (2, 60, steps))
+    discriminator.fit(tunes[0], tunes[1])
+    discriminator.begin(5)
+    changes = np.array([discriminator.advance(tokens)[0] for tokens in rng.choice(SCALE, (steps, 5))])
+    assert (np.flatnonzero(np.diff(changes, prepend=0)) + 1).tolist() == judged_after
+
+
 def test_nothing_is_paid_before_the_first_fit(rng):
     adversary = Adversary(dict.fromkeys(KINDS, 1.0), walks(60, rng), SETTING)
     few = repeated_notes(FIRST - 1, rng)
