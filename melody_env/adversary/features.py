@@ -6,7 +6,7 @@ Shapes: B melodies, T steps, K kinds of notes, F features.
 import numpy as np
 
 from melody_env.adversary.moments import MomentMatching
-from melody_env.measures.features import MelodyFeatures, feature_rows, melody_features
+from melody_env.measures.features import LEAP, MelodyFeatures, feature_rows, melody_features
 from melody_env.reward.composition import Floats
 from melody_env.setting import Setting
 from note_rnn.vocabulary import Tokens
@@ -92,7 +92,7 @@ def _wide_kinds(features: MelodyFeatures) -> Floats:
         positions[:, 1::2],
         durations[:, 1::2],
         durations[:, 4:],
-        intervals[:, (distance >= 5) & (distance < LARGE_LEAP)],
+        intervals[:, (distance >= LEAP) & (distance < LARGE_LEAP)],
         intervals[:, distance >= LARGE_LEAP],
         intervals[:, distance == 0],
         degrees[:, :1],
