@@ -37,6 +37,7 @@ COLUMNS = {
     "trees": ("AUC: trees", ".3f"),
     "gru": ("AUC: GRU", ".3f"),
     "overlap": ("overlap", ".3f"),
+    "repeated_bars_lag4": ("bars equal to 4 before", ".1%"),
     "human_nats": ("human tunes, nats", ".3f"),
     "distinct": ("distinct", ".1%"),
     "longest_shared_run": ("shared run", ".0f"),
@@ -50,10 +51,11 @@ Rows = dict[str, list[dict[str, float]]]
 class LikenessConfig:
     """Compare agents with human tunes, with the Note RNN, and with controls that approach human tunes without a reward.
 
-    The table is printed as Markdown: r_MT per step by each profile, not divided by c; log p per step; KL from the Note
-    RNN per piece; AUC of three classifiers of pieces against held-out tunes (.5: indistinguishable); overlap of twelve
-    statistics with those of held-out tunes; negative log-likelihood of these under the composer, in nats per token;
-    share of distinct pieces; longest run of tokens shared with a training tune, median.
+    The table is printed as Markdown: r_MT per step by each profile, not divided by c, where what it pays for was asked
+    for, such as a form; log p per step; KL from the Note RNN per piece; AUC of three classifiers of pieces against
+    held-out tunes (.5: indistinguishable); overlap of twelve statistics with those of held-out tunes; share of bars
+    equal to the one four before; negative log-likelihood of held-out tunes under the composer, in nats per token; share
+    of distinct pieces; longest run of tokens shared with a training tune, median.
     """
 
     runs: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
@@ -116,7 +118,7 @@ def compare(config: LikenessConfig) -> Rows:
 
 def markdown(rows: Rows) -> str:
     """Return the table of `rows`: means and, for several seeds, standard deviations."""
-    theory = [name for name in next(iter(rows.values()))[0] if name.startswith("r_MT")]
+    theory = dict.fromkeys(name for seeds in rows.values() for name in seeds[0] if name.startswith("r_MT"))
     columns = {**{name: (name, ".2f") for name in theory}, **COLUMNS}
     lines = ["| | " + " | ".join(label for label, _ in columns.values()) + " |", "| --- |" + " --- |" * len(columns)]
     for label, seeds in rows.items():
@@ -143,7 +145,10 @@ def _labelled(run: str) -> tuple[str, Path, TrainConfig[Any]]:
 
 
 def _common_environment(environments: Sequence[EnvironmentSpec], steps: int | None) -> EnvironmentSpec:
-    """Return the environment for the Note RNN, with what agents of these `environments` have in common."""
+    """Return the environment for the Note RNN, with what agents of these `environments` have in common.
+
+    It is without form and chords, which human tunes and the Note RNN are not asked for.
+    """
     if not environments:
         return EnvironmentSpec.of(length=steps)
     first = environments[0]
@@ -152,7 +157,7 @@ def _common_environment(environments: Sequence[EnvironmentSpec], steps: int | No
         raise InputError("The runs differ in their musical setting, Note RNN or priming: compare each kind separately.")
     if steps not in (None, first.setting.steps):
         raise InputError(f"The runs compose {first.setting.steps} steps: omit --steps {steps}.")
-    return first.changed(reward="paper", observation="position")
+    return first.changed(reward="paper", observation="position", form="", chords="")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -65,6 +65,27 @@ def test_figures_of_pieces_and_of_human_tunes(prior):
     assert {*composed} - {*own} == {"kl", "human_nats", "distinct"}
 
 
+def test_an_agent_is_scored_for_the_form_it_was_asked_for_and_human_tunes_are_not(prior):
+    from likeness import Likeness
+
+    from melody_env import RewardProfile, WeightedRule, score_melodies
+    from melody_env.measures.likeness import HumanTunes
+
+    form = RewardProfile("form", (WeightedRule("form", 2.0),))
+    environment = EnvironmentSpec.of(prior=prior, reward=form, meter="1/4", length=48, form="ABAC | AB")
+    tunes = np.tile(np.arange(14, 26).repeat(4), (120, 1))
+    human = HumanTunes(Setting(meter="1/4", length=48), tunes[:80], tunes[80:], list(tunes[:80]))
+    likeness = Likeness(human, {"form": form, "paper": load_profile("paper")}, compositions=40, judged=30, seed=0)
+    pieces = compose_pieces(NoteRNNPlayer(), 40, 0, environment)
+    expected = score_melodies(pieces.melodies, form, environment.setting, pieces.finished.forms).music_theory.mean()
+    composed, own = likeness.of_player(NoteRNNPlayer(), environment), likeness.of_human_tunes(prior)
+    assert composed["r_MT: form"] == pytest.approx(expected)
+    assert {*own} & {"r_MT: form", "r_MT: paper"} == {"r_MT: paper"}
+    assert own["repeated_bars_lag4"] == 0  # they rise and never come back
+    tunes[:, 16:32] = tunes[:, :16]
+    assert likeness.of_human_tunes(prior)["repeated_bars_lag4"] == pytest.approx(4 / 8)
+
+
 def test_seeds_are_reported_by_mean_and_deviation():
     from human_likeness import COLUMNS, markdown
 
