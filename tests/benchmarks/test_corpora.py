@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 
+from melody_env import load_profile
 from note_rnn import write_midi
 from note_rnn.corpus import Corpus, Origin, build
 from note_rnn.extraction.tunes import Bars
@@ -69,6 +70,26 @@ def test_the_form_of_human_tunes_is_measured(output_of, monkeypatch, tmp_path):
         ("4/4", "", ""),
         ("4/4", "", ""),
     ]
+
+
+def test_the_forms_for_a_profile_are_those_of_tunes_in_eight_and_of_every_third_in_four_but_not_the_new(monkeypatch):
+    import form_of_tunes
+
+    sections = {"A": [14, 16, 18, 19] * 8, "B": [26, 28, 30, 31] * 8, "C": [20, 1, 25, 1] * 8}
+    tunes = ("AABBAACC", "ABABABAB", "ABABABAB", "AAAAAABB")
+    windows = np.array([np.concatenate([sections[letter] for letter in tune]) for tune in tunes])
+    monkeypatch.setattr(form_of_tunes, "human_melodies", lambda corpus, setting: windows)
+    in_four = ["ABAC"]  # and the fourth, AAAB, is new
+    assert form_of_tunes.profile_forms(windows, "4/4") == sorted([*tunes, *in_four])
+
+
+def test_the_forms_that_agents_are_asked_for_as_new_ones_are_left_out_of_the_preset():
+    import form_of_tunes
+    import forms_of_agents
+
+    trained = {form.name for form in load_profile("tune").setting.forms}
+    new = tuple(form for form in forms_of_agents.FORMS if form not in trained)
+    assert new == form_of_tunes.NEW == forms_of_agents.FORMS[6:]
 
 
 def test_the_constructs_that_a_reader_of_abc_reads_rightly_are_counted(output_of, monkeypatch):
