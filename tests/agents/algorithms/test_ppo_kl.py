@@ -193,6 +193,17 @@ def test_with_exact_kl_an_action_answers_for_its_reward_and_the_costs_that_follo
     assert PPOKL._advantages(model, batch).tolist() == expected
 
 
+@torch.no_grad()
+def test_the_weight_of_kl_counts_in_what_is_expected_of_later_steps(monkeypatch):
+    monkeypatch.setattr(PPOKL, "train", lambda self: None)
+    model = make_model(prior_choice(16), exact_kl=True, kl_weight=3.0, n_steps=8).learn(16 * 8)
+    batch = model.episodes.take_all()
+    scores, _ = model.policy.network(batch.observations[:-1], torch.zeros(()))
+    expected = kl_cost(scores.log_softmax(-1), batch.log_prior, 3.0)
+    torch.testing.assert_close(batch.kl_cost * batch.mask, expected * batch.mask)
+    assert (expected * batch.mask).abs().max() > 0.1
+
+
 def test_exact_kl_needs_the_priors_probabilities():
     with pytest.raises(InputError, match="exact_kl needs an environment that evaluates a Note RNN"):
         make_model(exact_kl=True).learn(100)
