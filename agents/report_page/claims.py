@@ -1,4 +1,6 @@
-"""Claims about an agent that its figures support: it obeys the rules, is closer to human tunes, is preferred.
+"""Claims about an agent that its figures support.
+
+It plays what it was asked for, obeys the rules, is closer to human tunes, is preferred.
 
 The metrics are `table_metrics`; the statistics compared are those of the paper's Table 1.
 """
@@ -6,6 +8,7 @@ The metrics are `table_metrics`; the statistics compared are those of the paper'
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from agents.evaluation.metrics import CHORD_TONES, RECOVERED
 from agents.evaluation.preference import Preference
 from agents.evaluation.published import TABLE_1
 from agents.evaluation.table import ROWS
@@ -19,6 +22,12 @@ BETTER = {
     if row.metric in TABLE_1
 }
 """Statistic of Table 1 -> 1 if the rules raise it, -1 if they lower it; correlations are absolute."""
+
+ASKED = {
+    RECOVERED: "{} of its pieces have the form that they were asked for, as recovered from their tokens (Note RNN {})",
+    CHORD_TONES: "{} of its notes on strong beats are tones of the chord (Note RNN {})",
+}
+"""Metric of what is asked for -> what the agent's share and the Note RNN's are of."""
 
 _LABELS = {row.metric: row.label for row in ROWS}
 
@@ -47,8 +56,10 @@ class Measured(NamedTuple):
 
 def claims_by_heading(models: Sequence[Measured], preference: Preference | None = None) -> Claims:
     """Return the claims about the `models` by heading, the weakest claim first."""
+    asked = any(name in model.agent for model in models for name in ASKED)
     no_votes = [Claim(False, "No listeners' votes were given, so nothing is claimed.")]
     return [
+        *([("Plays what was asked for", [asked_claim(*model[:3]) for model in models])] if asked else []),
         ("Obeys the rules", [rules_claim(name, agent, prior) for name, agent, prior, _ in models]),
         ("Closer to human tunes", [human_claim(*model) for model in models]),
         (
@@ -56,6 +67,19 @@ def claims_by_heading(models: Sequence[Measured], preference: Preference | None 
             no_votes if preference is None else [listeners_claim(model.name, preference) for model in models],
         ),
     ]
+
+
+def asked_claim(name: str, agent: Metrics, note_rnn: Metrics) -> Claim:
+    """Return the claim that the agent plays the form or the chords it was asked for, mostly and more than by chance.
+
+    Chance is the Note RNN, which sees neither.
+    """
+    pairs = {metric: (agent[metric], note_rnn[metric]) for metric in ASKED if metric in agent}
+    if not pairs:
+        return Claim(False, f"{name} was asked for neither a form nor chords.", "nothing was asked for")
+    found = "; ".join(ASKED[metric].format(f"{own:.0%}", f"{other:.0%}") for metric, (own, other) in pairs.items())
+    brief = ", ".join(f"{own:.0%} ({other:.0%})" for own, other in pairs.values())
+    return Claim(all(own > max(other, 0.5) for own, other in pairs.values()), f"{name}: {found}.", brief)
 
 
 def rules_claim(name: str, agent: Metrics, note_rnn: Metrics) -> Claim:

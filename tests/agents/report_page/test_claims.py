@@ -5,7 +5,15 @@ import pytest
 
 from agents.evaluation.preference import Votes, analyse
 from agents.evaluation.published import TABLE_1
-from agents.report_page.claims import BETTER, Measured, claims_by_heading, human_claim, listeners_claim, rules_claim
+from agents.report_page.claims import (
+    BETTER,
+    Measured,
+    asked_claim,
+    claims_by_heading,
+    human_claim,
+    listeners_claim,
+    rules_claim,
+)
 
 MINUS = "\N{MINUS SIGN}"
 STATISTICS = [name.removeprefix("absolute_") for name in BETTER]
@@ -16,6 +24,37 @@ def test_every_statistic_of_the_paper_has_a_direction():
     for name, sign in BETTER.items():
         assert name.startswith("absolute_") == ("autocorrelation" in name)
         assert sign == {"less": -1, "more": 1}[TABLE_1[name.removeprefix("absolute_")].better]
+
+
+@pytest.mark.parametrize(
+    ("agent", "note_rnn", "holds"), [(0.93, 0.03, True), (0.5, 0.03, False), (0.6, 0.6, False), (0.6, 0.7, False)]
+)
+@pytest.mark.parametrize("metric", ["form_recovered", "chord_tones"])
+def test_what_was_asked_for_is_played_mostly_and_more_than_by_chance(metric, agent, note_rnn, holds):
+    claim = asked_claim("Q", {metric: agent}, {metric: note_rnn})
+    assert claim.holds == holds
+    assert claim.brief == f"{agent:.0%} ({note_rnn:.0%})"
+    assert f"{agent:.0%} of its" in claim.sentence
+
+
+def test_form_and_chords_must_both_be_played():
+    both = asked_claim("Q", {"form_recovered": 0.9, "chord_tones": 0.2}, {"form_recovered": 0.1, "chord_tones": 0.1})
+    assert not both.holds
+    assert both.sentence == (
+        "Q: 90% of its pieces have the form that they were asked for, as recovered from their tokens (Note RNN 10%); "
+        "20% of its notes on strong beats are tones of the chord (Note RNN 10%)."
+    )
+
+
+def test_what_was_asked_for_comes_first_and_is_not_mentioned_where_nothing_was():
+    note_rnn = {**dict.fromkeys(BETTER, 0.5), "paper_music_theory": 1.0}
+    free = Measured("Q", note_rnn, note_rnn, None)
+    formed = Measured("tune", note_rnn | {"form_recovered": 0.9}, note_rnn | {"form_recovered": 0.1}, None)
+    assert "asked" not in claims_by_heading([free])[0][0]
+    heading, (of_free, of_formed) = claims_by_heading([free, formed])[0]
+    assert heading == "Plays what was asked for"
+    assert (of_free.holds, of_formed.holds) == (False, True)
+    assert of_free.sentence == "Q was asked for neither a form nor chords."
 
 
 @pytest.mark.parametrize(("number", "holds"), [(5, False), (6, True), (11, True)])
