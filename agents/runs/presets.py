@@ -95,7 +95,7 @@ PPO_KL_PEOPLE = Preset(
         exact_kl=True,
         averaging=0.6,
     ),
-    total_timesteps=655_360,
+    total_timesteps=1_310_720,
     prior="lookback",
     reward="adversarial",
     observation="position",

@@ -11,14 +11,16 @@ from melody_env.reward.composition import Floats
 from melody_env.setting import Setting
 from note_rnn.vocabulary import Tokens
 
-PARTS, BARS = 4, 2
-"""Melodies are judged after every second bar, or after each quarter of a shorter one."""
+PARTS = 16
+"""Times that a melody is judged, at least; one of more than eight bars is judged after every half bar."""
 LARGE_LEAP = 10
 """Semitones."""
 
 
 class FeatureDiscriminator:
-    """Moments of the features of melodies and of their beginnings, after every second bar or quarter of the melody.
+    """Moments of the features of melodies and of their beginnings, after every half bar and at least `PARTS` times.
+
+    The more often a melody is judged, the sooner is paid what a token brings, which discounting would else take away.
 
     The features are those of `melody_features` and their squares, and how many melodies have no note of a kind, or a
     single one: a lone sixteenth off the beat, or a lone note out of key, is what a Note RNN plays and people do not.
@@ -29,7 +31,7 @@ class FeatureDiscriminator:
 
     def __init__(self, setting: Setting):
         self.setting = setting
-        parts = max(PARTS, setting.steps // (BARS * setting.steps_per_bar))
+        parts = max(PARTS, 2 * setting.steps // setting.steps_per_bar)
         self._lengths = sorted({setting.steps * part // parts for part in range(1, parts + 1)} - {0})
         self._moments: dict[int, MomentMatching] = {}
 

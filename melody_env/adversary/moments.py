@@ -7,10 +7,12 @@ import numpy as np
 
 from melody_env.reward.composition import Floats
 
-STEP = 0.2
-"""Share of the discriminant that each fit adds to the weights."""
-DECAY = 0.02
-"""Share of the weights that each fit takes back, so that what no longer helps is forgotten."""
+PROPORTIONAL = 2.0
+"""The discriminant of the latest fit counts so many times beside the sum of all: it acts at once, and damps the sum."""
+STEP = 0.1
+"""Share of the discriminant that each fit adds to the sum."""
+DECAY = 0.01
+"""Share of the sum that each fit takes back, so that what no longer helps is forgotten."""
 RIDGE = 0.3
 """Added to the variance of each feature, 1 for one that varies among the melodies: few tunes say little of many."""
 BOUND = 3.0
@@ -23,9 +25,11 @@ class MomentMatching:
     """Log-odds linear in F features and the squares of the first ones, whose weights are summed up from fit to fit.
 
     A fit finds the linear discriminant of human melodies and the latest composed ones (Fisher 1936) and adds a part of
-    it to the weights. Paid as a reward, they grow until nothing linear in the features tells the two apart, which is
+    it to a sum. Paid as a reward, the sum grows until nothing linear in the features tells the two apart, which is
     the dual ascent of maximum-entropy imitation (Ziebart et al. 2008, https://cdn.aaai.org/AAAI/2008/AAAI08-227.pdf).
-    A discriminant found anew each time would pay the less the nearer the agent comes, and stop it halfway.
+    A discriminant found anew each time would pay the less the nearer the agent comes, and stop it halfway; the sum
+    alone overshoots. So both are paid, as by a proportional-integral controller (of Lagrange multipliers: Stooke et al.
+    2020, https://arxiv.org/abs/2007.03964).
     """
 
     def __init__(self, human: Floats, composed: Floats, squared: int):
@@ -40,13 +44,14 @@ class MomentMatching:
         self._human, self._composed = (each.mean(axis=0) for each in rows)
         within = sum(np.cov(each, rowvar=False) for each in rows) / len(rows)
         self._precision = np.linalg.inv(within + RIDGE * np.eye(len(self._human)))
-        self._weights = np.zeros_like(self._human)
+        self._sum = self._weights = np.zeros_like(self._human)
 
     def learn(self, composed: Floats) -> None:
         """Take a step toward what distinguishes human melodies from the latest `composed` ones [B, F]."""
         self._composed = self._rows(composed).mean(axis=0)
         discriminant = self._precision @ (self._human - self._composed)
-        self._weights = (1 - DECAY) * self._weights + STEP * discriminant
+        self._sum = (1 - DECAY) * self._sum + STEP * discriminant
+        self._weights = self._sum + PROPORTIONAL * discriminant
 
     def log_odds(self, features: Floats) -> Floats:
         """Return the log-odds [B] of "human" for melodies with these `features` [B, F], 0 for the mean composed one."""

@@ -189,7 +189,7 @@ def test_paper_preset_is_section_4_of_the_paper(algo):
         ("dpo", "default", 256_000, "default", "varied", 1.0, "lookback", 64),
         ("ppo_kl", "lookback", 800_000, "default", "varied", 1.2, "lookback", 128),
         ("psi", "people", 800_000, "lookback", "matched", 1.0, "lookback", 128),
-        ("ppo_kl", "people", 655_360, "lookback", "adversarial", 1.0, "position", 128),
+        ("ppo_kl", "people", 1_310_720, "lookback", "adversarial", 1.0, "position", 128),
         ("ppo_kl", "tune", 2_400_000, "lookback", "tune", 1.0, "position", 128),
         ("ppo", "default", 300_000, "default", "paper", 0.5, "position", 64),
     ],

@@ -28,8 +28,11 @@ def test_a_fit_adds_a_part_of_the_discriminant_to_a_sum_beside_which_the_latest_
     assert moments.log_odds(composed).mean() == pytest.approx(0)
 
 
-def test_paid_as_a_reward_it_ends_where_the_means_are_the_same_and_hardly_overshoots(rng):
-    """Composers with the density of exp(-x^2 / 2 + reward), as agents with KL have, follow it slowly: the mean is 1."""
+def test_paid_as_a_reward_it_ends_where_the_means_are_nearly_the_same_and_does_not_overshoot(rng):
+    """Composers with the density of exp(-x^2 / 2 + reward), as agents with KL have, follow it slowly.
+
+    Human numbers have a mean of 1. The sum grows to STEP / DECAY discriminants, so that a tenth of the way is left.
+    """
     human = rng.normal(1, 1, (4_000, 1))
     moments = MomentMatching(human, rng.normal(size=(4_000, 1)), squared=0)
     candidates = rng.normal(size=(50_000, 1))
@@ -40,9 +43,9 @@ def test_paid_as_a_reward_it_ends_where_the_means_are_the_same_and_hardly_oversh
         composed = candidates[rng.choice(len(candidates), 2_000, p=chances / chances.sum())]
         moments.learn(composed)
         means.append(composed.mean())
-    print(np.round(means[::10], 2), max(means))
-    assert np.mean(means[-100:]) == pytest.approx(1, abs=0.1)
-    assert max(means) < 1.2
+    assert np.mean(means[15:25]) > 0.55  # the sum alone is at .35 then, and overshoots later
+    assert max(means) < 1.05
+    assert np.mean(means[-100:]) == pytest.approx(0.9, abs=0.05)
 
 
 @pytest.mark.parametrize(("squared", "is_told"), [(0, False), (1, True)])
