@@ -138,14 +138,14 @@ def test_features_judge_sixteen_beginnings_and_positions_each_token(rng):
     assert steps[1] == [step for step in range(32) if step % 2 == 0]  # between the eighths nothing differs
 
 
-@pytest.mark.parametrize(("steps", "judged_after"), [(2, [1, 2]), (128, [*range(8, 129, 8)]), (512, [*range(8, 513, 8)])])
-def test_the_beginnings_that_are_judged_suit_the_length(steps, judged_after, rng):
+@pytest.mark.parametrize(("steps", "every"), [(2, 1), (32, 2), (128, 8), (512, 8)])
+def test_beginnings_are_judged_sixteen_times_and_at_least_every_half_bar(steps, every, rng):
     discriminator = FeatureDiscriminator(Setting(length=steps))
     tunes = rng.choice(SCALE, (2, 60, steps))
     discriminator.fit(tunes[0], tunes[1])
     discriminator.begin(5)
     changes = np.array([discriminator.advance(tokens)[0] for tokens in rng.choice(SCALE, (steps, 5))])
-    assert (np.flatnonzero(np.diff(changes, prepend=0)) + 1).tolist() == judged_after
+    assert (np.flatnonzero(np.diff(changes, prepend=0)) + 1).tolist() == [*range(every, steps + 1, every)]
 
 
 def test_nothing_is_paid_before_the_first_fit(rng):
