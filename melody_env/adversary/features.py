@@ -3,6 +3,8 @@
 Shapes: B melodies, T steps, K kinds of notes, F features.
 """
 
+from typing import Any
+
 import numpy as np
 
 from melody_env.adversary.moments import MomentMatching
@@ -34,18 +36,26 @@ class FeatureDiscriminator:
         parts = max(PARTS, 2 * setting.steps // setting.steps_per_bar)
         self._lengths = sorted({setting.steps * part // parts for part in range(1, parts + 1)} - {0})
         self._moments: dict[int, MomentMatching] = {}
+        self._known: dict[int, dict[bytes, Floats]] = {length: {} for length in self._lengths}
+        """Features [F] of beginnings by their length and tokens: what was judged is fitted to later, and again."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_known": {length: {} for length in self._lengths}}
 
     def fit(self, human: Tokens, composed: Tokens) -> None:
         """Learn from `human` and the latest `composed` melodies [B, T], both kinds weighted equally."""
         for length in self._lengths:
-            rows, count = self._features(composed[:, :length])
+            beginnings = composed[:, :length]
+            rows = self._features(beginnings)
             if length not in self._moments:
-                self._moments[length] = MomentMatching(self._features(human[:, :length])[0], rows, count)
+                squared = feature_rows(melody_features(beginnings[:1], self.setting)).shape[1]
+                self._moments[length] = MomentMatching(moment_features(human[:, :length], self.setting), rows, squared)
             self._moments[length].learn(rows)
+            self._known[length] = {tokens.tobytes(): row for tokens, row in zip(beginnings, rows, strict=True)}
 
     def log_odds(self, melodies: Tokens) -> Floats:
         """Return the log-odds [B] of "human" for each of `melodies` [B, T]."""
-        return self._moments[melodies.shape[1]].log_odds(self._features(melodies)[0])
+        return self._moments[melodies.shape[1]].log_odds(self._features(melodies))
 
     def begin(self, size: int) -> None:
         """Start judging the beginnings of `size` melodies."""
@@ -61,11 +71,19 @@ class FeatureDiscriminator:
             self._latest = self.log_odds(self._so_far[:, : self._steps])
         return self._latest
 
-    def _features(self, melodies: Tokens) -> tuple[Floats, int]:
-        """Return the features [B, F] of `melodies`, and the number of leading ones whose squares count."""
-        features = melody_features(melodies, self.setting)
-        rows = feature_rows(features)
-        return np.concatenate([rows, few_notes(features)], axis=1), rows.shape[1]
+    def _features(self, melodies: Tokens) -> Floats:
+        """Return the features [B, F] of `melodies`, computed once for each."""
+        known, keys = self._known[melodies.shape[1]], [tokens.tobytes() for tokens in melodies]
+        new = [row for row, key in enumerate(keys) if key not in known]
+        if new:
+            known.update(zip((keys[row] for row in new), moment_features(melodies[new], self.setting), strict=True))
+        return np.array([known[key] for key in keys])
+
+
+def moment_features(melodies: Tokens, setting: Setting) -> Floats:
+    """Return the features [B, F] of `melodies`, first those whose squares count, too."""
+    features = melody_features(melodies, setting)
+    return np.concatenate([feature_rows(features), few_notes(features)], axis=1)
 
 
 def few_notes(features: MelodyFeatures) -> Floats:

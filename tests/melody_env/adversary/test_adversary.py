@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from melody_env import Setting
+from melody_env.adversary import features
 from melody_env.adversary.adversary import FIRST, MIN_TUNES, Adversary
-from melody_env.adversary.features import FeatureDiscriminator, few_notes
+from melody_env.adversary.features import FeatureDiscriminator, few_notes, moment_features
 from melody_env.adversary.positions import PositionDiscriminator
 from melody_env.adversary.tokens import LIMIT, TokenDiscriminator
 from melody_env.measures.auc import auc
@@ -92,6 +93,30 @@ def test_what_tells_them_apart_is_summed_up_until_nothing_does(kind, rng):
     assert added > 0.05
     assert gaps[2] - gaps[1] == pytest.approx(added, rel=0.03)
     assert gaps[3] == pytest.approx(3 * added, rel=0.1)
+
+
+def test_what_was_judged_is_not_computed_again_and_what_is_saved_goes_on_the_same(rng, monkeypatch):
+    """Beginnings that were judged are fitted to later; a saved discriminator has forgotten them, and computes anew."""
+    human, first, second = walks(100, rng), mostly_walks(100, rng), mostly_walks(60, rng)
+    discriminator = FeatureDiscriminator(SETTING)
+    discriminator.fit(human, first)
+    judged(discriminator, second)
+    loaded = pickle.loads(pickle.dumps(discriminator))
+    assert len(pickle.dumps(loaded)) == len(pickle.dumps(discriminator))
+    computed = []
+
+    def compute(melodies, setting):
+        computed.append(melodies)
+        return moment_features(melodies, setting)
+
+    monkeypatch.setattr(features, "moment_features", compute)
+    both = np.concatenate([first, second])
+    discriminator.fit(human, both)
+    assert not computed
+    loaded.fit(human, both)
+    assert sum(map(len, computed)) > 0
+    others = walks(50, rng)
+    np.testing.assert_array_equal(judged(discriminator, others), judged(loaded, others))
 
 
 def test_few_notes_of_a_kind_are_counted():
