@@ -104,7 +104,7 @@ def test_the_profile_of_whole_tunes_has_form_and_an_adversary():
     assert (rule.name, rule.weight) == ("form", 21)
     assert rule.parameters == {"repeat": 2.2, "variation": 2.5, "contrast": 3, **kept, **ends}
     assert (profile.c, profile.log_prior, profile.masks) == (1, True, ())
-    assert profile.adversary == {"features": 0.2, "positions": 0.3, "tokens": 1}
+    assert profile.adversary == {"features": 0.5, "positions": 0.3, "tokens": 1}
     assert profile.setting == Setting(length="16 bars", form=profile.setting.form)
 
 
