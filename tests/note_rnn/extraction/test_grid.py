@@ -181,7 +181,7 @@ def test_a_melody_on_the_grid_stays_as_it_is(melody):
 
 
 @given(melodies())
-@example(Melody([Event(start, Fraction(1, 3), 60, 0) for start in (Fraction(1, 3), Fraction(2))], [Fraction(7, 3)]))
+@example(Melody([Event(start, Fraction(1, 3), 60, 0) for start in (Fraction(1, 3), Fraction(2))], [Fraction(7, 3)], []))
 def test_a_tune_is_as_long_as_its_bars(melody):
     """From its first note to its last bar line, where notes reach that, and the last of them is not dropped."""
     result = on_grid(melody).melody
