@@ -3,6 +3,7 @@
 Shapes: B melodies, T steps, K kinds of notes, F features.
 """
 
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -36,11 +37,11 @@ class FeatureDiscriminator:
         parts = max(PARTS, 2 * setting.steps // setting.steps_per_bar)
         self._lengths = sorted({setting.steps * part // parts for part in range(1, parts + 1)} - {0})
         self._moments: dict[int, MomentMatching] = {}
-        self._known: dict[int, dict[bytes, Floats]] = {length: {} for length in self._lengths}
+        self._known: dict[int, dict[bytes, Floats]] = defaultdict(dict)
         """Features [F] of beginnings by their length and tokens: what was judged is fitted to later, and again."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_known": {length: {} for length in self._lengths}}
+        return {**self.__dict__, "_known": defaultdict(dict)}
 
     def fit(self, human: Tokens, composed: Tokens) -> None:
         """Learn from `human` and the latest `composed` melodies [B, T], both kinds weighted equally."""
