@@ -86,6 +86,41 @@ def test_an_agent_is_scored_for_the_form_it_was_asked_for_and_human_tunes_are_no
     assert likeness.of_human_tunes(prior)["repeated_bars_lag4"] == pytest.approx(4 / 8)
 
 
+def test_an_agent_is_scored_for_its_chords_and_human_tunes_are_not(prior):
+    from likeness import Likeness
+
+    from melody_env import RewardProfile, WeightedRule
+    from melody_env.measures.likeness import HumanTunes
+
+    chords = RewardProfile("chords", (WeightedRule("chord_tone", 2.0),))
+    environment = EnvironmentSpec.of(prior=prior, reward=chords, length=16, chords="C | F; G | C")
+    tunes = np.random.default_rng(0).choice([C4, E4, G4, 1, 1], (120, 16))
+    human = HumanTunes(Setting(length=16), tunes[:80], tunes[80:], list(tunes[:80]))
+    likeness = Likeness(human, {"chords": chords}, compositions=40, judged=30, seed=0)
+    pieces = compose_pieces(NoteRNNPlayer(), 40, 0, environment)
+    composed, own = likeness.of_player(NoteRNNPlayer(), environment), likeness.of_human_tunes(prior)
+    assert composed["r_MT: chords"] == pytest.approx(pieces.finished.music_theory.mean() / 16)
+    assert "r_MT: chords" not in own
+
+
+def test_the_note_rnn_beside_agents_is_asked_for_neither_form_nor_chords(prior):
+    from human_likeness import _common_environment
+
+    asked = EnvironmentSpec.of(prior=prior, meter="1/4", length=48, form="ABAC | AB", chords="C | F")
+    common = _common_environment([asked, asked], None)
+    assert (common.setting.form, common.setting.chords) == ("", "")
+    assert common.setting.steps == 48
+
+
+def test_a_profile_that_human_tunes_are_not_scored_by_has_its_column():
+    from human_likeness import COLUMNS, markdown
+
+    human, agent = dict.fromkeys(COLUMNS, 0.5), {"r_MT: form": 1.5, **dict.fromkeys(COLUMNS, 0.5)}
+    heading, _, *lines = markdown({"Human": [human], "tune": [agent]}).splitlines()
+    assert heading.startswith("| | r_MT: form |")
+    assert [line.split(" | ")[1] for line in lines] == ["-", "1.50"]
+
+
 def test_seeds_are_reported_by_mean_and_deviation():
     from human_likeness import COLUMNS, markdown
 
